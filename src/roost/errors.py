@@ -1,0 +1,121 @@
+"""Everything roost raises on purpose, and the exit code each one ends the command with.
+
+RoostError                      1  something failed
+├── UsageError                  2  the command or the file is wrong
+│   ├── SpecError               2  the spec: every problem at once
+│   └── NotFoundError           2  nothing of that name
+├── PartlyDoneError             3  some of it was done; the rest is named
+├── NeedsConfirmationError      4  a yes, or a typed name, is missing
+├── AccessError                 5  the cloud refuses us
+│   ├── CredentialsError        5
+│   └── QuotaError              5
+├── BusyError                   1  another roost is at work on the same name
+├── SetupError                  1  a machine could not set itself up
+└── CloudError                  1  the cloud could not do it
+    ├── CapacityError           1  no machine of that kind is free now
+    └── ThrottledError          1  too many calls; worth another try
+
+An interrupt (Ctrl-C) ends with 130.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class RoostError(Exception):
+    """An expected failure: shown as a message, never as a traceback.
+
+    ``what`` says what happened, ``exists`` what is there now and may be costing money, and
+    ``next`` is the command to type next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, exists: tuple[str, ...] = (), next: str | None = None) -> None:  # noqa: A002
+        super().__init__(what)
+        self.what = what
+        self.exists = exists
+        self.next = next
+
+
+class UsageError(RoostError):
+    """The command line or the file asks for something that makes no sense."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a spec.
+
+    ``where`` is the key path (``workers.count``), ``line`` its line in the file (1-based) when
+    known, ``found`` what stands there, ``allowed`` what may stand there, ``hint`` a suggestion.
+    """
+
+    where: str
+    message: str
+    line: int | None = None
+    found: str | None = None
+    allowed: str | None = None
+    hint: str | None = None
+
+
+class SpecError(UsageError):
+    """The spec file is wrong; ``problems`` holds all that is wrong with it, in file order."""
+
+    def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(f"{file}: {count}")
+        self.file = file
+        self.problems = problems
+
+
+class NotFoundError(UsageError):
+    """Nothing of that name exists."""
+
+
+class PartlyDoneError(RoostError):
+    """Some of the work was done; what is missing is named."""
+
+    exit_code = 3
+
+
+class NeedsConfirmationError(RoostError):
+    """A yes or a typed name is missing, and nobody is there to ask."""
+
+    exit_code = 4
+
+
+class AccessError(RoostError):
+    """The cloud refuses us."""
+
+    exit_code = 5
+
+
+class CredentialsError(AccessError):
+    """No credentials, or expired ones."""
+
+
+class QuotaError(AccessError):
+    """The account's quota does not allow it."""
+
+
+class BusyError(RoostError):
+    """Another roost is at work on the same name."""
+
+
+class SetupError(RoostError):
+    """A machine could not set itself up; its log's last lines are in the message."""
+
+
+class CloudError(RoostError):
+    """The cloud could not do it."""
+
+
+class CapacityError(CloudError):
+    """No machine of that kind is free right now."""
+
+
+class ThrottledError(CloudError):
+    """Too many calls at once; trying again later is safe."""

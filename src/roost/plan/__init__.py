@@ -1,0 +1,1 @@
+"""What must be done, as data: wanted + have -> steps. Pure: no clock, no network, no files."""
