@@ -1,0 +1,20 @@
+"""Facts shipped with roost: instance types, regions and prices, each with its source and date.
+
+Nothing here asks the network or needs an account. `load` gives the catalogue of a provider; only
+the files that are asked for are read.
+"""
+
+from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier
+from roost.catalogue.load import Catalogue, load
+from roost.catalogue.region import RegionPrices
+
+__all__ = [
+    "AddressRule",
+    "Catalogue",
+    "Gpu",
+    "InstanceType",
+    "Rate",
+    "RegionPrices",
+    "TransferTier",
+    "load",
+]

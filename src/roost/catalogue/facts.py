@@ -1,0 +1,109 @@
+"""The facts of a catalogue: instance types, rates and the rules of charging."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+Unit = Literal["hour", "GB-month", "GB", "IOPS-month", "MiB/s-month", "1000 requests"]
+"""What one rate is paid for. A GB-month is one gigabyte kept for one month."""
+
+MIB_PER_GIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A price in USD for one `unit`, with the source and the date for which the source states it.
+
+    `date` is the first day of the month where the source gives only a month, and None where it
+    gives no date. A price that is not known has no `Rate`; 0 means that there is no charge.
+    """
+
+    usd: Decimal
+    unit: Unit
+    source: str
+    date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The GPUs of one kind in an instance type.
+
+    `fraction` is below 1 where a machine gets a slice of a shared GPU; `count` then counts slices,
+    and `memory_mib` (MiB of each) is the memory of a slice.
+    """
+
+    name: str
+    manufacturer: str
+    count: int
+    memory_mib: int
+    fraction: Decimal
+
+    @property
+    def memory_gib(self) -> float:
+        """Memory of each GPU in GiB; a card sold as 24 GB has 22.4 GiB."""
+        return self.memory_mib / MIB_PER_GIB
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """The specification of one instance type.
+
+    `instance_store_gb` is the disk inside the host, lost when the machine stops (0: none).
+    `cores` and the bandwidths to EBS volumes (Mbit/s) are None where they are not known, and
+    `hypervisor` is None on bare metal.
+    """
+
+    name: str
+    architectures: tuple[str, ...]
+    virtualization: tuple[str, ...]
+    gpus: tuple[Gpu, ...]
+    vcpus: int
+    cores: int | None
+    memory_mib: int
+    cpu_manufacturer: str | None
+    instance_store_gb: int
+    network: str
+    efa: bool
+    ebs_optimized: str
+    ebs_baseline_mbps: int | None
+    ebs_maximum_mbps: int | None
+    hypervisor: str | None
+    burstable: bool
+    bare_metal: bool
+    current_generation: bool
+    spot: bool
+    hibernation: bool
+
+    @property
+    def memory_gib(self) -> float:
+        """Memory in GiB."""
+        return self.memory_mib / MIB_PER_GIB
+
+    @property
+    def gpu_count(self) -> int:
+        """How many GPUs (or slices of one) the machine sees."""
+        return sum(gpu.count for gpu in self.gpus)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferTier:
+    """What a GB sent to the internet costs until `up_to_gb` in a month (None: without end)."""
+
+    up_to_gb: int | None
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRule:
+    """Who pays for a public IPv4 address from the day `since` on.
+
+    `charged` is "idle" (only an Elastic IP address no running machine uses) or "always".
+    `rate` is None where the price of that time is not known.
+    """
+
+    since: date
+    charged: Literal["idle", "always"]
+    rate: Rate | None
+    text: str
+    source: str

@@ -1,0 +1,158 @@
+"""Reading the catalogue files of a provider, as late and as few as possible."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier
+from roost.catalogue.region import RegionPrices
+
+PROVIDERS = ("aws",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalogue:
+    """What is known offline about a provider's machines and prices.
+
+    `published` and `source` are of the price list, `types_date` and `types_source` of the
+    specifications. `undescribed` names the types that the price list still prices although the
+    provider no longer describes them (p2.xlarge); such a type has prices and no specification.
+    """
+
+    provider: str
+    published: date
+    source: str
+    types_date: date
+    types_source: str
+    region_names: Mapping[str, str]
+    undescribed: tuple[str, ...]
+    _rows: Mapping[str, list[Any]]
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Codes of the regions that have prices, sorted."""
+        return tuple(self.region_names)
+
+    @property
+    def type_names(self) -> tuple[str, ...]:
+        """Names of the types that have a specification, sorted."""
+        return tuple(self._rows)
+
+    def instance_type(self, name: str) -> InstanceType | None:
+        """The specification of a type; None when there is none of that name."""
+        row = self._rows.get(name)
+        return None if row is None else _instance_type(name, row)
+
+    def instance_types(self) -> tuple[InstanceType, ...]:
+        """Every specification, sorted by name."""
+        return _instance_types(self)
+
+    def region(self, code: str) -> RegionPrices | None:
+        """The prices of a region; None when the catalogue has none for it."""
+        return _region(self.provider, code) if code in self.region_names else None
+
+    def address_rules(self) -> tuple[AddressRule, ...]:
+        """Who pays for a public IPv4 address, and since when; the oldest rule first."""
+        return tuple(_address_rule(rule) for rule in _other(self.provider)["public_ipv4"])
+
+    def free_transfer_gb(self) -> int:
+        """GB a month that an account may send to the internet free of charge, in all regions."""
+        free: int = _other(self.provider)["transfer_out_free"]["gb_per_month"]
+        return free
+
+
+@cache
+def load(provider: str = "aws") -> Catalogue:
+    """The catalogue of a provider, read once; LookupError when roost ships none for it."""
+    if provider not in PROVIDERS:
+        raise LookupError(f"no catalogue of {provider!r}; there is one of {', '.join(PROVIDERS)}")
+    facts = _read(provider, "instance-types.json")
+    return Catalogue(
+        provider=provider,
+        published=date.fromisoformat(facts["published"]),
+        source=facts["price_source"],
+        types_date=date.fromisoformat(facts["date"]),
+        types_source=facts["source"],
+        region_names=MappingProxyType(facts["regions"]),
+        undescribed=tuple(facts["undescribed"]),
+        _rows=facts["types"],
+    )
+
+
+def _read(provider: str, name: str) -> Any:
+    path = Path(__file__).parent / "data" / provider / name
+    return json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+
+
+@cache
+def _other(provider: str) -> Any:
+    return _read(provider, "other.json")
+
+
+@cache
+def _instance_types(catalogue: Catalogue) -> tuple[InstanceType, ...]:
+    return tuple(_instance_type(name, row) for name, row in catalogue._rows.items())
+
+
+def _instance_type(name: str, row: list[Any]) -> InstanceType:
+    """A row of instance-types.json; its columns are the fields of InstanceType, in order."""
+    architectures, virtualization, gpus, *rest = row
+    gpus = tuple(Gpu(*gpu) for gpu in gpus)
+    return InstanceType(name, tuple(architectures), tuple(virtualization), gpus, *rest)
+
+
+@cache
+def _region(provider: str, code: str) -> RegionPrices:
+    facts = _read(provider, f"regions/{code}.json")
+    other = _other(provider)
+    tiers = other["transfer_out"].get(code, ())
+    rates = other["rates"].get(code, {})
+    return RegionPrices(
+        region=code,
+        name=facts["name"],
+        source=facts["source"],
+        published=date.fromisoformat(facts["published"]),
+        instances=_usd(facts["instances"]),
+        volumes=_usd(facts["volumes"]),
+        offered_without_price=tuple(facts["offered_without_price"]),
+        transfer_out=tuple(TransferTier(tier["up_to_gb"], _rate(tier)) for tier in tiers),
+        _facts={
+            "priced_but_not_offered": frozenset(facts["priced_but_not_offered"]),
+            "offerings_known": facts["offerings_known"],
+            "iops": _usd(facts["iops"]),
+            "throughput": _usd(facts["throughput"]),
+            "snapshots": _usd(facts["snapshots"]),
+            "nat_gateway": Decimal(facts["nat_gateway"]),
+        },
+        _rates={name: _rate(rate) for name, rate in rates.items()},
+    )
+
+
+def _usd(prices: dict[str, Decimal | int]) -> Mapping[str, Decimal]:
+    return MappingProxyType({name: Decimal(usd) for name, usd in prices.items()})
+
+
+def _rate(facts: dict[str, Any]) -> Rate:
+    return Rate(Decimal(facts["usd"]), facts["unit"], facts["source"], _date(facts["date"]))
+
+
+def _date(text: str) -> date | None:
+    """2026-10-15, or 2026-08 (its first day), or nothing."""
+    month_only = len(text) == len("2026-08")
+    return date.fromisoformat(f"{text}-01" if month_only else text) if text else None
+
+
+def _address_rule(facts: dict[str, Any]) -> AddressRule:
+    return AddressRule(
+        since=_date(facts["from"] or "") or date.min,
+        charged=facts["charged"],
+        rate=_rate(facts["rate"]) if facts["rate"] else None,
+        text=facts["rule"],
+        source=facts["source"],
+    )
