@@ -1,0 +1,1 @@
+"""How to reach what runs: shells, browsers, logs."""

@@ -1,0 +1,114 @@
+"""observe -> plan -> apply, repeated until the plan is empty."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from roost.clouds.cloud import Cloud
+from roost.errors import CloudError, SetupError, ThrottledError
+from roost.plan.plan import Plan
+from roost.plan.resources import State
+from roost.plan.steps import Create, Start, Step, describe, subjects
+
+MOST_TRIES = 3
+"""How often one and the same step may come back before roost says that it does not take."""
+THROTTLE_TRIES = 8
+
+
+class Planner(Protocol):
+    """A plan function with everything but the state filled in."""
+
+    def __call__(self, have: State, given_up: frozenset[str], /) -> Plan:
+        """The plan for what was seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the loop tells whoever watches: the state seen, the plan made, the step begun."""
+
+    state: State
+    plan: Plan
+    step: Step | None = None
+
+
+def converge(
+    cloud: Cloud,
+    name: str,
+    planner: Planner,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> State:
+    """Drive ``name`` until its plan is empty, and return what is there then.
+
+    Raises SetupError naming the instances that failed while the others went on, and CloudError
+    where a step is done again and again and changes nothing.
+    """
+    touched: set[str] = set()
+    tries: Counter[Step] = Counter()
+    waited_since: float | None = None
+    while True:
+        state = cloud.observe(name)
+        given_up = _failed_here(state, touched)
+        plan = planner(state, given_up)
+        watch(Progress(state, plan))
+        if plan.done:
+            _raise_failed(cloud, name, given_up, state)
+            return state
+        if not plan.steps:
+            now = time.monotonic()
+            waited_since = waited_since or now
+            cloud.wait(name, now - waited_since)
+            continue
+        waited_since = None
+        for step in plan.steps:
+            _count(step, tries)
+            watch(Progress(state, plan, step))
+            _apply(cloud, name, step)
+            if isinstance(step, Create | Start):
+                touched.update(subjects(step))
+
+
+def _failed_here(state: State, touched: set[str]) -> frozenset[str]:
+    """Instances that failed after this run began them: set-up has had its try."""
+    return frozenset(i.name for i in state.instances if i.state == "failed" and i.name in touched)
+
+
+def _count(step: Step, tries: Counter[Step]) -> None:
+    tries[step] += 1
+    if tries[step] > MOST_TRIES:
+        raise CloudError(
+            f"{describe(step)}: done {MOST_TRIES} times, and the cloud shows no change"
+        )
+
+
+def _apply(cloud: Cloud, name: str, step: Step) -> None:
+    for attempt in range(THROTTLE_TRIES):
+        try:
+            return cloud.apply(name, step)
+        except ThrottledError:
+            if attempt == THROTTLE_TRIES - 1:
+                raise
+            cloud.wait(name, float(2**attempt))
+
+
+def _raise_failed(cloud: Cloud, name: str, failed: frozenset[str], state: State) -> None:
+    if not failed:
+        return
+    notes = {i.name: i.note for i in state.instances}
+    parts = []
+    for instance in sorted(failed):
+        log = cloud.logs(name, instance, 12).rstrip()
+        parts.append(f"{instance}: {notes[instance]}\n{_indent(log)}")
+    raise SetupError(
+        "set-up failed on " + "\n".join(parts),
+        exists=tuple(f"{i.name} ({i.state})" for i in state.instances),
+        next=f"roost logs {name} {min(failed)}   (`roost up` tries again, `roost down` removes)",
+    )
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

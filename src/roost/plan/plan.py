@@ -1,0 +1,253 @@
+"""Wanted against have: create the missing, start the stopped, close the surplus.
+
+Every function here is pure. Called again after its steps were done, it returns nothing more to do;
+called after some of them were done, it returns the rest. That is what makes a killed roost safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from roost.plan.resources import (
+    CREATE_ORDER,
+    Group,
+    Instance,
+    Resource,
+    Role,
+    State,
+    Volume,
+    Wanted,
+)
+from roost.plan.steps import (
+    Associate,
+    Attach,
+    Create,
+    Delete,
+    Forget,
+    Record,
+    Retire,
+    Start,
+    Step,
+    Stop,
+)
+
+NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
+"""Roles of which there can be many: worker-1, worker-2, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, in order; what to wait for; what stays and why.
+
+    The work is done when there are neither steps nor anything to wait for.
+    """
+
+    steps: tuple[Step, ...] = ()
+    waiting: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Nothing left to do or to wait for."""
+        return not self.steps and not self.waiting
+
+
+def plan_up(
+    wanted: Wanted,
+    have: State,
+    *,
+    drop: frozenset[str] = frozenset(),
+    given_up: frozenset[str] = frozenset(),
+) -> Plan:
+    """The steps from ``have`` to all of ``wanted`` running.
+
+    ``drop`` names the instances to close first where there are too many; ``given_up`` those that
+    failed in this very run and are not tried again.
+    """
+    keep, close, missing = _sort_instances(wanted, have, drop)
+    steps = [
+        *([Record(wanted.record)] if have.record != wanted.record else []),
+        *_create_missing(wanted, have, missing),
+        *_start([i for i in keep if i.name not in given_up]),
+        *_attach(wanted, have),
+        *_associate(wanted, have),
+        *_close(close),
+        *_release_surplus(wanted, have),
+    ]
+    return Plan(tuple(steps), _in_transit(have), tuple(_notes(wanted, have, keep)))
+
+
+def plan_stop(have: State) -> Plan:
+    """The steps to everything stopped, disks and volumes kept."""
+    names = tuple(i.name for i in have.instances if i.state in ("pending", "running", "failed"))
+    moving = tuple(i.name for i in have.instances if i.state in ("stopping", "deleting"))
+    return Plan((Stop(names),) if names else (), moving)
+
+
+def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
+    """The steps to nothing left, except volumes whose content is nowhere else.
+
+    A volume is deleted only if it has a proven copy, or its name is in ``discard``: the names that
+    the user typed. A kept volume keeps the spec too, so that ``up`` finds both again.
+    """
+    kept = [v for v in have.volumes if not (v.proven_copy or v.name in discard)]
+    live = tuple(i.name for i in have.instances if i.state != "deleting")
+    steps: list[Step] = []
+    if have.addresses:
+        steps.append(Delete("address", tuple(a.name for a in have.addresses)))
+    if live:
+        steps.append(Delete("instance", live))
+    # Volumes and the firewall are in use until the last instance is gone.
+    if not have.instances:
+        steps += _delete_rest(have, kept)
+    waiting = (
+        *(i.name for i in have.instances if i.state == "deleting"),
+        *(v.name for v in have.volumes if v.state == "deleting"),
+    )
+    notes = tuple(f"volume {v.name} is kept: its data is nowhere else" for v in kept)
+    return Plan(tuple(steps), waiting, notes)
+
+
+def _delete_rest(have: State, kept: list[Volume]) -> list[Step]:
+    steps: list[Step] = []
+    volumes = tuple(v.name for v in have.volumes if v not in kept and v.state == "available")
+    if volumes:
+        steps.append(Delete("volume", volumes))
+    if have.security_groups:
+        steps.append(Delete("security-group", tuple(g.name for g in have.security_groups)))
+    if have.key_pairs:
+        steps.append(Delete("key-pair", tuple(k.name for k in have.key_pairs)))
+    if have.record is not None and not have.volumes:
+        steps.append(Forget())
+    return steps
+
+
+def _sort_instances(
+    wanted: Wanted, have: State, drop: frozenset[str]
+) -> tuple[list[Instance], list[Instance], list[Instance]]:
+    """The instances to keep, those to close, and those to create."""
+    keep: list[Instance] = []
+    close: list[Instance] = []
+    missing: list[Instance] = []
+    taken = {i.name for i in have.instances}
+    live = [i for i in have.instances if i.state != "deleting"]
+    for group in wanted.groups:
+        mine = sorted((i for i in live if i.role == group.role), key=lambda i: _last_out(i, drop))
+        keep += mine[: group.count]
+        close += mine[group.count :]
+        missing += _new_instances(group, group.count - len(mine), taken)
+    roles = {group.role for group in wanted.groups}
+    close += [i for i in live if i.role not in roles]
+    return keep, close, missing
+
+
+def _last_out(instance: Instance, drop: frozenset[str]) -> tuple[bool, bool, int]:
+    """Sort key: those who go first come last (named, then failed, then the highest number)."""
+    return (instance.name in drop, instance.state == "failed", _number(instance.name))
+
+
+def _number(name: str) -> int:
+    digits = name.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _new_instances(group: Group, count: int, taken: set[str]) -> list[Instance]:
+    """``count`` instances with the lowest numbers that are free."""
+    names = (name for name in _names(group.role, count + len(taken)) if name not in taken)
+    return [
+        Instance(name=name, role=group.role, shape=group.shape, fingerprint=group.fingerprint)
+        for name, _ in zip(names, range(count), strict=False)
+    ]
+
+
+def _names(role: Role, most: int) -> Iterator[str]:
+    if role not in NUMBERED:
+        yield role
+        return
+    for number in range(1, most + 1):
+        yield f"{role}-{number}"
+
+
+def _create_missing(wanted: Wanted, have: State, instances: list[Instance]) -> list[Step]:
+    there = {(r.kind, r.name) for r in have.resources}
+    others: list[Resource] = [
+        *wanted.key_pairs,
+        *wanted.security_groups,
+        *wanted.volumes,
+        *wanted.addresses,
+    ]
+    missing = [r for r in others if (r.kind, r.name) not in there] + list(instances)
+    steps: list[Step] = []
+    for kind in CREATE_ORDER:
+        steps += [Create(kind, batch) for batch in _batches(r for r in missing if r.kind == kind)]
+    return steps
+
+
+def _batches(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
+    """Instances of one role and shape together; of the other kinds, all."""
+    batches: dict[object, list[Resource]] = {}
+    for resource in resources:
+        key = (resource.role, resource.shape) if isinstance(resource, Instance) else resource.kind
+        batches.setdefault(key, []).append(resource)
+    return [tuple(batch) for batch in batches.values()]
+
+
+def _start(instances: list[Instance]) -> list[Step]:
+    names = tuple(i.name for i in instances if i.state in ("stopped", "failed"))
+    return [Start(names)] if names else []
+
+
+def _attach(wanted: Wanted, have: State) -> list[Step]:
+    """Volumes that are free, where their holder can take them."""
+    holders = {i.name for i in have.instances if i.state in ("running", "stopped", "pending")}
+    places = {v.name: v.holder for v in wanted.volumes}
+    pairs = tuple(
+        (v.name, places[v.name])
+        for v in have.volumes
+        if v.state == "available" and places.get(v.name) in holders
+    )
+    return [Attach(pairs)] if pairs else []
+
+
+def _associate(wanted: Wanted, have: State) -> list[Step]:
+    running = {i.name for i in have.instances if i.state == "running"}
+    places = {a.name for a in wanted.addresses}
+    loose = tuple(
+        a for a in have.addresses if a.name in places and not a.attached and a.holder in running
+    )
+    return [Associate(loose)] if loose else []
+
+
+def _close(instances: list[Instance]) -> list[Step]:
+    """Workers hand over first; deleting comes last."""
+    workers = tuple(i.name for i in instances if i.role == "worker" and i.state == "running")
+    steps: list[Step] = [Retire(workers)] if workers else []
+    if instances:
+        steps.append(Delete("instance", tuple(i.name for i in instances)))
+    return steps
+
+
+def _release_surplus(wanted: Wanted, have: State) -> list[Step]:
+    """Addresses hold no data, so those not wanted any more go; volumes never go by ``up``."""
+    places = {a.name for a in wanted.addresses}
+    surplus = tuple(a.name for a in have.addresses if a.name not in places)
+    return [Delete("address", surplus)] if surplus else []
+
+
+def _in_transit(have: State) -> tuple[str, ...]:
+    return (
+        *(i.name for i in have.instances if i.state in ("pending", "stopping", "deleting")),
+        *(v.name for v in have.volumes if v.state in ("creating", "deleting")),
+    )
+
+
+def _notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
+    names = {v.name for v in wanted.volumes}
+    for volume in have.volumes:
+        if volume.name not in names:
+            yield f"volume {volume.name} is not in the file any more; it is kept"
+    prints = {group.role: group.fingerprint for group in wanted.groups}
+    changed = [i.name for i in keep if i.fingerprint != prints[i.role]]
+    if changed:
+        yield f"set up before the file changed: {', '.join(changed)} (stop and up renews them)"

@@ -1,0 +1,175 @@
+"""The nouns: what can be wanted from a cloud, and what a cloud says it has.
+
+The same classes serve every cloud. A resource is known by ``(kind, name)``; the name is unique
+among one roost's resources of that kind and is written on it as a tag when it is created.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["key-pair", "security-group", "volume", "instance", "address"]
+Role = Literal["head", "worker", "desktop", "seat"]
+InstanceState = Literal[
+    "pending",  # being made, or set up
+    "running",  # up, and its set-up is done
+    "stopping",
+    "stopped",
+    "deleting",
+    "failed",  # its set-up failed, or it died; starting it again is how it is mended
+]
+VolumeState = Literal["creating", "available", "attached", "deleting"]
+
+CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "volume", "instance", "address")
+"""What must exist before what; deleting goes the other way round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What an instance is made as. Instances of one role and shape are launched in one call.
+
+    ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
+    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB.
+    """
+
+    type: str
+    cpus: int
+    memory_gib: float
+    gpus: int = 0
+    arch: str = "x86_64"
+    image: str = ""
+    disk_gib: float = 0
+    spot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """``count`` instances of one role. ``fingerprint`` changes with what they are set up as."""
+
+    role: Role
+    count: int
+    shape: Shape
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who may reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost."""
+
+    port: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """The public SSH key of the user."""
+
+    name: str
+    kind: Kind = "key-pair"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroup:
+    """The firewall around all instances of one name; they reach each other freely."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    kind: Kind = "security-group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A data volume. ``holder`` is the instance it belongs on; ``size_gib`` is GiB.
+
+    ``proven_copy`` names the completed snapshot or verified push that holds all its content;
+    without one a volume is never deleted, unless the user typed its name.
+    """
+
+    name: str
+    size_gib: float
+    type: str
+    holder: str
+    mount: str
+    iops: int | None = None
+    throughput: int | None = None
+    id: str = ""
+    state: VolumeState = "available"
+    proven_copy: str | None = None
+    kind: Kind = "volume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One machine. ``note`` is its progress, or why it failed; ``address`` is where to reach it."""
+
+    name: str
+    role: Role
+    shape: Shape
+    fingerprint: str = ""
+    id: str = ""
+    state: InstanceState = "pending"
+    address: str | None = None
+    note: str = ""
+    kind: Kind = "instance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A public address that stays the same (an Elastic IP), held by one instance."""
+
+    name: str
+    holder: str
+    id: str = ""
+    ip: str | None = None
+    attached: bool = False
+    kind: Kind = "address"
+
+
+Resource = KeyPair | SecurityGroup | Volume | Instance | Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """All that one spec wants from one cloud.
+
+    ``record`` is the spec itself as JSON, kept with the cloud so that any computer can go on.
+    """
+
+    name: str
+    groups: tuple[Group, ...]
+    record: str
+    key_pairs: tuple[KeyPair, ...] = ()
+    security_groups: tuple[SecurityGroup, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that a cloud has of one name, as one ``observe`` saw it."""
+
+    name: str
+    record: str | None = None
+    key_pairs: tuple[KeyPair, ...] = ()
+    security_groups: tuple[SecurityGroup, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Everything, in the order in which it is created."""
+        return (
+            *self.key_pairs,
+            *self.security_groups,
+            *self.volumes,
+            *self.instances,
+            *self.addresses,
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of that name exists."""
+        return self.record is None and not self.resources

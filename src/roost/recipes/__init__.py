@@ -1,0 +1,1 @@
+"""What a machine sets up and runs on itself, as data."""
