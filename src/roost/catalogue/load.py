@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -32,7 +32,7 @@ class Catalogue:
     types_source: str
     region_names: Mapping[str, str]
     undescribed: tuple[str, ...]
-    _rows: Mapping[str, list[Any]]
+    _rows: Mapping[str, list[Any]] = field(repr=False)
 
     @property
     def regions(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The prices of one region."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -21,12 +21,12 @@ class RegionPrices:
     name: str
     source: str
     published: date
-    instances: Mapping[str, Decimal]
+    instances: Mapping[str, Decimal] = field(repr=False)
     volumes: Mapping[str, Decimal]
     offered_without_price: tuple[str, ...]
     transfer_out: tuple[TransferTier, ...]
-    _facts: Mapping[str, Any]
-    _rates: Mapping[str, Rate]
+    _facts: Mapping[str, Any] = field(repr=False)
+    _rates: Mapping[str, Rate] = field(repr=False)
 
     def instance(self, instance_type: str) -> Rate | None:
         """USD per hour of a running machine, on demand."""
