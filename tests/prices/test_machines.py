@@ -25,6 +25,7 @@ def names(offers: tuple[Offer, ...]) -> list[str]:
         (Needs(cpus=4, memory_gib=16, arch="x86_64", burstable=False), "m5a.xlarge", "0.192"),
         (Needs(gpus=1), "g4dn.xlarge", "0.587"),
         (Needs(gpus=4), "g4dn.12xlarge", "4.362"),
+        (Needs(instance_store_gb=400, arch="x86_64"), "i3.large", "0.172"),
         (Needs(gpu_name="a10g"), "g5.xlarge", "1.123"),
         (Needs(gpu_name="NVIDIA A10G"), "g5.xlarge", "1.123"),
         (Needs(gpu_memory_gib=24e9 / 2**30), "g5.xlarge", "1.123"),  # sold as 24 GB

@@ -62,6 +62,7 @@ class Instances(_Counted):
 class Volumes(_Counted):
     """Disks of `gb` GB each, paid for in full while they exist, running or stopped.
 
+    What AWS's price list calls a GB of a volume or a snapshot is a GiB.
     `iops` and `throughput_mibps` are provisioned ones (None: what the volume type includes).
     `used_gb` is how much of each holds data, for snapshots (None: not known).
     """
