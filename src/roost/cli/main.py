@@ -1,2 +1,141 @@
+"""``roost``: the command group, its errors and exit codes.
+
+Nothing is imported for a command before it is called, so that ``roost --help`` stays instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from roost import __version__
+from roost.errors import RoostError, SpecError
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Begin": {
+        "init": "Write a commented starter file.",
+        "plan": "Say what a file will create, and what it will cost.",
+        "prices": "List the cheapest machines that fit.",
+        "up": "Make what a file wants, and wait until it runs.",
+    },
+    "Work": {
+        "ls": "List everything roost has here.",
+        "show": "Show one name: its instances, how they are, its address.",
+        "open": "Open it in the browser.",
+        "run": "Run the file's command (or another) on it.",
+        "ssh": "A shell, or a command, on one of its instances.",
+        "logs": "What its instances said.",
+        "scale": "Change the number of workers.",
+    },
+    "Pause and end": {
+        "stop": "Stop its instances; nothing is deleted.",
+        "start": "Start what was stopped.",
+        "down": "Delete it; data volumes are kept unless you type their names.",
+    },
+    "Help": {
+        "schema": "Print the JSON Schema of the file, for editors.",
+        "completion": "Print the completion script for your shell.",
+    },
+}
+"""Every command, with the one line that ``roost --help`` shows for it."""
+
+
+class Commands(click.Group):
+    """Finds ``roost.cli.<command>`` when it is called, and not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the sections."""
+        del ctx
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the one command that was asked for."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"roost.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with a suggestion for a mistyped name."""
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], known, n=1)
+            hint = f'; did you mean "{close[0]}"?' if close else ""
+            ctx.fail(f'no such command "{args[0]}"{hint}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The sections, without importing the commands."""
+        del ctx
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="First time? `roost init cluster` writes a file to start from; "
+    "`roost plan FILE` says what it would do.",
+)
+@click.version_option(__version__, "-V", "--version", message="roost %(version)s")
+def cli() -> None:
+    """Scientists' computers in the cloud, from one file.
+
+    A desktop, a cluster or a classroom: on your own machine with no account, or in the cloud.
+    """
+
+
 def main() -> int:
-    return 0
+    """Run the command line; the exit code. Expected errors never show a traceback."""
+    try:
+        code = cli.main(standalone_mode=False, color=_color())
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Abort:
+        return _interrupted()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except RoostError as error:
+        show(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`roost ls | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        click.echo(f"roost: {error.strerror or error}{place}", err=True)
+        return 1
+
+
+def _color() -> bool | None:
+    """None lets click decide by the terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _interrupted() -> int:
+    click.echo("roost: interrupted", err=True)
+    return 130
+
+
+def show(error: RoostError) -> None:
+    """What happened, what exists, and what to type next; on stderr."""
+    click.echo(click.style("roost: ", fg="red", bold=True) + error.what, err=True)
+    if isinstance(error, SpecError):
+        for line in error.lines():
+            click.echo(f"  {line}", err=True)
+    if error.exists:
+        click.echo("  there now: " + ", ".join(error.exists), err=True)
+    if error.next:
+        click.echo(f"  next: {error.next}", err=True)

@@ -1,0 +1,46 @@
+"""Commands and shells in the environment of an instance."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roost.clouds.local.run import node_environment
+from roost.errors import RoostError
+from roost.home import folder
+
+if TYPE_CHECKING:
+    from roost.plan.resources import State
+
+
+def run(state: State, instance: str, line: tuple[str, ...]) -> int:
+    """Run ``line`` as ``instance`` would, in the project folder; the command's exit code.
+
+    The terminal is the command's own: Ctrl-C goes to it, and roost waits for what it makes of it.
+    Raises RoostError where the instance is not running, or the command is not found.
+    """
+    states = {i.name: i.state for i in state.instances}
+    if states.get(instance) != "running":
+        raise RoostError(
+            f"{instance} of {state.name} is not running",
+            exists=tuple(f"{name} ({how})" for name, how in states.items()),
+            next=f"roost up {state.name}",
+        )
+    place = folder(state.name)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            line,
+            env=node_environment(place, instance),
+            cwd=Path(place.project.read_text().strip()),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+        )
+        code = process.wait()
+    except FileNotFoundError as error:
+        raise RoostError(f"cannot run {line[0]}: {os.strerror(error.errno or 0)}") from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,61 @@
+"""``roost down``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.options import json_option, name_argument, yes_options
+from roost.cli.output import interactive, say, write_json
+from roost.errors import NeedsConfirmationError
+
+if TYPE_CHECKING:
+    from roost.plan.resources import State
+
+
+@click.command("down")
+@name_argument
+@json_option
+@yes_options
+def command(name: str, as_json: bool, yes: bool, no_input: bool) -> None:
+    """Delete it: its instances, and everything roost made for them.
+
+    Your own files are not touched: notebooks and results are in your project folder.
+
+    \b
+    Examples:
+      roost down ndvi
+      roost down ndvi --yes
+    """
+    from roost.cli.life import drive, summary
+    from roost.cli.target import connect, held, missing
+    from roost.plan.plan import plan_down
+
+    cloud = connect("local")
+    with held(cloud, name):
+        before = cloud.observe(name)
+        if before.empty:
+            raise missing(name)
+        say(f"{name}: {summary(before) or 'only its record'}")
+        _confirm(name, before, yes=yes, no_input=no_input)
+        state = drive(cloud, name, lambda have, _: plan_down(have), title=f"down {name}", total=0)
+    gone = sorted({i.name for i in before.instances} - {i.name for i in state.instances})
+    if as_json:
+        write_json({"name": name, "deleted": gone, "left": [r.name for r in state.resources]})
+    else:
+        say(f"deleted: {', '.join(gone) or 'the record'}; nothing of {name} is left")
+
+
+def _confirm(name: str, state: State, *, yes: bool, no_input: bool) -> None:
+    """A yes, from the option or from somebody who is there."""
+    if yes or not state.instances:
+        return
+    if no_input or not interactive():
+        raise NeedsConfirmationError(
+            f"deleting {name} needs a yes",
+            exists=tuple(f"{i.name} ({i.state})" for i in state.instances),
+            next=f"roost down {name} --yes",
+        )
+    if not click.confirm(f"Delete {name}?", err=True):
+        raise NeedsConfirmationError(f"{name} is as it was")

@@ -1,0 +1,38 @@
+"""``roost logs``."""
+
+from __future__ import annotations
+
+import click
+
+from roost.cli.options import json_option, name_argument
+from roost.cli.output import write_json
+
+
+@click.command("logs")
+@name_argument
+@click.argument("node", required=False)
+@click.option("--lines", "-n", default=40, show_default=True, help="Lines of each log.")
+@json_option
+def command(name: str, node: str | None, lines: int, as_json: bool) -> None:
+    """What its instances said while they set themselves up and ran.
+
+    \b
+    Examples:
+      roost logs ndvi
+      roost logs ndvi worker-1 -n 200
+    """
+    from roost.cli.target import connect, recorded
+    from roost.errors import NotFoundError
+
+    cloud = connect("local")
+    _, state = recorded(cloud, name)
+    there = [i.name for i in state.instances]
+    if node is not None and node not in there:
+        raise NotFoundError(f"{name} has no instance {node} (there are: {', '.join(there)})")
+    texts = {one: cloud.logs(name, one, lines) for one in ([node] if node else there)}
+    if as_json:
+        write_json(texts)
+        return
+    for one, text in texts.items():
+        click.echo(click.style(f"=== {one}", bold=True))
+        click.echo(text)

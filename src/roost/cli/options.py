@@ -1,0 +1,57 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def complete_names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The names that exist, for the shell's completion."""
+    del ctx, param
+    from roost.home import names
+
+    return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+
+def name_argument(function: F) -> F:
+    """NAME: something that exists."""
+    return click.argument("name", shell_complete=complete_names)(function)
+
+
+def file_argument(function: F) -> F:
+    """FILE or NAME; without it, roost.toml here."""
+    return click.argument("target", metavar="[FILE|NAME]", required=False, type=click.Path())(
+        function
+    )
+
+
+def json_option(function: F) -> F:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")(function)
+
+
+def cloud_option(function: F) -> F:
+    """--cloud."""
+    return click.option(
+        "--cloud",
+        type=click.Choice(["local", "aws", "openstack"]),
+        help="Instead of the cloud that the file names.",
+    )(function)
+
+
+def yes_options(function: F) -> F:
+    """--yes and --no-input."""
+    function = click.option("--yes", "-y", is_flag=True, help="Do not ask; the answer is yes.")(
+        function
+    )
+    return click.option("--no-input", is_flag=True, help="Never ask; fail where a yes is missing.")(
+        function
+    )

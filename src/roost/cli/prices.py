@@ -1,0 +1,109 @@
+"""``roost prices``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.options import json_option
+from roost.cli.output import table, write_json
+from roost.errors import RoostError
+
+if TYPE_CHECKING:
+    from roost.prices.machines import Offer
+
+
+def _gib(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    from roost.units import parse_size
+
+    del ctx, param
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(f'"{value}": give {error}') from None
+
+
+@click.command("prices")
+@click.option("--cpus", type=click.IntRange(1), help="At least this many vCPUs.")
+@click.option("--memory", callback=_gib, metavar="SIZE", help='At least this much: "16GiB".')
+@click.option("--gpus", type=click.IntRange(1), help="At least this many GPUs.")
+@click.option("--gpu", "gpu_name", help='This GPU: "T4", "A10G", "L4".')
+@click.option("--gpu-memory", callback=_gib, metavar="SIZE", help="Memory of each GPU.")
+@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Processor.")
+@click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True)
+@json_option
+def command(  # noqa: PLR0913 - one parameter for each option
+    cpus: int | None,
+    memory: float | None,
+    gpus: int | None,
+    gpu_name: str | None,
+    gpu_memory: float | None,
+    arch: str | None,
+    region: str,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the cheapest AWS machines that fit, from the shipped price list.
+
+    \b
+    Examples:
+      roost prices --cpus 4 --memory 16GiB --region eu-west-1
+      roost prices --gpus 1 --gpu-memory 20GB
+    """
+    from roost.catalogue import load
+    from roost.prices.machines import Needs, cheapest, why_none
+    from roost.spec.aws import check_region
+
+    check_region(region)
+    catalogue = load()
+    needs = Needs(
+        cpus=cpus,
+        memory_gib=memory,
+        gpus=gpus,
+        gpu_name=gpu_name,
+        gpu_memory_gib=gpu_memory,
+        arch=arch,
+    )
+    offers = cheapest(catalogue, region, needs, limit=limit)
+    if not offers:
+        raise RoostError(why_none(catalogue, region, needs).reason)
+    if as_json:
+        write_json([_as_json(offer) for offer in offers])
+        return
+    header = ("TYPE", "CPUS", "MEMORY GiB", "USD/HOUR", "USD/MONTH", "NOTE")
+    click.echo(table(header, [_row(offer) for offer in offers], frozenset({1, 2, 3, 4})))
+    click.echo(f"\non demand, Linux, before tax; {catalogue.source}, {catalogue.published}")
+
+
+def _row(offer: Offer) -> tuple[str, ...]:
+    from roost.prices.quotation import HOURS_PER_MONTH
+    from roost.prices.rates import Unknown
+
+    found, price = offer.instance_type, offer.price
+    known = not isinstance(price, Unknown)
+    hour = f"{price.usd.normalize():f}" if known else "unknown"
+    month = f"{price.usd * HOURS_PER_MONTH:.2f}" if known else "unknown"
+    return (found.name, str(found.vcpus), f"{found.memory_gib:g}", hour, month, offer.note)
+
+
+def _as_json(offer: Offer) -> dict[str, object]:
+    from roost.prices.rates import Unknown
+
+    price, found = offer.price, offer.instance_type
+    known = not isinstance(price, Unknown)
+    return {
+        "type": found.name,
+        "region": offer.region,
+        "cpus": found.vcpus,
+        "memory_gib": found.memory_gib,
+        "gpus": found.gpu_count,
+        "architectures": found.architectures,
+        "usd_per_hour": price.usd if known else None,
+        "source": price.source if known else price.reason,
+        "date": price.date if known else None,
+        "note": offer.note,
+    }

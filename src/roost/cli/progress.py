@@ -1,0 +1,83 @@
+"""The progress of a loop: a bar on a terminal, plain lines anywhere else. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roost.cli.output import say
+from roost.plan.steps import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roost.clouds.converge import Progress
+
+
+@contextmanager
+def watching(title: str, total: int, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """A function to give to ``converge``; ``total`` is how many instances there shall be."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _bar(title, total) as watch:
+            yield watch
+    else:
+        yield Lines().watch
+
+
+class Lines:
+    """A line for every step and every change of an instance, with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.said: dict[str, str] = {}
+
+    def watch(self, progress: Progress) -> None:
+        """Say what is new."""
+        if progress.step is not None:
+            self._say(describe(progress.step))
+            return
+        for instance in progress.state.instances:
+            now = f"{instance.state}{': ' if instance.note else ''}{instance.note}"
+            if self.said.get(instance.name) != now:
+                self.said[instance.name] = now
+                self._say(f"{instance.name}: {now}")
+
+    def _say(self, text: str) -> None:
+        say(f"[{time.monotonic() - self.begun:5.1f} s] {text}")
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns: list[Any] = [
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    ]
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=max(total, 1), note="")
+
+        def watch(progress: Progress) -> None:
+            instances = progress.state.instances
+            ready = sum(i.state == "running" for i in instances)
+            note = describe(progress.step) if progress.step else _note(progress)
+            bar.update(task, completed=ready, note=note)
+
+        yield watch
+
+
+def _note(progress: Progress) -> str:
+    busy = [f"{i.name}: {i.note}" for i in progress.state.instances if i.note]
+    return click.unstyle(busy[0]) if busy else ""

@@ -1,0 +1,53 @@
+"""``roost scale``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.options import json_option, name_argument, yes_options
+from roost.cli.output import say
+from roost.errors import UsageError
+
+if TYPE_CHECKING:
+    from roost.plan.plan import Plan
+    from roost.plan.resources import State
+
+
+@click.command("scale")
+@name_argument
+@click.argument("workers", type=click.IntRange(0, 10_000))
+@click.option("--drop", multiple=True, metavar="WORKER", help="Let this one go first (repeatable).")
+@json_option
+@yes_options
+def command(
+    name: str, workers: int, drop: tuple[str, ...], as_json: bool, yes: bool, no_input: bool
+) -> None:
+    """Change the number of workers. Those that go hand over their data and tasks first.
+
+    \b
+    Examples:
+      roost scale ndvi 4
+      roost scale ndvi 1 --drop worker-2
+    """
+    del yes, no_input
+    from roost.cli.life import drive
+    from roost.cli.target import connect, held, recorded, wanted_for
+    from roost.cli.up import report
+    from roost.plan.plan import plan_up
+
+    cloud = connect("local")
+    with held(cloud, name):
+        spec, _ = recorded(cloud, name)
+        if spec.kind != "cluster":
+            raise UsageError(f"{name} is a {spec.kind}; only a cluster has workers")
+        count = spec.workers.model_copy(update={"count": workers})
+        wanted = wanted_for(spec.model_copy(update={"workers": count}))
+
+        def planner(have: State, given_up: frozenset[str]) -> Plan:
+            return plan_up(wanted, have, drop=frozenset(drop), given_up=given_up)
+
+        say(f"scaling {name} to {workers} workers")
+        state = drive(cloud, name, planner, title=f"scale {name}", total=1 + workers)
+    report(cloud, wanted, state, as_json)

@@ -1,0 +1,36 @@
+"""``roost ssh``."""
+
+from __future__ import annotations
+
+import click
+
+from roost.cli.options import name_argument
+
+
+@click.command("ssh", context_settings={"ignore_unknown_options": True})
+@name_argument
+@click.argument("node", required=False)
+@click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
+def command(name: str, node: str | None, words: tuple[str, ...]) -> None:
+    """A shell, or a command, on one of its instances (the head, if none is named).
+
+    On your own machine it is your own shell, in the instance's environment.
+
+    \b
+    Examples:
+      roost ssh ndvi
+      roost ssh ndvi worker-1 -- nproc
+    """
+    import os
+
+    from roost.access.shell import run
+    from roost.cli.target import connect, recorded
+    from roost.errors import NotFoundError
+
+    _, state = recorded(connect("local"), name)
+    there = [i.name for i in state.instances]
+    node = node or "head"
+    if node not in there:
+        raise NotFoundError(f"{name} has no instance {node} (there are: {', '.join(there)})")
+    line = words or (os.environ.get("SHELL", "/bin/sh"),)
+    raise click.exceptions.Exit(run(state, node, line))

@@ -1,0 +1,33 @@
+"""``roost stop``."""
+
+from __future__ import annotations
+
+import click
+
+from roost.cli.options import json_option, name_argument
+from roost.cli.output import say, write_json
+
+
+@click.command("stop")
+@name_argument
+@json_option
+def command(name: str, as_json: bool) -> None:
+    """Stop its instances. Nothing is deleted; `roost start` brings all of it back.
+
+    \b
+    Example:
+      roost stop ndvi
+    """
+    from roost.cli.life import drive, instance_json
+    from roost.cli.target import connect, held, recorded
+    from roost.plan.plan import plan_stop
+
+    cloud = connect("local")
+    with held(cloud, name):
+        recorded(cloud, name)
+        say(f"stopping {name}")
+        state = drive(cloud, name, lambda have, _: plan_stop(have), title=f"stop {name}", total=0)
+    if as_json:
+        write_json({"name": name, "instances": [instance_json(i) for i in state.instances]})
+    else:
+        say(f"{name} is stopped; `roost start {name}` brings it back")

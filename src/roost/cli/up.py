@@ -1,0 +1,81 @@
+"""``roost up``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.options import cloud_option, file_argument, json_option, yes_options
+from roost.cli.output import say, write_json
+
+if TYPE_CHECKING:
+    from roost.clouds.cloud import Cloud
+    from roost.plan.plan import Plan
+    from roost.plan.resources import State, Wanted
+
+
+@click.command("up")
+@file_argument
+@cloud_option
+@json_option
+@yes_options
+def command(
+    target: str | None, cloud: str | None, as_json: bool, yes: bool, no_input: bool
+) -> None:
+    """Make what a file wants, wait until it runs, and print its address.
+
+    Safe to repeat: it does what is missing and nothing else. Killed in the middle, the same
+    command goes on from where it was.
+
+    \b
+    Examples:
+      roost up                     roost.toml of this folder
+      roost up examples/ndvi.toml
+      roost up ndvi                again, by name, from any folder
+    """
+    del yes, no_input  # nothing that costs money can be made yet: the cloud is this machine
+    say(f"roost up {target or 'roost.toml'}")
+    from roost.cli.life import drive
+    from roost.cli.target import connect, held, spec_of, wanted_for
+    from roost.clouds.local.room import check_room
+    from roost.plan.plan import plan_up
+
+    spec, _ = spec_of(target, cloud)
+    where = connect(spec.cloud)
+    wanted = wanted_for(spec)
+    check_room(spec)
+
+    def planner(have: State, given_up: frozenset[str]) -> Plan:
+        return plan_up(wanted, have, given_up=given_up)
+
+    total = sum(group.count for group in wanted.groups)
+    with held(where, spec.name):
+        state = drive(where, spec.name, planner, title=f"up {spec.name}", total=total)
+    report(where, wanted, state, as_json)
+
+
+def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
+    """What runs now, and where to go: the address alone on stdout, or JSON."""
+    from roost.access.browser import address_of
+    from roost.cli.life import instance_json
+    from roost.plan.plan import plan_up
+
+    address = address_of(state)
+    if as_json:
+        write_json(
+            {
+                "name": state.name,
+                "cloud": cloud.name,
+                "address": address,
+                "instances": [instance_json(i) for i in state.instances],
+            }
+        )
+        return
+    for note in plan_up(wanted, state).notes:
+        say(f"note: {note}")
+    workers = sum(i.role == "worker" for i in state.instances)
+    say(f"{state.name} is up: {len(state.instances) - workers} head, {workers} workers")
+    if address:
+        say("open this address in a browser (or: roost open " + state.name + "):")
+        click.echo(address)

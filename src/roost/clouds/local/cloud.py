@@ -1,0 +1,300 @@
+"""LocalCloud: the user's own machine, no account needed.
+
+The cloud is the state here too: an instance is a folder with its tags in it, made whole by one
+rename; it is on while a supervisor holds its lock. Nothing else is remembered anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from roost.clouds.cloud import Summary
+from roost.clouds.local import processes, tls
+from roost.clouds.local.hold import hold
+from roost.errors import CloudError
+from roost.home import Folder, folder, home, names, write_private
+from roost.plan.resources import Instance, InstanceState, Shape, State
+from roost.plan.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
+from roost.recipes.service import Boot
+
+Booter = Callable[[str, Instance, Folder], Boot]
+"""From the record, an instance and its name's folder, what that instance runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCloud:
+    """Fulfils ``roost.clouds.cloud.Cloud`` with folders and processes below ``at``."""
+
+    boot: Booter
+    at: Path = field(default_factory=home)
+    name: str = "local"
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def observe(self, name: str) -> State:
+        """One look at the folders, and one question to the scheduler if there is one."""
+        place = folder(name, self.at)
+        found = tuple(self._instance(path) for path in _machines(place))
+        return State(name=name, record=_read(place.spec), instances=_joined(place, found))
+
+    def _instance(self, path: Path) -> Instance:
+        tags = json.loads((path / "tags.json").read_text())
+        state, note = _condition(path)
+        return Instance(
+            name=tags["name"],
+            role=tags["role"],
+            shape=Shape(**tags["shape"]),
+            fingerprint=tags["fingerprint"],
+            id=str(path),
+            state=state,
+            address="127.0.0.1",
+            note=note,
+        )
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """A row for every name on this machine."""
+        return tuple(self._summary(name) for name in names(self.at))
+
+    def _summary(self, name: str) -> Summary:
+        place = folder(name, self.at)
+        state = self.observe(name)
+        record = json.loads(state.record) if state.record else {}
+        try:
+            created = datetime.fromtimestamp(place.control.stat().st_mtime, UTC)
+        except OSError:
+            created = None
+        states: Counter[str] = Counter(i.state for i in state.instances)
+        kind = str(record.get("kind", "unknown"))
+        return Summary(name=name, kind=kind, cloud=self.name, states=dict(states), created=created)
+
+    def logs(self, name: str, instance: str, lines: int) -> str:
+        """The last ``lines`` lines of each of the instance's logs."""
+        logs = folder(name, self.at).machine(instance) / "logs"
+        parts = []
+        for log in sorted(logs.glob("*.log"), key=lambda p: p.stat().st_mtime):
+            tail = log.read_text(errors="replace").splitlines()[-lines:]
+            if tail:
+                parts.append("\n".join([f"--- {log.stem}", *tail]))
+        return "\n".join(parts)
+
+    def wait(self, name: str, since: float) -> None:
+        """A short pause that grows a little: looking here is nearly free."""
+        del name
+        time.sleep(0.05 if since < 5 else 0.25)
+
+    @contextmanager
+    def hold(self, name: str, what: str) -> Iterator[None]:
+        """A lock beside the name's folder, so that deleting the folder does not drop it."""
+        with hold(self.at / "local" / f".{name}.lock", name, what):
+            _tidy(folder(name, self.at))
+            yield
+
+    # --- effects -----------------------------------------------------------------------------
+
+    def apply(self, name: str, step: Step) -> None:
+        """Do one step; each can be done again after a kill in its middle."""
+        place = folder(name, self.at)
+        match step:
+            case Record(record):
+                _record(place, record)
+            case Create("instance", resources):
+                made = [r for r in resources if isinstance(r, Instance)]
+                for instance in made:
+                    self._create(place, instance)
+                processes.begin(place.machine(i.name) for i in made)
+            case Start(instances):
+                self._start(place, instances)
+            case Stop(instances):
+                _stop(place, instances)
+            case Retire(instances):
+                _retire(place, instances)
+            case Delete("instance", instances):
+                _delete(place, instances)
+            case Forget():
+                _forget(place)
+            case _:
+                raise CloudError(f"your own machine has no such thing: {step}")
+
+    def _create(self, place: Folder, instance: Instance) -> None:
+        """Make the folder whole beside its place, then move it there."""
+        path = place.machine(instance.name)
+        if path.exists():
+            return
+        place.machines.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=place.machines))
+        tags = {
+            "name": instance.name,
+            "role": instance.role,
+            "shape": asdict(instance.shape),
+            "fingerprint": instance.fingerprint,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        (new / "tags.json").write_text(json.dumps(tags))
+        self._write_boot(place, instance, new)
+        new.rename(path)
+
+    def _write_boot(self, place: Folder, instance: Instance, into: Path) -> None:
+        record = _read(place.spec)
+        if record is None:
+            raise CloudError(f"{place.name} has lost its record: {place.spec}")
+        boot = self.boot(record, instance, place)
+        write_private(into / "boot.json", json.dumps(boot.to_json()))
+
+    def _start(self, place: Folder, instances: tuple[str, ...]) -> None:
+        """Wake the living that failed; boot the others anew, from the record as it is now."""
+        dead = []
+        for name in instances:
+            path = place.machine(name)
+            if processes.alive(path):
+                processes.retry(path)
+                continue
+            self._write_boot(place, self._instance(path), path)
+            (path / "stopped").unlink(missing_ok=True)
+            dead.append(path)
+        if dead:
+            processes.sweep(dead)
+            processes.begin(dead)
+
+
+def _machines(place: Folder) -> list[Path]:
+    """The machines' folders; those half made or half deleted have a dot in front."""
+    if not place.machines.is_dir():
+        return []
+    return sorted(
+        (p for p in place.machines.iterdir() if not p.name.startswith(".")), key=_by_number
+    )
+
+
+def _by_number(path: Path) -> tuple[str, int]:
+    stem, _, number = path.name.rpartition("-")
+    return (stem, int(number)) if number.isdigit() else (path.name, 0)
+
+
+def _condition(path: Path) -> tuple[InstanceState, str]:
+    """State and note of one machine, from its lock and what it said."""
+    said = processes.status(path)
+    if processes.alive(path) and said is not None:
+        states: dict[str, InstanceState] = {
+            "setup": "pending",
+            "running": "running",
+            "failed": "failed",
+        }
+        return states[said["state"]], said["note"]
+    if (path / "stopped").exists() or said is None:
+        return "stopped", ""
+    if said["state"] == "failed":
+        return "failed", said["note"]
+    return "failed", "it died"
+
+
+def _joined(place: Folder, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    """A worker is running once the scheduler knows it."""
+    workers = [i for i in instances if i.role == "worker" and i.state == "running"]
+    if not workers:
+        return instances
+    from roost.dask.status import members
+
+    known = members(place.path)
+    names = set(known.workers) if known is not None else set()
+    return tuple(
+        replace(i, state="pending", note="joining the scheduler")
+        if i in workers and i.name not in names
+        else i
+        for i in instances
+    )
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def _record(place: Folder, record: str) -> None:
+    """The name's folder with all that is needed before a machine boots; the record comes last."""
+    place.path.mkdir(parents=True, exist_ok=True)
+    place.path.chmod(0o700)
+    tls.create(place.tls)
+    if not place.token.exists():
+        write_private(place.token, secrets.token_urlsafe(32) + "\n")
+    control = {
+        "roost": [sys.executable, "-m", "roost"],
+        "name": place.name,
+        "home": str(place.path.parent.parent),
+    }
+    write_private(place.control, json.dumps(control))
+    write_private(place.project, _project(record))
+    _link_package(place)
+    write_private(place.spec, record)
+
+
+def _project(record: str) -> str:
+    said: dict[str, Any] = json.loads(record)
+    environment = said.get("environment") or {}
+    return str(environment.get("project") or said.get("folder") or Path.cwd())
+
+
+def _link_package(place: Folder) -> None:
+    """``python/roost`` points at this package, so that every node runs the same roost."""
+    link = place.path / "python" / "roost"
+    link.parent.mkdir(exist_ok=True)
+    package = Path(__file__).parents[2]
+    temporary = link.with_name(f".roost.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(package, target_is_directory=True)
+    temporary.replace(link)
+
+
+def _stop(place: Folder, instances: tuple[str, ...]) -> None:
+    paths = [place.machine(name) for name in instances]
+    for path in paths:
+        (path / "stopped").touch()
+    processes.end(paths)
+    processes.sweep(paths)
+
+
+def _retire(place: Folder, instances: tuple[str, ...]) -> None:
+    from roost.clouds.local.run import run_in
+
+    run_in(place, ["-m", "roost.dask.retire", "--folder", str(place.path), *instances])
+
+
+def _delete(place: Folder, instances: tuple[str, ...]) -> None:
+    """End them, then take the folders away: first out of sight by one rename, then for good."""
+    paths = [path for name in instances if (path := place.machine(name)).exists()]
+    _stop(place, tuple(path.name for path in paths))
+    for path in paths:
+        gone = path.with_name(f".gone-{path.name}-{secrets.token_hex(4)}")
+        path.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _forget(place: Folder) -> None:
+    gone = place.path.with_name(f".gone-{place.name}-{secrets.token_hex(4)}")
+    place.path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _tidy(place: Folder) -> None:
+    """Remove what a killed roost had half made or half deleted; only the holder may."""
+    half = [
+        *place.path.parent.glob(f".gone-{place.name}-????????"),  # eight hex digits
+        *place.machines.glob(".new-*"),
+        *place.machines.glob(".gone-*"),
+    ]
+    for path in half:
+        shutil.rmtree(path, ignore_errors=True)

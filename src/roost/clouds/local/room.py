@@ -1,0 +1,37 @@
+"""Is there room on the disk? Asked before anything is begun."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roost.errors import RoostError
+from roost.home import home
+from roost.recipes.environment import DONE, environment_path
+
+if TYPE_CHECKING:
+    from roost.spec import Cluster
+
+ENVIRONMENT_GIB = 1.5
+"""A scientific Python environment: 0.6 GB installed, and the downloads that it is made from."""
+WORK_GIB = 0.2
+
+
+def check_room(spec: Cluster) -> None:
+    """Raises RoostError where the disk under roost's home has too little left."""
+    place = home()
+    made = (environment_path(spec.environment, place) / DONE).exists()
+    needed = WORK_GIB if made else ENVIRONMENT_GIB
+    free = shutil.disk_usage(_existing(place)).free / 2**30
+    if free < needed:
+        raise RoostError(
+            f"too little room: {place} has {free:.1f} GB free, this needs about {needed:g} GB",
+            next="make room there, or set ROOST_HOME to a folder on a larger disk",
+        )
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path

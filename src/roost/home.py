@@ -1,0 +1,116 @@
+"""Where roost keeps what runs on this machine. Standard library only: nodes import it too.
+
+``<home>`` is $ROOST_HOME or the platform's data folder; ``<home>/local/<name>/`` is one name::
+
+    spec.json        the record: the spec that made it
+    token            JupyterLab's token, mode 0600
+    tls/             ca.pem cert.pem key.pem, mode 0600
+    scheduler.json   where the Dask scheduler is (written by it)
+    jupyter.json     where JupyterLab is (written by it)
+    control.json     how to call roost again
+    project          the folder in which the user's notebooks are
+    python/roost     a link to this package, for the nodes' PYTHONPATH
+    machines/<instance>/   one folder for each instance
+
+and ``<home>/environments/<digest>/`` is one locked Python environment, shared by all.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def home() -> Path:
+    """roost's data folder on this machine; it need not exist yet."""
+    chosen = os.environ.get("ROOST_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "roost"
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "roost"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of one name, and the places in it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The name that the folder is for."""
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        """The recorded spec (JSON)."""
+        return self.path / "spec.json"
+
+    @property
+    def token(self) -> Path:
+        """JupyterLab's token."""
+        return self.path / "token"
+
+    @property
+    def tls(self) -> Path:
+        """The folder of the certificate that all Dask processes and clients share."""
+        return self.path / "tls"
+
+    @property
+    def scheduler(self) -> Path:
+        """The Dask scheduler's own file."""
+        return self.path / "scheduler.json"
+
+    @property
+    def jupyter(self) -> Path:
+        """JupyterLab's address."""
+        return self.path / "jupyter.json"
+
+    @property
+    def control(self) -> Path:
+        """How to call roost again."""
+        return self.path / "control.json"
+
+    @property
+    def project(self) -> Path:
+        """A file with the path of the user's project folder."""
+        return self.path / "project"
+
+    @property
+    def machines(self) -> Path:
+        """One folder for each instance."""
+        return self.path / "machines"
+
+    def machine(self, instance: str) -> Path:
+        """The folder of one instance."""
+        return self.machines / instance
+
+
+def folder(name: str, at: Path | None = None) -> Folder:
+    """The folder of ``name`` below ``at`` (default: ``home()``)."""
+    return Folder((at or home()) / "local" / name)
+
+
+def names(at: Path | None = None) -> tuple[str, ...]:
+    """Every name that has something on this machine, sorted."""
+    root = (at or home()) / "local"
+    if not root.is_dir():
+        return ()
+    return tuple(
+        sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file whole or not at all, readable by its owner only."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,208 @@
+"""From a spec to all that it wants from its cloud. Pure: the catalogue is a table of facts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from roost.errors import UsageError
+from roost.plan.resources import (
+    Address,
+    Group,
+    KeyPair,
+    Role,
+    Rule,
+    SecurityGroup,
+    Shape,
+    Volume,
+    Wanted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roost.catalogue import Catalogue
+    from roost.spec import Spec
+    from roost.spec.machine import Machine
+
+    Shaper = Callable[[Machine, bool], Shape]
+
+HTTPS, SSH = 443, 22
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The user's own machine: its CPUs and its memory in GiB."""
+
+    cpus: int
+    memory_gib: float
+
+
+LOCAL_SHARE = 0.8
+"""The part of the host's memory that the workers may use between them."""
+
+
+def wanted_of(spec: Spec, host: Host, catalogue: Callable[[], Catalogue]) -> Wanted:
+    """All that ``spec`` wants. ``catalogue`` is called only where the cloud has prices.
+
+    Raises UsageError where the spec's cloud cannot be what the spec wants.
+    """
+    if spec.cloud == "local":
+        return _local(spec, host)
+    if spec.cloud == "aws":
+        return _cloud(spec, _aws_shaper(spec, catalogue()))
+    return _cloud(spec, _flavor_shape)
+
+
+# --- the user's own machine --------------------------------------------------------------------
+
+
+def _local(spec: Spec, host: Host) -> Wanted:
+    if spec.kind != "cluster" or spec.scheduler != "dask":
+        what = f"{spec.kind} with slurm" if spec.kind == "cluster" else spec.kind
+        raise UsageError(
+            f"a {what} needs machines of its own; your own machine can be a Dask cluster",
+            next="roost plan FILE --cloud aws",
+        )
+    threads = spec.local.threads or 1
+    share = host.memory_gib * LOCAL_SHARE / max(host.cpus, spec.workers.count)
+    memory = spec.local.memory or max(1.0, round(share * threads, 1))
+    worker = Shape(type="process", cpus=threads, memory_gib=memory)
+    head = Shape(type="process", cpus=1, memory_gib=0)
+    return Wanted(
+        name=spec.name,
+        record=spec.to_json(),
+        groups=(
+            _group("head", 1, head, spec),
+            _group("worker", spec.workers.count, worker, spec),
+        ),
+    )
+
+
+# --- a cloud -----------------------------------------------------------------------------------
+
+
+def _cloud(spec: Spec, shaper: Shaper) -> Wanted:
+    groups = _groups(spec, shaper)
+    instances = tuple(
+        name for group in groups for name in _holders(group.role, group.count, group.role)
+    )
+    reached = [n for n in instances if not n.startswith("worker")]
+    return Wanted(
+        name=spec.name,
+        record=spec.to_json(),
+        groups=groups,
+        key_pairs=(KeyPair(name=spec.name),),
+        security_groups=(SecurityGroup(name=spec.name, rules=_rules(spec)),),
+        volumes=_volumes(spec, reached),
+        addresses=tuple(Address(name=n, holder=n) for n in reached)
+        if spec.access.address == "fixed"
+        else (),
+    )
+
+
+def _groups(spec: Spec, shaper: Shaper) -> tuple[Group, ...]:
+    if spec.kind == "cluster":
+        return (
+            _group("head", 1, shaper(spec.head, False), spec),
+            _group("worker", spec.workers.count, shaper(spec.workers, spec.workers.spot), spec),
+        )
+    if spec.kind == "classroom":
+        return (_group("seat", spec.seats, shaper(spec.machine, False), spec),)
+    return (_group("desktop", 1, shaper(spec.machine, False), spec),)
+
+
+def _group(role: Role, count: int, shape: Shape, spec: Spec) -> Group:
+    return Group(role=role, count=count, shape=shape, fingerprint=_fingerprint(spec, shape))
+
+
+def _fingerprint(spec: Spec, shape: Shape) -> str:
+    """Changes with all that an instance is set up as, and with nothing else."""
+    parts: dict[str, object] = {"shape": asdict(shape), "cloud": spec.cloud}
+    if spec.kind == "cluster":
+        parts["environment"] = spec.environment.digest
+        parts["jupyter"] = spec.jupyter.model_dump(mode="json")
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _holders(role: Role, count: int, single: str) -> tuple[str, ...]:
+    if role in ("worker", "seat"):
+        return tuple(f"{role}-{number}" for number in range(1, count + 1))
+    return (single,)
+
+
+def _rules(spec: Spec) -> tuple[Rule, ...]:
+    named = {"me": "caller", "anywhere": "0.0.0.0/0"}
+    return tuple(
+        Rule(port=port, source=named.get(source, source))
+        for port, sources in ((SSH, spec.access.ssh), (HTTPS, spec.access.https))
+        for source in sources
+    )
+
+
+def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
+    """A desktop's and a cluster's volumes once, on the head; a classroom's on every seat."""
+    return tuple(
+        Volume(
+            name=f"{holder}-{v.name}" if spec.kind == "classroom" else v.name,
+            size_gib=v.size,
+            type=v.type,
+            holder=holder,
+            mount=v.mount,
+            iops=v.iops,
+            throughput=v.throughput,
+        )
+        for holder in holders
+        for v in spec.volumes
+    )
+
+
+# --- which machine -----------------------------------------------------------------------------
+
+
+def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
+    from roost.prices.machines import cheapest, why_none
+
+    if spec.aws is None:
+        raise UsageError('the file says nothing of [aws]: it needs at least region = "..."')
+    region = spec.aws.region
+
+    def shape(machine: Machine, spot: bool) -> Shape:
+        if machine.type:
+            found = catalogue.instance_type(machine.type)
+            if found is None:
+                raise UsageError(f"AWS has no instance type {machine.type}")
+        else:
+            needs = machine.needs(spot=spot)
+            offers = cheapest(catalogue, region, needs, limit=1)
+            if not offers:
+                raise UsageError(why_none(catalogue, region, needs).reason)
+            found = offers[0].instance_type
+        return Shape(
+            type=found.name,
+            cpus=found.vcpus,
+            memory_gib=found.memory_gib,
+            gpus=found.gpu_count,
+            arch=found.architectures[0] if len(found.architectures) == 1 else "x86_64",
+            image=machine.image,
+            disk_gib=machine.disk,
+            spot=spot,
+        )
+
+    return shape
+
+
+def _flavor_shape(machine: Machine, spot: bool) -> Shape:
+    """OpenStack: which flavor fits is known only at the site."""
+    return Shape(
+        type=machine.type or "a flavor that fits",
+        cpus=machine.cpus or 0,
+        memory_gib=machine.memory or 0,
+        gpus=machine.gpus or 0,
+        arch=machine.arch or "x86_64",
+        image=machine.image,
+        disk_gib=machine.disk,
+        spot=spot,
+    )

@@ -1,0 +1,62 @@
+"""The locked Python environment: made once per lock by uv, the same on every node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roost.errors import RoostError
+from roost.recipes.service import SetupStep
+
+if TYPE_CHECKING:
+    from roost.spec.environment import Environment
+
+DONE = ".roost-ready"
+"""Written into the environment once it is whole."""
+
+
+def environment_path(environment: Environment, at: Path) -> Path:
+    """Where the environment is below roost's home: another lock is another folder."""
+    return at / "environments" / environment.digest[:16]
+
+
+def environment_python(environment: Environment, at: Path) -> Path:
+    """Its Python."""
+    return environment_path(environment, at) / "bin" / "python"
+
+
+def environment_step(environment: Environment, at: Path) -> SetupStep:
+    """``uv sync --frozen``: exactly what the lock says, or nothing."""
+    path = environment_path(environment, at)
+    wanted = ("--python", environment.python) if environment.python else ()
+    return SetupStep(
+        name="environment",
+        argv=(
+            find_uv(),
+            "sync",
+            "--frozen",
+            "--no-dev",
+            "--compile-bytecode",
+            "--project",
+            str(environment.project),
+            *wanted,
+        ),
+        env={"UV_PROJECT_ENVIRONMENT": str(path), "UV_NO_PROGRESS": "1"},
+        creates=str(path / DONE),
+        lock=str(path.with_suffix(".lock")),
+    )
+
+
+def find_uv() -> str:
+    """The uv that runs us, one on the PATH, or the one that was installed with roost."""
+    for candidate in (os.environ.get("UV"), shutil.which("uv")):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        raise RoostError("uv is not installed", next="pip install uv") from None

@@ -1,0 +1,51 @@
+"""What an instance on the user's own machine runs, from the recorded spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roost.home import Folder
+from roost.plan.resources import Instance
+from roost.recipes import dask, jupyter
+from roost.recipes.environment import environment_path, environment_python, environment_step
+from roost.recipes.service import Boot, Service
+
+if TYPE_CHECKING:
+    from roost.spec import Cluster
+
+
+def boot(record: str, instance: Instance, place: Folder) -> Boot:
+    """The set-up and services of one instance of the cluster that ``record`` describes."""
+    from roost.spec import from_json
+
+    spec: Cluster = from_json(record)
+    at = place.path.parent.parent
+    python = str(environment_python(spec.environment, at))
+    return Boot(
+        bin=str(environment_path(spec.environment, at) / "bin"),
+        setup=(environment_step(spec.environment, at),),
+        services=_services(spec, instance, place, python),
+        env=node_variables(place, environment_path(spec.environment, at)),
+    )
+
+
+def node_variables(place: Folder, environment: Path) -> dict[str, str]:
+    """What every process of a node has in its environment; secrets only as paths to files."""
+    return {
+        "ROOST_NAME": place.name,
+        "ROOST_HOME": str(place.path.parent.parent),
+        "PYTHONPATH": str(place.path / "python"),
+        "VIRTUAL_ENV": str(environment),
+        # Dask parallelises; a thread pool inside every task would only fight with it.
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def _services(spec: Cluster, instance: Instance, place: Folder, python: str) -> tuple[Service, ...]:
+    if instance.role == "worker":
+        return (dask.worker(python, place, instance),)
+    lab = (jupyter.lab(python, place, spec.jupyter),) if spec.jupyter.enabled else ()
+    return (dask.scheduler(python, place), *lab)
