@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from roost.clouds.converge import converge
 from roost.clouds.local import processes
 from roost.clouds.local.cloud import LocalCloud
 from roost.clouds.local.hold import hold
 from roost.errors import BusyError, SetupError
-from roost.clouds.converge import converge
 from roost.home import Folder, folder
 from roost.plan.plan import plan_down, plan_stop, plan_up
 from roost.plan.resources import Group, Instance, Shape, Wanted
@@ -46,9 +46,7 @@ def wanted(workers: int) -> Wanted:
 
 
 def up(cloud: LocalCloud, workers: int = 1):
-    return converge(
-        cloud, "demo", lambda have, gone: plan_up(wanted(workers), have, given_up=gone)
-    )
+    return converge(cloud, "demo", lambda have, gone: plan_up(wanted(workers), have, given_up=gone))
 
 
 def down(cloud: LocalCloud):
@@ -182,10 +180,13 @@ def test_set_up_runs_once_for_all_machines_and_its_failure_is_named(tmp_path):
 
 def test_only_one_at_a_time_and_the_second_is_told_who(tmp_path):
     file = tmp_path / "local" / ".demo.lock"
-    with hold(file, "demo", "roost up demo"):
-        with pytest.raises(BusyError, match=rf"`roost up demo` \(process {os.getpid()}, since"):
-            with hold(file, "demo", "roost down demo"):
-                raise AssertionError
+    said = rf"`roost up demo` \(process {os.getpid()}, since"
+    with (
+        hold(file, "demo", "roost up demo"),
+        pytest.raises(BusyError, match=said),
+        hold(file, "demo", "roost down demo"),
+    ):
+        raise AssertionError
     with hold(file, "demo", "roost down demo"):
         pass
 

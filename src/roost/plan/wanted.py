@@ -23,7 +23,8 @@ from roost.plan.resources import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from roost.catalogue import Catalogue
+    from roost.catalogue import Catalogue, InstanceType
+    from roost.prices.machines import Needs
     from roost.spec import Spec
     from roost.spec.machine import Machine
 
@@ -170,28 +171,49 @@ def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
     region = spec.aws.region
 
     def shape(machine: Machine, spot: bool) -> Shape:
-        if machine.type:
-            found = catalogue.instance_type(machine.type)
-            if found is None:
-                raise UsageError(f"AWS has no instance type {machine.type}")
-        else:
-            needs = machine.needs(spot=spot)
-            offers = cheapest(catalogue, region, needs, limit=1)
+        found = _exact(machine, catalogue) if machine.type else None
+        if machine.type is None:
+            offers = cheapest(catalogue, region, needs_of(machine, spot), limit=1)
             if not offers:
-                raise UsageError(why_none(catalogue, region, needs).reason)
+                raise UsageError(why_none(catalogue, region, needs_of(machine, spot)).reason)
             found = offers[0].instance_type
         return Shape(
-            type=found.name,
-            cpus=found.vcpus,
-            memory_gib=found.memory_gib,
-            gpus=found.gpu_count,
-            arch=found.architectures[0] if len(found.architectures) == 1 else "x86_64",
+            type=found.name if found else str(machine.type),
+            cpus=found.vcpus if found else 0,
+            memory_gib=found.memory_gib if found else 0,
+            gpus=found.gpu_count if found else 0,
+            arch=found.architectures[-1] if found else "x86_64",
             image=machine.image,
             disk_gib=machine.disk,
             spot=spot,
         )
 
     return shape
+
+
+def _exact(machine: Machine, catalogue: Catalogue) -> InstanceType | None:
+    """The type that was named; None where it has a price and no description (p2.xlarge)."""
+    found = catalogue.instance_type(str(machine.type))
+    if found is None and machine.type not in catalogue.undescribed:
+        raise UsageError(f"AWS has no instance type {machine.type}")
+    return found
+
+
+def needs_of(machine: Machine, spot: bool = False) -> Needs:
+    """What a machine must have. A GPU sold as "24GB" counts its GB in powers of ten."""
+    from roost.prices.machines import Needs
+
+    gpu = machine.gpu_memory
+    return Needs(
+        cpus=machine.cpus,
+        memory_gib=machine.memory,
+        gpus=machine.gpus,
+        gpu_name=machine.gpu,
+        gpu_memory_gib=gpu * 1e9 / 2**30 if gpu else None,
+        # Images and scientific packages are for x86_64 unless the file says otherwise.
+        arch=machine.arch or "x86_64",
+        spot=spot,
+    )
 
 
 def _flavor_shape(machine: Machine, spot: bool) -> Shape:
