@@ -1,0 +1,1 @@
+"""Reach a running cluster from Python: ``from roost.dask import RoostCluster``."""

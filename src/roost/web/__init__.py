@@ -1,0 +1,1 @@
+"""JupyterLab, ready-made: the notebook, the cluster and its panes."""
