@@ -60,6 +60,15 @@ class Problem:
     allowed: str | None = None
     hint: str | None = None
 
+    def lines(self) -> tuple[str, ...]:
+        """``line 3, workers.count: found "two"; allowed: a whole number``, in a few lines."""
+        place = f"line {self.line}, {self.where}" if self.line else self.where
+        found = f" (found {self.found})" if self.found else ""
+        details = [f"    allowed: {self.allowed}"] if self.allowed else []
+        if self.hint:
+            details.append(f"    {self.hint}")
+        return (f"{place}: {self.message}{found}", *details)
+
 
 class SpecError(UsageError):
     """The spec file is wrong; ``problems`` holds all that is wrong with it, in file order."""
@@ -69,6 +78,10 @@ class SpecError(UsageError):
         super().__init__(f"{file}: {count}")
         self.file = file
         self.problems = problems
+
+    def lines(self) -> tuple[str, ...]:
+        """One line or more for each problem: place, what is wrong, what would be right."""
+        return tuple(line for problem in self.problems for line in problem.lines())
 
 
 class NotFoundError(UsageError):

@@ -1,4 +1,4 @@
-"""What the life commands share: converge on a plan, and say what is left where that was cut short."""
+"""What the life commands share: converge, and say what is left where that was cut short."""
 
 from __future__ import annotations
 

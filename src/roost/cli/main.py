@@ -99,34 +99,32 @@ def main() -> int:
     try:
         code = cli.main(standalone_mode=False, color=_color())
         return code if isinstance(code, int) else 0
-    except click.exceptions.Abort:
-        return _interrupted()
-    except KeyboardInterrupt:
-        return _interrupted()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("roost: interrupted", err=True)
+        return 130
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except RoostError as error:
         show(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`roost ls | head`).
+    except OSError as error:
+        return _system_error(error)
+
+
+def _system_error(error: OSError) -> int:
+    """Whoever read our output has seen enough (`roost ls | head`), or the system says no."""
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
-        click.echo(f"roost: {error.strerror or error}{place}", err=True)
-        return 1
+    place = f" ({error.filename})" if error.filename else ""
+    click.echo(f"roost: {error.strerror or error}{place}", err=True)
+    return 1
 
 
 def _color() -> bool | None:
     """None lets click decide by the terminal."""
     return False if os.environ.get("NO_COLOR") else None
-
-
-def _interrupted() -> int:
-    click.echo("roost: interrupted", err=True)
-    return 130
 
 
 def show(error: RoostError) -> None:

@@ -13,10 +13,13 @@ from roost.cli.output import say, table, write_json
 
 if TYPE_CHECKING:
     from roost.plan.plan import Plan
-    from roost.plan.resources import State, Wanted
+    from roost.plan.resources import Shape, State, Wanted
     from roost.prices.estimate import Estimate
     from roost.prices.rates import Line
     from roost.spec import Spec
+
+MOST_LINES = 6
+"""Volumes that are listed one by one."""
 
 
 @click.command("plan")
@@ -63,10 +66,11 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     from roost.cli.target import spec_of, wanted_for
     from roost.plan.plan import plan_up
+    from roost.spec.aws import check_region
 
-    spec, _ = spec_of(target, cloud)
     if region is not None:
-        spec = in_region(spec, region)
+        check_region(region)
+    spec, _ = spec_of(target, cloud, region)
     wanted = wanted_for(spec)
     have = _have(spec, diff)
     plan = plan_up(wanted, have)
@@ -76,15 +80,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
         return
     _show_steps(spec, wanted, plan, have)
     _show_cost(spec, cost, details)
-
-
-def in_region(spec: Spec, region: str) -> Spec:
-    """The spec in another AWS region. Raises UsageError where there is no such region."""
-    from roost.spec.aws import Aws, check_region
-
-    check_region(region)
-    aws = spec.aws.model_copy(update={"region": region}) if spec.aws else Aws(region=region)
-    return spec.model_copy(update={"aws": aws})
 
 
 def _have(spec: Spec, diff: bool) -> State:
@@ -129,26 +124,40 @@ def _show_steps(spec: Spec, wanted: Wanted, plan: Plan, have: State) -> None:
     elif plan.steps:
         click.echo("\nroost up will, in this order:")
         for number, step in enumerate(plan.steps, 1):
-            click.echo(f"  {number}. {describe(step)}{_detail(step)}")
+            click.echo(f"  {number}. {describe(step)}")
+            for line in _details(step):
+                click.echo(f"     {line}")
     for note in (*plan.notes, *_reach(spec)):
         click.echo(f"  - {note}")
 
 
-def _detail(step: object) -> str:
+def _details(step: object) -> list[str]:
+    """What a step creates, one line for each volume, one for all instances of a batch."""
     from roost.plan.resources import Instance, Volume
     from roost.plan.steps import Create
     from roost.units import format_size
 
-    first = step.resources[0] if isinstance(step, Create) else None
-    if isinstance(first, Instance):
-        shape = first.shape
-        gpus = f", {shape.gpus} GPU" if shape.gpus else ""
-        memory = f", {format_size(round(shape.memory_gib, 1))}" if shape.memory_gib else ""
-        spot = ", spot" if shape.spot else ""
-        return f"  ({shape.type}: {shape.cpus} CPU{gpus}{memory}{spot})"
-    if isinstance(first, Volume):
-        return f"  ({format_size(first.size_gib)} {first.type} at {first.mount})"
-    return ""
+    if not isinstance(step, Create):
+        return []
+    if isinstance(step.resources[0], Instance):
+        return [_shape(step.resources[0].shape)]
+    volumes = [v for v in step.resources if isinstance(v, Volume)]
+    lines = [f"{v.name}: {format_size(v.size_gib)} {v.type} at {v.mount}" for v in volumes]
+    return lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], "..."]
+
+
+def _shape(shape: Shape) -> str:
+    from roost.units import format_size
+
+    parts = [
+        f"{shape.cpus} CPU" if shape.cpus else "",
+        f"{shape.gpus} GPU" if shape.gpus else "",
+        format_size(round(shape.memory_gib, 1)) if shape.memory_gib else "",
+        f"{format_size(shape.disk_gib)} disk" if shape.disk_gib else "",
+        shape.image,
+        "spot" if shape.spot else "",
+    ]
+    return f"{shape.type}: " + ", ".join(part for part in parts if part)
 
 
 def _reach(spec: Spec) -> tuple[str, ...]:

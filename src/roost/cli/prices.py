@@ -84,9 +84,11 @@ def _row(offer: Offer) -> tuple[str, ...]:
     from roost.prices.rates import Unknown
 
     found, price = offer.instance_type, offer.price
-    known = not isinstance(price, Unknown)
-    hour = f"{price.usd.normalize():f}" if known else "unknown"
-    month = f"{price.usd * HOURS_PER_MONTH:.2f}" if known else "unknown"
+    if isinstance(price, Unknown):
+        hour = month = "unknown"
+    else:
+        hour = f"{price.usd.normalize():f}"
+        month = f"{price.usd * HOURS_PER_MONTH:.2f}"
     return (found.name, str(found.vcpus), f"{found.memory_gib:g}", hour, month, offer.note)
 
 
@@ -94,7 +96,10 @@ def _as_json(offer: Offer) -> dict[str, object]:
     from roost.prices.rates import Unknown
 
     price, found = offer.price, offer.instance_type
-    known = not isinstance(price, Unknown)
+    if isinstance(price, Unknown):
+        cost: dict[str, object] = {"usd_per_hour": None, "source": price.reason, "date": None}
+    else:
+        cost = {"usd_per_hour": price.usd, "source": price.source, "date": price.date}
     return {
         "type": found.name,
         "region": offer.region,
@@ -102,8 +107,6 @@ def _as_json(offer: Offer) -> dict[str, object]:
         "memory_gib": found.memory_gib,
         "gpus": found.gpu_count,
         "architectures": found.architectures,
-        "usd_per_hour": price.usd if known else None,
-        "source": price.source if known else price.reason,
-        "date": price.date if known else None,
+        **cost,
         "note": offer.note,
     }

@@ -75,28 +75,36 @@ def file_or_name(target: str | None) -> Path | str:
     )
 
 
-def spec_of(target: str | None, cloud: str | None = None) -> tuple[Spec, bool]:
-    """The spec of a file or a name, for ``cloud`` if given; whether it came from a file."""
+def spec_of(
+    target: str | None, cloud: str | None = None, region: str | None = None
+) -> tuple[Spec, bool]:
+    """The spec of a file or a name, for another cloud or region if one is given.
+
+    The second value is whether it came from a file.
+    """
     found = file_or_name(target)
     if isinstance(found, Path):
         from roost.spec import load
 
-        spec = load(found)
-    else:
-        spec = recorded(connect("local"), found)[0]
-    if cloud is not None:
-        spec = spec.model_copy(update={"cloud": cloud})
-    return spec, isinstance(found, Path)
+        return load(found, cloud=cloud, region=region), True
+    from roost.spec import from_json
+
+    return from_json(_record(connect("local"), found)[0], cloud=cloud, region=region), False
 
 
 def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
     """The spec that made ``name``, and what is there now. Raises NotFoundError."""
     from roost.spec import from_json
 
+    record, state = _record(cloud, name)
+    return from_json(record), state
+
+
+def _record(cloud: Cloud, name: str) -> tuple[str, State]:
     state = cloud.observe(name)
     if state.record is None:
         raise missing(name)
-    return from_json(state.record), state
+    return state.record, state
 
 
 def missing(name: str) -> NotFoundError:

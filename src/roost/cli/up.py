@@ -44,7 +44,8 @@ def command(
     spec, _ = spec_of(target, cloud)
     where = connect(spec.cloud)
     wanted = wanted_for(spec)
-    check_room(spec)
+    if spec.kind == "cluster" and spec.cloud == "local":
+        check_room(spec.environment)
 
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(wanted, have, given_up=given_up)

@@ -27,9 +27,12 @@ class Summary:
 
 
 class Cloud(Protocol):
-    """A place where machines can be. ``name`` is what the spec's ``cloud`` key calls it."""
+    """A place where machines can be."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the spec's ``cloud`` key calls it."""
+        ...
 
     def observe(self, name: str) -> State:
         """Everything of one name, in a fixed number of calls. Raises AccessError, CloudError."""

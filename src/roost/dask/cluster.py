@@ -16,7 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import distributed
 from distributed.core import Status, rpc
+from distributed.deploy.adaptive import Adaptive
 from distributed.deploy.cluster import Cluster
 from distributed.objects import SchedulerInfo
 from distributed.security import Security
@@ -65,9 +67,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         self.security = _security(self._attachment.place)
         self.scheduler = None
         self._poll_task: asyncio.Task[None] | None = None
-        super().__init__(
-            asynchronous=asynchronous, loop=loop, name=self._attachment.name, **kwargs
-        )
+        super().__init__(asynchronous=asynchronous, loop=loop, name=self._attachment.name, **kwargs)
         if not self.called_from_running_loop:
             self._loop_runner.start()
             try:
@@ -84,7 +84,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
     # --- life --------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        if self.status == Status.running:
+        if self.status == Status.running:  # type: ignore[has-type]
             return
         # Not super()._start(): it subscribes to the scheduler's one "worker-status" plugin, which
         # every further attachment overwrites, so that all but the last would see nothing.
@@ -177,10 +177,18 @@ class RoostCluster(Cluster):  # type: ignore[misc]
 
     def scale(self, n: int) -> Any:
         """Have ``n`` workers; this ends adaptive scaling. Raises RoostError if roost refuses."""
-        if self._adaptive is not None:
-            self._adaptive.stop()
+        adaptive: Adaptive | None = self._adaptive  # type: ignore[has-type]
+        if adaptive is not None:
+            adaptive.stop(reason="scaled by hand")
             self._adaptive = None
         return self.sync(self._scale, int(n), ())
+
+    def adapt(self, Adaptive: type[Adaptive] | None = None, **kwargs: Any) -> Adaptive:  # noqa: N803
+        """Follow the work, between ``minimum`` and ``maximum`` workers; as Dask's own."""
+        adaptive: distributed.deploy.adaptive.Adaptive = super().adapt(
+            Adaptive or RoostAdaptive, **kwargs
+        )
+        return adaptive
 
     async def scale_up(self, n: int) -> None:
         """Have at least ``n`` workers (called by adaptive scaling)."""
@@ -209,6 +217,21 @@ class RoostCluster(Cluster):  # type: ignore[misc]
             n=count - len(strangers), attribute="name"
         )
         return [*strangers, *map(str, chosen)]
+
+
+class RoostAdaptive(Adaptive):  # type: ignore[misc]
+    """Adaptive scaling that asks roost, which retires workers before they go.
+
+    Dask's own would call ``cluster.scale``, which is how a person ends adaptive scaling.
+    """
+
+    async def scale_up(self, n: int) -> None:
+        """Have at least ``n`` workers."""
+        await self.cluster.scale_up(n)
+
+    async def scale_down(self, workers: Iterable[str]) -> None:
+        """Let these go."""
+        await self.cluster.scale_down(workers)
 
 
 def _security(place: Folder) -> Security:

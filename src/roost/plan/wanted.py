@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from roost.catalogue import Catalogue, InstanceType
-    from roost.prices.machines import Needs
     from roost.spec import Spec
     from roost.spec.machine import Machine
 
@@ -151,7 +150,7 @@ def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
             size_gib=v.size,
             type=v.type,
             holder=holder,
-            mount=v.mount,
+            mount=v.place,
             iops=v.iops,
             throughput=v.throughput,
         )
@@ -164,7 +163,8 @@ def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
 
 
 def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
-    from roost.prices.machines import cheapest, why_none
+    from roost.prices.machines import cheapest
+    from roost.spec.machine import why_none_of
 
     if spec.aws is None:
         raise UsageError('the file says nothing of [aws]: it needs at least region = "..."')
@@ -173,9 +173,9 @@ def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
     def shape(machine: Machine, spot: bool) -> Shape:
         found = _exact(machine, catalogue) if machine.type else None
         if machine.type is None:
-            offers = cheapest(catalogue, region, needs_of(machine, spot), limit=1)
+            offers = cheapest(catalogue, region, machine.needs(), limit=1)
             if not offers:
-                raise UsageError(why_none(catalogue, region, needs_of(machine, spot)).reason)
+                raise UsageError(why_none_of(machine, region))
             found = offers[0].instance_type
         return Shape(
             type=found.name if found else str(machine.type),
@@ -199,29 +199,12 @@ def _exact(machine: Machine, catalogue: Catalogue) -> InstanceType | None:
     return found
 
 
-def needs_of(machine: Machine, spot: bool = False) -> Needs:
-    """What a machine must have. A GPU sold as "24GB" counts its GB in powers of ten."""
-    from roost.prices.machines import Needs
-
-    gpu = machine.gpu_memory
-    return Needs(
-        cpus=machine.cpus,
-        memory_gib=machine.memory,
-        gpus=machine.gpus,
-        gpu_name=machine.gpu,
-        gpu_memory_gib=gpu * 1e9 / 2**30 if gpu else None,
-        # Images and scientific packages are for x86_64 unless the file says otherwise.
-        arch=machine.arch or "x86_64",
-        spot=spot,
-    )
-
-
 def _flavor_shape(machine: Machine, spot: bool) -> Shape:
     """OpenStack: which flavor fits is known only at the site."""
     return Shape(
         type=machine.type or "a flavor that fits",
-        cpus=machine.cpus or 0,
-        memory_gib=machine.memory or 0,
+        cpus=0 if machine.type else machine.cpus,
+        memory_gib=0 if machine.type else machine.memory,
         gpus=machine.gpus or 0,
         arch=machine.arch or "x86_64",
         image=machine.image,

@@ -40,7 +40,7 @@ def environment_step(environment: Environment, at: Path) -> SetupStep:
             "--no-dev",
             "--compile-bytecode",
             "--project",
-            str(environment.project),
+            str(environment.locked),
             *wanted,
         ),
         env={"UV_PROJECT_ENVIRONMENT": str(path), "UV_NO_PROGRESS": "1"},

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 def boot(record: str, instance: Instance, place: Folder) -> Boot:
     """The set-up and services of one instance of the cluster that ``record`` describes."""
-    from roost.spec import from_json
+    from roost.spec import Cluster, from_json
 
-    spec: Cluster = from_json(record)
+    spec = from_json(record)
+    assert isinstance(spec, Cluster)  # the spec refuses any other kind here
     at = place.path.parent.parent
     python = str(environment_python(spec.environment, at))
     return Boot(

@@ -11,17 +11,17 @@ from roost.home import home
 from roost.recipes.environment import DONE, environment_path
 
 if TYPE_CHECKING:
-    from roost.spec import Cluster
+    from roost.spec.environment import Environment
 
 ENVIRONMENT_GIB = 1.5
 """A scientific Python environment: 0.6 GB installed, and the downloads that it is made from."""
 WORK_GIB = 0.2
 
 
-def check_room(spec: Cluster) -> None:
+def check_room(environment: Environment) -> None:
     """Raises RoostError where the disk under roost's home has too little left."""
     place = home()
-    made = (environment_path(spec.environment, place) / DONE).exists()
+    made = (environment_path(environment, place) / DONE).exists()
     needed = WORK_GIB if made else ENVIRONMENT_GIB
     free = shutil.disk_usage(_existing(place)).free / 2**30
     if free < needed:

@@ -15,7 +15,7 @@ YEARS_VALID = 10
 
 
 def create(folder: Path) -> None:
-    """Write ``ca.pem``, ``cert.pem`` and ``key.pem`` (0600) into ``folder``, unless all are there."""
+    """Write ``ca.pem``, ``cert.pem`` and ``key.pem`` (0600) into ``folder``, if one is missing."""
     if all((folder / file).exists() for file in ("ca.pem", "cert.pem", "key.pem")):
         return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

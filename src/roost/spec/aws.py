@@ -1,0 +1,48 @@
+"""Where on AWS."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from roost.catalogue import load
+from roost.errors import UsageError
+from roost.spec.table import Table, did_you_mean, wrong
+
+
+class Aws(Table):
+    """Profiles, regions and SSO work as they do for boto3 and the AWS CLI."""
+
+    region: str = Field(description="The region.", examples=["eu-central-1", "us-east-1"])
+    profile: str | None = Field(None, description="The profile; boto3's own default otherwise.")
+    zones: tuple[str, ...] = Field((), description="Availability zones, in order of preference.")
+    vpc: str | None = Field(None, pattern=r"^vpc-[0-9a-f]+$", description="Not the default VPC.")
+    subnet: str | None = Field(None, pattern=r"^subnet-[0-9a-f]+$", description="A subnet of it.")
+
+    @field_validator("region")
+    @classmethod
+    def _known(cls, found: str) -> str:
+        regions = load().regions
+        if found not in regions:
+            allowed = ", ".join(regions)
+            raise wrong(
+                "AWS has no such region", allowed=allowed, hint=did_you_mean(found, regions)
+            )
+        return found
+
+    @field_validator("zones")
+    @classmethod
+    def _of_the_region(cls, found: tuple[str, ...]) -> tuple[str, ...]:
+        for zone in found:
+            if not zone[-1:].isalpha() or zone[:-1] not in load().regions:
+                raise wrong(f"{zone} is no zone", allowed='a region with a letter: "eu-central-1a"')
+        return found
+
+
+def check_region(region: str) -> None:
+    """Raises UsageError, with a suggestion, where AWS has no such region."""
+    regions = load().regions
+    if region not in regions:
+        hint = did_you_mean(region, regions)
+        raise UsageError(
+            f"AWS has no region {region}" + (f"; {hint}" if hint else f": {', '.join(regions)}")
+        )

@@ -1,0 +1,20 @@
+"""A desktop: one machine with a screen in the browser."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from roost.spec.common import Common
+from roost.spec.machine import Machine
+
+
+class Desktop(Common):
+    """One machine, its volumes, and a desktop that is seen from elsewhere."""
+
+    kind: Literal["desktop"] = Field(description="A desktop, a cluster or a classroom.")
+    machine: Machine = Field(description="The machine.")
+    protocol: Literal["novnc", "dcv"] = Field(
+        "novnc", description="How the desktop is seen: noVNC in a browser, or Amazon DCV."
+    )

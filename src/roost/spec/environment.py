@@ -1,0 +1,101 @@
+"""The software of a cluster: a locked Python environment, system packages, languages."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from roost.spec.table import Table, around, wrong
+
+BUILT_IN = Path(__file__).parent / "environments" / "dask"
+"""What a Dask cluster runs whose file names no project."""
+LOCK, PROJECT = "uv.lock", "pyproject.toml"
+
+
+class Environment(Table):
+    """Every node and every notebook runs exactly what the lock says."""
+
+    project: Path | None = Field(
+        None,
+        description="A folder with pyproject.toml and uv.lock, relative to this file; "
+        "notebooks are there too. Without it: a built-in Dask and JupyterLab environment.",
+    )
+    python: str | None = Field(
+        None, description="The Python version; the project's own choice otherwise."
+    )
+    apt: tuple[str, ...] = Field((), description="System packages (not on your own machine).")
+    languages: tuple[Literal["python", "r", "julia", "c", "c++", "fortran"], ...] = Field(
+        (), description="Compilers and languages for a general-purpose cluster."
+    )
+    digest: SkipJsonSchema[str] = Field("", validate_default=True)
+
+    @property
+    def locked(self) -> Path:
+        """The folder with the lock."""
+        return self.project or BUILT_IN
+
+    @field_validator("project")
+    @classmethod
+    def _whole(cls, found: Path | None, info: ValidationInfo) -> Path | None:
+        here = around(info)
+        if found is None or here is None or here.recorded:
+            return found
+        folder = (here.folder / found.expanduser()).absolute()
+        check_project(folder)
+        return folder
+
+    @field_validator("python")
+    @classmethod
+    def _version(cls, found: str | None) -> str | None:
+        if found is not None and not re.fullmatch(r"3\.\d{1,2}(\.\d{1,2})?", found):
+            raise wrong("not a version of Python", allowed='"3.12" or "3.12.7"')
+        return found
+
+    @field_validator("apt")
+    @classmethod
+    def _packages(cls, found: tuple[str, ...]) -> tuple[str, ...]:
+        for package in found:
+            if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", package):
+                raise wrong(f"{package!r} is no name of a package", allowed='"libgdal-dev"')
+        return found
+
+    @field_validator("digest")
+    @classmethod
+    def _of_the_lock(cls, found: str, info: ValidationInfo) -> str:
+        """That of the lock as it was read; a record brings its own."""
+        return found or digest(info.data.get("project") or BUILT_IN, info.data.get("python"))
+
+
+def check_project(folder: Path) -> None:
+    """Both files are there and can be read."""
+    if not folder.is_dir():
+        raise wrong(f"no such folder: {folder}")
+    for name in (PROJECT, LOCK):
+        file = folder / name
+        try:
+            tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            lock = f"`uv lock --project {folder}` writes it" if name == LOCK else "`uv init` starts"
+            raise wrong(f"{folder} has no {name}", allowed=lock) from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            again = f"delete it, and `uv lock --project {folder}` makes it anew"
+            raise wrong(f"{file} cannot be read: {said}", allowed=again) from None
+
+
+def digest(folder: Path, python: str | None) -> str:
+    """SHA-256 over all that decides what is installed; empty where there is nothing to read."""
+    found = hashlib.sha256((python or "").encode())
+    for name in (PROJECT, LOCK):
+        try:
+            content = (folder / name).read_bytes()
+        except OSError:
+            return ""
+        found.update(b"\0" + content)
+    return found.hexdigest()

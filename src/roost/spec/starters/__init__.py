@@ -1,0 +1,23 @@
+"""Commented files to start from, one for each kind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from roost.spec.values import NAME
+
+PLACEHOLDER = "my-name"
+DEFAULT_NAMES = {"cluster": "my-cluster", "desktop": "my-desktop", "classroom": "my-class"}
+
+
+def starter(kind: str, name: str) -> str:
+    """The text of a starter file; ``name`` must be a usable one."""
+    text = (Path(__file__).parent / f"{kind}.toml").read_text(encoding="utf-8")
+    return text.replace(PLACEHOLDER, name)
+
+
+def usable_name(text: str, kind: str) -> str:
+    """``text`` (a folder's name) as a name; a plain one where nothing of it is left."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")[:30].rstrip("-")
+    return name if re.fullmatch(NAME, name) else DEFAULT_NAMES[kind]
