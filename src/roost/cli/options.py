@@ -21,6 +21,31 @@ def complete_names(
     return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
 
 
+class PassesOn(click.Command):
+    """A command whose words after ``--`` belong to another program: ``passed_on(ctx)``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the other program's words away before click reads the rest."""
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[PASSED_ON] = tuple(args[at + 1 :])
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """As click does it, with the words at the end."""
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]
+
+
+PASSED_ON = "roost.passed_on"
+
+
+def passed_on() -> tuple[str, ...]:
+    """The words after ``--``."""
+    words: tuple[str, ...] = click.get_current_context().meta.get(PASSED_ON, ())
+    return words
+
+
 def name_argument(function: F) -> F:
     """NAME: something that exists."""
     return click.argument("name", shell_complete=complete_names)(function)

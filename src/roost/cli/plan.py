@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         write_json(_as_json(spec, wanted, plan, cost))
         return
     _show_steps(spec, wanted, plan, have)
-    _show_cost(spec, cost, details)
+    _show_cost(spec, cost, details, target or "roost.toml")
 
 
 def _have(spec: Spec, diff: bool) -> State:
@@ -168,11 +168,11 @@ def _reach(spec: Spec) -> tuple[str, ...]:
     return (f"ssh from {ssh}" + (f"; https from {https}" if https else "; nothing else is open"),)
 
 
-def _show_cost(spec: Spec, cost: Estimate | None, details: bool) -> None:
+def _show_cost(spec: Spec, cost: Estimate | None, details: bool, target: str) -> None:
     if spec.cloud == "local":
         click.echo("\nIt costs nothing: it is your own machine.")
         if spec.aws:
-            say(f"\nThe same on AWS: roost plan {spec.name} --cloud aws   (with the file's path)")
+            say(f"\nWhat the same costs on AWS: roost plan {target} --cloud aws")
         return
     if cost is None:
         click.echo("\nWhat it costs is unknown: roost has no prices of this cloud.")

@@ -6,14 +6,13 @@ import sys
 
 import click
 
-from roost.cli.options import name_argument
+from roost.cli.options import PassesOn, name_argument, passed_on
 from roost.errors import UsageError
 
 
-@click.command("run", context_settings={"ignore_unknown_options": True})
+@click.command("run", cls=PassesOn)
 @name_argument
-@click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
-def command(name: str, words: tuple[str, ...]) -> None:
+def command(name: str) -> None:
     """Run the file's command (or another) in its project folder, on its cluster.
 
     It runs with the cluster's own locked environment, and a plain `Client()` in it is the
@@ -29,7 +28,7 @@ def command(name: str, words: tuple[str, ...]) -> None:
     from roost.cli.target import connect, recorded
 
     spec, state = recorded(connect("local"), name)
-    line = choose(_command(spec), words)
+    line = choose(_command(spec), passed_on())
     if not line:
         raise UsageError(
             f"the file of {name} has no [run] command",

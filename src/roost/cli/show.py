@@ -44,7 +44,7 @@ def command(name: str, as_json: bool) -> None:
             i.state,
             i.shape.type,
             str(i.shape.cpus),
-            format_size(round(i.shape.memory_gib, 1)),
+            format_size(round(i.shape.memory_gib, 1)) if i.shape.memory_gib else "-",
             i.note,
         )
         for i in state.instances

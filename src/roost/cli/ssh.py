@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import name_argument
+from roost.cli.options import PassesOn, name_argument, passed_on
 
 
-@click.command("ssh", context_settings={"ignore_unknown_options": True})
+@click.command("ssh", cls=PassesOn)
 @name_argument
 @click.argument("node", required=False)
-@click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
-def command(name: str, node: str | None, words: tuple[str, ...]) -> None:
+def command(name: str, node: str | None) -> None:
     """A shell, or a command, on one of its instances (the head, if none is named).
 
     On your own machine it is your own shell, in the instance's environment.
@@ -32,5 +31,5 @@ def command(name: str, node: str | None, words: tuple[str, ...]) -> None:
     node = node or "head"
     if node not in there:
         raise NotFoundError(f"{name} has no instance {node} (there are: {', '.join(there)})")
-    line = words or (os.environ.get("SHELL", "/bin/sh"),)
+    line = passed_on() or (os.environ.get("SHELL", "/bin/sh"),)
     raise click.exceptions.Exit(run(state, node, line))

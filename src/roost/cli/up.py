@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from roost.cli.options import cloud_option, file_argument, json_option, yes_options
-from roost.cli.output import say, write_json
+from roost.cli.output import interactive, say, write_json
+from roost.errors import NeedsConfirmationError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
     from roost.plan.plan import Plan
     from roost.plan.resources import State, Wanted
+    from roost.spec import Spec
 
 
 @click.command("up")
@@ -34,7 +36,6 @@ def command(
       roost up examples/ndvi.toml
       roost up ndvi                again, by name, from any folder
     """
-    del yes, no_input  # nothing that costs money can be made yet: the cloud is this machine
     say(f"roost up {target or 'roost.toml'}")
     from roost.cli.life import drive
     from roost.cli.target import connect, held, spec_of, wanted_for
@@ -52,8 +53,25 @@ def command(
 
     total = sum(group.count for group in wanted.groups)
     with held(where, spec.name):
+        _check_folder(spec, where.observe(spec.name).record, yes=yes, no_input=no_input)
         state = drive(where, spec.name, planner, title=f"up {spec.name}", total=total)
     report(where, wanted, state, as_json)
+
+
+def _check_folder(spec: Spec, record: str | None, *, yes: bool, no_input: bool) -> None:
+    """Two files of one name in different folders are most likely two different things."""
+    from roost.spec import from_json
+
+    made = from_json(record) if record else spec
+    if made.folder == spec.folder or yes:
+        return
+    what = f"{spec.name} exists, and was made from a file in {made.folder}"
+    if no_input or not interactive():
+        raise NeedsConfirmationError(
+            what, next=f"another name in the file, or: roost up ... --yes   (changes {spec.name})"
+        )
+    if not click.confirm(f"{what}. Change it to what this file says?", err=True):
+        raise NeedsConfirmationError(f"{spec.name} is as it was")
 
 
 def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
@@ -76,7 +94,7 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     for note in plan_up(wanted, state).notes:
         say(f"note: {note}")
     workers = sum(i.role == "worker" for i in state.instances)
-    say(f"{state.name} is up: {len(state.instances) - workers} head, {workers} workers")
+    say(f"{state.name} is up: a head and {workers} worker{'' if workers == 1 else 's'}")
     if address:
         say("open this address in a browser (or: roost open " + state.name + "):")
         click.echo(address)

@@ -66,7 +66,7 @@ def _local(spec: Spec, host: Host) -> Wanted:
             f"a {what} needs machines of its own; your own machine can be a Dask cluster",
             next="roost plan FILE --cloud aws",
         )
-    threads = spec.local.threads or 1
+    threads = spec.local.threads
     share = host.memory_gib * LOCAL_SHARE / max(host.cpus, spec.workers.count)
     memory = spec.local.memory or max(1.0, round(share * threads, 1))
     worker = Shape(type="process", cpus=threads, memory_gib=memory)
@@ -121,6 +121,9 @@ def _group(role: Role, count: int, shape: Shape, spec: Spec) -> Group:
 def _fingerprint(spec: Spec, shape: Shape) -> str:
     """Changes with all that an instance is set up as, and with nothing else."""
     parts: dict[str, object] = {"shape": asdict(shape), "cloud": spec.cloud}
+    if spec.cloud == "local" and spec.kind == "cluster":
+        # Not the shape: a worker's share of the memory follows the number of workers.
+        parts["shape"] = spec.local.model_dump(mode="json")
     if spec.kind == "cluster":
         parts["environment"] = spec.environment.digest
         parts["jupyter"] = spec.jupyter.model_dump(mode="json")

@@ -30,6 +30,7 @@ from roost.plan.resources import Instance, InstanceState, Shape, State
 from roost.plan.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
 from roost.recipes.service import Boot
 
+HEAD = "head"
 Booter = Callable[[str, Instance, Folder], Boot]
 """From the record, an instance and its name's folder, what that instance runs."""
 
@@ -73,7 +74,8 @@ class LocalCloud:
         state = self.observe(name)
         record = json.loads(state.record) if state.record else {}
         try:
-            created = datetime.fromtimestamp(place.control.stat().st_mtime, UTC)
+            # Written once, when the name is made.
+            created = datetime.fromtimestamp(place.token.stat().st_mtime, UTC)
         except OSError:
             created = None
         states: Counter[str] = Counter(i.state for i in state.instances)
@@ -164,6 +166,10 @@ class LocalCloud:
             self._write_boot(place, self._instance(path), path)
             (path / "stopped").unlink(missing_ok=True)
             dead.append(path)
+        if place.machine(HEAD) in dead:
+            # Nobody may go by the addresses of the head's last life.
+            place.scheduler.unlink(missing_ok=True)
+            place.jupyter.unlink(missing_ok=True)
         if dead:
             processes.sweep(dead)
             processes.begin(dead)
@@ -192,12 +198,26 @@ def _condition(path: Path) -> tuple[InstanceState, str]:
             "running": "running",
             "failed": "failed",
         }
-        return states[said["state"]], said["note"]
+        return states[said["state"]], said["note"] + _set_up_so_far(path, said)
     if (path / "stopped").exists() or said is None:
         return "stopped", ""
     if said["state"] == "failed":
         return "failed", said["note"]
     return "failed", "it died"
+
+
+def _set_up_so_far(path: Path, said: dict[str, Any]) -> str:
+    """The last line of a set-up step that is at work: downloads take a while."""
+    if said["state"] != "setup" or said["services"]:
+        return ""
+    try:
+        with (path / "logs" / "setup.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 400))
+            lines = log.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" ({last[:80]})" if last else ""
 
 
 def _joined(place: Folder, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
@@ -268,6 +288,9 @@ def _stop(place: Folder, instances: tuple[str, ...]) -> None:
 
 
 def _retire(place: Folder, instances: tuple[str, ...]) -> None:
+    for name in instances:
+        # Its supervisor then ends with the worker, instead of starting it again.
+        (place.machine(name) / "stopped").touch()
     from roost.clouds.local.run import run_in
 
     run_in(place, ["-m", "roost.dask.retire", "--folder", str(place.path), *instances])

@@ -271,12 +271,18 @@ class Machine:
             changed = self._retry_failed()
             for service in self.services:
                 changed |= service.look()
+                if service.due() and self._shall_end():
+                    return
                 if service.due() and not self.stopping:
                     service.start(self.bind)
                     changed = True
             if changed:
                 self._report()
             time.sleep(TICK)
+
+    def _shall_end(self) -> bool:
+        """Whether what has ended is to stay so: the machine is being stopped, or was retired."""
+        return (self.folder / "stopped").exists()
 
     def _retry_failed(self) -> bool:
         if not self.retry:
