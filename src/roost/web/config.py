@@ -41,9 +41,9 @@ def variables(place: Folder) -> dict[str, str]:
 
 
 def traits(
-    place: Folder, *, project: Path, notebook: str | None, port: int, token: str
+    place: Folder, *, project: Path, notebook: str | None, port: int, token: str, panes: bool = True
 ) -> dict[str, dict[str, Any]]:
-    """The configuration of JupyterLab and its server, by class."""
+    """The configuration of JupyterLab and its server, by class; ``panes``: with Dask's."""
     return {
         "ServerApp": {
             "ip": LOOPBACK,
@@ -51,15 +51,13 @@ def traits(
             "port_retries": 0,
             "root_dir": str(project),
             "open_browser": False,
-            # It would contain the token.
-            "no_browser_open_file": True,
             # roost runs as who called it and listens on loopback only: that root is not somebody
             # else's root.
             "allow_root": True,
             # Shutting down belongs to roost, which would start it again.
             "quit_button": False,
             "answer_yes": True,
-            "jpserver_extensions": {MODULE: True},
+            "jpserver_extensions": {MODULE: panes},
         },
         "IdentityProvider": {"token": token},
         "LabApp": {

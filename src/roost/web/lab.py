@@ -56,7 +56,9 @@ def _prepare(place: Folder, notebook: str | None, port: int | None) -> Any:
     lab_app = _import_lab()
     _find_scheduler(place)
     _write_defaults(place, notebook, panes=panes)
-    config = traits(place, project=Path(project), notebook=notebook, port=port, token=token)
+    config = traits(
+        place, project=Path(project), notebook=notebook, port=port, token=token, panes=panes
+    )
     return _bind(lab_app, config)
 
 
@@ -167,7 +169,9 @@ def _bind(lab_app: Any, config: dict[str, dict[str, Any]]) -> Any:
     """A server that listens, and serves when it is started."""
     from traitlets.config import Config  # type: ignore[import-not-found]
 
-    return lab_app.initialize_server(argv=[], config=Config(config))
+    server = lab_app.initialize_server(argv=[], config=Config(config))
+    server.no_browser_open_file = True  # it would contain the token
+    return server
 
 
 if __name__ == "__main__":

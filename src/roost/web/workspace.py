@@ -61,7 +61,7 @@ def dashboard_path(cluster: str) -> str:
 def workspace(cluster: str, notebook: str | None) -> Json:
     """The saved layout for the cluster with this id (see ``extension.cluster_id``).
 
-    Without a notebook only the panes are in it: a layout cannot name a launcher, so the small
+    Without a notebook only the panes are in it: a layout cannot contain a launcher, so the small
     frontend plugin in ``labextension/`` puts one in the notebook's place.
     """
     panes = (TASK_STREAM, PROGRESS, WORKERS_MEMORY)
