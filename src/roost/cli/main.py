@@ -5,38 +5,42 @@ Nothing is imported for a command before it is called, so that ``roost --help`` 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import select
 import sys
+from typing import TextIO
 
 import click
 
 from roost import __version__
+from roost.cli.output import hush
 from roost.errors import RoostError, SpecError
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Begin": {
         "init": "Write a commented starter file.",
-        "plan": "Say what a file will create, and what it will cost.",
-        "prices": "List the cheapest machines that fit.",
-        "up": "Make what a file wants, and wait until it runs.",
+        "plan": "Say what a file will create, in order, and what it will cost.",
+        "prices": "List the cheapest AWS machines that fit.",
+        "up": "Make what a file wants, wait until it runs, and print its address.",
     },
     "Work": {
-        "ls": "List everything roost has here.",
-        "show": "Show one name: its instances, how they are, its address.",
-        "open": "Open it in the browser.",
-        "run": "Run the file's command (or another) on it.",
-        "ssh": "A shell, or a command, on one of its instances.",
-        "logs": "What its instances said.",
+        "ls": "List everything roost has here, whatever the folder you are in.",
+        "show": "Show one name: its instances, how they are, and its address.",
+        "open": "Open it in the browser, and print the address.",
+        "run": "Run the file's command (or another) in its project folder, on its cluster.",
+        "ssh": "A shell, or a command, on one of its instances (the head, if none is named).",
+        "logs": "What its instances said while they set themselves up and ran.",
         "scale": "Change the number of workers.",
     },
     "Pause and end": {
         "stop": "Stop its instances; nothing is deleted.",
-        "start": "Start what was stopped.",
+        "start": "Start what was stopped, and whatever is missing of it.",
         "down": "Delete it; data volumes are kept unless you type their names.",
     },
     "Help": {
-        "schema": "Print the JSON Schema of the file, for editors.",
+        "schema": "Print the JSON Schema of the file, so that an editor can complete and check it.",
         "completion": "Print the completion script for your shell.",
     },
 }
@@ -97,8 +101,17 @@ def cli() -> None:
 def main() -> int:
     """Run the command line; the exit code. Expected errors never show a traceback."""
     try:
-        code = cli.main(standalone_mode=False, color=_color())
+        code = cli.main(
+            prog_name="roost",
+            complete_var="_ROOST_COMPLETE",
+            standalone_mode=False,
+            color=_color(),
+        )
         return code if isinstance(code, int) else 0
+    except SystemExit as end:
+        if isinstance(end.__context__, OSError):  # click ends so, silently, at every broken pipe
+            return _system_error(end.__context__)
+        raise
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("roost: interrupted", err=True)
         return 130
@@ -114,12 +127,22 @@ def main() -> int:
 
 def _system_error(error: OSError) -> int:
     """Whoever read our output has seen enough (`roost ls | head`), or the system says no."""
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
+        hush(sys.stdout)
         return 0
     place = f" ({error.filename})" if error.filename else ""
     click.echo(f"roost: {error.strerror or error}{place}", err=True)
     return 1
+
+
+def _nobody_reads(stream: TextIO) -> bool:
+    """Whether the reader of the pipe is gone; other broken pipes are errors like any."""
+    poll = select.poll()
+    try:
+        poll.register(stream.fileno(), 0)
+    except (OSError, ValueError):  # no file
+        return False
+    return bool(poll.poll(0))
 
 
 def _color() -> bool | None:
@@ -129,11 +152,12 @@ def _color() -> bool | None:
 
 def show(error: RoostError) -> None:
     """What happened, what exists, and what to type next; on stderr."""
-    click.echo(click.style("roost: ", fg="red", bold=True) + error.what, err=True)
+    lines = [click.style("roost: ", fg="red", bold=True) + error.what]
     if isinstance(error, SpecError):
-        for line in error.lines():
-            click.echo(f"  {line}", err=True)
+        lines += [f"  {line}" for line in error.lines()]
     if error.exists:
-        click.echo("  there now: " + ", ".join(error.exists), err=True)
+        lines.append("  there now: " + ", ".join(error.exists))
     if error.next:
-        click.echo(f"  next: {error.next}", err=True)
+        lines.append(f"  next: {error.next}")
+    with contextlib.suppress(BrokenPipeError):
+        click.echo("\n".join(lines), err=True, color=_color())

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 
 def say(text: str) -> None:
-    """A line of progress, on stderr."""
-    click.echo(text, err=True)
+    """A line of progress, on stderr. Work goes on when nobody reads it (`roost up |& head`)."""
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:
+        hush(sys.stderr)
+
+
+def hush(stream: TextIO) -> None:
+    """Send what is still written to a stream, that nobody reads any more, to nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def write_json(data: object) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from roost.prices.machines import Offer
 
 
+SOLD_GB = 1e9 / 2**30
+"""GiB in a GB of a GPU: makers count in powers of ten."""
+
+
 def _gib(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     from roost.units import parse_size
 
@@ -31,10 +35,20 @@ def _gib(ctx: click.Context, param: click.Parameter, value: str | None) -> float
 @click.option("--memory", callback=_gib, metavar="SIZE", help='At least this much: "16GiB".')
 @click.option("--gpus", type=click.IntRange(1), help="At least this many GPUs.")
 @click.option("--gpu", "gpu_name", help='This GPU: "T4", "A10G", "L4".')
-@click.option("--gpu-memory", callback=_gib, metavar="SIZE", help="Memory of each GPU.")
-@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Processor.")
+@click.option(
+    "--gpu-memory", callback=_gib, metavar="SIZE", help='Memory of each GPU, as it is sold: "24GB".'
+)
+@click.option(
+    "--arch",
+    type=click.Choice(["x86_64", "arm64"]),
+    default="x86_64",
+    show_default=True,
+    help="The processor's kind; as in a file, x86_64 unless said otherwise.",
+)
 @click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
-@click.option("--limit", type=click.IntRange(1), default=10, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1), default=10, show_default=True, help="List so many at most."
+)
 @json_option
 def command(  # noqa: PLR0913 - one parameter for each option
     cpus: int | None,
@@ -42,7 +56,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     gpus: int | None,
     gpu_name: str | None,
     gpu_memory: float | None,
-    arch: str | None,
+    arch: str,
     region: str,
     limit: int,
     as_json: bool,
@@ -65,18 +79,28 @@ def command(  # noqa: PLR0913 - one parameter for each option
         memory_gib=memory,
         gpus=gpus,
         gpu_name=gpu_name,
-        gpu_memory_gib=gpu_memory,
+        gpu_memory_gib=gpu_memory * SOLD_GB if gpu_memory else None,
         arch=arch,
     )
     offers = cheapest(catalogue, region, needs, limit=limit)
     if not offers:
-        raise RoostError(why_none(catalogue, region, needs).reason)
+        fit = why_none(catalogue, region, needs)
+        raise RoostError(fit.reason, next=_next(fit.nearest))
     if as_json:
         write_json([_as_json(offer) for offer in offers])
         return
     header = ("TYPE", "CPUS", "MEMORY GiB", "USD/HOUR", "USD/MONTH", "NOTE")
     click.echo(table(header, [_row(offer) for offer in offers], frozenset({1, 2, 3, 4})))
-    click.echo(f"\non demand, Linux, before tax; {catalogue.source}, {catalogue.published}")
+    source = catalogue.source.partition(",")[0]
+    click.echo(f"\non demand, Linux, before tax; {source} of {catalogue.published}, in {region}")
+
+
+def _next(nearest: tuple[Offer, ...]) -> str:
+    """What to ask instead: the nearest machine, or everything."""
+    if not nearest:
+        return "roost prices   (without one of the options)"
+    names = ", ".join(offer.instance_type.name for offer in nearest)
+    return f"ask for less of one of them; the nearest: {names}"
 
 
 def _row(offer: Offer) -> tuple[str, ...]:
@@ -87,8 +111,9 @@ def _row(offer: Offer) -> tuple[str, ...]:
     if isinstance(price, Unknown):
         hour = month = "unknown"
     else:
-        hour = f"{price.usd.normalize():f}"
-        month = f"{price.usd * HOURS_PER_MONTH:.2f}"
+        digits = max(4, -int(price.usd.normalize().as_tuple().exponent))
+        hour = f"{price.usd:.{digits}f}"
+        month = f"{price.usd * HOURS_PER_MONTH:,.2f}"
     return (found.name, str(found.vcpus), f"{found.memory_gib:g}", hour, month, offer.note)
 
 

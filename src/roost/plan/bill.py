@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from roost.plan.resources import Wanted
-from roost.prices.bill import Addresses, Bill, BillItem, Instances, Volumes
+from roost.prices.bill import Addresses, Bill, Instances, Number, Volumes
+
+Part = Instances | Volumes | Addresses
 
 ROOT_VOLUME = "gp3"
 """The type of the disk that a machine boots from."""
@@ -17,7 +20,7 @@ def bill_of(wanted: Wanted, region: str) -> Bill:
     Every instance has a public IPv4 address while it runs, because it must reach the package
     registries; a fixed one costs while the instance is stopped too.
     """
-    items: list[BillItem] = []
+    items: list[Part] = []
     for group in wanted.groups:
         if not group.count:
             continue
@@ -36,19 +39,15 @@ def bill_of(wanted: Wanted, region: str) -> Bill:
     return Bill(tuple(_merged(items)))
 
 
-def _merged(items: list[BillItem]) -> list[BillItem]:
-    """Equal volumes as one item with their count, so that a class of 1,000 is priced as one."""
-    from dataclasses import replace
-
-    counts: dict[BillItem, int] = {}
+def _merged(items: list[Part]) -> list[Part]:
+    """Equal items as one with their count, so that a class of 1,000 is priced as one."""
+    counts: dict[Part, int] = {}
     for item in items:
-        one = replace(item, count=1) if isinstance(item, Volumes) else item
-        counts[one] = counts.get(one, 0) + (item.count if isinstance(item, Volumes) else 1)
-    return [
-        replace(item, count=count) if isinstance(item, Volumes) else item
-        for item, count in counts.items()
-    ]
+        one = replace(item, count=1)
+        counts[one] = counts.get(one, 0) + item.count
+    return [replace(one, count=count) for one, count in counts.items()]
 
 
-def _gb(gib: float) -> Decimal:
-    return Decimal(str(gib))
+def _gb(gib: float) -> Number:
+    """Exactly, and a whole number as one: 30, not 30.0."""
+    return int(gib) if float(gib).is_integer() else Decimal(str(gib))

@@ -67,7 +67,7 @@ def _local(spec: Spec, host: Host) -> Wanted:
             next="roost plan FILE --cloud aws",
         )
     threads = spec.local.threads
-    share = host.memory_gib * LOCAL_SHARE / max(host.cpus, spec.workers.count)
+    share = host.memory_gib * LOCAL_SHARE / max(host.cpus, spec.workers.count * threads)
     memory = spec.local.memory or max(1.0, round(share * threads, 1))
     worker = Shape(type="process", cpus=threads, memory_gib=memory)
     head = Shape(type="process", cpus=1, memory_gib=0)

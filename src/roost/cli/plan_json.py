@@ -1,0 +1,145 @@
+"""A plan and its cost as ``roost plan --json`` prints them: ``schema/output/plan.schema.json``.
+
+What is not known is null and never 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from roost.plan.steps import Create, Delete, describe, subjects
+from roost.prices.rates import Unknown
+
+if TYPE_CHECKING:
+    from roost.plan.plan import Plan
+    from roost.plan.resources import Group, Volume, Wanted
+    from roost.plan.steps import Step
+    from roost.prices.estimate import Estimate
+    from roost.prices.parking import Parked
+    from roost.prices.rates import Amount, Line, Section
+    from roost.spec import Spec
+
+Data = dict[str, Any]
+
+
+def as_data(spec: Spec, wanted: Wanted, plan: Plan, cost: Estimate | None) -> Data:
+    """The whole document."""
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "cloud": spec.cloud,
+        "region": spec.aws.region if spec.cloud == "aws" and spec.aws else None,
+        "steps": [_step(step) for step in plan.steps],
+        "waiting": plan.waiting,
+        "notes": plan.notes,
+        "instances": [_group(group) for group in wanted.groups],
+        "volumes": [_volume(volume) for volume in wanted.volumes],
+        "addresses": [address.name for address in wanted.addresses],
+        "cost": _cost(spec, cost),
+    }
+
+
+def _step(step: Step) -> Data:
+    return {
+        "verb": type(step).__name__.lower(),
+        "kind": step.kind if isinstance(step, Create | Delete) else None,
+        "names": subjects(step),
+        "text": describe(step),
+    }
+
+
+def _group(group: Group) -> Data:
+    """A shape without CPUs is one that nobody describes: p2.xlarge, or a flavor of a site."""
+    shape = group.shape
+    return {
+        "role": group.role,
+        "count": group.count,
+        "type": shape.type,
+        "cpus": shape.cpus or None,
+        "memory_gib": shape.memory_gib or None,
+        "gpus": shape.gpus if shape.cpus else shape.gpus or None,
+        "arch": shape.arch,
+        "image": shape.image or None,
+        "disk_gib": shape.disk_gib or None,
+        "spot": shape.spot,
+    }
+
+
+def _volume(volume: Volume) -> Data:
+    return {
+        "name": volume.name,
+        "size_gib": volume.size_gib,
+        "type": volume.type,
+        "instance": volume.holder,
+        "mount": volume.mount,
+        "iops": volume.iops,
+        "throughput": volume.throughput,
+    }
+
+
+def _cost(spec: Spec, cost: Estimate | None) -> Data:
+    if cost is None:
+        free = spec.cloud == "local"
+        return {"known": free, "usd": 0 if free else None}
+    return {
+        "known": all(part.amount.known for part in (cost.use, cost.running, cost.stopped)),
+        "usd": _amount(cost.use.amount)["usd"],
+        "running_hour": _section(cost.running),
+        "stopped_hour": _section(cost.stopped),
+        "use": _section(cost.use),
+        "parked_month": [_parked(way) for way in cost.parked],
+        "hours_running": cost.hours.hours_running,
+        "hours_existing": cost.hours.hours_existing,
+        "hours_per_month": cost.hours_per_month,
+        "day": cost.day,
+        "budget_usd": spec.budget.usd if spec.budget else None,
+        "notes": cost.notes,
+    }
+
+
+def _amount(amount: Amount) -> Data:
+    """``usd`` is what is known of it: null where that is nothing."""
+    nothing = amount.at_least and not amount.usd
+    return {
+        "usd": None if nothing else amount.usd,
+        "known": amount.known,
+        "at_most": amount.at_most,
+    }
+
+
+def _section(section: Section) -> Data:
+    return {**_amount(section.amount), "lines": [_line(line) for line in section.lines]}
+
+
+def _line(line: Line) -> Data:
+    price = line.price
+    if isinstance(price, Unknown):
+        rate: Data = {"unit": None, "usd_per_unit": None, "source": None, "date": None}
+        note = price.reason
+    else:
+        rate = {
+            "unit": price.unit,
+            "usd_per_unit": price.usd,
+            "source": price.source,
+            "date": price.date,
+        }
+        note = line.note
+    return {
+        "item": line.item,
+        "basis": line.basis,
+        "quantity": line.quantity,
+        **rate,
+        **_amount(line.amount),
+        "note": note,
+    }
+
+
+def _parked(way: Parked) -> Data:
+    return {
+        "mode": way.mode,
+        "storage_class": way.storage_class,
+        "minimum_days": way.minimum_days,
+        "note": way.note,
+        "storage": _section(way.per_month),
+        "coming_back": _section(way.coming_back),
+    }
