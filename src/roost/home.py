@@ -6,6 +6,7 @@
     token            JupyterLab's token, mode 0600
     tls/             ca.pem cert.pem key.pem, mode 0600
     scheduler.json   where the Dask scheduler is (written by it)
+    members.json     the workers that have joined (written by the scheduler)
     jupyter.json     where JupyterLab is (written by it)
     control.json     how to call roost again
     project          the folder in which the user's notebooks are
@@ -64,6 +65,11 @@ class Folder:
     def scheduler(self) -> Path:
         """The Dask scheduler's own file."""
         return self.path / "scheduler.json"
+
+    @property
+    def members(self) -> Path:
+        """The workers that have joined."""
+        return self.path / "members.json"
 
     @property
     def jupyter(self) -> Path:

@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import json
 import os
-from contextlib import suppress
+import sys
 from pathlib import Path
 
 from roost.dask.attach import scheduler, tls_variables
@@ -40,10 +40,15 @@ def main() -> None:
     os.environ.update(tls_variables(place))
     said = scheduler(place)
     gone: list[str] = []
-    with suppress(OSError):  # the scheduler that wrote this is gone
-        if said is not None:
+    if said is not None:
+        try:
             asked = retire(said["address"], options.names)
             gone = asyncio.run(asyncio.wait_for(asked, PATIENCE))
+        except TimeoutError:
+            names = ", ".join(options.names)
+            sys.exit(f"{names} did not hand over within {PATIENCE:g} s; nothing was deleted")
+        except OSError:
+            pass  # the scheduler that wrote this is gone
     print(json.dumps(gone))  # noqa: T201
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from roost.dask.attach import tls_variables
+from roost.dask.members import FILE_VARIABLE
 from roost.dask.ports import LOOPBACK, take
 from roost.home import Folder
 
@@ -19,6 +20,7 @@ def arguments(place: Folder) -> list[str]:
         *("--port", str(take(place, "scheduler"))),
         *("--dashboard-address", f"{LOOPBACK}:{take(place, 'dashboard')}"),
         *("--scheduler-file", str(place.scheduler)),
+        *("--preload", "roost.dask.members"),
     ]
 
 
@@ -29,6 +31,8 @@ def main() -> None:
     place = Folder(parser.parse_args().folder)
     # What a killed scheduler wrote would send the workers to where nobody is.
     place.scheduler.unlink(missing_ok=True)
+    place.members.unlink(missing_ok=True)
+    os.environ[FILE_VARIABLE] = str(place.members)
     # Dask reads its configuration when it is imported.
     os.environ.update(tls_variables(place))
     from distributed.cli.dask_scheduler import main as dask_scheduler

@@ -35,6 +35,8 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
         *("--local-directory", options.local_directory),
         *("--host", LOOPBACK),
         *("--death-timeout", "60"),
+        # Its pages would listen everywhere without this, dashboard or not.
+        *("--dashboard-address", f"{LOOPBACK}:0"),
         "--no-dashboard",
         *("--preload", "roost.dask.warm"),
     ]

@@ -221,7 +221,10 @@ def _associate(wanted: Wanted, have: State) -> list[Step]:
 
 def _close(instances: list[Instance]) -> list[Step]:
     """Workers hand over first; deleting comes last."""
-    workers = tuple(i.name for i in instances if i.role == "worker" and i.state == "running")
+    # One that seems not to be up may be slow to say so: asking it to hand over does no harm.
+    workers = tuple(
+        i.name for i in instances if i.role == "worker" and i.state in ("running", "pending")
+    )
     steps: list[Step] = [Retire(workers)] if workers else []
     if instances:
         steps.append(Delete("instance", tuple(i.name for i in instances)))

@@ -24,6 +24,9 @@ from typing import Any
 from roost.clouds.cloud import Summary
 from roost.clouds.local import processes, tls
 from roost.clouds.local.hold import hold
+from roost.clouds.local.run import run_in
+from roost.dask.attach import scheduler
+from roost.dask.members import members
 from roost.errors import CloudError
 from roost.home import Folder, folder, home, names, write_private
 from roost.plan.resources import Instance, InstanceState, Shape, State
@@ -46,7 +49,7 @@ class LocalCloud:
     # --- looking -----------------------------------------------------------------------------
 
     def observe(self, name: str) -> State:
-        """One look at the folders, and one question to the scheduler if there is one."""
+        """One look at the folders; nothing is asked."""
         place = folder(name, self.at)
         found = tuple(self._instance(path) for path in _machines(place))
         return State(name=name, record=_read(place.spec), instances=_joined(place, found))
@@ -169,6 +172,7 @@ class LocalCloud:
         if place.machine(HEAD) in dead:
             # Nobody may go by the addresses of the head's last life.
             place.scheduler.unlink(missing_ok=True)
+            place.members.unlink(missing_ok=True)
             place.jupyter.unlink(missing_ok=True)
         if dead:
             processes.sweep(dead)
@@ -225,10 +229,7 @@ def _joined(place: Folder, instances: tuple[Instance, ...]) -> tuple[Instance, .
     workers = [i for i in instances if i.role == "worker" and i.state == "running"]
     if not workers:
         return instances
-    from roost.dask.status import members
-
-    known = members(place.path)
-    names = set(known.workers) if known is not None else set()
+    names = members(place) or {}
     return tuple(
         replace(i, state="pending", note="joining the scheduler")
         if i in workers and i.name not in names
@@ -291,9 +292,8 @@ def _retire(place: Folder, instances: tuple[str, ...]) -> None:
     for name in instances:
         # Its supervisor then ends with the worker, instead of starting it again.
         (place.machine(name) / "stopped").touch()
-    from roost.clouds.local.run import run_in
-
-    run_in(place, ["-m", "roost.dask.retire", "--folder", str(place.path), *instances])
+    if scheduler(place) is not None:
+        run_in(place, ["-m", "roost.dask.retire", "--folder", str(place.path), *instances])
 
 
 def _delete(place: Folder, instances: tuple[str, ...]) -> None:

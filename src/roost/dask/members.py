@@ -1,0 +1,65 @@
+"""Who has joined: the scheduler keeps it in a file, so that looking costs no question.
+
+Loaded into the scheduler as a Dask preload. (Its own /json/identity.json breaks as soon as a task
+has run: the metrics in it have tuples as keys.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from roost.home import Folder, write_private
+
+FILE_VARIABLE = "ROOST_MEMBERS"
+PAUSE = 0.02
+"""Seconds in which workers that join or leave together make one write."""
+
+
+def members(place: Folder) -> dict[str, int] | None:
+    """The workers that the scheduler knows, with their threads; None where none has said."""
+    try:
+        found = json.loads(place.members.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def dask_setup(scheduler: Any) -> None:
+    """Called by Dask in the scheduler."""
+    from distributed.diagnostics.plugin import SchedulerPlugin
+
+    file = Path(os.environ[FILE_VARIABLE])
+
+    class Members(SchedulerPlugin):  # type: ignore[misc]
+        """Writes the file after every change."""
+
+        due = False
+
+        def add_worker(self, scheduler: Any, worker: str) -> None:
+            """Somebody has joined."""
+            del worker
+            self.later(scheduler)
+
+        def remove_worker(self, scheduler: Any, worker: str, **kwargs: Any) -> None:
+            """Somebody has left."""
+            del worker, kwargs
+            self.later(scheduler)
+
+        def later(self, scheduler: Any) -> None:
+            """Write soon, once for all that happens until then."""
+            if not self.due:
+                self.due = True
+                scheduler.loop.call_later(PAUSE, self.write, scheduler)
+
+        def write(self, scheduler: Any) -> None:
+            """Write whom the scheduler knows now."""
+            self.due = False
+            known = {str(w.name): w.nthreads for w in scheduler.workers.values()}
+            write_private(file, json.dumps(known))
+
+    plugin = Members()
+    plugin.write(scheduler)
+    scheduler.add_plugin(plugin)
