@@ -246,15 +246,23 @@ def _read(path: Path) -> str | None:
 
 
 def _record(place: Folder, record: str) -> None:
-    """The name's folder with all that is needed before a machine boots; the record comes last."""
-    place.path.mkdir(parents=True, exist_ok=True)
-    place.path.chmod(0o700)
+    """The name's folder with all that a machine needs; a new one appears whole, by one rename."""
+    if place.path.exists():
+        _furnish(place, place.name, record)
+        return
+    place.path.parent.mkdir(parents=True, exist_ok=True)
+    new = tempfile.mkdtemp(prefix=f".new-{place.name}-", dir=place.path.parent)
+    _furnish(Folder(Path(new)), place.name, record)
+    Path(new).rename(place.path)
+
+
+def _furnish(place: Folder, name: str, record: str) -> None:
     tls.create(place.tls)
     if not place.token.exists():
         write_private(place.token, secrets.token_urlsafe(32) + "\n")
     control = {
         "roost": [sys.executable, "-m", "roost"],
-        "name": place.name,
+        "name": name,
         "home": str(place.path.parent.parent),
     }
     write_private(place.control, json.dumps(control))
@@ -315,7 +323,8 @@ def _forget(place: Folder) -> None:
 def _tidy(place: Folder) -> None:
     """Remove what a killed roost had half made or half deleted; only the holder may."""
     half = [
-        *place.path.parent.glob(f".gone-{place.name}-????????"),  # eight hex digits
+        *place.path.parent.glob(f".gone-{place.name}-????????"),  # eight: no other name's
+        *place.path.parent.glob(f".new-{place.name}-????????"),
         *place.machines.glob(".new-*"),
         *place.machines.glob(".gone-*"),
     ]
