@@ -40,21 +40,22 @@ def test_the_address_is_the_notebook(running):
         assert "jupyter-config-data" in page.read().decode()
 
 
+@pytest.mark.parametrize("path", ["contents", "kernels", "sessions", "terminals", "status"])
+def test_nobody_asks_anything_without_the_token(running, path):
+    assert running.status(f"api/{path}") == 403
+    assert running.status(f"api/{path}", "wrong") == 403
+
+
+def test_nobody_touches_the_cluster_without_the_token(running):
+    assert running.status("dask/clusters") == 403
+
+
 @pytest.mark.parametrize(
-    "path",
-    [
-        "api/contents",
-        "api/kernels",
-        "api/terminals",
-        "dask/clusters",
-        f"dask/dashboard/{ID}/individual-plots.json",
-        "lab/api/workspaces",
-        "proxy/8787/status",
-    ],
+    "page", ["lab", f"dask/dashboard/{ID}/individual-plots.json", "proxy/8787/status"]
 )
-def test_nobody_gets_in_without_the_token(running, path):
-    assert running.status(path) == 403
-    assert running.status(path, "wrong") == 403
+def test_pages_without_the_token_are_the_login_page(running, page):
+    assert running.status(page) in {302, 403}
+    assert running.status(page, "wrong") in {302, 403}
 
 
 def test_with_the_token_one_gets_in(running):

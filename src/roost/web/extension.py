@@ -23,8 +23,10 @@ MODULE = "roost.web.extension"
 WATCH = 2.0
 """Seconds between two looks whether the cluster is still in the sidebar."""
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 15.0
 """Seconds between two attempts to attach: they grow from the first to the longest."""
+
+CONNECT = "5s"
 
 
 def cluster_id(name: str) -> str:
@@ -43,6 +45,9 @@ def dask_settings(place: Folder) -> dict[str, Any]:
         # The user's own configuration of dask-labextension is for other clusters.
         "labextension.default": {"workers": None, "adapt": None},
         "labextension.initial": [],
+        # On one machine an answer comes at once or not at all; with Dask's own 30 seconds the
+        # sidebar would show the workers of a dead scheduler for so long.
+        "distributed.comm.timeouts.connect": CONNECT,
     }
 
 
