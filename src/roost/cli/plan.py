@@ -14,7 +14,7 @@ from roost.errors import UsageError
 
 if TYPE_CHECKING:
     from roost.plan.resources import State, Wanted
-    from roost.prices.bill import Number
+    from roost.prices.bill import Use
     from roost.prices.estimate import Estimate
     from roost.spec import Spec
 
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     wanted = wanted_for(spec)
     have = _have(spec, diff)
     plan = plan_up(wanted, have)
-    cost = _estimate(wanted, spec, _exact(hours), days, quotation)
+    cost = _estimate(wanted, spec, _use(hours, days), quotation)
     if as_json:
         from roost.cli.plan_json import as_data
 
@@ -98,14 +98,15 @@ def _have(spec: Spec, diff: bool) -> State:
     return connect(spec.cloud).observe(spec.name) if diff else State(name=spec.name)
 
 
-def _exact(hours: float) -> Number:
-    """As it was typed: 4, and not 4.0."""
-    return int(hours) if float(hours).is_integer() else Decimal(str(hours))
+def _use(hours: float, days: int) -> Use:
+    """``hours`` a day, exactly as they were typed: 12 within 72, and not 12.0."""
+    from roost.prices.bill import Use
+
+    running = Decimal(str(hours)) * days
+    return Use(int(running) if running == int(running) else running, 24 * days)
 
 
-def _estimate(
-    wanted: Wanted, spec: Spec, hours: Number, days: int, quotation: str | None
-) -> Estimate | None:
+def _estimate(wanted: Wanted, spec: Spec, use: Use, quotation: str | None) -> Estimate | None:
     """The cost on AWS; None where roost knows no prices."""
     if spec.cloud != "aws" or spec.aws is None:
         return None
@@ -113,10 +114,9 @@ def _estimate(
 
     from roost.catalogue import load
     from roost.plan.bill import bill_of
-    from roost.prices.bill import Use
     from roost.prices.book import PriceBook
     from roost.prices.estimate import estimate
     from roost.prices.quotation import read_quotation
 
     book = PriceBook(load(), date.today(), read_quotation(Path(quotation)) if quotation else None)
-    return estimate(bill_of(wanted, spec.aws.region), Use.daily(hours, days), book)
+    return estimate(bill_of(wanted, spec.aws.region), use, book)

