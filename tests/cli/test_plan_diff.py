@@ -1,0 +1,162 @@
+"""``roost plan --diff``: against what is there, on your own machine and on a cloud in memory."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from calling import Roost
+
+from roost.clouds.converge import converge
+from roost.clouds.fake import FakeCloud
+from roost.home import folder
+from roost.plan.plan import plan_up
+from roost.plan.resources import Instance, Wanted
+from roost.spec import load
+
+HERE = """
+name = "here"
+kind = "cluster"
+[workers]
+count = 2
+"""
+THERE = """
+name = "there"
+kind = "desktop"
+cloud = "aws"
+[aws]
+region = "us-east-1"
+[machine]
+cpus = 4
+[[volumes]]
+name = "data"
+size = "100GB"
+"""
+
+
+def wanted(file: Path) -> Wanted:
+    from roost.cli.target import wanted_for
+
+    return wanted_for(load(file))
+
+
+def put(home: Path, want: Wanted, *names: str, fingerprint: str | None = None) -> None:
+    """As if these instances had been made, and then stopped."""
+    place = folder(want.name, home)
+    groups = {group.role: group for group in want.groups}
+    for name in names:
+        group = groups["head" if name == "head" else "worker"]
+        instance = Instance(name=name, role=group.role, shape=group.shape)
+        tags = {
+            "name": name,
+            "role": instance.role,
+            "shape": asdict(instance.shape),
+            "fingerprint": fingerprint or group.fingerprint,
+        }
+        place.machine(name).mkdir(parents=True)
+        (place.machine(name) / "tags.json").write_text(json.dumps(tags))
+        (place.machine(name) / "stopped").touch()
+    place.spec.write_text(want.record)
+
+
+class TestYourOwnMachine:
+    def test_nothing_is_there(self, roost: Roost, write: Callable[..., Path]) -> None:
+        file = write(HERE)
+        assert roost("plan", file, "--diff").out == roost("plan", file).out
+
+    def test_stopped_and_missing(
+        self, roost: Roost, write: Callable[..., Path], alone: Path
+    ) -> None:
+        file = write(HERE)
+        put(alone, wanted(file), "head", "worker-1")
+        texts = [step["text"] for step in roost("plan", file, "--diff", "--json").json["steps"]]
+        assert texts == ["create 1 instance: worker-2", "start 2 instances: head, worker-1"]
+
+    def test_too_many_go_last_and_the_highest_number_first(
+        self, roost: Roost, write: Callable[..., Path], alone: Path
+    ) -> None:
+        file = write(HERE)
+        put(alone, wanted(file), "head", "worker-1", "worker-2", "worker-3", "worker-4")
+        steps = roost("plan", file, "--diff", "--json").json["steps"]
+        assert [(step["verb"], step["kind"], step["names"]) for step in steps] == [
+            ("start", None, ["head", "worker-1", "worker-2"]),
+            ("delete", "instance", ["worker-3", "worker-4"]),
+        ]
+
+    def test_a_changed_file_is_recorded_and_said(
+        self, roost: Roost, write: Callable[..., Path], alone: Path
+    ) -> None:
+        put(alone, wanted(write(HERE)), "head", "worker-1", "worker-2", fingerprint="of before")
+        told = roost("plan", write(HERE + "[local]\nthreads = 2\n"), "--diff").out
+        assert "  1. keep the spec with the cloud\n" in told
+        assert "set up before the file changed: head, worker-1, worker-2" in told
+
+    def test_by_name_the_kept_spec_is_planned(
+        self, roost: Roost, write: Callable[..., Path], alone: Path
+    ) -> None:
+        file = write(HERE)
+        put(alone, wanted(file), "head")
+        by_name = roost("plan", "here", "--diff")
+        assert by_name.out == roost("plan", file, "--diff").out
+        assert "create 2 instances: worker-1, worker-2" in by_name.out
+
+    def test_it_changes_nothing(
+        self, roost: Roost, write: Callable[..., Path], alone: Path
+    ) -> None:
+        file = write(HERE)
+        put(alone, wanted(file), "head")
+        before = sorted((path, path.stat().st_mtime_ns) for path in alone.rglob("*"))
+        assert roost("plan", file, "--diff").code == 0
+        assert sorted((path, path.stat().st_mtime_ns) for path in alone.rglob("*")) == before
+
+
+class TestAWS:
+    @pytest.fixture
+    def cloud(self, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+        cloud = FakeCloud()
+        monkeypatch.setattr("roost.cli.target.connect", lambda _: cloud)
+        return cloud
+
+    def test_all_is_there(self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud) -> None:
+        file = write(THERE)
+        want = wanted(file)
+        converge(cloud, "there", lambda have, _: plan_up(want, have))
+        told = roost("plan", file, "--diff").out
+        assert "It runs as the file says; nothing to do.\n" in told
+        assert "roost up will" not in told
+        plan = roost("plan", file, "--diff", "--json").json
+        assert (plan["steps"], plan["waiting"]) == ([], [])
+        # What it costs is what all of it costs, not what would be new.
+        assert plan["cost"] == roost("plan", file, "--json").json["cost"]
+
+    def test_a_volume_that_left_the_file_stays(
+        self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud
+    ) -> None:
+        want = wanted(write(THERE))
+        converge(cloud, "there", lambda have, _: plan_up(want, have))
+        told = roost("plan", write(THERE.partition("[[volumes]]")[0]), "--diff").out
+        assert "volume data is not in the file any more; it is kept" in told
+        assert "delete" not in told
+
+    def test_what_is_on_its_way_is_waited_for(
+        self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud
+    ) -> None:
+        file = write(THERE)
+        for step in plan_up(wanted(file), cloud.observe("there")).steps:
+            cloud.apply("there", step)
+        told = roost("plan", file, "--diff").out
+        assert "  - and wait for: desktop" in told
+        assert roost("plan", file, "--diff", "--json").json["waiting"][0] == "desktop"
+
+    def test_a_desktop_that_was_stopped_is_started(
+        self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud
+    ) -> None:
+        from roost.plan.plan import plan_stop
+
+        file = write(THERE)
+        want = wanted(file)
+        converge(cloud, "there", lambda have, _: plan_up(want, have))
+        converge(cloud, "there", lambda have, _: plan_stop(have))
+        (step,) = roost("plan", file, "--diff", "--json").json["steps"]
+        assert step["text"] == "start 1 instance: desktop"

@@ -1,0 +1,174 @@
+"""From a file to all that it wants from its cloud."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roost.catalogue import Catalogue, load
+from roost.errors import UsageError
+from roost.plan.resources import Address, Group, KeyPair, Rule, Volume, Wanted
+from roost.plan.wanted import LOCAL_SHARE, Host, wanted_of
+from roost.spec import from_json
+from roost.spec import load as read
+
+HOST = Host(cpus=8, memory_gib=32)
+AWS = '[aws]\nregion = "eu-central-1"\n'
+
+
+def want(folder: Path, text: str, host: Host = HOST) -> Wanted:
+    file = folder / "x.toml"
+    file.write_text(f'name = "x"\n{text}')
+    return wanted_of(read(file), host, load)
+
+
+def group(wanted: Wanted, role: str) -> Group:
+    (found,) = [g for g in wanted.groups if g.role == role]
+    return found
+
+
+class TestYourOwnMachine:
+    def test_a_head_and_workers_as_processes_and_nothing_else(self, tmp_path):
+        found = want(tmp_path, 'kind = "cluster"\n[workers]\ncount = 3\n')
+        assert [(g.role, g.count, g.shape.type) for g in found.groups] == [
+            ("head", 1, "process"),
+            ("worker", 3, "process"),
+        ]
+        others = (found.volumes, found.addresses, found.key_pairs, found.security_groups)
+        assert others == ((), (), (), ())
+
+    def test_the_catalogue_is_not_asked_for(self, tmp_path):
+        file = tmp_path / "x.toml"
+        file.write_text('name = "x"\nkind = "cluster"\n')
+
+        def refuse() -> Catalogue:
+            raise AssertionError("the catalogue is read for nothing")
+
+        assert wanted_of(read(file), HOST, refuse).name == "x"
+
+    @given(
+        cpus=st.integers(1, 64),
+        memory=st.floats(4, 512),
+        count=st.integers(0, 64),
+        threads=st.integers(1, 64),
+    )
+    def test_the_workers_share_what_there_is(self, tmp_path_factory, cpus, memory, count, threads):
+        text = f'kind = "cluster"\n[workers]\ncount = {count}\n[local]\nthreads = {threads}\n'
+        folder = tmp_path_factory.getbasetemp()
+        worker = group(want(folder, text, Host(cpus, memory)), "worker").shape
+        assert worker.cpus == threads
+        each = worker.memory_gib - 0.05  # rounded to a tenth
+        assert worker.memory_gib == 1.0 or each * count <= LOCAL_SHARE * memory
+
+    def test_the_share_by_hand(self, tmp_path):
+        # 32 GiB x 0.8 = 25.6 for 8 CPUs: 3.2 a thread
+        one = want(tmp_path, 'kind = "cluster"\n')
+        assert group(one, "worker").shape.memory_gib == 3.2
+        two = want(tmp_path, 'kind = "cluster"\n[local]\nthreads = 2\n')
+        assert group(two, "worker").shape.memory_gib == 6.4
+        # 8 workers of 4 threads on 8 CPUs: a quarter of the time each, and 25.6 / 8
+        many = want(tmp_path, 'kind = "cluster"\n[local]\nthreads = 4\n[workers]\ncount = 8\n')
+        assert group(many, "worker").shape.memory_gib == 3.2
+        said = want(tmp_path, 'kind = "cluster"\n[local]\nmemory = "5GB"\n')
+        assert group(said, "worker").shape.memory_gib == 5
+
+    def test_more_workers_do_not_renew_those_that_are_there(self, tmp_path):
+        few = want(tmp_path, 'kind = "cluster"\n[workers]\ncount = 1\n')
+        many = want(tmp_path, 'kind = "cluster"\n[workers]\ncount = 40\n')
+        assert group(few, "worker").shape != group(many, "worker").shape
+        assert group(few, "worker").fingerprint == group(many, "worker").fingerprint
+        threads = want(tmp_path, 'kind = "cluster"\n[local]\nthreads = 2\n')
+        assert group(threads, "worker").fingerprint != group(few, "worker").fingerprint
+
+
+class TestAWS:
+    def test_the_cheapest_that_fits(self, tmp_path):
+        found = want(
+            tmp_path,
+            f'kind = "cluster"\ncloud = "aws"\n{AWS}[workers]\ncpus = 4\nmemory = "16GB"\n',
+        )
+        shape = group(found, "worker").shape
+        assert (shape.type, shape.cpus, shape.memory_gib) == ("t3a.xlarge", 4, 16)
+        assert (shape.disk_gib, shape.image, shape.arch) == (30, "ubuntu-24.04", "x86_64")
+
+    def test_an_exact_type_and_what_is_known_of_it(self, tmp_path):
+        text = f'kind = "desktop"\ncloud = "aws"\n{AWS}[machine]\ntype = "m7g.large"\n'
+        shape = group(want(tmp_path, text), "desktop").shape
+        assert (shape.type, shape.cpus, shape.memory_gib, shape.arch) == (
+            "m7g.large",
+            2,
+            8,
+            "arm64",
+        )
+
+    def test_only_what_is_said_is_open(self, tmp_path):
+        text = f'kind = "desktop"\ncloud = "aws"\n{AWS}[machine]\ncpus = 2\n'
+        closed = want(tmp_path, text)
+        assert closed.security_groups[0].rules == (Rule(port=22, source="caller"),)
+        more = '[access]\nssh = []\nhttps = ["anywhere", "192.0.2.0/24"]\n'
+        assert want(tmp_path, text + more).security_groups[0].rules == (
+            Rule(port=443, source="0.0.0.0/0"),
+            Rule(port=443, source="192.0.2.0/24"),
+        )
+        assert closed.key_pairs == (KeyPair(name="x"),)
+
+    def test_volumes_are_on_the_head_and_on_every_seat(self, tmp_path):
+        data = '[[volumes]]\nname = "data"\nsize = "10GB"\niops = 4000\n'
+        cluster = want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{AWS}{data}')
+        volume = Volume(
+            name="data", size_gib=10, type="gp3", holder="head", mount="/data", iops=4000
+        )
+        assert cluster.volumes == (volume,)
+        seats = f'kind = "classroom"\ncloud = "aws"\nseats = 2\n{AWS}[machine]\ncpus = 2\n{data}'
+        assert [(v.name, v.holder, v.mount) for v in want(tmp_path, seats).volumes] == [
+            ("seat-1-data", "seat-1", "/data"),
+            ("seat-2-data", "seat-2", "/data"),
+        ]
+
+    def test_a_fixed_address_for_what_is_reached_and_not_for_workers(self, tmp_path):
+        fixed = '[access]\naddress = "fixed"\n'
+        cluster = want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{AWS}{fixed}')
+        assert cluster.addresses == (Address(name="head", holder="head"),)
+        assert want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{AWS}').addresses == ()
+
+    def test_the_record_is_the_spec(self, tmp_path):
+        found = want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{AWS}')
+        assert wanted_of(from_json(found.record), HOST, load) == found
+
+    def test_workers_may_be_spot_and_the_head_is_not(self, tmp_path):
+        found = want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{AWS}[workers]\nspot = true\n')
+        assert [g.shape.spot for g in found.groups] == [False, True]
+
+    def test_a_setting_that_changes_the_set_up_changes_the_fingerprint(self, tmp_path):
+        plain = f'kind = "desktop"\ncloud = "aws"\n{AWS}[machine]\ncpus = 2\n'
+        prints = {
+            group(want(tmp_path, text), "desktop").fingerprint
+            for text in (plain, plain + 'disk = "40GB"\n', plain + 'image = "debian-13"\n')
+        }
+        assert len(prints) == 3
+        tagged = want(tmp_path, plain + '[tags]\na = "b"\n')
+        assert group(tagged, "desktop").fingerprint in prints
+
+
+def test_openstack_finds_its_flavor_at_the_site(tmp_path):
+    text = 'kind = "desktop"\ncloud = "openstack"\n[machine]\n'
+    needs = group(want(tmp_path, text + "cpus = 4\ngpus = 1\n"), "desktop").shape
+    assert (needs.type, needs.cpus, needs.memory_gib, needs.gpus) == ("a flavor that fits", 4, 8, 1)
+    named = group(want(tmp_path, text + 'type = "m1.large"\n'), "desktop").shape
+    assert (named.type, named.cpus) == ("m1.large", 0)
+
+
+def test_what_a_cloud_cannot_be(tmp_path):
+    """The file's checks say it first; a kept spec of another roost comes here unchecked."""
+    found = want(tmp_path, f'kind = "desktop"\ncloud = "aws"\n{AWS}[machine]\ncpus = 2\n')
+    desktop = from_json(found.record)
+    for changed, text in (
+        ({"cloud": "local"}, "a desktop needs machines of its own"),
+        ({"aws": None}, "says nothing of [aws]"),
+        ({"machine": desktop.machine.model_copy(update={"cpus": 9000})}, "9,000 vCPUs wanted"),
+        ({"machine": desktop.machine.model_copy(update={"type": "p9.huge"})}, "p9.huge"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(text)):
+            wanted_of(desktop.model_copy(update=changed), HOST, load)
