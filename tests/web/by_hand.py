@@ -17,6 +17,7 @@ from typing import Any
 
 from roost.clouds.local import tls
 from roost.home import Folder, folder, write_private
+from roost.web.address import address
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOK = "analysis/first look.ipynb"
@@ -114,13 +115,27 @@ class Lab:
     # --- asking ------------------------------------------------------------------------------
 
     def wait_until_it_listens(self) -> dict[str, Any]:
-        eventually(lambda: self.place.jupyter.exists() or self._died("lab"))
-        said: dict[str, Any] = json.loads(self.place.jupyter.read_text())
+        """What JupyterLab, as started last, says of itself."""
+        process = self.processes["lab"]
+
+        def listens() -> bool:
+            assert process.poll() is None, self.log("lab")
+            said = self.said()
+            return said is not None and said["pid"] == process.pid
+
+        eventually(listens)
+        return self.said() or {}
+
+    def said(self) -> dict[str, Any] | None:
+        """What is in ``jupyter.json``, if it is there."""
+        try:
+            said: dict[str, Any] = json.loads(self.place.jupyter.read_text())
+        except FileNotFoundError:
+            return None
         return said
 
-    def _died(self, name: str) -> bool:
-        assert self.processes[name].poll() is None, self.log(name)
-        return False
+    def address(self) -> str:
+        return address(self.said() or {}, self.token)
 
     def status(self, path: str, token: str | None = None) -> int:
         """The HTTP status that a request gets; 302 for one that is sent to the login page."""
@@ -136,7 +151,7 @@ class Lab:
             return json.load(answer)
 
     def _open(self, path: str, token: str | None) -> Any:
-        url = json.loads(self.place.jupyter.read_text())["url"] + path
+        url = (self.said() or {})["url"] + path
         headers = {"Authorization": f"token {token}"} if token else {}
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         return opener.open(urllib.request.Request(url, headers=headers), timeout=20)

@@ -1,6 +1,7 @@
 """``python kernel.py URL PATH CODE`` with the token on stdin: what CODE prints in a kernel.
 
-Run in JupyterLab's environment. Like a browser: a session by REST, the code by websocket.
+Run in JupyterLab's environment. Like a browser: a session by REST, the code by websocket. It
+returns when CODE has ended or has printed "go on", whichever comes first.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def run(connection: websocket.WebSocket, code: str) -> str:
         said = got["content"]
         if got["msg_type"] == "stream":
             printed += said["text"]
+            if "go on" in printed:
+                return printed
         elif got["msg_type"] == "error":
             raise SystemExit("\n".join(said["traceback"]))
         elif got["msg_type"] == "status" and said["execution_state"] == "idle":

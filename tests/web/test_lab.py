@@ -12,7 +12,6 @@ import pytest
 from by_hand import NOTEBOOK, Lab, eventually
 
 from roost.dask.ports import any_free
-from roost.web.address import address
 from roost.web.extension import cluster_id
 from roost.web.workspace import workspace
 
@@ -23,7 +22,7 @@ ID = cluster_id("demo")
 
 def in_kernel(lab: Lab, code: str, path: str = NOTEBOOK) -> str:
     """What ``code`` prints in the kernel of a notebook."""
-    url = json.loads(lab.place.jupyter.read_text())["url"]
+    url = (lab.said() or {})["url"]
     words = [str(lab.python), str(Path(__file__).with_name("kernel.py")), url, path, code]
     done = subprocess.run(words, input=lab.token, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -31,7 +30,7 @@ def in_kernel(lab: Lab, code: str, path: str = NOTEBOOK) -> str:
 
 
 def test_the_address_is_the_notebook(running):
-    url = address(json.loads(running.place.jupyter.read_text()), running.token)
+    url = running.address()
     opener = urllib.request.build_opener(
         urllib.request.HTTPCookieProcessor(), urllib.request.ProxyHandler({})
     )
@@ -159,14 +158,12 @@ def test_after_being_killed_it_starts_again_where_it_was(lab):
     lab.kill("lab")
     assert lab.place.jupyter.exists(), "nobody was there to remove it"
     lab.start_lab()
-    eventually(lambda: lab.place.jupyter.exists() and lab.wait_until_it_listens()["pid"] != 0)
-    eventually(lambda: lab.wait_until_it_listens()["pid"] == lab.processes["lab"].pid)
     assert lab.wait_until_it_listens()["port"] == port
 
 
-def test_to_end_it_ends_the_kernels_even_busy_ones(lab):
+def test_its_end_is_the_end_of_its_kernels_even_of_busy_ones(lab):
     begin(lab)
-    in_kernel(lab, "import threading, time; print()")
+    in_kernel(lab, "import time; print('go on', flush=True); time.sleep(600)")
     kernels = psutil.Process(lab.processes["lab"].pid).children(recursive=True)
     assert kernels
     assert lab.stop("lab") == 0

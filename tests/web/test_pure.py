@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from roost.errors import RoostError
 from roost.home import Folder
 from roost.web import config, extension, lab
 from roost.web.address import address
@@ -230,6 +232,19 @@ def test_without_jupyterlab_it_says_what_to_add(tmp_path):
     assert len(done.stderr.splitlines()) == 1
     assert 'add "jupyterlab"' in done.stderr
     assert "/the/project/pyproject.toml" in done.stderr
+
+
+def test_without_a_scheduler_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(lab, "PATIENCE", 0.1)
+    with pytest.raises(RoostError, match=r"no scheduler wrote .* within 0.1 s"):
+        lab._find_scheduler(Folder(tmp_path))
+
+
+def test_a_fixed_port_that_is_taken_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(RoostError, match=f"port {port} is taken"):
+            lab._port(Folder(tmp_path), port)
 
 
 def test_without_the_dask_extension_there_are_no_panes(monkeypatch, capsys):
