@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from calling import REPO, Ran, Roost
 
 import roost as roost_package
 from roost.cli.main import main
+from tests.cli.calling import REPO, Ran, Roost
 
 
 @pytest.fixture

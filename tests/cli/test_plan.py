@@ -6,7 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from calling import Roost
+
+from tests.cli.calling import Roost
 
 D = Fraction
 MONTH = 730

@@ -1,63 +1,15 @@
 """``roost plan --diff``: against what is there, on your own machine and on a cloud in memory."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from calling import Roost
 
 from roost.clouds.converge import converge
 from roost.clouds.fake import FakeCloud
-from roost.home import folder
-from roost.plan.plan import plan_up
-from roost.plan.resources import Instance, Wanted
-from roost.spec import load
-
-HERE = """
-name = "here"
-kind = "cluster"
-[workers]
-count = 2
-"""
-THERE = """
-name = "there"
-kind = "desktop"
-cloud = "aws"
-[aws]
-region = "us-east-1"
-[machine]
-cpus = 4
-[[volumes]]
-name = "data"
-size = "100GB"
-"""
-
-
-def wanted(file: Path) -> Wanted:
-    from roost.cli.target import wanted_for
-
-    return wanted_for(load(file))
-
-
-def put(home: Path, want: Wanted, *names: str, fingerprint: str | None = None) -> None:
-    """As if these instances had been made, and then stopped."""
-    place = folder(want.name, home)
-    groups = {group.role: group for group in want.groups}
-    for name in names:
-        group = groups["head" if name == "head" else "worker"]
-        instance = Instance(name=name, role=group.role, shape=group.shape)
-        tags = {
-            "name": name,
-            "role": instance.role,
-            "shape": asdict(instance.shape),
-            "fingerprint": fingerprint or group.fingerprint,
-        }
-        place.machine(name).mkdir(parents=True)
-        (place.machine(name) / "tags.json").write_text(json.dumps(tags))
-        (place.machine(name) / "stopped").touch()
-    place.spec.write_text(want.record)
+from roost.plan.plan import plan_stop, plan_up
+from tests.cli.calling import Roost
+from tests.cli.made import HERE, THERE, put, wanted
 
 
 class TestYourOwnMachine:
@@ -152,8 +104,6 @@ class TestAWS:
     def test_a_desktop_that_was_stopped_is_started(
         self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud
     ) -> None:
-        from roost.plan.plan import plan_stop
-
         file = write(THERE)
         want = wanted(file)
         converge(cloud, "there", lambda have, _: plan_up(want, have))

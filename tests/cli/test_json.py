@@ -1,0 +1,182 @@
+"""What ``--json`` prints is what ``schema/output`` says, for every command that has it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from referencing import Registry, Resource
+
+from roost.cli.main import cli
+from roost.clouds.fake import FakeCloud, Weather
+from tests.cli.calling import OUTPUTS, REPO, Ran, Roost
+from tests.cli.made import HERE, THERE, put, wanted
+
+SCHEMAS: dict[str, Any] = {
+    file.name: json.loads(file.read_text()) for file in sorted(OUTPUTS.glob("*.json"))
+}
+REGISTRY: Registry[Any] = Registry().with_resources(
+    (name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
+)
+PAGE = "http://127.0.0.1:8888/lab?token=secret"
+
+
+def check(command: str, told: Ran) -> Any:
+    """The output, which is as its schema says; nothing else is on stdout."""
+    assert told.code == 0, told.err
+    schema = SCHEMAS[f"{command}.schema.json"]
+    Draft202012Validator(
+        schema, registry=REGISTRY, format_checker=Draft202012Validator.FORMAT_CHECKER
+    ).validate(told.json)
+    return told.json
+
+
+def commands() -> dict[str, click.Command]:
+    context = click.Context(cli)
+    found = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def test_every_command_with_json_has_its_schema_and_no_other() -> None:
+    having = {
+        name
+        for name, command in commands().items()
+        if any("--json" in param.opts for param in command.params)
+    }
+    assert {f"{name}.schema.json" for name in having} | {"instance.schema.json"} == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one_and_says_what_every_key_is(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+    def undescribed(schema: Any, place: str) -> list[str]:
+        if not isinstance(schema, dict):
+            return []
+        found = []
+        for key, inner in schema.get("properties", {}).items():
+            if isinstance(inner, dict) and not {"description", "const"} & inner.keys():
+                found.append(f"{place}.{key}")
+            found += undescribed(inner, f"{place}.{key}")
+        for key, inner in schema.get("$defs", {}).items():
+            found += undescribed(inner, key)
+        return found + undescribed(schema.get("items"), f"{place}[]")
+
+    assert undescribed(SCHEMAS[name], name) == []
+    assert SCHEMAS[name]["description"]
+
+
+def test_json_md_names_every_schema() -> None:
+    text = (REPO / "docs" / "json.md").read_text()
+    assert [name for name in SCHEMAS if f"../schema/output/{name}" not in text] == []
+
+
+PLANS = (
+    "examples/ndvi.toml",
+    "examples/ndvi.toml --cloud aws",
+    "examples/pixinsight.toml",
+    "examples/scipion.toml --hours 0",
+    "examples/starcluster.toml --region ap-northeast-1",
+    "examples/starcluster.toml --cloud openstack",
+    "examples/training.toml --hours 0.5 --days 1",
+    "examples/prices/course-2022.toml --quotation examples/prices/training-2022.toml",
+)
+
+
+@pytest.mark.parametrize("words", PLANS)
+def test_plan(words: str, roost: Roost) -> None:
+    plan = check("plan", roost("plan", *words.split(), "--json"))
+    assert plan["steps"][0]["verb"] == "record"
+
+
+@pytest.mark.parametrize(
+    "words", ["", "--gpus 1 --region ap-southeast-3 --limit 200", "--arch arm64 --cpus 4 --limit 1"]
+)
+def test_prices(words: str, roost: Roost) -> None:
+    assert check("prices", roost("prices", *words.split(), "--json"))
+
+
+def test_a_false_zero_does_not_pass() -> None:
+    """The schema is strict: what it should refuse, it refuses."""
+    validator = Draft202012Validator(SCHEMAS["plan.schema.json"]["$defs"]["unpriced"])
+    validator.validate({"known": False, "usd": None})
+    for wrong in ({"known": False, "usd": 0}, {"known": True, "usd": None}, {"usd": 0}):
+        with pytest.raises(ValidationError):
+            validator.validate(wrong)
+
+
+class TestYourOwnMachine:
+    """Instances made by hand: nothing runs, and all that can be looked at is there."""
+
+    @pytest.fixture(autouse=True)
+    def made(self, alone: Path, write: Callable[..., Path]) -> None:
+        put(alone, wanted(write(HERE)), "head", "worker-1")
+
+    def test_show(self, roost: Roost) -> None:
+        shown = check("show", roost("show", "here", "--json"))
+        assert [(i["name"], i["state"]) for i in shown["instances"]] == [
+            ("head", "stopped"),
+            ("worker-1", "stopped"),
+        ]
+
+    def test_ls(self, roost: Roost, alone: Path) -> None:
+        assert check("ls", roost("ls", "--json"))[0]["states"] == {"stopped": 2}
+        (alone / "local" / "half").mkdir()
+        assert [row["kind"] for row in check("ls", roost("ls", "--json"))] == ["unknown", "cluster"]
+
+    def test_ls_of_nothing(self, roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ROOST_HOME", "/nonexistent")
+        assert check("ls", roost("ls", "--json")) == []
+
+    def test_logs(self, roost: Roost, alone: Path) -> None:
+        logs = alone / "local" / "here" / "machines" / "head" / "logs"
+        logs.mkdir()
+        (logs / "setup.log").write_text("one\ntwo\n")
+        assert check("logs", roost("logs", "here", "--json", "-n", "1")) == {
+            "head": "--- setup\ntwo",
+            "worker-1": "",
+        }
+
+    def test_stop(self, roost: Roost) -> None:
+        stopped = check("stop", roost("stop", "here", "--json"))
+        assert {i["state"] for i in stopped["instances"]} == {"stopped"}
+
+    def test_down(self, roost: Roost) -> None:
+        gone = check("down", roost("down", "here", "--json", "--yes"))
+        assert gone == {"name": "here", "deleted": ["head", "worker-1"], "left": []}
+
+
+class TestACloud:
+    """On a cloud in memory: the commands themselves, from up to down."""
+
+    @pytest.fixture(autouse=True)
+    def cloud(self, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+        cloud = FakeCloud(Weather(delay=2), name="aws")
+        monkeypatch.setattr("roost.cli.target.connect", lambda _: cloud)
+        return cloud
+
+    def test_a_life(
+        self, roost: Roost, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = write('cloud = "aws"' + HERE + '[aws]\nregion = "us-east-1"\n')
+        assert check("up", roost("up", file, "--json"))["address"] is None
+        monkeypatch.setattr("roost.access.browser.address_of", lambda _: PAGE)
+        assert check("up", roost("up", file, "--json"))["address"] == PAGE
+        assert check("open", roost("open", "here", "--json")) == {"name": "here", "address": PAGE}
+        assert check("show", roost("show", "here", "--json"))["address"] == PAGE
+        assert len(check("scale", roost("scale", "here", 3, "--json"))["instances"]) == 4
+        stopped = check("stop", roost("stop", "here", "--json"))
+        assert {i["state"] for i in stopped["instances"]} == {"stopped"}
+        started = check("start", roost("start", "here", "--json"))
+        assert {i["state"] for i in started["instances"]} == {"running"}
+        assert len(check("logs", roost("logs", "here", "--json"))) == 4
+        assert len(check("down", roost("down", "here", "--yes", "--json"))["deleted"]) == 4
+
+    def test_down_names_the_volumes_that_it_keeps(
+        self, roost: Roost, write: Callable[..., Path]
+    ) -> None:
+        check("up", roost("up", write(THERE), "--json"))
+        assert "data" in check("down", roost("down", "there", "--yes", "--json"))["left"]
