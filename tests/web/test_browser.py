@@ -65,6 +65,9 @@ class Seen:
         sidebar = self.page.locator("#dask-dashboard-launcher")
         expect(sidebar.get_by_text("demo", exact=True)).to_be_in_viewport(timeout=PATIENCE)
         expect(sidebar.get_by_text("Number of Workers: 1")).to_be_in_viewport(timeout=PATIENCE)
+        expect(sidebar.get_by_text("SCALE", exact=True)).to_be_in_viewport()
+        for roosts_own in ("NEW", "SHUTDOWN"):
+            expect(sidebar.get_by_text(roosts_own, exact=True)).to_be_hidden()
         expect(self.page.get_by_text("Dashboard not connected")).to_have_count(0)
 
     def expect_no_trouble(self) -> None:

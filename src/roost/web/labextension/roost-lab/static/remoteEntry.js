@@ -5,12 +5,17 @@
  */
 (() => {
   /* The list of plots is longer than most screens; the cluster is below it, with its workers and
-   * the button that scales them. */
+   * the button that scales them. To begin and to end a cluster is roost's: these two buttons would
+   * list the same one again, and let go of it for a moment. */
   const STYLE = `
     .dask-DaskSidebar .dask-DaskClusterManager {
       position: sticky;
       bottom: 0;
       background: var(--jp-layout-color1);
+    }
+    .dask-DaskClusterManager [data-jp-item-name='dask:launch-cluster'],
+    .dask-DaskClusterManager .dask-ClusterListingItem-stop {
+      display: none;
     }
   `;
 
