@@ -3,6 +3,7 @@
 from roost.spec.classroom import Classroom
 from roost.spec.cluster import Cluster
 from roost.spec.desktop import Desktop
-from roost.spec.load import Spec, from_json, load
+from roost.spec.kinds import Spec
+from roost.spec.load import from_json, load
 
 __all__ = ["Classroom", "Cluster", "Desktop", "Spec", "from_json", "load"]

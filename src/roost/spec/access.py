@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from roost.spec.table import Table
-from roost.spec.values import Source
+from roost.spec.values import Source, Text
 
 
 class Access(Table):
@@ -23,6 +23,6 @@ class Access(Table):
         "changing",
         description="fixed: an Elastic IP, the same after stop and start; it costs while stopped.",
     )
-    operators: tuple[str, ...] = Field(
+    operators: tuple[Text, ...] = Field(
         (), description="Users of the account who may start, stop and reboot, and nothing else."
     )

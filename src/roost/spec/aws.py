@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from roost.catalogue import load
 from roost.errors import UsageError
 from roost.spec.table import Table, did_you_mean, wrong
+from roost.spec.values import Text
 
 
 class Aws(Table):
     """Profiles, regions and SSO work as they do for boto3 and the AWS CLI."""
 
     region: str = Field(description="The region.", examples=["eu-central-1", "us-east-1"])
-    profile: str | None = Field(None, description="The profile; boto3's own default otherwise.")
-    zones: tuple[str, ...] = Field((), description="Availability zones, in order of preference.")
-    vpc: str | None = Field(None, pattern=r"^vpc-[0-9a-f]+$", description="Not the default VPC.")
-    subnet: str | None = Field(None, pattern=r"^subnet-[0-9a-f]+$", description="A subnet of it.")
+    profile: Text | None = Field(None, description="The profile; boto3's own default otherwise.")
+    zones: tuple[str, ...] = Field(
+        (), description="Availability zones of the region, in order of preference."
+    )
+    vpc: str | None = Field(
+        None,
+        pattern=r"^vpc-[0-9a-f]+$",
+        description="A VPC that is there already; the region's default VPC otherwise.",
+        examples=["vpc-0123456789abcdef0"],
+    )
+    subnet: str | None = Field(
+        None,
+        pattern=r"^subnet-[0-9a-f]+$",
+        description="A subnet of the VPC.",
+        examples=["subnet-0123456789abcdef0"],
+    )
 
     @field_validator("region")
     @classmethod
@@ -31,10 +44,12 @@ class Aws(Table):
 
     @field_validator("zones")
     @classmethod
-    def _of_the_region(cls, found: tuple[str, ...]) -> tuple[str, ...]:
-        for zone in found:
-            if not zone[-1:].isalpha() or zone[:-1] not in load().regions:
-                raise wrong(f"{zone} is no zone", allowed='a region with a letter: "eu-central-1a"')
+    def _of_the_region(cls, found: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        region = info.data.get("region")
+        for number, zone in enumerate(found):
+            if region and (zone[:-1] != region or not zone[-1:].isalpha()):
+                allowed = f'the region and a letter: "{region}a"'
+                raise wrong(f"not a zone of {region}", allowed=allowed, at=(number,))
         return found
 
 

@@ -15,6 +15,8 @@ MOST_SEATS = 10_000
 class Classroom(Common):
     """As many equal machines as there are seats; volumes are made once for each."""
 
-    kind: Literal["classroom"] = Field(description="A desktop, a cluster or a classroom.")
-    seats: int = Field(ge=1, le=MOST_SEATS, description="How many machines.")
-    machine: Machine = Field(description="The machine of each seat.")
+    kind: Literal["classroom"] = Field(description="What it is.", examples=["classroom"])
+    seats: int = Field(ge=1, le=MOST_SEATS, description="How many machines.", examples=[20])
+    machine: Machine = Field(
+        description="The machine of each seat: what it must have, or its exact type."
+    )

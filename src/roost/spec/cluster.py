@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 
@@ -11,8 +12,8 @@ from roost.spec.common import CloudName, Common
 from roost.spec.environment import Environment
 from roost.spec.local import Local
 from roost.spec.machine import Machine
-from roost.spec.table import Table, around, wrong
-from roost.spec.values import Mount
+from roost.spec.table import Table, around, did_you_mean, wrong
+from roost.spec.values import Mount, Text
 
 MOST_WORKERS = 10_000
 
@@ -39,10 +40,14 @@ class Workers(Machine):
         least = self.min if self.min is not None else 0
         most = self.max if self.max is not None else MOST_WORKERS
         if least > most:
-            raise wrong(f"min {least} is above max {most}")
+            raise wrong(f"min {least} is above max {most}", at=("min",))
         if not least <= self.count <= most:
-            by_default = "" if "count" in self.model_fields_set else " (the default)"
-            raise wrong(f"count {self.count}{by_default} is not between {least} and {most}")
+            given = "count" in self.model_fields_set
+            raise wrong(
+                "not between min and max" if given else f"is {self.count} by default",
+                allowed=f"{least} to {most}, as min and max say",
+                at=("count",),
+            )
         return self
 
 
@@ -50,7 +55,7 @@ class Jupyter(Table):
     """JupyterLab on the head."""
 
     enabled: bool = Field(True, description="false: no JupyterLab.")
-    notebook: str | None = Field(
+    notebook: Text | None = Field(
         None, description="The notebook that the browser opens, in the environment's project."
     )
     port: int | None = Field(
@@ -64,14 +69,19 @@ class Jupyter(Table):
         if found is None or here is None or here.recorded:
             return found
         root = here.project or here.folder
-        path = Path(root, found)
-        if not path.resolve().is_relative_to(Path(root).resolve()):
-            raise wrong("outside of the project", allowed=f"a notebook below {root}")
-        if not path.is_file():
-            near = sorted(p.name for p in Path(root).glob("*.ipynb")) if Path(root).is_dir() else []
-            allowed = f"there are: {', '.join(near)}" if near else ""
-            raise wrong(f"no such notebook in {root}", allowed=allowed)
+        if os.path.isdir(root):  # if not, that is said of the project
+            _check_notebook(root, found)
         return found
+
+
+def _check_notebook(root: Path, name: str) -> None:
+    path = Path(os.path.realpath(root / name.replace("\0", "")))
+    if not path.is_relative_to(os.path.realpath(root)):
+        raise wrong("outside of the project", allowed=f"a notebook below {root}")
+    if not os.path.isfile(path):
+        known = sorted(found.name for found in root.glob("*.ipynb"))
+        hint = did_you_mean(name, known) or (f"there are: {', '.join(known)}" if known else "")
+        raise wrong(f"no such notebook in {root}", hint=hint)
 
 
 class Run(Table):
@@ -80,13 +90,14 @@ class Run(Table):
     command: tuple[str, ...] = Field(
         min_length=1,
         description="The program and its arguments, in the project's folder and environment.",
+        examples=[["python", "main.py"]],
     )
 
 
 class Cluster(Common):
     """A head, workers, and a scheduler that gives them work."""
 
-    kind: Literal["cluster"] = Field(description="A desktop, a cluster or a classroom.")
+    kind: Literal["cluster"] = Field(description="What it is.", examples=["cluster"])
     cloud: CloudName = Field(
         "local", description="Where it runs: your own machine, AWS, or an OpenStack site."
     )
@@ -98,7 +109,9 @@ class Cluster(Common):
         default_factory=Environment, description="The software on all of them."
     )
     shared: Mount | None = Field(None, description="A folder that all machines share.")
-    jupyter: Jupyter = Field(Jupyter(), description="JupyterLab on the head.")
+    jupyter: Jupyter = Field(
+        Jupyter(), description="JupyterLab on the head: whether, and what it opens."
+    )
     run: Run | None = Field(None, description="What `roost run` does.")
 
     @field_validator("scheduler")

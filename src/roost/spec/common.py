@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from roost.spec.access import Access
@@ -22,10 +22,26 @@ MOST_TAGS = 40
 """EC2 takes 50 on a resource; roost needs some of them."""
 
 
+def _tag(key: str) -> str:
+    if key.lower().startswith(("aws:", "roost")) or not 0 < len(key) <= 128:
+        raise wrong(
+            "not a key for a tag",
+            allowed='1 to 128 characters, not beginning with "aws:" or "roost"',
+        )
+    return key
+
+
+TagKey = Annotated[str, AfterValidator(_tag)]
+TagValue = Annotated[str, Field(max_length=256)]
+
+
 class Common(Table):
     """The keys of every file, whatever its kind."""
 
-    name: Name = Field(description="What it is called; every command takes this name.")
+    name: Name = Field(
+        description="What it is called; every command takes this name.", examples=["my-name"]
+    )
+    kind: str
     cloud: CloudName = Field(
         "aws", description="Where it runs: your own machine, AWS, or an OpenStack site."
     )
@@ -36,7 +52,9 @@ class Common(Table):
     data: Data = Field(Data(), description="What is copied in and out.")
     schedule: Schedule = Field(Schedule(), description="When it stops by itself.")
     budget: Budget | None = Field(None, description="What it may cost.")
-    tags: dict[str, str] = Field({}, description="Tags on all that is created, for your bill.")
+    tags: dict[TagKey, TagValue] = Field(
+        {}, description="Tags on all that is created, for your bill."
+    )
     folder: SkipJsonSchema[Path] = Path()
 
     @field_validator("cloud")
@@ -55,37 +73,28 @@ class Common(Table):
     def _needed(cls, found: Aws | None, info: ValidationInfo) -> Aws | None:
         here = around(info)
         if found is None and here is not None and here.cloud == "aws" and not here.aws:
-            raise wrong("missing", allowed='[aws] with at least region = "eu-central-1"')
+            raise wrong("missing", hint='AWS needs [aws] with at least region = "eu-central-1"')
         return found
 
     @field_validator("volumes")
     @classmethod
     def _distinct(cls, found: tuple[Volume, ...]) -> tuple[Volume, ...]:
-        _none_twice("name", [volume.name for volume in found])
-        _none_twice("mount point", [volume.place for volume in found])
+        for number, volume in enumerate(found):
+            before = found[:number]
+            if volume.name in {other.name for other in before}:
+                raise wrong("another volume has this name", at=(number, "name"))
+            if volume.place in {other.place for other in before}:
+                key = "mount" if volume.mount else "name"
+                raise wrong(f"another volume is mounted at {volume.place}", at=(number, key))
         return found
 
     @field_validator("tags")
     @classmethod
-    def _as_clouds_take_them(cls, found: dict[str, str]) -> dict[str, str]:
+    def _not_too_many(cls, found: dict[str, str]) -> dict[str, str]:
         if len(found) > MOST_TAGS:
             raise wrong(f"{len(found)} tags", allowed=f"at most {MOST_TAGS}")
-        for key, value in found.items():
-            if key.lower().startswith(("aws:", "roost")) or not 0 < len(key) <= 128:
-                raise wrong(
-                    f'"{key}" cannot be a tag',
-                    allowed='1 to 128 characters, not beginning with "aws:" or "roost"',
-                )
-            if len(value) > 256:
-                raise wrong(f"the value of {key} is too long", allowed="at most 256 characters")
         return found
 
     def to_json(self) -> str:
         """The whole spec as it travels with its cloud; ``roost.spec.from_json`` reads it."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
-
-
-def _none_twice(what: str, found: list[str]) -> None:
-    twice = sorted({one for one in found if found.count(one) > 1})
-    if twice:
-        raise wrong(f"two volumes have the {what} {', '.join(twice)}")

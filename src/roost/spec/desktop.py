@@ -13,8 +13,10 @@ from roost.spec.machine import Machine
 class Desktop(Common):
     """One machine, its volumes, and a desktop that is seen from elsewhere."""
 
-    kind: Literal["desktop"] = Field(description="A desktop, a cluster or a classroom.")
-    machine: Machine = Field(description="The machine.")
+    kind: Literal["desktop"] = Field(description="What it is.", examples=["desktop"])
+    machine: Machine = Field(
+        description="The machine that it is: what it must have, or its exact type."
+    )
     protocol: Literal["novnc", "dcv"] = Field(
         "novnc", description="How the desktop is seen: noVNC in a browser, or Amazon DCV."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -46,7 +47,7 @@ class Environment(Table):
         here = around(info)
         if found is None or here is None or here.recorded:
             return found
-        folder = (here.folder / found.expanduser()).absolute()
+        folder = project_folder(here.folder, str(found))
         check_project(folder)
         return folder
 
@@ -60,9 +61,9 @@ class Environment(Table):
     @field_validator("apt")
     @classmethod
     def _packages(cls, found: tuple[str, ...]) -> tuple[str, ...]:
-        for package in found:
+        for number, package in enumerate(found):
             if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", package):
-                raise wrong(f"{package!r} is no name of a package", allowed='"libgdal-dev"')
+                raise wrong("not a name of a package", allowed='like "libgdal-dev"', at=(number,))
         return found
 
     @field_validator("digest")
@@ -72,21 +73,28 @@ class Environment(Table):
         return found or digest(info.data.get("project") or BUILT_IN, info.data.get("python"))
 
 
+def project_folder(folder: Path, project: str) -> Path:
+    """The project's folder as the file in ``folder`` names it, from the root."""
+    return Path(os.path.abspath(folder / os.path.expanduser(project)))
+
+
 def check_project(folder: Path) -> None:
     """Both files are there and can be read."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise wrong(f"no such folder: {folder}")
     for name in (PROJECT, LOCK):
         file = folder / name
         try:
             tomllib.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            lock = f"`uv lock --project {folder}` writes it" if name == LOCK else "`uv init` starts"
-            raise wrong(f"{folder} has no {name}", allowed=lock) from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            command = f"lock --project {folder}" if name == LOCK else f"init --bare {folder}"
+            raise wrong(f"{folder} has no {name}", hint=f"`uv {command}` writes it") from None
+        except (OSError, ValueError, RecursionError) as error:
             said = error.strerror if isinstance(error, OSError) else str(error)
             again = f"delete it, and `uv lock --project {folder}` makes it anew"
-            raise wrong(f"{file} cannot be read: {said}", allowed=again) from None
+            raise wrong(
+                f"{file} cannot be read: {said}", hint=again if name == LOCK else ""
+            ) from None
 
 
 def digest(folder: Path, python: str | None) -> str:

@@ -7,35 +7,25 @@ files that tomllib has accepted, so it need not find errors.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 
 Path = tuple[str | int, ...]
 
-_KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
-_KEYS = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
-_TABLE = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_KEYS})[ \t]*\]")
-_ASSIGNMENT = re.compile(rf"[ \t]*({_KEYS})[ \t]*=")
 _PIECE = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}|' + r"'''.*?'{3,5}|" + r'"(?:[^"\\\n]|\\.)*"|'
-    r"'[^'\n]*'|#[^\n]*|[\[\]{}\n]|[^\"'#\[\]{}\n]+",
+    r"'[^'\n]*'|#[^\n]*|[\[\]{},=\n]|[^\"'#\[\]{},=\n]+",
     re.DOTALL,
 )
+_KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'""")
 
 
 def key_lines(text: str) -> dict[Path, int]:
-    """The line (1-based) of every key and table, by its path; ``("volumes", 0, "size")``."""
-    found: dict[Path, int] = {}
-    counts: dict[Path, int] = {}
-    table: Path = ()
-    for line, statement in _statements(text):
-        if header := _TABLE.match(statement):
-            table = _resolve(_split(header[2]), counts, header[1] == "[[")
-            found.setdefault(table, line)
-        elif assignment := _ASSIGNMENT.match(statement):
-            keys = _split(assignment[1])
-            for depth in range(1, len(keys) + 1):
-                found.setdefault((*table, *keys[:depth]), line)
-    return found
+    """The line (1-based) of every key, table and entry of a list, by its path.
+
+    Entries are counted from 0: ``("volumes", 0, "size")``.
+    """
+    return _Reader(text).document()
 
 
 def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
@@ -46,40 +36,109 @@ def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
     return None
 
 
-def _statements(text: str) -> list[tuple[int, str]]:
-    """Statements with their first line; what is inside brackets or texts ends none."""
+class _Reader:
+    """Goes through the pieces of a file once, and notes where things begin."""
+
+    def __init__(self, text: str) -> None:
+        self.pieces = _pieces(text.replace("\r\n", "\n"))
+        self.at = 0
+        self.lines: dict[Path, int] = {}
+        self.last: dict[Path, int] = {}
+        """The number of the last table of each array of tables."""
+
+    def document(self) -> dict[Path, int]:
+        table: Path = ()
+        while self._skip("\n"):
+            table = self._header() if self._piece == "[" else self._assignment(table)
+        return self.lines
+
+    @property
+    def _piece(self) -> str:
+        return self.pieces[self.at][1] if self.at < len(self.pieces) else ""
+
+    @property
+    def _line(self) -> int:
+        return self.pieces[self.at][0]
+
+    def _skip(self, *passed: str) -> bool:
+        """To the next piece that is another; False at the end."""
+        while self._piece in passed:
+            self.at += 1
+        return bool(self._piece)
+
+    def _key(self, end: str) -> tuple[str, ...]:
+        """The key's parts; what follows is the piece after ``end``."""
+        begin = self.at
+        while self._piece not in (end, ""):
+            self.at += 1
+        self.at += 1
+        return _split("".join(piece for _, piece in self.pieces[begin : self.at - 1]))
+
+    def _header(self) -> Path:
+        """``[a.b]`` or ``[[a.b]]``: the table that is meant from here on."""
+        line, begin = self._line, self.at
+        self._skip("[")
+        array = self.at - begin == 2
+        keys = self._key("]")
+        self._skip("]")
+        path: Path = ()
+        for key in keys[:-1]:
+            path = self._implicit((*path, key), line)
+        path = (*path, keys[-1])
+        if array:
+            self.lines.setdefault(path, line)
+            self.last[path] = self.last.get(path, -1) + 1
+            path = (*path, self.last[path])
+        self.lines[path] = line
+        return path
+
+    def _implicit(self, path: Path, line: int) -> Path:
+        """A table around the one that is meant; of an array of tables, its last one."""
+        self.lines.setdefault(path, line)
+        return (*path, self.last[path]) if path in self.last else path
+
+    def _assignment(self, table: Path) -> Path:
+        """``a.b = value``; gives back the table that it stands in."""
+        line = self._line
+        path = table
+        for key in self._key("="):
+            path = (*path, key)
+            self.lines.setdefault(path, line)
+        self._value(path)
+        return table
+
+    def _value(self, path: Path) -> None:
+        """Past a value, and into a list or an inline table."""
+        opened = self._piece
+        self.at += 1
+        if opened == "{":
+            while self._skip("\n", ",") and self._piece != "}":
+                self._assignment(path)
+            self.at += 1
+        elif opened == "[":
+            number = 0
+            while self._skip("\n", ",") and self._piece != "]":
+                self.lines[(*path, number)] = self._line
+                self._value((*path, number))
+                number += 1
+            self.at += 1
+
+
+def _pieces(text: str) -> list[tuple[int, str]]:
+    """What is neither blank nor a comment, each with its line."""
     found = []
-    line, start, depth, begun = 1, 1, 0, ""
-    for piece in _PIECE.findall(text.replace("\r\n", "\n")):
-        if piece == "\n" and depth == 0:
-            found.append((start, begun))
-            begun, start = "", line + 1
-        else:
-            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(piece, 0)
-            begun += "" if piece.startswith("#") else piece
+    line = 1
+    for piece in _PIECE.findall(text):
+        if piece == "\n" or not (piece.startswith("#") or piece.isspace()):
+            found.append((line, piece))
         line += piece.count("\n")
-    return [*found, (start, begun)]
+    return found
 
 
 def _split(keys: str) -> tuple[str, ...]:
-    return tuple(_bare(key) for key in re.findall(_KEY, keys))
+    """``a."b.c"`` as ``("a", "b.c")``."""
+    return tuple(_bare(key) for key in _KEY.findall(keys))
 
 
 def _bare(key: str) -> str:
-    if key.startswith("'"):
-        return key[1:-1]
-    if key.startswith('"'):
-        return re.sub(r"\\(.)", r"\1", key[1:-1])
-    return key
-
-
-def _resolve(keys: tuple[str, ...], counts: dict[Path, int], array: bool) -> Path:
-    """The path of a table's header: names of arrays are followed by the number of the last one."""
-    path: Path = ()
-    for depth, key in enumerate(keys, 1):
-        path = (*path, key)
-        if array and depth == len(keys):
-            counts[path] = counts.get(path, -1) + 1
-        if path in counts:
-            path = (*path, counts[path])
-    return path
+    return next(iter(tomllib.loads(f"{key} = 0"))) if key[0] in "\"'" else key

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from roost.errors import Problem, RoostError, SpecError, UsageError
-from roost.spec.classroom import Classroom
-from roost.spec.cluster import Cluster
-from roost.spec.desktop import Desktop
+from roost.spec import lines as places
+from roost.spec.environment import project_folder
+from roost.spec.kinds import KINDS, Spec
 from roost.spec.lines import key_lines, line_of
-from roost.spec.problems import HIDDEN, keys_of, problems_of
-from roost.spec.table import Surroundings
+from roost.spec.problems import (
+    HIDDEN,
+    LONGEST_FOUND,
+    hidden_problems,
+    in_order,
+    problems_of,
+    quoted,
+    shown,
+    written,
+)
+from roost.spec.table import Surroundings, did_you_mean
 
-Spec = Desktop | Cluster | Classroom
-KINDS: dict[str, type[Spec]] = {"desktop": Desktop, "cluster": Cluster, "classroom": Classroom}
 LARGEST_BYTES = 1_000_000
+LARGEST_INT = 2**63 - 1
+"""TOML promises no more."""
+DEEPEST = 32
 
 
 def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> Spec:
@@ -31,12 +40,7 @@ def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> 
 
     Raises SpecError with all that is wrong with it, UsageError where it cannot be read.
     """
-    text = _read(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(str(path), (_syntax(error),)) from None
-    lines = key_lines(text)
+    raw, lines = _toml(path)
     model, problems = _model(raw, lines)
     if model is None:
         raise SpecError(str(path), problems)
@@ -45,11 +49,11 @@ def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> 
     try:
         spec = model.model_validate_json(_json(raw, here), strict=True, context=here)
     except ValidationError as error:
-        problems = (*problems, *problems_of(error, model, lines))
+        problems = (*problems, *problems_of(error, model, raw, lines))
     else:
         if not problems:
             return spec
-    raise SpecError(str(path), tuple(sorted(problems, key=lambda p: (p.line is None, p.line or 0))))
+    raise SpecError(str(path), in_order(problems))
 
 
 def from_json(text: str, *, cloud: str | None = None, region: str | None = None) -> Spec:
@@ -61,9 +65,12 @@ def from_json(text: str, *, cloud: str | None = None, region: str | None = None)
         here = replace(surroundings(raw, model, Path(raw.get("folder", "/"))), recorded=True)
         return model.model_validate_json(json.dumps(raw), strict=True, context=here)
     except ValidationError as error:
-        what = "; ".join(f"{p.where}: {p.message}" for p in problems_of(error, model, {}))
+        found = problems_of(error, model, raw, {})
+        if cloud is not None or region is not None:
+            raise SpecError(f"{raw.get('name')}, as it is kept with the cloud", found) from None
+        what = "; ".join(f"{p.where}: {p.message}" for p in found)
         raise RoostError(f"the spec kept with the cloud is not one of this roost: {what}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RoostError(f"the spec kept with the cloud cannot be read: {error!r}") from None
 
 
@@ -80,8 +87,11 @@ def surroundings(raw: Mapping[str, Any], model: type[Spec], folder: Path) -> Sur
         cloud=cloud if isinstance(cloud, str) else "",
         aws="aws" in raw,
         region=region if isinstance(region, str) else None,
-        project=folder / Path(project).expanduser() if isinstance(project, str) else None,
+        project=project_folder(folder, project) if isinstance(project, str) else None,
     )
+
+
+# --- the text ----------------------------------------------------------------------------------
 
 
 def _read(path: Path) -> str:
@@ -90,63 +100,109 @@ def _read(path: Path) -> str:
             data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
             raise UsageError(f"{path} is larger than any spec: is it the right file?")
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not a text in UTF-8: is it the right file?") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _syntax(error: tomllib.TOMLDecodeError) -> Problem:
+def _toml(path: Path) -> tuple[dict[str, Any], dict[places.Path, int]]:
+    """Values and lines. Raises SpecError where it is not TOML, or not sound."""
+    text = _read(path)
+    try:
+        raw = tomllib.loads(text)
+        deep = any(len(found) > DEEPEST for found, _ in _values(raw))
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(str(path), (_syntax(error, text),)) from None
+    except RecursionError:
+        deep = True
+    except ValueError:  # Python's limit of digits, 4300
+        raise SpecError(str(path), (Problem("TOML", "a number that is far too long"),)) from None
+    if deep:
+        raise SpecError(str(path), (Problem("TOML", "tables or lists nested too deep"),))
+    lines = key_lines(text)
+    huge = tuple(
+        Problem(written(found), "too large a number", line_of(found, lines))
+        for found, value in _values(raw)
+        if isinstance(value, int) and abs(value) > LARGEST_INT
+    )
+    if huge:
+        raise SpecError(str(path), in_order(huge))
+    return raw, lines
+
+
+def _values(raw: dict[str, Any]) -> Iterator[tuple[places.Path, Any]]:
+    """Every value with its path, not deeper than one below the deepest allowed."""
+    left: list[tuple[places.Path, Any]] = [((), raw)]
+    while left:
+        path, value = left.pop()
+        yield path, value
+        if len(path) <= DEEPEST and isinstance(value, dict | list):
+            inside = value.items() if isinstance(value, dict) else enumerate(value)
+            left += [((*path, key), below) for key, below in inside]
+
+
+def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
     """tomllib says ``Expected ... (at line 3, column 5)``."""
     message, _, place = str(error).partition(" (at ")
     digits = place.removeprefix("line ").partition(",")[0]
     line = int(digits) if digits.isdigit() else None
-    return Problem(where="TOML", message=message[:1].lower() + message[1:], line=line)
-
-
-def _model(
-    raw: Mapping[str, Any], lines: Mapping[Any, int]
-) -> tuple[type[Spec] | None, tuple[Problem, ...]]:
-    """The model of the file's kind; of the nearest kind where that is misspelt."""
-    kind = raw.get("kind")
-    allowed = ", ".join(f'"{name}"' for name in KINDS)
-    if isinstance(kind, str) and kind in KINDS:
-        return KINDS[kind], _hidden(raw, KINDS[kind], lines)
-    if kind is None:
-        return None, (Problem(where="kind", message="missing", allowed=allowed),)
-    near = get_close_matches(str(kind), KINDS, n=1)
-    hint = f'did you mean "{near[0]}"?' if near else None
-    line = line_of(("kind",), lines)
-    found = json.dumps(kind, default=str)
-    problem = Problem("kind", "not one of the choices", line, found, allowed, hint)
-    return (KINDS[near[0]] if near else None), (problem,)
-
-
-def _hidden(
-    raw: Mapping[str, Any], model: type[Spec], lines: Mapping[Any, int]
-) -> tuple[Problem, ...]:
-    """Keys that only a record may have are as unknown as any other."""
-    tables = {(): raw, ("environment",): raw.get("environment")}
-    return tuple(
-        Problem(
-            where=".".join((*path, key)),
-            message="unknown key",
-            line=line_of((*path, key), lines),
-            allowed=", ".join(keys_of(model)) if not path else None,
-        )
-        for path, table in tables.items()
-        if isinstance(table, Mapping)
-        for key in sorted(HIDDEN & table.keys())
+    value = message in ("Invalid value", "Expected newline or end of document after a statement")
+    return Problem(
+        where="TOML",
+        message=_lower(message),
+        line=line,
+        found=text.split("\n")[line - 1].strip()[:LONGEST_FOUND] if line else None,
+        hint='texts stand in quotes: key = "16GB"' if value else None,
     )
 
 
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+# --- what is made of it ------------------------------------------------------------------------
+
+
+def _model(
+    raw: Mapping[str, Any], lines: Mapping[places.Path, int]
+) -> tuple[type[Spec] | None, tuple[Problem, ...]]:
+    """The model of the file's kind; of the nearest kind where that is misspelt."""
+    kind = raw.get("kind")
+    if isinstance(kind, str) and kind in KINDS:
+        return KINDS[kind], hidden_problems(raw, KINDS[kind], lines)
+    if kind is None:
+        return None, (_no_kind(raw, lines),)
+    hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
+    near = next((model for name, model in KINDS.items() if f'"{name}"' in hint), None)
+    problem = Problem(
+        "kind",
+        "not one of the choices",
+        line_of(("kind",), lines),
+        shown(kind),
+        quoted(KINDS),
+        hint or None,
+    )
+    return near, (problem, *(hidden_problems(raw, near, lines) if near else ()))
+
+
+def _no_kind(raw: Mapping[str, Any], lines: Mapping[places.Path, int]) -> Problem:
+    near = [key for key in raw if did_you_mean(key, ["kind"])]
+    hint = f'line {lines[near[0],]} has "{near[0]}": did you mean "kind"?' if near else ""
+    if not raw:
+        hint = "the file is empty; `roost init` writes one to start from"
+    return Problem("kind", "missing", allowed=quoted(KINDS), hint=hint or None)
+
+
 def _elsewhere(raw: dict[str, Any], cloud: str | None, region: str | None) -> dict[str, Any]:
+    """As if the file said so; zones and networks of another region do not count."""
     if cloud is not None:
         raw = {**raw, "cloud": cloud}
-    if region is not None:
-        aws = raw.get("aws")
-        raw = {**raw, "aws": {**(aws if isinstance(aws, dict) else {}), "region": region}}
+    aws = raw.get("aws", {})
+    if region is not None and isinstance(aws, dict) and aws.get("region") != region:
+        kept = {k: v for k, v in aws.items() if k not in ("zones", "vpc", "subnet")}
+        raw = {**raw, "aws": {**kept, "region": region}}
     return raw
 
 

@@ -18,29 +18,33 @@ from roost.catalogue import load
 from roost.prices.machines import cheapest, why_none
 from roost.prices.needs import Needs
 from roost.spec.table import Surroundings, Table, around, did_you_mean, wrong
-from roost.spec.values import Size
+from roost.spec.values import Size, Text
+from roost.spec.volume import check_ebs_size
 
 NEEDS = ("cpus", "memory", "gpus", "gpu", "gpu_memory", "arch")
+MOST_CPUS, MOST_GPUS = 100_000, 1_000
+SMALLEST_DISK_GIB = 8
+"""The size of the images of IMAGES."""
 IMAGES = ("ubuntu-24.04", "debian-12", "debian-13")
 
 
 class Machine(Table):
     """What one machine is. Say its exact ``type``, or what it needs: never both."""
 
-    type: str | None = Field(
+    type: Text | None = Field(
         None,
         description="The cloud's exact name of the machine (EC2 instance type, OpenStack flavor).",
         examples=["m7i.xlarge", "g4dn.xlarge"],
     )
-    cpus: int = Field(2, ge=1, description="CPUs (vCPUs) at least.")
+    cpus: int = Field(2, ge=1, le=MOST_CPUS, description="CPUs (vCPUs) at least.")
     memory: Size = Field(8.0, description="Memory at least.")
-    gpus: int | None = Field(None, ge=1, description="GPUs at least.")
-    gpu: str | None = Field(None, description="The GPU's model.", examples=["T4", "A10G", "L4"])
+    gpus: int | None = Field(None, ge=1, le=MOST_GPUS, description="GPUs at least.")
+    gpu: Text | None = Field(None, description="The GPU's model.", examples=["T4", "A10G", "L4"])
     gpu_memory: Size | None = Field(None, description="Memory of each GPU, as it is sold.")
     arch: Literal["x86_64", "arm64"] | None = Field(
         None, description="The processor's kind; x86_64 unless said otherwise."
     )
-    image: str = Field(
+    image: Text = Field(
         "ubuntu-24.04",
         description=f"The system: {', '.join(IMAGES)}, or the cloud's own id of an image.",
         examples=list(IMAGES),
@@ -82,8 +86,17 @@ class Machine(Table):
     def _possible(self, info: ValidationInfo) -> Self:
         asked = [key for key in NEEDS if key in self.model_fields_set]
         if self.type is not None and asked:
-            raise wrong(f'"type" says all; {", ".join(asked)} beside it would not count')
+            raise wrong(
+                f'"type" says all of a machine: {", ".join(asked)} beside it would not count',
+                hint='keep "type", or what the machine must have',
+                at=(asked[0],),
+            )
         here = around(info)
+        if here is not None and here.cloud == "aws":
+            check_ebs_size(self.disk, "gp3", at="disk")
+            if self.disk < SMALLEST_DISK_GIB:
+                allowed = f'at least "{SMALLEST_DISK_GIB}GB"'
+                raise wrong("too small for the system", allowed=allowed, at=("disk",))
         if self.type is None and here is not None and here.types_are_aws:
             _check_needs(self, here)
         return self
@@ -123,8 +136,8 @@ def _check_type(found: str, region: str | None) -> None:
     if found not in catalogue.type_names and found not in catalogue.undescribed:
         raise wrong(
             "AWS has no such instance type",
-            allowed="`roost prices` lists those that fit",
-            hint=did_you_mean(found, (*catalogue.type_names, *catalogue.undescribed)),
+            hint=did_you_mean(found, (*catalogue.type_names, *catalogue.undescribed))
+            or "`roost prices` lists those that fit",
         )
     prices = catalogue.region(region) if region else None
     if prices is None or found in catalogue.undescribed:
@@ -135,7 +148,7 @@ def _check_type(found: str, region: str | None) -> None:
             for code in catalogue.regions
             if (other := catalogue.region(code)) is not None and other.offered(found)
         ]
-        raise wrong(f"{region} does not have it", allowed=f"in {', '.join(elsewhere)}")
+        raise wrong(f"{region} does not have it", hint=f"these have it: {', '.join(elsewhere)}")
 
 
 def _check_needs(machine: Machine, here: Surroundings) -> None:
@@ -144,7 +157,7 @@ def _check_needs(machine: Machine, here: Surroundings) -> None:
         return  # the region is wrong, and that is said where it stands
     assert here.region is not None
     if not cheapest(catalogue, here.region, machine.needs(), limit=1):
-        raise wrong("no machine has all this", allowed=why_none_of(machine, here.region))
+        raise wrong("no machine has all this", hint=why_none_of(machine, here.region))
 
 
 def why_none_of(machine: Machine, region: str) -> str:

@@ -3,97 +3,212 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, time
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from roost.errors import Problem
+from roost.spec.kinds import KINDS
 from roost.spec.lines import Path, line_of
 from roost.spec.table import did_you_mean
 
 LONGEST_FOUND = 60
 EXPECTED = {
-    "string_type": "a text",
+    "string_type": "a text, in quotes",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "finite_number": "a number",
     "bool_type": "true or false",
-    "decimal_type": "a number",
-    "decimal_parsing": "a number",
     "tuple_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
-    "path_type": "a path, as a text",
-    "datetime_type": "a time: 2026-12-01T18:00:00+01:00",
-    "datetime_parsing": "a time: 2026-12-01T18:00:00+01:00",
-    "datetime_from_date_parsing": "a time: 2026-12-01T18:00:00+01:00",
+    "path_type": "a path, as a text in quotes",
 }
-"""What is allowed, for pydantic's errors of type; the other errors say it themselves."""
+"""What is allowed, for pydantic's errors of type."""
+BOUNDS = {
+    "greater_than": ("too small", "above {gt}"),
+    "greater_than_equal": ("too small", "at least {ge}"),
+    "less_than_equal": ("too large", "at most {le}"),
+    "string_too_long": ("too long", "at most {max_length} characters"),
+    "string_too_short": ("empty", "at least {min_length} character"),
+    "too_short": ("empty", "a list with at least {min_length} entry"),
+}
+"""Message and what is allowed, for pydantic's errors of size."""
+HIDDEN = frozenset({"folder", "digest"})
+"""What only a record has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is wrong with a key, without its place."""
+
+    message: str
+    allowed: str = ""
+    hint: str = ""
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], lines: Mapping[Path, int]
+    error: ValidationError,
+    model: type[BaseModel],
+    raw: Mapping[str, Any],
+    lines: Mapping[Path, int],
 ) -> tuple[Problem, ...]:
     """All problems, in the order in which they stand in the file."""
-    found = [_problem(detail, model, lines) for detail in error.errors(include_url=False)]
-    return tuple(sorted(found, key=lambda p: (p.line is None, p.line or 0)))
+    found = []
+    for detail in error.errors(include_url=False):
+        path = _path_of(detail, raw)
+        said = _said(detail, model, path)
+        table = detail["type"] == "roost" and isinstance(_at(raw, path), Mapping | list)
+        found.append(_problem(path, said, {} if table else raw, lines))
+    return in_order(found)
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel], lines: Mapping[Path, int]) -> Problem:
-    path: Path = tuple(detail["loc"])
-    message, allowed, hint = _said(detail, model, path)
-    missing = detail["type"] == "missing" or message == "missing"
-    return Problem(
-        where=written(path),
-        message=message,
-        line=line_of(path[:-1] if missing else path, lines),
-        found=None if missing else _shown(detail["input"]),
-        allowed=allowed or None,
-        hint=hint or None,
+def hidden_problems(
+    raw: Mapping[str, Any], model: type[BaseModel], lines: Mapping[Path, int]
+) -> tuple[Problem, ...]:
+    """Keys that only a record may have are in a file as unknown as any other."""
+    tables: dict[Path, Any] = {(): raw, ("environment",): raw.get("environment")}
+    return tuple(
+        _problem((*path, key), _unknown(model, (*path, key)), raw, lines)
+        for path, table in tables.items()
+        if isinstance(table, Mapping) and _model_at(model, path) is not None
+        for key in sorted(HIDDEN & table.keys())
     )
 
 
-def _said(detail: ErrorDetails, model: type[BaseModel], path: Path) -> tuple[str, str, str]:
-    """Message, what is allowed, and a suggestion."""
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """As they stand in the file; last those that stand nowhere."""
+    return tuple(sorted(problems, key=lambda p: (p.line is None, p.line or 0)))
+
+
+def _problem(path: Path, said: Said, raw: Mapping[str, Any], lines: Mapping[Path, int]) -> Problem:
+    standing = _at(raw, path)
+    missing = said.message == "missing"
+    return Problem(
+        where=written(path),
+        message=said.message,
+        line=line_of(path[:-1] if missing else path, lines),
+        found=None if standing is None else shown(standing),
+        allowed=said.allowed or None,
+        hint=said.hint or None,
+    )
+
+
+def _path_of(detail: ErrorDetails, raw: Mapping[str, Any]) -> Path:
+    """Where the mistake is; checks of a whole table say where in it."""
+    path: Path = (*detail["loc"], *detail.get("ctx", {}).get("at", ()))
+    of_a_key = path[-1:] == ("[key]",) and _at(raw, path) is None
+    return path[:-1] if of_a_key else path
+
+
+def _said(detail: ErrorDetails, model: type[BaseModel], path: Path) -> Said:
+    """What is wrong, what is allowed, and a suggestion."""
     kind, facts = detail["type"], detail.get("ctx", {})
-    table = _model_at(model, path[:-1])
     if kind == "roost":
-        return facts["message"], facts["allowed"], facts["hint"]
+        return Said(facts["message"], facts["allowed"], facts["hint"])
     if kind == "extra_forbidden":
-        return "unknown key", ", ".join(keys_of(table)), did_you_mean(str(path[-1]), keys_of(table))
-    if kind == "literal_error":
-        known = _choices(model, path)
-        hint = did_you_mean(str(detail["input"]), known)
-        return "not one of the choices", ", ".join(f'"{name}"' for name in known), hint
-    about = _description(table, str(path[-1])) if path else ""
-    plain = {"missing": "missing", "string_pattern_mismatch": "not written as it must be"}
-    if kind in plain:
-        return plain[kind], about, ""
+        return _unknown(model, path)
     if kind in EXPECTED:
-        return "the wrong kind of value", EXPECTED[kind], ""
-    return _lower(detail["msg"].removeprefix("Input ")), "", ""
+        return Said("the wrong kind of value", EXPECTED[kind])
+    if kind in BOUNDS:
+        message, allowed = BOUNDS[kind]
+        return Said(message, allowed.format(**facts))
+    return _said_of(_field_at(model, path), detail, path)
+
+
+def _said_of(field: FieldInfo | None, detail: ErrorDetails, path: Path) -> Said:
+    """The same, where the field knows what is right."""
+    kind = detail["type"]
+    if kind == "literal_error":
+        known = _literals(field.annotation) if field else ()
+        hint = did_you_mean(str(detail["input"]), known)
+        return Said("not one of the choices", quoted(known), hint)
+    if kind == "missing":
+        return Said("missing", hint=_about(field, path))
+    if kind == "string_pattern_mismatch":
+        return Said("not written as it must be", f"like {_example(field)}")
+    return Said(_lower(detail["msg"].removeprefix("Input ")))
+
+
+def _unknown(model: type[BaseModel], path: Path) -> Said:
+    """An unknown key: perhaps misspelt, perhaps one of another kind of file."""
+    key, known = str(path[-1]), keys_of(_model_at(model, path[:-1]))
+    others = [name for name, kind in KINDS.items() if key in keys_of(kind)]
+    if len(path) == 1 and others:
+        return Said("unknown key", ", ".join(known), f"it is for kind = {quoted(others, ' or ')}")
+    return Said("unknown key", ", ".join(known), did_you_mean(key, known))
+
+
+def _about(field: FieldInfo | None, path: Path) -> str:
+    """What a key is for, and an example."""
+    if field is None:
+        return ""
+    example = f"; for example {path[-1]} = {_example(field)}" if field.examples else ""
+    table = f"; a table, [{path[-1]}]" if model_in(field.annotation) else ""
+    return str(field.description or "").removesuffix(".") + example + table
+
+
+def _example(field: FieldInfo | None) -> str:
+    return shown(field.examples[0]) if field is not None and field.examples else ""
 
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
+# --- as people write it ------------------------------------------------------------------------
+
+
 def written(path: Path) -> str:
     """``("volumes", 0, "size")`` as ``volumes[1].size``: people count from 1."""
     text = ""
     for part in path:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        else:
+            bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
+            text += ("." if text else "") + (part if bare else shown(part))
     return text or "the file"
 
 
-def _shown(found: Any) -> str:
+def quoted(names: Iterable[str], between: str = ", ") -> str:
+    """``"a", "b"``."""
+    return between.join(f'"{name}"' for name in names)
+
+
+def shown(found: Any) -> str:
     """The value as TOML has it, cut to fit a line."""
     if isinstance(found, Mapping | list | tuple):
         return "a table" if isinstance(found, Mapping) else "a list"
-    text = json.dumps(found, ensure_ascii=False, default=str)
+    if isinstance(found, date | time):  # a datetime is a date
+        text = found.isoformat()
+    elif isinstance(found, float):
+        text = str(found)
+    else:
+        text = json.dumps(found, ensure_ascii=not str(found).isprintable(), default=str)
     return text if len(text) <= LONGEST_FOUND else text[: LONGEST_FOUND - 3] + "..."
+
+
+# --- raw values and models by their path -------------------------------------------------------
+
+
+def _at(raw: Any, path: Path) -> Any:
+    """What stands at ``path`` in the file; None, which TOML does not have, if nothing does."""
+    for part in path:
+        if isinstance(raw, Mapping):
+            raw = raw.get(part)
+        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+            raw = raw[part]
+        else:
+            return None
+    return raw
 
 
 def keys_of(model: type[BaseModel] | None) -> tuple[str, ...]:
@@ -105,50 +220,37 @@ def keys_of(model: type[BaseModel] | None) -> tuple[str, ...]:
     )
 
 
-HIDDEN = frozenset({"folder", "digest"})
-"""What only a record has."""
-
-
-def _field(model: type[BaseModel], key: str) -> Any:
-    for name, field in model.model_fields.items():
-        if key in (name, field.alias):
+def _field(model: type[BaseModel] | None, key: str) -> FieldInfo | None:
+    for name, field in model.model_fields.items() if model else ():
+        if key == (field.alias or name):
             return field
     return None
+
+
+def _field_at(model: type[BaseModel], path: Path) -> FieldInfo | None:
+    """The field of the last key in ``path``."""
+    names = [part for part in path if isinstance(part, str)]
+    return _field(_model_at(model, tuple(names[:-1])), names[-1]) if names else None
 
 
 def _model_at(model: type[BaseModel] | None, path: Path) -> type[BaseModel] | None:
     """The model of the table at ``path``."""
     for part in path:
-        if model is None:
-            return None
-        if isinstance(part, int):
-            continue
-        field = _field(model, part)
-        model = _model_in(field.annotation) if field is not None else None
+        if isinstance(part, str):
+            field = _field(model, part)
+            model = model_in(field.annotation) if field is not None else None
     return model
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model inside ``X | None`` or ``tuple[X, ...]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)
-
-
-def _description(model: type[BaseModel] | None, key: str) -> str:
-    field = _field(model, key) if model is not None else None
-    return str(field.description or "") if field is not None else ""
-
-
-def _choices(model: type[BaseModel], path: Path) -> tuple[str, ...]:
-    """The texts of a Literal, also inside ``X | None`` or ``tuple[X, ...]``."""
-    names = [part for part in path if isinstance(part, str)]
-    table = _model_at(model, tuple(names[:-1]))
-    field = _field(table, names[-1]) if table is not None else None
-    return _literals(field.annotation) if field is not None else ()
+    return next((m for a in get_args(annotation) if (m := model_in(a)) is not None), None)
 
 
 def _literals(annotation: Any) -> tuple[str, ...]:
+    """The texts of a Literal, also inside ``X | None`` or ``tuple[X, ...]``."""
     found: list[str] = []
     for argument in get_args(annotation):
         found += [argument] if isinstance(argument, str) else _literals(argument)

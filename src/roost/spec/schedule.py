@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from roost.spec.table import Table
+from roost.spec.table import Table, wrong
 from roost.spec.values import Moment, Span
 
-Usd = Annotated[Decimal, PlainSerializer(float, return_type=float)]
+MOST_USD = 1_000_000_000
+
+
+def _usd(found: Any) -> Decimal:
+    """A number as it is written; a text is none."""
+    if type(found) not in (int, float):
+        raise wrong("the wrong kind of value", allowed="a number")
+    return Decimal(str(found))
+
+
+Usd = Annotated[
+    Decimal,
+    BeforeValidator(_usd),
+    PlainSerializer(float, return_type=float),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": MOST_USD}),
+]
 
 
 class Schedule(Table):
@@ -25,5 +40,5 @@ class Schedule(Table):
 class Budget(Table):
     """A warning at 80 %, and an end at 100 %."""
 
-    usd: Usd = Field(gt=0, description="US dollars, before tax.")
+    usd: Usd = Field(gt=0, le=MOST_USD, description="US dollars, before tax.", examples=[50])
     at_end: Literal["stop", "park"] = Field("stop", description="What happens at 100 %.")

@@ -15,9 +15,7 @@ from pydantic_core import PydanticCustomError
 class Table(BaseModel):
     """One table of the file. Unknown keys are errors; a number is never read from a text."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,11 @@ def around(info: ValidationInfo) -> Surroundings | None:
     return found if isinstance(found, Surroundings) else None
 
 
-def wrong(message: str, *, allowed: str = "", hint: str = "") -> PydanticCustomError:
-    """An error of a key, with what would be right."""
-    facts: dict[str, Any] = {"message": message, "allowed": allowed, "hint": hint}
+def wrong(
+    message: str, *, allowed: str = "", hint: str = "", at: tuple[str | int, ...] = ()
+) -> PydanticCustomError:
+    """An error of a key, with what would be right; ``at`` is where in a table or list it is."""
+    facts: dict[str, Any] = {"message": message, "allowed": allowed, "hint": hint, "at": at}
     return PydanticCustomError("roost", "{message}", facts)
 
 

@@ -8,20 +8,48 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from roost.spec.table import did_you_mean, wrong
 from roost.units import format_span, parse_size, parse_span
 
 NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
+SIZE = r"^\s*[0-9]+(\.[0-9]+)?\s*[mMgGtT][iI]?[bB]\s*$"
+SPAN = r"^(\s*[0-9]+(\.[0-9]+)?\s*([sS]|[mM][iI][nN]|[mM]|[hH]|[dD]|[wW]))+\s*$"
+MOUNT = r"^(/[A-Za-z0-9._-]+)+$"
+BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
+SOURCE = r"^(me|anywhere|[0-9.]+/[0-9]+|[0-9a-f:.]*:[0-9a-f:.]*/[0-9]+)$"
 SMALLEST_GIB = 1 / 1024
+
+
+def as_name(text: str) -> str:
+    """``text`` as a name; empty where nothing of it is left."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")[:30].rstrip("-")
+    return name if re.fullmatch(NAME, name) else ""
+
+
+def _name(found: str) -> str:
+    if not re.fullmatch(NAME, found):
+        near = as_name(found)
+        raise wrong(
+            "not a usable name",
+            allowed="small letters, digits and hyphens; begins with a letter; at most 30",
+            hint=f'did you mean "{near}"?' if near else "",
+        )
+    return found
 
 
 def _size(found: Any) -> float:
     try:
         size = parse_size(found)
     except ValueError as error:
-        number = isinstance(found, int | float) and not isinstance(found, bool) and found > 0
+        number = type(found) in (int, float) and 0 < found < 2**20
         hint = f'did you mean "{found:g}GB"?' if number else ""
         raise wrong("not a size", allowed=str(error), hint=hint) from None
     if size < SMALLEST_GIB:
@@ -38,11 +66,18 @@ def _span(found: Any) -> timedelta:
     try:
         return parse_span(found)
     except ValueError as error:
-        hint = f'did you mean "{found}m"?' if type(found) is int and found > 0 else ""
+        hint = f'did you mean "{found}m"?' if type(found) is int and 0 < found < 10_000 else ""
         raise wrong("not a length of time", allowed=str(error), hint=hint) from None
 
 
-def _moment(found: datetime) -> datetime:
+def _moment(found: Any) -> Any:
+    if isinstance(found, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:", found):
+        try:
+            found = datetime.fromisoformat(found)
+        except ValueError:
+            found = None
+    if not isinstance(found, datetime):
+        raise wrong("the wrong kind of value", allowed="a time: 2026-12-01T18:00:00+01:00")
     if found.tzinfo is None:
         raise wrong(
             "a time without its time zone",
@@ -56,69 +91,69 @@ def _source(found: str) -> str:
         return found
     allowed = '"me", "anywhere", or a network: "192.0.2.0/24"'
     try:
-        network = ipaddress.ip_network(found, strict=False)
+        network = str(ipaddress.ip_network(found, strict=False))
     except ValueError:
-        raise wrong(
-            "not a network", allowed=allowed, hint=did_you_mean(found, ("me", "anywhere"))
-        ) from None
-    if str(network) != found:
-        raise wrong("not a network as it is written", allowed=allowed, hint=f'"{network}"?')
+        hint = did_you_mean(found, ("me", "anywhere"))
+        raise wrong("not a network", allowed=allowed, hint=hint) from None
+    if network != found or "%" in network:
+        near = "anywhere" if found in ("0.0.0.0", "::") else network  # noqa: S104 - only compared
+        hint = f'did you mean "{near}"?'
+        raise wrong("not written as a network", allowed=allowed, hint=hint)
     return found
 
 
-TAKEN = frozenset(
-    "/ /bin /boot /dev /etc /home /lib /lib64 /opt /proc /root /run /sbin /sys /tmp /usr /var".split()  # noqa: E501, SIM905
-)
-"""Folders that a volume must not hide."""
+TAKEN = frozenset("/home /opt /root /tmp /var".split())  # noqa: SIM905
+"""Folders of the system that a mount must not hide; those below them it may."""
+SYSTEM = frozenset("bin boot dev etc lib lib64 proc run sbin sys usr".split())  # noqa: SIM905
+"""Folders of the system in which nothing may be mounted."""
 
 
 def _mount(found: str) -> str:
-    path = PurePosixPath(found)
-    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", found) or ".." in path.parts:
+    if not re.fullmatch(MOUNT, found) or {".", ".."} & set(found.split("/")):
+        near = "/" + found.strip("/")
+        fits = re.fullmatch(MOUNT, near) and "." not in near
         raise wrong(
             "not a place to mount at",
             allowed='a whole path of letters, digits, ".", "_", "-": "/data"',
-            hint=f'did you mean "/{found}"?' if re.fullmatch(r"[a-z0-9]+", found) else "",
+            hint=f'did you mean "{near}"?' if fits else "",
         )
-    if found in TAKEN:
-        raise wrong(f"{found} belongs to the system", allowed='a folder of its own: "/data"')
+    check_free(found)
     return found
 
 
+def check_free(mount: str, at: tuple[str, ...] = ()) -> None:
+    """What is there must not be the system's."""
+    if mount in TAKEN or PurePosixPath(mount).parts[1] in SYSTEM:
+        allowed = 'a folder of its own: mount = "/data"' if at else 'a folder of its own: "/data"'
+        raise wrong(f"{mount} belongs to the system", allowed=allowed, at=at)
+
+
 def _bucket(found: str) -> str:
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", found):
+    if not re.fullmatch(BUCKET, found):
         raise wrong("not a place in S3", allowed='"s3://BUCKET" or "s3://BUCKET/PREFIX"')
     return found
 
 
-Name = Annotated[
-    str,
-    Field(
-        pattern=NAME,
-        max_length=30,
-        description="Small letters, digits and hyphens; begins with a letter; at most 30.",
-    ),
-]
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME})]
 Size = Annotated[
     float,
     BeforeValidator(_size),
     PlainSerializer(_write_size, return_type=str),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": r"^\s*\d+(\.\d+)?\s*([mM]|[gG]|[tT])[iI]?[bB]\s*$",
-            "examples": ["512MB", "16GB", "2TB"],
-        }
-    ),
+    WithJsonSchema({"type": "string", "pattern": SIZE, "examples": ["512MB", "16GB", "2TB"]}),
 ]
 """GiB inside; a text with its unit in the file. GB and GiB are the same: 2**30 bytes."""
 Span = Annotated[
     timedelta,
     BeforeValidator(_span),
     PlainSerializer(format_span, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["30m", "1h30m", "5d"]}),
+    WithJsonSchema({"type": "string", "pattern": SPAN, "examples": ["30m", "1h30m", "5d"]}),
 ]
-Moment = Annotated[datetime, AfterValidator(_moment)]
-Source = Annotated[str, AfterValidator(_source)]
-Mount = Annotated[str, AfterValidator(_mount)]
-Bucket = Annotated[str, AfterValidator(_bucket)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Source = Annotated[
+    str, AfterValidator(_source), WithJsonSchema({"type": "string", "pattern": SOURCE})
+]
+Mount = Annotated[str, AfterValidator(_mount), WithJsonSchema({"type": "string", "pattern": MOUNT})]
+Bucket = Annotated[
+    str, AfterValidator(_bucket), WithJsonSchema({"type": "string", "pattern": BUCKET})
+]

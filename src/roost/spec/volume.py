@@ -7,25 +7,30 @@ from typing import Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 
 from roost.spec.table import Table, around, wrong
-from roost.spec.values import Mount, Name, Size
+from roost.spec.values import Mount, Name, Size, check_free
+from roost.units import format_size
 
 SMALLEST_GIB = {"st1": 125, "sc1": 125, "io1": 4, "io2": 4}
 """EBS: the smallest size of a volume type; 1 GiB of those not named."""
 LARGEST_GIB = {"gp3": 65536, "io2": 65536, "standard": 1024}
 """EBS: the largest size of a volume type; 16 TiB of those not named."""
+IOPS = {"gp3": (3000, 80_000), "io1": (100, 64_000), "io2": (100, 256_000)}
+"""EBS: fewest and most provisioned IOPS."""
 
 
 class Volume(Table):
     """One data volume. ``roost down`` keeps it unless you type its name."""
 
-    name: Name
-    size: Size = Field(description="How large it is.")
+    name: Name = Field(description="What it is called.", examples=["data"])
+    size: Size = Field(description="How large it is.", examples=["100GB"])
     type: Literal["gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"] = Field(
         "gp3", description="EBS volume type: gp3 suits nearly all; st1 is cheap for large files."
     )
     mount: Mount | None = Field(None, description='Where it is mounted; "/NAME" by default.')
-    iops: int | None = Field(None, ge=100, description="Provisioned IOPS (gp3, io1, io2).")
-    throughput: int | None = Field(None, ge=125, description="Provisioned MiB/s (gp3).")
+    iops: int | None = Field(
+        None, ge=100, le=256_000, description="Provisioned IOPS (gp3, io1, io2)."
+    )
+    throughput: int | None = Field(None, ge=125, le=2_000, description="Provisioned MiB/s (gp3).")
     park: Literal["keep", "snapshot", "archive", "s3", "discard"] = Field(
         "snapshot",
         description="What `roost park` does with it: keep the volume, a snapshot, an archived "
@@ -38,21 +43,42 @@ class Volume(Table):
         return self.mount or f"/{self.name}"
 
     @model_validator(mode="after")
-    def _as_ebs_has_it(self, info: ValidationInfo) -> Self:
+    def _possible(self, info: ValidationInfo) -> Self:
+        if self.mount is None:
+            check_free(self.place, at=("name",))
         here = around(info)
-        if here is None or here.cloud != "aws":
-            return self
-        least = SMALLEST_GIB.get(self.type, 1)
-        most = LARGEST_GIB.get(self.type, 16384)
-        if not least <= self.size <= most:
-            allowed = f"{least}GB to {most}GB for {self.type}"
-            raise wrong(f"{self.size:g}GB is no size of a volume", allowed=allowed)
-        if not float(self.size).is_integer():
-            raise wrong("EBS counts in whole GB", allowed=f'"{self.size // 1 + 1:g}GB"')
-        if self.iops is not None and self.type not in ("gp3", "io1", "io2"):
-            raise wrong(f"{self.type} has no iops to choose", allowed="with gp3, io1, io2")
-        if self.type in ("io1", "io2") and self.iops is None:
-            raise wrong(f"{self.type} needs its iops", allowed="iops = 3000, for example")
-        if self.throughput is not None and self.type != "gp3":
-            raise wrong(f"{self.type} has no throughput to choose", allowed="with gp3")
+        if here is not None and here.cloud == "aws":
+            check_ebs_size(self.size, self.type, at="size")
+            self._check_speed()
         return self
+
+    def _check_speed(self) -> None:
+        """What of EBS's speed can be chosen for its type."""
+        if self.iops is not None and self.type not in IOPS:
+            raise wrong(
+                f"{self.type} has no iops to choose", hint="gp3, io1 and io2 have", at=("iops",)
+            )
+        if self.throughput is not None and self.type != "gp3":
+            raise wrong(
+                f"{self.type} has no throughput to choose", hint="gp3 has", at=("throughput",)
+            )
+        if self.iops is None and self.type in ("io1", "io2"):
+            raise wrong(f"{self.type} needs iops", hint="for example iops = 3000", at=("type",))
+        if self.iops is not None:
+            least, most = IOPS[self.type]
+            if not least <= self.iops <= most:
+                allowed = f"{least} to {most} for {self.type}"
+                raise wrong("not an IOPS that EBS has", allowed=allowed, at=("iops",))
+
+
+def check_ebs_size(gib: float, type: str, at: str) -> None:  # noqa: A002
+    """EBS has volumes of whole GiB, and not all sizes of all types."""
+    least = SMALLEST_GIB.get(type, 1)
+    most = LARGEST_GIB.get(type, 16384)
+    if not least <= gib <= most:
+        allowed = f'"{format_size(least)}" to "{format_size(most)}" for {type}'
+        raise wrong("no size of an EBS volume", allowed=allowed, at=(at,))
+    if not float(gib).is_integer():
+        raise wrong(
+            "EBS counts in whole GB", hint=f'did you mean "{gib // 1 + 1:.0f}GB"?', at=(at,)
+        )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from roost.spec.values import NAME
+from roost.spec.values import as_name
 
 PLACEHOLDER = "my-name"
 DEFAULT_NAMES = {"cluster": "my-cluster", "desktop": "my-desktop", "classroom": "my-class"}
@@ -19,5 +18,4 @@ def starter(kind: str, name: str) -> str:
 
 def usable_name(text: str, kind: str) -> str:
     """``text`` (a folder's name) as a name; a plain one where nothing of it is left."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")[:30].rstrip("-")
-    return name if re.fullmatch(NAME, name) else DEFAULT_NAMES[kind]
+    return as_name(text) or DEFAULT_NAMES[kind]
