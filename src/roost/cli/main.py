@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Begin": {
         "init": "Write a commented starter file.",
         "plan": "Say what a file will create, in order, and what it will cost.",
-        "prices": "List the cheapest AWS machines that fit.",
+        "prices": "List the cheapest AWS machines that fit, from the shipped price list.",
         "up": "Make what a file wants, wait until it runs, and print its address.",
     },
     "Work": {

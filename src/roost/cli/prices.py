@@ -43,7 +43,7 @@ def _gib(ctx: click.Context, param: click.Parameter, value: str | None) -> float
     type=click.Choice(["x86_64", "arm64"]),
     default="x86_64",
     show_default=True,
-    help="The processor's kind; as in a file, x86_64 unless said otherwise.",
+    help="The processor's kind (the default is that of a file, too).",
 )
 @click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
 @click.option(
@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     \b
     Examples:
       roost prices --cpus 4 --memory 16GiB --region eu-west-1
-      roost prices --gpus 1 --gpu-memory 20GB
+      roost prices --gpus 1 --gpu-memory 24GB
     """
     from roost.catalogue import load
     from roost.prices.machines import Needs, cheapest, why_none

@@ -1,0 +1,90 @@
+"""docs/cli.md is what the commands say, and what they say is complete and can be typed."""
+
+import re
+import shlex
+
+import click
+import pytest
+
+from roost.cli.main import SECTIONS, cli
+from scripts.build_cli_docs import FILE, document
+
+COMMANDS = [name for section in SECTIONS.values() for name in section]
+
+
+def command(name: str) -> click.Command:
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    return found
+
+
+def examples(name: str) -> list[list[str]]:
+    """The command lines of the help's examples, as lists of words."""
+    _, _, block = (command(name).help or "").partition("Example")
+    lines = [line.strip() for line in block.splitlines() if line.strip().startswith("roost ")]
+    return [_words(line) for line in lines]
+
+
+def _words(line: str) -> list[str]:
+    """Without the remark to its right, and without what the shell does with its output."""
+    typed = re.split(r"\s{2,}| [|>] ", line)[0]
+    return shlex.split(typed)[1:]
+
+
+def test_the_committed_file_is_the_generated_one() -> None:
+    """Else: uv run python scripts/build_cli_docs.py"""
+    assert FILE.read_text() == document()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_docs_have_the_command(name: str) -> None:
+    assert f"\n### roost {name}\n" in FILE.read_text()
+    assert f"\nUsage: roost {name} " in FILE.read_text()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_an_example_that_can_be_typed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(FILE.parents[1])
+    lines = examples(name)
+    assert lines
+    for words in lines:
+        assert words[0] == name
+        with command(name).make_context(name, words[1:], parent=click.Context(cli)) as context:
+            assert context.params.keys() == {
+                param.name for param in command(name).params if param.expose_value
+            }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
+    """Its first sentence; what follows a semicolon in the list may be of another sentence."""
+    (listed,) = [section[name] for section in SECTIONS.values() if name in section]
+    text = " ".join((command(name).help or "").split())
+    first = re.split(r"(?<=\.) ", text)[0]
+    begun, semicolon, _ = listed.partition(";")
+    assert text.startswith(begun) if semicolon else listed == first
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_is_for(name: str) -> None:
+    silent = [
+        param.opts
+        for param in command(name).params
+        if isinstance(param, click.Option) and not param.help
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_found_where_its_name_says(name: str) -> None:
+    assert command(name).name == name
+
+
+def test_an_example_that_cannot_be_typed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = command("plan")
+    monkeypatch.setattr(plan, "help", "Examples:\n  roost plan x.toml --clod aws   a remark\n")
+    assert examples("plan") == [["plan", "x.toml", "--clod", "aws"]]
+    with pytest.raises(click.NoSuchOption):
+        plan.make_context("plan", examples("plan")[0][1:])
