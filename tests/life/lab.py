@@ -33,13 +33,13 @@ class Lab:
     def env(self) -> dict[str, str]:
         return {**os.environ, "ROOST_HOME": str(self.home), "NO_COLOR": "1"}
 
-    def write(self, text: str = "", *, workers: int = 2, jupyter: bool = False) -> None:
-        """The spec: a small cluster, and ``text`` at its end."""
+    def write(self, *, workers: int = 2, jupyter: bool = False, port: int | None = None) -> None:
+        """The spec: a small cluster."""
         self.file.write_text(
             f'name = "{self.name}"\nkind = "cluster"\n'
             f'[environment]\nproject = "{HERE / "environment"}"\n'
-            f"[jupyter]\nenabled = {str(jupyter).lower()}\n"
-            f'[local]\nmemory = "1GB"\n[workers]\ncount = {workers}\n{text}'
+            f"[jupyter]\nenabled = {str(jupyter).lower()}\n{f'port = {port}' if port else ''}\n"
+            f'[local]\nmemory = "1GB"\n[workers]\ncount = {workers}\n'
         )
 
     def begin(self, *words: str) -> subprocess.Popen[str]:

@@ -39,7 +39,7 @@ def command(
     say(f"roost up {target or 'roost.toml'}")
     from roost.cli.life import drive
     from roost.cli.target import connect, held, spec_of, wanted_for
-    from roost.clouds.local.room import check_room
+    from roost.clouds.local.ready import check_port, check_room
     from roost.plan.plan import plan_up
 
     spec, _ = spec_of(target, cloud)
@@ -53,7 +53,10 @@ def command(
 
     total = sum(group.count for group in wanted.groups)
     with held(where, spec.name):
-        _check_folder(spec, where.observe(spec.name).record, yes=yes, no_input=no_input)
+        have = where.observe(spec.name)
+        _check_folder(spec, have.record, yes=yes, no_input=no_input)
+        if spec.kind == "cluster" and spec.cloud == "local":
+            check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
         state = drive(where, spec.name, planner, title=f"up {spec.name}", total=total)
     report(where, wanted, state, as_json)
 

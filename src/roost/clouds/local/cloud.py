@@ -29,7 +29,7 @@ from roost.dask.attach import scheduler
 from roost.dask.members import members
 from roost.errors import CloudError
 from roost.home import Folder, folder, home, names, write_private
-from roost.plan.resources import Instance, InstanceState, Shape, State
+from roost.plan.resources import Instance, InstanceState, Role, Shape, State
 from roost.plan.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
 from roost.recipes.service import Boot
 
@@ -55,18 +55,18 @@ class LocalCloud:
         return State(name=name, record=_read(place.spec), instances=_joined(place, found))
 
     def _instance(self, path: Path) -> Instance:
-        tags = json.loads((path / "tags.json").read_text())
+        try:
+            tags = json.loads((path / "tags.json").read_text())
+            known = Instance(
+                name=path.name,
+                role=tags["role"],
+                shape=Shape(**tags["shape"]),
+                fingerprint=tags["fingerprint"],
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return _unreadable(path)
         state, note = _condition(path)
-        return Instance(
-            name=tags["name"],
-            role=tags["role"],
-            shape=Shape(**tags["shape"]),
-            fingerprint=tags["fingerprint"],
-            id=str(path),
-            state=state,
-            address="127.0.0.1",
-            note=note,
-        )
+        return replace(known, id=str(path), state=state, address="127.0.0.1", note=note)
 
     def summaries(self) -> tuple[Summary, ...]:
         """A row for every name on this machine."""
@@ -177,6 +177,14 @@ class LocalCloud:
         if dead:
             processes.sweep(dead)
             processes.begin(dead)
+
+
+def _unreadable(path: Path) -> Instance:
+    """A machine whose tags somebody broke: it is there, and can be deleted."""
+    role: Role = "worker" if path.name.startswith("worker") else "head"
+    shape = Shape(type="process", cpus=0, memory_gib=0)
+    note = "its tags cannot be read"
+    return Instance(name=path.name, role=role, shape=shape, id=str(path), state="failed", note=note)
 
 
 def _machines(place: Folder) -> list[Path]:

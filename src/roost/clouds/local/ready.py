@@ -1,4 +1,4 @@
-"""Is there room on the disk? Asked before anything is begun."""
+"""Is there room on the disk, and is the wanted port free? Asked before anything is begun."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roost.dask.ports import free
 from roost.errors import RoostError
 from roost.home import home
 from roost.recipes.environment import DONE, environment_path
 
 if TYPE_CHECKING:
+    from roost.plan.resources import State
     from roost.spec.environment import Environment
 
 ENVIRONMENT_GIB = 1.5
@@ -28,6 +30,16 @@ def check_room(environment: Environment) -> None:
         raise RoostError(
             f"too little room: {place} has {free:.1f} GB free, this needs about {needed:g} GB",
             next="make room there, or set ROOST_HOME to a folder on a larger disk",
+        )
+
+
+def check_port(port: int | None, state: State) -> None:
+    """Raises RoostError where the port that JupyterLab shall have is somebody else's."""
+    ours = any(i.role == "head" and i.state in ("running", "pending") for i in state.instances)
+    if port is not None and not ours and not free(port):
+        raise RoostError(
+            f"port {port} is taken by another program",
+            next="end that program, or another `port` under [jupyter] (without it: any free one)",
         )
 
 
