@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import re
@@ -216,6 +217,13 @@ def test_new_kernels_get_the_address_of_a_scheduler_that_moved(keeper, monkeypat
         place.scheduler.write_text(json.dumps({"address": f"tls://127.0.0.1:{port}"}))
         look(keeper)
         assert os.environ["DASK_SCHEDULER_ADDRESS"] == f"tls://127.0.0.1:{port}"
+
+
+def test_what_is_made_absent_is_there_again_afterwards():
+    module = "this"
+    with lab._absent(module), pytest.raises(ImportError):
+        importlib.import_module(module)
+    assert module not in sys.modules
 
 
 # --- what is missing -----------------------------------------------------------------------------

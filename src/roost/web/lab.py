@@ -10,9 +10,11 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from roost.dask.attach import Attachment, dashboard, tls_variables, wait_for_scheduler
 from roost.dask.ports import LOOPBACK, free, take
@@ -24,6 +26,9 @@ from roost.web.workspace import NAME, workspace
 
 PATIENCE = 60.0
 """Seconds to wait for a scheduler; the supervisor starts us again after that."""
+SLOW_IMPORT = "rfc3987_syntax"
+"""jsonschema's optional check of international addresses: importing it builds a grammar for a
+second, half of what a start takes, and nothing in Jupyter's schemas is such an address."""
 
 
 def main() -> int:
@@ -146,9 +151,23 @@ def _import_lab() -> Any:
     """JupyterLab's application; this is most of the time that a start takes."""
     if find_spec("dask_labextension") is not None:
         import distributed  # noqa: F401
-    from jupyterlab.labapp import LabApp  # type: ignore[import-not-found]
+    with _absent(SLOW_IMPORT):
+        from jupyterlab.labapp import LabApp  # type: ignore[import-not-found]
 
-    return LabApp
+        return LabApp
+
+
+@contextmanager
+def _absent(module: str) -> Iterator[None]:
+    """Importing ``module`` fails meanwhile, as if it were not installed."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = cast(Any, None)
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 def _write_defaults(place: Folder, notebook: str | None, *, panes: bool) -> None:
