@@ -91,6 +91,8 @@ def check_project(folder: Path) -> None:
             raise wrong(f"{folder} has no {name}", hint=f"`uv {command}` writes it") from None
         except (OSError, ValueError, RecursionError) as error:
             said = error.strerror if isinstance(error, OSError) else str(error)
+            if isinstance(error, UnicodeDecodeError):
+                said = "it is not a text in UTF-8"
             again = f"delete it, and `uv lock --project {folder}` makes it anew"
             raise wrong(
                 f"{file} cannot be read: {said}", hint=again if name == LOCK else ""

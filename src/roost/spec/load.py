@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -27,7 +28,7 @@ from roost.spec.problems import (
     shown,
     written,
 )
-from roost.spec.table import Surroundings, did_you_mean
+from roost.spec.table import Surroundings, did_you_mean, nearest
 
 LARGEST_BYTES = 1_000_000
 LARGEST_INT = 2**63 - 1
@@ -144,14 +145,15 @@ def _values(raw: dict[str, Any]) -> Iterator[tuple[places.Path, Any]]:
 
 
 def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
-    """tomllib says ``Expected ... (at line 3, column 5)``."""
+    """tomllib says ``Expected ... (at line 3, column 5)``, and names tables as ``('a', 'b')``."""
     message, _, place = str(error).partition(" (at ")
     digits = place.removeprefix("line ").partition(",")[0]
     line = int(digits) if digits.isdigit() else None
-    value = message in ("Invalid value", "Expected newline or end of document after a statement")
+    message = re.sub(r"\('([^()]*)'\s*,?\)", lambda m: f"[{m[1]}]".replace("', '", "."), message)
+    value = line and message.startswith(("Invalid value", "Expected newline"))
     return Problem(
         where="TOML",
-        message=_lower(message),
+        message=_lower(message) + ("" if line else " at the end of the file"),
         line=line,
         found=text.split("\n")[line - 1].strip()[:LONGEST_FOUND] if line else None,
         hint='texts stand in quotes: key = "16GB"' if value else None,
@@ -174,22 +176,21 @@ def _model(
         return KINDS[kind], hidden_problems(raw, KINDS[kind], lines)
     if kind is None:
         return None, (_no_kind(raw, lines),)
-    hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
-    near = next((model for name, model in KINDS.items() if f'"{name}"' in hint), None)
     problem = Problem(
-        "kind",
-        "not one of the choices",
-        line_of(("kind",), lines),
-        shown(kind),
-        quoted(KINDS),
-        hint or None,
+        where="kind",
+        message="not one of the choices",
+        line=line_of(("kind",), lines),
+        found=shown(kind),
+        allowed=quoted(KINDS),
+        hint=did_you_mean(str(kind), KINDS) or None,
     )
+    near = KINDS.get(nearest(str(kind), KINDS))
     return near, (problem, *(hidden_problems(raw, near, lines) if near else ()))
 
 
 def _no_kind(raw: Mapping[str, Any], lines: Mapping[places.Path, int]) -> Problem:
-    near = [key for key in raw if did_you_mean(key, ["kind"])]
-    hint = f'line {lines[near[0],]} has "{near[0]}": did you mean "kind"?' if near else ""
+    near = nearest("kind", raw)
+    hint = f'line {lines[near,]} has "{near}": did you mean "kind"?' if near else ""
     if not raw:
         hint = "the file is empty; `roost init` writes one to start from"
     return Problem("kind", "missing", allowed=quoted(KINDS), hint=hint or None)

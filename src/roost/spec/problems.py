@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from roost.errors import Problem
 from roost.spec.kinds import KINDS
 from roost.spec.lines import Path, line_of
-from roost.spec.table import did_you_mean
+from roost.spec.table import did_you_mean, nearest
 
 LONGEST_FOUND = 60
 EXPECTED = {
@@ -26,9 +26,6 @@ EXPECTED = {
     "float_type": "a number",
     "finite_number": "a number",
     "bool_type": "true or false",
-    "tuple_type": "a list",
-    "dict_type": "a table",
-    "model_type": "a table",
     "path_type": "a path, as a text in quotes",
 }
 """What is allowed, for pydantic's errors of type."""
@@ -61,10 +58,18 @@ def problems_of(
     lines: Mapping[Path, int],
 ) -> tuple[Problem, ...]:
     """All problems, in the order in which they stand in the file."""
+    details = error.errors(include_url=False)
+    misspelt = {
+        (*detail["loc"][:-1], nearest(str(detail["loc"][-1]), keys_of(_table_of(model, detail))))
+        for detail in details
+        if detail["type"] == "extra_forbidden"
+    }
     found = []
-    for detail in error.errors(include_url=False):
+    for detail in details:
         path = _path_of(detail, raw)
         said = _said(detail, model, path)
+        if said.message == "missing" and path in misspelt:
+            continue  # it is there, under the name that is unknown
         table = detail["type"] == "roost" and isinstance(_at(raw, path), Mapping | list)
         found.append(_problem(path, said, {} if table else raw, lines))
     return in_order(found)
@@ -126,6 +131,8 @@ def _said(detail: ErrorDetails, model: type[BaseModel], path: Path) -> Said:
 def _said_of(field: FieldInfo | None, detail: ErrorDetails, path: Path) -> Said:
     """The same, where the field knows what is right."""
     kind = detail["type"]
+    if kind in ("model_type", "dict_type", "tuple_type"):
+        return Said("the wrong kind of value", _shape(field, kind, path))
     if kind == "literal_error":
         known = _literals(field.annotation) if field else ()
         hint = did_you_mean(str(detail["input"]), known)
@@ -144,6 +151,14 @@ def _unknown(model: type[BaseModel], path: Path) -> Said:
     if len(path) == 1 and others:
         return Said("unknown key", ", ".join(known), f"it is for kind = {quoted(others, ' or ')}")
     return Said("unknown key", ", ".join(known), did_you_mean(key, known))
+
+
+def _shape(field: FieldInfo | None, kind: str, path: Path) -> str:
+    """The table or list that should be there."""
+    tables = field is not None and model_in(field.annotation) is not None
+    if kind == "tuple_type":
+        return f"a list of tables, each [[{written(path)}]]" if tables else "a list"
+    return "a table" if isinstance(path[-1], int) else f"a table, [{written(path)}]"
 
 
 def _about(field: FieldInfo | None, path: Path) -> str:
@@ -225,6 +240,10 @@ def _field(model: type[BaseModel] | None, key: str) -> FieldInfo | None:
         if key == (field.alias or name):
             return field
     return None
+
+
+def _table_of(model: type[BaseModel], detail: ErrorDetails) -> type[BaseModel] | None:
+    return _model_at(model, detail["loc"][:-1])
 
 
 def _field_at(model: type[BaseModel], path: Path) -> FieldInfo | None:

@@ -55,9 +55,14 @@ def wrong(
     return PydanticCustomError("roost", "{message}", facts)
 
 
+def nearest(found: str, known: Iterable[str]) -> str:
+    """The name that was probably meant; empty where none is close."""
+    folded = {name.casefold(): name for name in sorted(known)}
+    close = get_close_matches(found.casefold(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
 def did_you_mean(found: str, known: Iterable[str]) -> str:
     """``did you mean "m7i.xlarge"?``, or nothing where nothing is close."""
-    names = sorted(known)
-    folded = {name.casefold(): name for name in names}
-    close = get_close_matches(found.casefold(), folded, n=1, cutoff=0.6)
-    return f'did you mean "{folded[close[0]]}"?' if close else ""
+    near = nearest(found, known)
+    return f'did you mean "{near}"?' if near else ""

@@ -49,8 +49,8 @@ def _size(found: Any) -> float:
     try:
         size = parse_size(found)
     except ValueError as error:
-        number = type(found) in (int, float) and 0 < found < 2**20
-        hint = f'did you mean "{found:g}GB"?' if number else ""
+        number = re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", str(found))
+        hint = f'did you mean "{found}GB"?' if number else ""
         raise wrong("not a size", allowed=str(error), hint=hint) from None
     if size < SMALLEST_GIB:
         raise wrong("too small", allowed='at least "1MB"')
