@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import logging
 import os
 import shutil
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import dask
 import numpy as np
 import odc.stac
 import pystac
@@ -70,6 +72,8 @@ def local_items(path: Path) -> list[pystac.Item]:
     for asset in (asset for item in items for asset in item.assets.values()):
         if not urlparse(asset.href).scheme:
             asset.href = str(path.resolve().parent / asset.href)
+            if not Path(asset.href).exists():
+                raise NdviError(f"no such file: {asset.href} (named in {path})")
     return items
 
 
@@ -140,6 +144,7 @@ def save_cog(client: Client, index: xr.DataArray, path: Path) -> None:
     On the right and at the bottom the file may have a few columns and rows of NaN more than the
     scene: its sides are made divisible by two once for each overview.
     """
+    index = index.chunk(x=BLOCK, y=BLOCK)  # small blocks would make the overviews very slow
     for attempt in (1, 2):
         job = save_cog_with_dask(
             index,
@@ -210,7 +215,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     items = find_items(options)
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    with Client(dashboard_address="127.0.0.1:0") as client:
+    with connect() as client:
         client.wait_for_workers(1, timeout=120)
         bbox = options.bbox if options.source == "earth-search" else None
         index = compute_ndvi(load_bands(items, options.chunk, bbox)).persist()
@@ -232,6 +237,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "workers": workers,
         "files": [str(file) for file in files],
     }
+
+
+def connect() -> Client:
+    """The cluster that the environment names, or one of our own until the end of the program."""
+    if dask.config.get("scheduler-address", None):
+        return Client()
+    # Its workers log to this terminal, and would repeat there what becomes our one line.
+    return Client(dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
 
 
 def find_items(options: argparse.Namespace) -> list[pystac.Item]:
@@ -316,7 +329,7 @@ def follow(label: str, futures: list[Future]) -> None:
     terminal = sys.stderr.isatty()
     for done, future in enumerate(as_completed(futures), 1):
         if future.status == "error":
-            raise future.exception()
+            raise NdviError(f"a block failed on its worker: {brief(future.exception())}")
         if terminal:
             bar = "#" * (30 * done // total)
             print(f"\r{label} [{bar:<30}] {done}/{total} blocks", end="", file=sys.stderr)
