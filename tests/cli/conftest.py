@@ -49,29 +49,44 @@ def roost(
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Roost:
-    """``program("plan", "x.toml", env={...})``: roost as a process with an empty environment."""
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Of a process: where this roost is, and a home of its own for it; nothing else."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ROOST_HOME": str(tmp_path / "roost-home"),
+        "PYTHONPATH": str(Path(roost_package.__file__).parents[1]),
+    }
 
-    def call(*words: object, env: dict[str, str] | None = None, stdin: str = "") -> Ran:
-        given = env or {}
-        places = [given.get("PYTHONPATH", ""), str(Path(roost_package.__file__).parents[1])]
-        whole = {
-            "PATH": os.environ["PATH"],
-            "ROOST_HOME": str(tmp_path / "roost-home"),
-            **given,
-            "PYTHONPATH": os.pathsep.join(filter(None, places)),
-        }
+
+@pytest.fixture
+def python(environment: dict[str, str]) -> Roost:
+    """``python("-c", "...")``: another interpreter, by itself."""
+
+    def call(*words: object, env: dict[str, str] | None = None) -> Ran:
+        whole = {**environment, **(env or {})}
+        if env and "PYTHONPATH" in env:
+            whole["PYTHONPATH"] = f"{env['PYTHONPATH']}{os.pathsep}{environment['PYTHONPATH']}"
         done = subprocess.run(
-            [sys.executable, "-m", "roost", *map(str, words)],
+            [sys.executable, *map(str, words)],
             env=whole,
             cwd=REPO,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def program(python: Roost) -> Roost:
+    """``program("plan", "x.toml", env={...})``: roost as a process by itself."""
+
+    def call(*words: object, env: dict[str, str] | None = None) -> Ran:
+        return python("-m", "roost", *words, env=env)
 
     return call
 

@@ -5,17 +5,16 @@ Nothing is imported for a command before it is called, so that ``roost --help`` 
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import select
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from roost import __version__
-from roost.cli.output import hush
+from roost.cli.output import hush, read_or_not, say
 from roost.errors import RoostError, SpecError
 
 SECTIONS: dict[str, dict[str, str]] = {
@@ -47,8 +46,26 @@ SECTIONS: dict[str, dict[str, str]] = {
 """Every command, with the one line that ``roost --help`` shows for it."""
 
 
+class BrokenPipe(Exception):  # noqa: N818 - never seen by anybody
+    """Carries a BrokenPipeError past click, which ends silently with 1 wherever one comes from."""
+
+
 class Commands(click.Group):
     """Finds ``roost.cli.<command>`` when it is called, and not before."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the words, which may already print (--help)."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError as error:
+            raise BrokenPipe from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise BrokenPipe from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of the sections."""
@@ -108,30 +125,30 @@ def main() -> int:
             color=_color(),
         )
         return code if isinstance(code, int) else 0
-    except SystemExit as end:
-        if isinstance(end.__context__, OSError):  # click ends so, silently, at every broken pipe
-            return _system_error(end.__context__)
-        raise
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("roost: interrupted", err=True)
+        say("roost: interrupted")
         return 130
     except click.ClickException as error:
-        error.show()
+        with read_or_not():
+            error.show()
         return error.exit_code
     except RoostError as error:
         show(error)
         return error.exit_code
+    except BrokenPipe:
+        return _broken_pipe()
     except OSError as error:
-        return _system_error(error)
+        place = f" ({error.filename})" if error.filename else ""
+        say(f"roost: {error.strerror or error}{place}")
+        return 1
 
 
-def _system_error(error: OSError) -> int:
-    """Whoever read our output has seen enough (`roost ls | head`), or the system says no."""
-    if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
+def _broken_pipe() -> int:
+    """Whoever read our output has seen enough (`roost ls | head`), or a pipe of ours broke."""
+    if _nobody_reads(sys.stdout):
         hush(sys.stdout)
         return 0
-    place = f" ({error.filename})" if error.filename else ""
-    click.echo(f"roost: {error.strerror or error}{place}", err=True)
+    say("roost: a program that roost talked to went away (broken pipe)")
     return 1
 
 
@@ -159,5 +176,5 @@ def show(error: RoostError) -> None:
         lines.append("  there now: " + ", ".join(error.exists))
     if error.next:
         lines.append(f"  next: {error.next}")
-    with contextlib.suppress(BrokenPipeError):
+    with read_or_not():
         click.echo("\n".join(lines), err=True, color=_color())

@@ -6,7 +6,8 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +17,16 @@ import click
 
 
 def say(text: str) -> None:
-    """A line of progress, on stderr. Work goes on when nobody reads it (`roost up |& head`)."""
-    try:
+    """A line of progress, on stderr."""
+    with read_or_not():
         click.echo(text, err=True)
+
+
+@contextmanager
+def read_or_not() -> Iterator[None]:
+    """Work goes on when nobody reads what it says on stderr (`roost up |& head`)."""
+    try:
+        yield
     except BrokenPipeError:
         hush(sys.stderr)
 
