@@ -131,6 +131,11 @@ def test_codes_of_whole_calls(words: str, code: int, roost: Roost) -> None:
     assert told.err if code else told.out
 
 
+def test_it_is_called_roost_however_it_is_called(program: Roost) -> None:
+    """`python -m roost` too: in what it tells people to type, and for the shell's completion."""
+    assert program("plann").err.startswith("Usage: roost [OPTIONS]")
+
+
 def test_the_process_ends_with_the_code(program: Roost) -> None:
     assert program("plan", "missing.toml").code == 2
     assert program("prices", "--cpus", 9999).code == 1

@@ -159,7 +159,7 @@ def test_parking_is_what_it_is_by_hand(case: Case, roost: Roost) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.words)
 def test_what_people_read_is_the_same(case: Case, roost: Roost) -> None:
-    told = roost("plan", *case.words.split())
+    told = roost("plan", *case.words.split(), "--details")
     assert told.code == 0
     most = "at most " if case.at_most else ""
     assert f"{case.existing - case.running} h stopped: {most}${float(case.use):,.2f}\n" in told.out

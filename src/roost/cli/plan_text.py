@@ -181,11 +181,11 @@ def _line_by_line(cost: Estimate) -> str:
 
 
 def _line(line: Line, numbers: dict[str, int]) -> tuple[str, str, str, str, str]:
-    price = line.price
+    price, basis = line.price, line.basis.removesuffix(" a month")  # the unit says it again
     if isinstance(price, Unknown):
-        return (line.item, line.basis, "unknown", "unknown", "")
+        return (line.item, basis, "unknown", "unknown", "")
     rate = f"{price.usd.normalize():f}/{price.unit}"
-    return (line.item, line.basis, rate, str(line.amount), f"[{numbers[_source(price)]}]")
+    return (line.item, basis, rate, str(line.amount), f"[{numbers[_source(price)]}]")
 
 
 def _source(rate: Rate) -> str:
