@@ -109,7 +109,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
             await asyncio.sleep(POLL)
             try:
                 await self._look()
-            except (OSError, TypeError):
+            except Exception:  # whatever it was, the next look may find the scheduler
                 self.scheduler_info = SchedulerInfo(dict(NOBODY))
                 await self._reconnect()
 
