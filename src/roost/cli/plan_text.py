@@ -204,9 +204,10 @@ def _origin(cost: Estimate, details: bool) -> str:
     if details:
         return "prices: the sources above, each with its date"
     rates = [rate for rate in _known_rates(cost) if rate.usd]
-    short = dict.fromkeys(f"{_brief(r.source)} ({r.date or 'undated'})" for r in rates)
-    named = ", ".join(short) or "none is known"
-    return f"prices: {named}; --details says more"
+    named = dict.fromkeys(f"{_brief(rate.source)} ({rate.date or 'undated'})" for rate in rates)
+    first, *others = named or ("none is known",)
+    more = f" and {len(others)} more" if others else ""
+    return f"prices: {first}{more}; --details names every source"
 
 
 def _brief(source: str) -> str:
