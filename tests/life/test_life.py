@@ -21,7 +21,7 @@ SUM = "from dask.distributed import Client; c = Client(); print(c.submit(sum, [1
 def test_from_up_to_down(lab: Lab, tmp_path: Path) -> None:
     up = lab.roost("up")
     assert up.stdout == ""  # no JupyterLab, no address
-    assert "life is up: a head and 2 workers" in up.stderr
+    assert "life is up: 1 head, 2 workers" in up.stderr
     assert lab.states() == {"head": "running", "worker-1": "running", "worker-2": "running"}
     assert lab.python(SUM) == "6"
 

@@ -44,7 +44,9 @@ def command(name: str, as_json: bool, yes: bool, no_input: bool) -> None:
     if as_json:
         write_json({"name": name, "deleted": gone, "left": [r.name for r in state.resources]})
     else:
-        say(f"deleted: {', '.join(gone) or 'the record'}; nothing of {name} is left")
+        left = ", ".join(f"{r.kind} {r.name}" for r in state.resources)
+        rest = f"kept: {left}" if left else f"nothing of {name} is left"
+        say(f"deleted: {', '.join(gone) or 'the record'}; {rest}")
 
 
 def _confirm(name: str, state: State, *, yes: bool, no_input: bool) -> None:

@@ -11,7 +11,14 @@ from roost.cli.output import write_json
 @click.command("logs")
 @name_argument
 @click.argument("node", required=False)
-@click.option("--lines", "-n", default=40, show_default=True, help="Lines of each log.")
+@click.option(
+    "--lines",
+    "-n",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Lines of each log.",
+)
 @json_option
 def command(name: str, node: str | None, lines: int, as_json: bool) -> None:
     """What its instances said while they set themselves up and ran.
@@ -21,11 +28,11 @@ def command(name: str, node: str | None, lines: int, as_json: bool) -> None:
       roost logs ndvi
       roost logs ndvi worker-1 -n 200
     """
-    from roost.cli.target import connect, recorded
+    from roost.cli.target import connect, existing
     from roost.errors import NotFoundError
 
     cloud = connect("local")
-    _, state = recorded(cloud, name)
+    state = existing(cloud, name)
     there = [i.name for i in state.instances]
     if node is not None and node not in there:
         raise NotFoundError(f"{name} has no instance {node} (there are: {', '.join(there)})")

@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "show": "Show one name: its instances, how they are, and its address.",
         "open": "Open it in the browser, and print the address.",
         "run": "Run the file's command (or another) in its project folder, on its cluster.",
-        "ssh": "A shell, or a command, on one of its instances (the head, if none is named).",
+        "ssh": "A shell, or a command, on one of its instances (the first, if none is named).",
         "logs": "What its instances said while they set themselves up and ran.",
         "scale": "Change the number of workers.",
     },

@@ -24,9 +24,9 @@ def command(name: str, no_browser: bool, as_json: bool) -> None:
       roost open ndvi --no-browser
     """
     from roost.access.browser import address_of
-    from roost.cli.target import connect, recorded
+    from roost.cli.target import connect, existing
 
-    _, state = recorded(connect("local"), name)
+    state = existing(connect("local"), name)
     address = address_of(state)
     if address is None:
         raise RoostError(

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import json_option, name_argument, yes_options
+from roost.cli.options import json_option, name_argument
 from roost.cli.output import say
 from roost.errors import UsageError
 
 if TYPE_CHECKING:
     from roost.plan.plan import Plan
     from roost.plan.resources import State
+    from roost.spec.cluster import Workers
 
 
 @click.command("scale")
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 @click.argument("workers", type=click.IntRange(0, 10_000))
 @click.option("--drop", multiple=True, metavar="WORKER", help="Let this one go first (repeatable).")
 @json_option
-@yes_options
-def command(
-    name: str, workers: int, drop: tuple[str, ...], as_json: bool, yes: bool, no_input: bool
-) -> None:
+def command(name: str, workers: int, drop: tuple[str, ...], as_json: bool) -> None:
     """Change the number of workers. Those that go hand over their data and tasks first.
 
     \b
@@ -31,7 +29,6 @@ def command(
       roost scale ndvi 4
       roost scale ndvi 1 --drop worker-2
     """
-    del yes, no_input
     from roost.cli.life import drive
     from roost.cli.target import connect, held, recorded, wanted_for
     from roost.cli.up import report
@@ -42,6 +39,7 @@ def command(
         spec, _ = recorded(cloud, name)
         if spec.kind != "cluster":
             raise UsageError(f"{name} is a {spec.kind}; only a cluster has workers")
+        _check_limits(spec.workers, name, workers)
         count = spec.workers.model_copy(update={"count": workers})
         wanted = wanted_for(spec.model_copy(update={"workers": count}))
 
@@ -51,3 +49,14 @@ def command(
         say(f"scaling {name} to {workers} workers")
         state = drive(cloud, name, planner, title=f"scale {name}", total=1 + workers)
     report(cloud, wanted, state, as_json)
+
+
+def _check_limits(found: Workers, name: str, count: int) -> None:
+    """The file's own limits hold here too."""
+    limits = {"min": found.min, "max": found.max}
+    for key, limit in limits.items():
+        if limit is not None and (count < limit if key == "min" else count > limit):
+            raise UsageError(
+                f"the file of {name} says {key} = {limit} workers",
+                next=f"change {key} in the file, then: roost up FILE",
+            )

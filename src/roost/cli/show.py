@@ -21,17 +21,17 @@ def command(name: str, as_json: bool) -> None:
     """
     from roost.access.browser import address_of
     from roost.cli.life import instance_json
-    from roost.cli.target import connect, recorded
+    from roost.cli.target import connect, existing, kind_of
     from roost.units import format_size
 
     cloud = connect("local")
-    spec, state = recorded(cloud, name)
+    state = existing(cloud, name)
     address = address_of(state)
     if as_json:
         write_json(
             {
                 "name": name,
-                "kind": spec.kind,
+                "kind": kind_of(state),
                 "cloud": cloud.name,
                 "address": address,
                 "instances": [instance_json(i) for i in state.instances],

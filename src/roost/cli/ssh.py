@@ -11,7 +11,7 @@ from roost.cli.options import PassesOn, name_argument, passed_on
 @name_argument
 @click.argument("node", required=False)
 def command(name: str, node: str | None) -> None:
-    """A shell, or a command, on one of its instances (the head, if none is named).
+    """A shell, or a command, on one of its instances (the first, if none is named).
 
     On your own machine it is your own shell, in the instance's environment.
 
@@ -23,12 +23,12 @@ def command(name: str, node: str | None) -> None:
     import os
 
     from roost.access.shell import run
-    from roost.cli.target import connect, recorded
+    from roost.cli.target import connect, existing
     from roost.errors import NotFoundError
 
-    _, state = recorded(connect("local"), name)
+    state = existing(connect("local"), name)
     there = [i.name for i in state.instances]
-    node = node or "head"
+    node = node or (there[0] if there else "head")
     if node not in there:
         raise NotFoundError(f"{name} has no instance {node} (there are: {', '.join(there)})")
     line = passed_on() or (os.environ.get("SHELL", "/bin/sh"),)

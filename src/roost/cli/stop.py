@@ -19,12 +19,12 @@ def command(name: str, as_json: bool) -> None:
       roost stop ndvi
     """
     from roost.cli.life import drive, instance_json
-    from roost.cli.target import connect, held, recorded
+    from roost.cli.target import connect, existing, held
     from roost.plan.plan import plan_stop
 
     cloud = connect("local")
     with held(cloud, name):
-        recorded(cloud, name)
+        existing(cloud, name)  # its record need not be readable: what runs can be stopped
         say(f"stopping {name}")
         state = drive(cloud, name, lambda have, _: plan_stop(have), title=f"stop {name}", total=0)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roost.cli.output import say
-from roost.errors import BusyError, NotFoundError, UsageError
+from roost.errors import BusyError, NotFoundError, RoostError, UsageError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -71,8 +72,13 @@ def file_or_name(target: str | None) -> Path | str:
     raise NotFoundError(
         f"{path}: no such file, and nothing of that name exists"
         + (f'; did you mean "{close[0]}"?' if close else ""),
-        next=f"roost up {close[0]}" if close else "roost init cluster   (writes a file)",
+        next=f"{_command()} {close[0]}" if close else "roost init cluster   (writes a file)",
     )
+
+
+def _command() -> str:
+    context = click.get_current_context(silent=True)
+    return context.command_path if context else "roost up"
 
 
 def spec_of(
@@ -101,10 +107,26 @@ def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
 
 
 def _record(cloud: Cloud, name: str) -> tuple[str, State]:
-    state = cloud.observe(name)
+    state = existing(cloud, name)
     if state.record is None:
-        raise missing(name)
+        raise RoostError(f"the record of {name} is lost", next=f"roost down {name}")
     return state.record, state
+
+
+def existing(cloud: Cloud, name: str) -> State:
+    """What is there of ``name``. Raises NotFoundError where that is nothing."""
+    state = cloud.observe(name)
+    if state.empty:
+        raise missing(name)
+    return state
+
+
+def kind_of(state: State) -> str:
+    """Desktop, cluster or classroom, whatever else the record says."""
+    try:
+        return str(json.loads(state.record or "")["kind"])
+    except (ValueError, KeyError, TypeError):
+        return "unknown"
 
 
 def missing(name: str) -> NotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -96,8 +97,13 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
         return
     for note in plan_up(wanted, state).notes:
         say(f"note: {note}")
-    workers = sum(i.role == "worker" for i in state.instances)
-    say(f"{state.name} is up: a head and {workers} worker{'' if workers == 1 else 's'}")
+    say(f"{state.name} is up: {_counted(state)}")
     if address:
         say("open this address in a browser (or: roost open " + state.name + "):")
         click.echo(address)
+
+
+def _counted(state: State) -> str:
+    """``"1 head, 2 workers"``."""
+    roles = Counter(i.role for i in state.instances)
+    return ", ".join(f"{n} {role}{'' if n == 1 else 's'}" for role, n in roles.items())

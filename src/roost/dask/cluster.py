@@ -249,7 +249,7 @@ def _scale_by_roost(place: Folder, n: int, drop: tuple[str, ...]) -> None:
     control = json.loads(place.control.read_text())
     words = [word for name in drop for word in ("--drop", name)]
     done = subprocess.run(
-        [*control["roost"], "scale", place.name, str(n), *words, "--json", "--yes"],
+        [*control["roost"], "scale", place.name, str(n), *words, "--json"],
         env=_own_environment(place),
         capture_output=True,
         text=True,

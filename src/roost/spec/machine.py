@@ -82,6 +82,14 @@ class Machine(Table):
             raise wrong("no such image", allowed=allowed, hint=did_you_mean(found, IMAGES))
         return found
 
+    @field_validator("disk")
+    @classmethod
+    def _whole_disk(cls, found: float, info: ValidationInfo) -> float:
+        here = around(info)
+        if here is not None and here.cloud == "aws" and not float(found).is_integer():
+            raise wrong("EBS counts in whole GB", allowed=f'"{found // 1 + 1:g}GB"')
+        return found
+
     @model_validator(mode="after")
     def _possible(self, info: ValidationInfo) -> Self:
         asked = [key for key in NEEDS if key in self.model_fields_set]
