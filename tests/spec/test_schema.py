@@ -31,7 +31,7 @@ key-after-long-values key-hidden key-hidden-desktop key-required-misspelt
 key-required-misspelt-nested types types-of-tables dates-for-numbers not-finite
 sizes idle-number idle-words budget-nothing budget-too-large cloud-unknown count-too-large seats
 machine-bounds volume-type-and-park data access aws-a-text region-missing zones several
-volume-mounts environment-words notebook-missing-nothing-near sizes-extreme tags
+volume-mounts desktop-local environment-words notebook-missing-nothing-near sizes-extreme tags
 """
 STRUCTURAL = sorted(REST.split())
 """Files with a mistake of structure: no catalogue, disk or other key is needed to see it."""

@@ -43,7 +43,9 @@ class Common(Table):
     )
     kind: str
     cloud: CloudName = Field(
-        "aws", description="Where it runs: your own machine, AWS, or an OpenStack site."
+        "aws",
+        description="Where it runs: AWS, or an OpenStack site.",
+        json_schema_extra={"enum": ["aws", "openstack"]},
     )
     aws: Aws | None = Field(None, validate_default=True, description="Where on AWS.")
     openstack: OpenStack = Field(OpenStack(), description="Where on OpenStack.")
