@@ -332,8 +332,9 @@ def test_a_record_needs_nothing_of_the_files(file: Path) -> None:
     text = f'{CLUSTER}[environment]\nproject = "science"\n[jupyter]\nnotebook = "a.ipynb"\n'
     spec = loaded(file, text)
     record = spec.to_json()
-    for each in folder.iterdir():
+    for each in (folder / "a.ipynb", folder / "uv.lock", folder / "pyproject.toml"):
         each.unlink()
+        assert from_json(record) == spec
     folder.rmdir()
     assert from_json(record) == spec
 

@@ -91,11 +91,11 @@ def _source(found: str) -> str:
         return found
     allowed = '"me", "anywhere", or a network: "192.0.2.0/24"'
     try:
-        network = str(ipaddress.ip_network(found, strict=False))
+        network = str(ipaddress.ip_network(re.sub("%[^/]*", "", found), strict=False))
     except ValueError:
         hint = did_you_mean(found, ("me", "anywhere"))
         raise wrong("not a network", allowed=allowed, hint=hint) from None
-    if network != found or "%" in network:
+    if network != found:
         near = "anywhere" if found in ("0.0.0.0", "::") else network  # noqa: S104 - only compared
         hint = f'did you mean "{near}"?'
         raise wrong("not written as a network", allowed=allowed, hint=hint)
