@@ -235,8 +235,9 @@ def verify(result: Result, items: Path, out: Path) -> None:
 
 def table(results: list[Result]) -> str:
     """Markdown."""
+    runs = len(results[0].seconds)
     lines = [
-        f"| {len(results[0].seconds)} runs | first | median | best | peak memory | GeoTIFF | result |",
+        f"| {runs} runs | first | median | best | peak memory | GeoTIFF | result |",
         "|---|--:|--:|--:|--:|--:|---|",
     ]
     for row in results:
