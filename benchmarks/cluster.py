@@ -75,9 +75,7 @@ def by_hand(work: Path, python: Path) -> float:
         [*dask, "worker", *file, *TLS, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
     ] * 2
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    processes = [
-        subprocess.Popen(c, cwd=folder, start_new_session=True, **quiet) for c in commands
-    ]
+    processes = [subprocess.Popen(c, cwd=folder, start_new_session=True, **quiet) for c in commands]
     try:
         while not (folder / "scheduler.json").exists():
             time.sleep(0.02)
@@ -111,11 +109,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
+        # As a user has it: Python keeps its compiled bytecode after the first run.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         env = {**os.environ, "ROOST_HOME": str(work / "home")}
         (work / "bench.toml").write_text(
-            SPEC.format(
-                project=ROOT / "examples" / "ndvi", jupyter=str(arguments.jupyter).lower()
-            )
+            SPEC.format(project=ROOT / "examples" / "ndvi", jupyter=str(arguments.jupyter).lower())
         )
         by_roost(work, env)  # makes the environment
         (python,) = (work / "home" / "environments").glob("*/bin/python")

@@ -1,7 +1,5 @@
 """``python -m roost``."""
 
-import sys
+from roost.cli.main import run
 
-from roost.cli.main import main
-
-sys.exit(main())
+run()

@@ -171,9 +171,9 @@ def _keys(model: Any) -> set[str]:
 
 
 def all_keys() -> list[str]:
-    from roost.spec.kinds import KINDS
+    from roost.spec.kinds import KINDS, model_of
 
-    return sorted(set().union(*map(_keys, KINDS.values())))
+    return sorted(set().union(*map(_keys, map(model_of, KINDS))))
 
 
 ODD = ["", "\0", "~", "~root", "../..", "/", ".", "s3://abc", "aws", "local", "cluster", "me"]

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roost.errors import RoostError, SpecError
-from roost.spec import Spec, from_json, load
+from roost.spec import from_json, load
+from roost.spec.kinds import Spec
 from tests.spec.strategies import altered, anything, keys, specs, toml
 
 FOLDER = TemporaryDirectory()

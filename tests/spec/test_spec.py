@@ -10,8 +10,9 @@ import pydantic
 import pytest
 
 from roost.errors import RoostError, SpecError, UsageError
-from roost.spec import Classroom, Cluster, Desktop, Spec, from_json, load
+from roost.spec import Classroom, Cluster, Desktop, from_json, load
 from roost.spec.environment import BUILT_IN, digest
+from roost.spec.kinds import Spec
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 CLUSTER = 'name = "stars"\nkind = "cluster"\n'

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.errors import SpecError
-from roost.spec import Spec, load
-from roost.spec.kinds import KINDS
+from roost.spec import load
+from roost.spec.kinds import KINDS, Spec
 from roost.spec.starters import DEFAULT_NAMES, PLACEHOLDER, starter, usable_name
 from roost.spec.values import NAME
 
@@ -119,5 +119,5 @@ def test_a_usable_name_stays(name: str) -> None:
 
 
 def test_every_kind_has_a_name_to_fall_back_on() -> None:
-    assert DEFAULT_NAMES.keys() == KINDS.keys()
+    assert set(DEFAULT_NAMES) == set(KINDS)
     assert all(re.fullmatch(NAME, name) for name in DEFAULT_NAMES.values())

@@ -5,11 +5,13 @@ Nothing is imported for a command before it is called, so that ``roost --help`` 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import select
 import sys
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -113,6 +115,20 @@ def cli() -> None:
 
     A desktop, a cluster or a classroom: on your own machine with no account, or in the cloud.
     """
+
+
+def run() -> NoReturn:
+    """The console script: ``main``, without the tenths of a second that tidying up memory takes.
+
+    Nothing of ours waits for the interpreter's end: files are closed where they were opened.
+    """
+    # Start-up makes thousands of objects that stay; looking for garbage among them is in vain.
+    gc.set_threshold(100_000, 20, 20)
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def main() -> int:

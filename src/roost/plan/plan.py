@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from roost.plan.resources import (
     CREATE_ORDER,
+    SURPLUS,
     Group,
     Instance,
     Resource,
     Role,
+    SecurityGroup,
     State,
     Volume,
     Wanted,
@@ -142,9 +144,11 @@ def _sort_instances(
     return keep, close, missing
 
 
-def _last_out(instance: Instance, drop: frozenset[str]) -> tuple[bool, bool, int]:
-    """Sort key: those who go first come last (named, then failed, then the highest number)."""
-    return (instance.name in drop, instance.state == "failed", _number(instance.name))
+def _last_out(instance: Instance, drop: frozenset[str]) -> tuple[bool, bool, bool, int]:
+    """Sort key: those who go first come last (named, surplus, failed, the highest number)."""
+    surplus = instance.name.endswith(SURPLUS)
+    named = instance.name in drop
+    return (named, surplus, instance.state == "failed", _number(instance.name))
 
 
 def _number(name: str) -> int:
@@ -170,7 +174,8 @@ def _names(role: Role, most: int) -> Iterator[str]:
 
 
 def _create_missing(wanted: Wanted, have: State, instances: list[Instance]) -> list[Step]:
-    there = {(r.kind, r.name) for r in have.resources}
+    closed = {g.name for g in have.security_groups if not _open(wanted, g)}
+    there = {(r.kind, r.name) for r in have.resources if r.name not in closed or not _guards(r)}
     others: list[Resource] = [
         *wanted.key_pairs,
         *wanted.security_groups,
@@ -182,6 +187,16 @@ def _create_missing(wanted: Wanted, have: State, instances: list[Instance]) -> l
     for kind in CREATE_ORDER:
         steps += [Create(kind, batch) for batch in _batches(r for r in missing if r.kind == kind)]
     return steps
+
+
+def _guards(resource: Resource) -> bool:
+    return resource.kind == "security-group"
+
+
+def _open(wanted: Wanted, group: SecurityGroup) -> bool:
+    """Whether a security group lets in whom the file wants; if not, it is made so by Create."""
+    rules = {rule for one in wanted.security_groups if one.name == group.name for rule in one.rules}
+    return rules <= set(group.rules)
 
 
 def _batches(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
@@ -199,8 +214,8 @@ def _start(instances: list[Instance]) -> list[Step]:
 
 
 def _attach(wanted: Wanted, have: State) -> list[Step]:
-    """Volumes that are free, where their holder can take them."""
-    holders = {i.name for i in have.instances if i.state in ("running", "stopped", "pending")}
+    """Volumes that are free, where their holder can take them (EC2 refuses a pending one)."""
+    holders = {i.name for i in have.instances if i.state in ("running", "stopped")}
     places = {v.name: v.holder for v in wanted.volumes}
     pairs = tuple(
         (v.name, places[v.name])

@@ -25,6 +25,10 @@ CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "volume", "insta
 """What must exist before what; deleting goes the other way round."""
 
 
+SURPLUS = "+"
+"""Ends the name of what was made twice; it is the first to go, unless it holds data."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """What an instance is made as. Instances of one role and shape are launched in one call.

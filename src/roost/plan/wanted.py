@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -127,7 +127,7 @@ def _fingerprint(spec: Spec, shape: Shape) -> str:
     if spec.kind == "cluster":
         parts["environment"] = spec.environment.digest
         parts["jupyter"] = spec.jupyter.model_dump(mode="json")
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{zlib.crc32(json.dumps(parts, sort_keys=True).encode()):08x}"
 
 
 def _holders(role: Role, count: int, single: str) -> tuple[str, ...]:

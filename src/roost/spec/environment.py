@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from roost.spec.table import Table, around, wrong
+from roost.spec.table import Table, around, project_folder, wrong
 
 BUILT_IN = Path(__file__).parent / "environments" / "dask"
 """What a Dask cluster runs whose file names no project."""
@@ -71,11 +71,6 @@ class Environment(Table):
     def _of_the_lock(cls, found: str, info: ValidationInfo) -> str:
         """That of the lock as it was read; a record brings its own."""
         return found or digest(info.data.get("project") or BUILT_IN, info.data.get("python"))
-
-
-def project_folder(folder: Path, project: str) -> Path:
-    """The project's folder as the file in ``folder`` names it, from the root."""
-    return Path(os.path.abspath(folder / os.path.expanduser(project)))
 
 
 def check_project(folder: Path) -> None:

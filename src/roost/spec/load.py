@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from roost.errors import Problem, RoostError, SpecError, UsageError
 from roost.spec import lines as places
-from roost.spec.environment import project_folder
-from roost.spec.kinds import KINDS, Spec
+from roost.spec.kinds import KINDS, model_of
 from roost.spec.lines import key_lines, line_of
 from roost.spec.problems import (
     HIDDEN,
@@ -28,7 +27,10 @@ from roost.spec.problems import (
     shown,
     written,
 )
-from roost.spec.table import Surroundings, did_you_mean, nearest
+from roost.spec.table import Surroundings, did_you_mean, nearest, project_folder
+
+if TYPE_CHECKING:
+    from roost.spec.kinds import Spec
 
 LARGEST_BYTES = 1_000_000
 LARGEST_INT = 2**63 - 1
@@ -61,7 +63,7 @@ def from_json(text: str, *, cloud: str | None = None, region: str | None = None)
     """The spec that ``to_json`` wrote. Raises RoostError where another roost wrote it."""
     try:
         raw = json.loads(text)
-        model = KINDS[raw["kind"]]
+        model = model_of(raw["kind"])
         raw = _elsewhere(raw, cloud, region)
         here = replace(surroundings(raw, model, Path(raw.get("folder", "/"))), recorded=True)
         return model.model_validate_json(json.dumps(raw), strict=True, context=here)
@@ -77,7 +79,7 @@ def from_json(text: str, *, cloud: str | None = None, region: str | None = None)
 
 def surroundings(raw: Mapping[str, Any], model: type[Spec], folder: Path) -> Surroundings:
     """What single keys are checked against, whatever else is wrong."""
-    kind = next(name for name, known in KINDS.items() if known is model)
+    kind = model.__name__.lower()
     cloud = raw.get("cloud", model.model_fields["cloud"].default)
     aws, environment = raw.get("aws"), raw.get("environment")
     region = aws.get("region") if isinstance(aws, Mapping) else None
@@ -173,7 +175,7 @@ def _model(
     """The model of the file's kind; of the nearest kind where that is misspelt."""
     kind = raw.get("kind")
     if isinstance(kind, str) and kind in KINDS:
-        return KINDS[kind], hidden_problems(raw, KINDS[kind], lines)
+        return model_of(kind), hidden_problems(raw, model_of(kind), lines)
     if kind is None:
         return None, (_no_kind(raw, lines),)
     problem = Problem(
@@ -184,8 +186,10 @@ def _model(
         allowed=quoted(KINDS),
         hint=did_you_mean(str(kind), KINDS) or None,
     )
-    near = KINDS.get(nearest(str(kind), KINDS))
-    return near, (problem, *(hidden_problems(raw, near, lines) if near else ()))
+    near = nearest(str(kind), KINDS)
+    if not near:
+        return None, (problem,)
+    return model_of(near), (problem, *hidden_problems(raw, model_of(near), lines))
 
 
 def _no_kind(raw: Mapping[str, Any], lines: Mapping[places.Path, int]) -> Problem:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from roost.errors import Problem
-from roost.spec.kinds import KINDS
+from roost.spec.kinds import KINDS, model_of
 from roost.spec.lines import Path, line_of
 from roost.spec.table import did_you_mean, nearest
 
@@ -147,7 +147,7 @@ def _said_of(field: FieldInfo | None, detail: ErrorDetails, path: Path) -> Said:
 def _unknown(model: type[BaseModel], path: Path) -> Said:
     """An unknown key: perhaps misspelt, perhaps one of another kind of file."""
     key, known = str(path[-1]), keys_of(_model_at(model, path[:-1]))
-    others = [name for name, kind in KINDS.items() if key in keys_of(kind)]
+    others = [name for name in KINDS if key in keys_of(model_of(name))]
     if len(path) == 1 and others:
         return Said("unknown key", ", ".join(known), f"it is for kind = {quoted(others, ' or ')}")
     return Said("unknown key", ", ".join(known), did_you_mean(key, known))

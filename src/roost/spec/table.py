@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -66,3 +67,8 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     """``did you mean "m7i.xlarge"?``, or nothing where nothing is close."""
     near = nearest(found, known)
     return f'did you mean "{near}"?' if near else ""
+
+
+def project_folder(folder: Path, project: str) -> Path:
+    """The project's folder as the file in ``folder`` names it, from the root."""
+    return Path(os.path.abspath(folder / os.path.expanduser(project)))

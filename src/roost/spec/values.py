@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -89,6 +88,8 @@ def _moment(found: Any) -> Any:
 def _source(found: str) -> str:
     if found in ("me", "anywhere"):
         return found
+    import ipaddress
+
     allowed = '"me", "anywhere", or a network: "192.0.2.0/24"'
     try:
         network = str(ipaddress.ip_network(re.sub("%[^/]*", "", found), strict=False))

@@ -1,0 +1,44 @@
+"""How roost calls EC2: all pages of a list, and calls that may have been done before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from roost.clouds.aws.failures import GONE, THERE, code_of
+
+PAGE = 1000
+"""The most that EC2 gives in one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """A boto3 client of EC2, with the few ways in which roost uses it."""
+
+    ec2: Any
+
+    def every(self, call: str, field: str, **asked: Any) -> list[Any]:
+        """``field`` of every page of ``call``."""
+        if not self.ec2.can_paginate(call):
+            return list(getattr(self.ec2, call)(**asked)[field])
+        pages = self.ec2.get_paginator(call).paginate(**asked, PaginationConfig={"PageSize": PAGE})
+        return [one for page in pages for one in page[field]]
+
+    def unless_there(self, call: Callable[..., Any], **asked: Any) -> Any | None:
+        """The answer of a call that makes; None where a lost call had made it."""
+        try:
+            return call(**asked)
+        except self.ec2.exceptions.ClientError as error:
+            if code_of(error) not in THERE:
+                raise
+            return None
+
+    def unless_gone(self, call: Callable[..., Any], **asked: Any) -> Any | None:
+        """The answer of a call that changes or deletes; None where there is nothing any more."""
+        try:
+            return call(**asked)
+        except self.ec2.exceptions.ClientError as error:
+            if code_of(error) not in GONE:
+                raise
+            return None

@@ -1,0 +1,260 @@
+"""AwsCloud: EC2 as a cloud. One look is a fixed number of calls; one step is one batch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from roost.clouds.aws import nouns, requests, tags
+from roost.clouds.aws.calls import Calls
+from roost.clouds.aws.failures import NOT_YET, code_of, translated
+from roost.clouds.aws.look import Look
+from roost.clouds.aws.make import Maker
+from roost.clouds.aws.memory import Memory
+from roost.clouds.aws.network import Network, find_network
+from roost.clouds.cloud import Summary
+from roost.clouds.local.hold import hold
+from roost.errors import CloudError
+from roost.plan.resources import Kind, State
+from roost.plan.steps import (
+    Associate,
+    Attach,
+    Create,
+    Delete,
+    Forget,
+    Record,
+    Retire,
+    Start,
+    Step,
+    Stop,
+    describe,
+)
+
+LONGEST_WAIT = 10.0
+FIRST_WAIT = 2.0
+
+
+@dataclass(slots=True)
+class AwsCloud:
+    """Fulfils ``roost.clouds.cloud.Cloud`` in one account and region.
+
+    ``ec2`` and ``ssm`` are boto3 clients; ``caller`` gives the CIDR of the user's own address,
+    ``public_key`` the user's public SSH key; ``locks`` is where roosts of this computer meet.
+    """
+
+    ec2: Any
+    ssm: Any
+    region: str
+    caller: Callable[[], str]
+    public_key: Callable[[], bytes]
+    locks: Path
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    name: str = "aws"
+    _memories: dict[str, Memory] = field(default_factory=dict)
+    _networks: dict[str, Network] = field(default_factory=dict)
+
+    @property
+    def calls(self) -> Calls:
+        """EC2, as roost uses it."""
+        return Calls(self.ec2)
+
+    def _memory(self, name: str) -> Memory:
+        return self._memories.setdefault(name, Memory())
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def observe(self, name: str) -> State:
+        """Everything of one name."""
+        memory = self._memory(name)
+        with translated(f"look at {name}"):
+            state = Look(self.calls, memory, name, self.caller).state()
+        memory.zone = nouns.zone_of(memory.described) or memory.zone
+        return memory.with_unseen(state, self.clock())
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Every name in this region, also those of which only the record is left."""
+        mine = [{"Name": "tag-key", "Values": [tags.NAME]}]
+        with translated("list what roost has"):
+            reservations = self.calls.every("describe_instances", "Reservations", Filters=mine)
+            templates = self.calls.every(
+                "describe_launch_templates", "LaunchTemplates", Filters=mine
+            )
+        created = {tags.read(t["Tags"])[tags.NAME]: t.get("CreateTime") for t in templates}
+        states: dict[str, Counter[str]] = {name: Counter() for name in created}
+        for reservation in reservations:
+            name = tags.read(reservation["Instances"][0].get("Tags"))[tags.NAME]
+            for instance in nouns.instances([reservation]):
+                states.setdefault(name, Counter())[instance.state] += 1
+        return tuple(
+            Summary(name=n, kind="", cloud=self.name, states=dict(c), created=created.get(n))
+            for n, c in sorted(states.items())
+        )
+
+    def logs(self, name: str, instance: str, lines: int) -> str:
+        """The end of the console's output, as far as EC2 has it."""
+        with translated(f"read the console of {instance}"):
+            answer = self.ec2.get_console_output(InstanceId=self._id(name, "instance", instance))
+        return "\n".join(str(answer.get("Output", "")).splitlines()[-lines:])
+
+    def wait(self, name: str, since: float) -> None:
+        """Longer the longer it takes: a launch takes tens of seconds."""
+        del name
+        self.sleep(min(LONGEST_WAIT, FIRST_WAIT + since / 10))
+
+    @contextmanager
+    def hold(self, name: str, what: str) -> Iterator[None]:
+        """One roost of this computer at a time; across computers, tags and tokens converge."""
+        with hold(self.locks / f".{self.region}-{name}.lock", name, what):
+            self._memories.pop(name, None)
+            yield
+
+    # --- effects -----------------------------------------------------------------------------
+
+    def apply(self, name: str, step: Step) -> None:
+        """Do one step; each can be done again after a kill in its middle."""
+        with translated(describe(step)):
+            try:
+                self._apply(name, self._memory(name), step)
+            except self.ec2.exceptions.ClientError as error:
+                # Something else is still on its way: the next look will see how far it is.
+                if code_of(error) not in NOT_YET:
+                    raise
+                self.sleep(FIRST_WAIT)
+
+    def _apply(self, name: str, memory: Memory, step: Step) -> None:
+        match step:
+            case Record(record):
+                self._record(name, memory, record)
+            case Create(_, resources):
+                self._maker(name, memory).make(resources)
+            case Delete(kind, names):
+                self._delete(name, memory, kind, names)
+            case Forget():
+                self.calls.unless_gone(
+                    self.ec2.delete_launch_template,
+                    LaunchTemplateName=requests.template_name(name),
+                )
+                memory.record = None
+            case _:
+                self._change(name, memory, step)
+
+    def _change(self, name: str, memory: Memory, step: Step) -> None:
+        ids = partial(self._ids, name, "instance")
+        match step:
+            case Start(names):
+                self.calls.unless_gone(self.ec2.start_instances, InstanceIds=ids(names))
+            case Stop(names):
+                self._stop(memory, names, ids)
+            case Retire():
+                pass  # a machine that is told to end lets its worker hand over by itself
+            case Attach(pairs):
+                for volume, instance in pairs:
+                    self._attach(name, memory, volume, instance)
+            case Associate(addresses):
+                for address in addresses:
+                    self.calls.unless_gone(
+                        self.ec2.associate_address,
+                        AllocationId=self._id(name, "address", address.name),
+                        InstanceId=self._id(name, "instance", address.holder),
+                    )
+
+    def _record(self, name: str, memory: Memory, record: str) -> None:
+        """The first record makes the template; a later one is a new version of it."""
+        made = None
+        if memory.record is None:
+            asked = requests.create_template(name, record, _users(record))
+            made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
+        if made is None:
+            self.ec2.create_launch_template_version(
+                **requests.template_version(name, record, memory.record)
+            )
+        memory.record = record
+
+    def _maker(self, name: str, memory: Memory) -> Maker:
+        return Maker(
+            calls=self.calls,
+            ssm=self.ssm,
+            memory=memory,
+            name=name,
+            network=partial(self._network, name, memory),
+            caller=self.caller,
+            public_key=self.public_key,
+            clock=self.clock,
+            users=_users(memory.record),
+        )
+
+    def _network(self, name: str, memory: Memory) -> Network:
+        """Asked once in a process."""
+        if name not in self._networks:
+            self._networks[name] = find_network(self.calls, _aws(memory.record))
+        return self._networks[name]
+
+    def _stop(
+        self, memory: Memory, names: tuple[str, ...], ids: Callable[[tuple[str, ...]], list[str]]
+    ) -> None:
+        """Spot machines cannot be stopped: they hold no data, and go; ``start`` makes new ones."""
+        spot = tuple(n for n in names if n in memory.spot)
+        others = tuple(n for n in names if n not in memory.spot)
+        if spot:
+            self.calls.unless_gone(self.ec2.terminate_instances, InstanceIds=ids(spot))
+        if others:
+            self.calls.unless_gone(self.ec2.stop_instances, InstanceIds=ids(others))
+
+    def _attach(self, name: str, memory: Memory, volume: str, instance: str) -> None:
+        instance_id = self._id(name, "instance", instance)
+        taken = nouns.devices(memory.described, instance_id)
+        device = next(d for d in requests.DATA_DEVICES if d not in taken)
+        self.calls.unless_gone(
+            self.ec2.attach_volume,
+            VolumeId=self._id(name, "volume", volume),
+            InstanceId=instance_id,
+            Device=device,
+        )
+
+    def _delete(self, name: str, memory: Memory, kind: Kind, names: tuple[str, ...]) -> None:
+        gone, ec2 = self.calls.unless_gone, self.ec2
+        if kind == "instance":
+            gone(ec2.terminate_instances, InstanceIds=self._ids(name, kind, names))
+        for one in names:
+            match kind:
+                case "volume":
+                    gone(ec2.delete_volume, VolumeId=self._id(name, kind, one))
+                case "address":
+                    gone(ec2.release_address, AllocationId=self._id(name, kind, one))
+                case "security-group":
+                    gone(ec2.delete_security_group, GroupId=self._id(name, kind, one))
+                case "key-pair":
+                    gone(ec2.delete_key_pair, KeyName=requests.key_name(name))
+            memory.remember_gone(kind, one)
+
+    # --- names -------------------------------------------------------------------------------
+
+    def _ids(self, name: str, kind: Kind, names: tuple[str, ...]) -> list[str]:
+        return [self._id(name, kind, one) for one in names]
+
+    def _id(self, name: str, kind: Kind, one: str) -> str:
+        found = self._memory(name).ids.get((kind, one))
+        if found is None:
+            raise CloudError(f"{name} has no {kind} {one}")
+        return found
+
+
+def _users(record: str | None) -> dict[str, str]:
+    """The user's own tags."""
+    found: dict[str, str] = json.loads(record or "{}").get("tags", {})
+    return found
+
+
+def _aws(record: str | None) -> Any:
+    from roost.spec.aws import Aws
+
+    said = json.loads(record or "{}").get("aws")
+    return Aws.model_validate(said, strict=False) if said else None

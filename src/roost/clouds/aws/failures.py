@@ -1,0 +1,138 @@
+"""From AWS's error codes to roost's errors, each with what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from roost.errors import (
+    AccessError,
+    CapacityError,
+    CloudError,
+    CredentialsError,
+    QuotaError,
+    RoostError,
+    ThrottledError,
+)
+
+GONE = frozenset(
+    {
+        "InvalidAllocationID.NotFound",
+        "InvalidGroup.NotFound",
+        "InvalidInstanceID.NotFound",
+        "InvalidKeyPair.NotFound",
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateName.NotFoundException",
+        "InvalidVolume.NotFound",
+    }
+)
+"""What shall be deleted is not there: it was deleted before, or cannot be seen yet."""
+THERE = frozenset(
+    {
+        "InvalidGroup.Duplicate",
+        "InvalidKeyPair.Duplicate",
+        "InvalidLaunchTemplateName.AlreadyExistsException",
+        "InvalidPermission.Duplicate",
+    }
+)
+"""What shall be made is there: a call whose answer was lost had made it."""
+NO_CAPACITY = frozenset(
+    {
+        "InsufficientInstanceCapacity",
+        "InsufficientHostCapacity",
+        "InsufficientReservedInstanceCapacity",
+        "SpotMaxPriceTooLow",
+        "Unsupported",
+        "UnfulfillableCapacity",
+    }
+)
+"""Not this type in this zone now; perhaps in another."""
+THROTTLED = frozenset(
+    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"}
+)
+LATER = frozenset({"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"})
+"""AWS's own trouble: worth another try."""
+NOT_YET = frozenset(
+    {
+        "DependencyViolation",
+        "IncorrectInstanceState",
+        "IncorrectState",
+        "InvalidIPAddress.InUse",
+        "VolumeInUse",
+    }
+)
+"""Something else is still on its way; looking again will tell."""
+CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+QUOTA = frozenset(
+    {
+        "AddressLimitExceeded",
+        "InstanceLimitExceeded",
+        "MaxSpotInstanceCountExceeded",
+        "SecurityGroupLimitExceeded",
+        "VcpuLimitExceeded",
+        "VolumeLimitExceeded",
+    }
+)
+
+
+def code_of(error: BaseException) -> str:
+    """The code of a botocore ``ClientError``; empty for anything else."""
+    response: Any = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise roost's errors for botocore's; ``doing`` is what was tried: "create 2 instances"."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _known(error, doing) from error
+    except BotoCoreError as error:
+        raise _local(error, doing) from error
+
+
+def _known(error: Any, doing: str) -> RoostError:
+    code, said = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
+    what = f"{doing}: {code}: {said}"
+    if code in THROTTLED | LATER:
+        return ThrottledError(what)
+    if code in NO_CAPACITY:
+        return CapacityError(what)
+    if code in CREDENTIALS:
+        return CredentialsError(what, next="aws sso login   (or new keys: aws configure)")
+    if code in DENIED:
+        action = str(getattr(error, "operation_name", ""))
+        return AccessError(f"{what} (the permission ec2:{action} is missing)")
+    if code in QUOTA:
+        return QuotaError(
+            what, next="ask for more: https://console.aws.amazon.com/servicequotas, Amazon EC2"
+        )
+    return CloudError(what)
+
+
+def _local(error: Exception, doing: str) -> RoostError:
+    """What botocore found before or instead of an answer."""
+    kind = type(error).__name__
+    what = f"{doing}: {error}"
+    if kind in ("NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"):
+        return CredentialsError(what, next="aws configure   (or: aws sso login)")
+    if kind in ("SSOTokenLoadError", "UnauthorizedSSOTokenError", "ProfileNotFound"):
+        return CredentialsError(what, next="aws sso login   (or another profile in the file)")
+    if kind in ("ConnectTimeoutError", "EndpointConnectionError", "ReadTimeoutError"):
+        return ThrottledError(what)
+    return CloudError(what)

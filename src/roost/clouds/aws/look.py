@@ -1,0 +1,95 @@
+"""One look at a name: a fixed number of calls, whatever its size.
+
+The first look of a process asks once which kinds of resource carry the name's tag, and describes
+only those; nothing is asked about kinds that are not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from roost.clouds.aws import nouns, requests, tags
+from roost.clouds.aws.calls import Calls
+from roost.clouds.aws.memory import Memory
+from roost.plan.resources import Kind, State
+
+KINDS: dict[str, Kind] = {
+    "elastic-ip": "address",
+    "instance": "instance",
+    "key-pair": "key-pair",
+    "security-group": "security-group",
+    "volume": "volume",
+}
+"""EC2's resource types, as DescribeTags names them, and roost's kinds."""
+DESCRIBED: dict[Kind, tuple[str, str]] = {
+    "instance": ("describe_instances", "Reservations"),
+    "volume": ("describe_volumes", "Volumes"),
+    "address": ("describe_addresses", "Addresses"),
+    "security-group": ("describe_security_groups", "SecurityGroups"),
+    "key-pair": ("describe_key_pairs", "KeyPairs"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Looks at one name; ``caller`` gives the CIDR of who looks, and is asked only if needed."""
+
+    calls: Calls
+    memory: Memory
+    name: str
+    caller: Callable[[], str]
+
+    def state(self) -> State:
+        """All that EC2 describes of the name."""
+        if not self.memory.looked:
+            self._kinds()
+        instances = nouns.instances(self._every("instance"))
+        names = {i.id: i.name for i in instances}
+        groups = self._every("security-group")
+        state = State(
+            name=self.name,
+            record=self.memory.record,
+            key_pairs=nouns.key_pairs(self._every("key-pair")),
+            security_groups=nouns.security_groups(groups, self._caller(groups)),
+            volumes=nouns.volumes(self._every("volume"), names),
+            instances=instances,
+            addresses=nouns.addresses(self._every("address"), names),
+        )
+        for group in groups:
+            node = tags.read(group["Tags"])[tags.NODE]
+            self.memory.ids["security-group", node] = group["GroupId"]
+        self.memory.remember_seen(state)
+        return state
+
+    def _kinds(self) -> None:
+        mine = [
+            {"Name": "key", "Values": [tags.NAME]},
+            {"Name": "value", "Values": [self.name]},
+        ]
+        found = {t["ResourceType"] for t in self.calls.every("describe_tags", "Tags", Filters=mine)}
+        self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
+        self.memory.record = self._record() if "launch-template" in found else None
+        self.memory.looked = True
+
+    def _record(self) -> str | None:
+        answer = self.calls.unless_gone(
+            self.calls.ec2.describe_launch_template_versions,
+            LaunchTemplateName=requests.template_name(self.name),
+            Versions=["$Latest"],
+        )
+        if answer is None:
+            return None
+        return requests.record_in(answer["LaunchTemplateVersions"][0]["LaunchTemplateData"])
+
+    def _every(self, kind: Kind) -> list[Any]:
+        """All of a kind that carry the tag; nothing is asked where there is none."""
+        if kind in self.memory.kinds and not self.memory.settled(kind):
+            call, field = DESCRIBED[kind]
+            mine = [{"Name": f"tag:{tags.NAME}", "Values": [self.name]}]
+            self.memory.described[kind] = self.calls.every(call, field, Filters=mine)
+        return self.memory.described.get(kind, [])
+
+    def _caller(self, groups: list[Any]) -> str | None:
+        return self.caller() if nouns.CALLER in str(groups) else None

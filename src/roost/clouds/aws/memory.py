@@ -1,0 +1,90 @@
+"""What one process knows of one name between two looks; nothing of it is needed by the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from roost.plan.resources import (
+    Address,
+    Instance,
+    KeyPair,
+    Kind,
+    Resource,
+    SecurityGroup,
+    State,
+    Volume,
+)
+
+BLIND_SECONDS = 60.0
+"""For so long, what was just made may not be described yet."""
+STEADY: frozenset[Kind] = frozenset(("key-pair", "security-group"))
+"""These change by our own doing only: one look at them is enough."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
+
+    ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances.
+    ``made`` is what this process made and has not seen described yet, with the time it was made.
+    """
+
+    looked: bool = False
+    kinds: set[str] = field(default_factory=set)
+    record: str | None = None
+    zone: str | None = None
+    ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
+    made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)
+    described: dict[Kind, list[Any]] = field(default_factory=dict)
+    spot: set[str] = field(default_factory=set)
+
+    def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
+        """It was made just now."""
+        key = (resource.kind, resource.name)
+        self.kinds.add(resource.kind)
+        self.made[key] = (resource, now)
+        self.ids[key] = ec2_id
+
+    def remember_gone(self, kind: Kind, name: str) -> None:
+        """It was deleted just now."""
+        self.made.pop((kind, name), None)
+        if kind in STEADY:
+            self.described[kind] = []
+
+    def settled(self, kind: Kind) -> bool:
+        """Whether all of a kind is known: it was described, or made, by this process."""
+        return kind in STEADY and (kind in self.described or any(k == kind for k, _ in self.made))
+
+    def ids_of(self, kind: Kind) -> list[str]:
+        """The ids of all that were ever seen of a kind."""
+        return [found for (one, _), found in self.ids.items() if one == kind]
+
+    def remember_seen(self, state: State) -> None:
+        """What is described is not unseen any more."""
+        for resource in state.resources:
+            key = (resource.kind, resource.name)
+            self.made.pop(key, None)
+            if isinstance(resource, Instance | Volume | Address):
+                self.ids[key] = resource.id
+        self.spot = {i.name for i in state.instances if i.shape.spot}
+
+    def with_unseen(self, state: State, now: float) -> State:
+        """``state`` with what was made a moment ago and is not described yet."""
+        self.made = {
+            key: made
+            for key, made in self.made.items()
+            if key[0] in STEADY or now - made[1] < BLIND_SECONDS
+        }
+        unseen = [resource for resource, _ in self.made.values()]
+        return replace(
+            state,
+            key_pairs=(*state.key_pairs, *(r for r in unseen if isinstance(r, KeyPair))),
+            security_groups=(
+                *state.security_groups,
+                *(r for r in unseen if isinstance(r, SecurityGroup)),
+            ),
+            volumes=(*state.volumes, *(r for r in unseen if isinstance(r, Volume))),
+            instances=(*state.instances, *(r for r in unseen if isinstance(r, Instance))),
+            addresses=(*state.addresses, *(r for r in unseen if isinstance(r, Address))),
+        )

@@ -1,0 +1,209 @@
+"""The parameters of the calls that create. Pure: the tests compare them whole."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from roost.clouds.aws import tags
+from roost.clouds.aws.nouns import CALLER
+from roost.errors import UsageError
+from roost.plan.resources import Address, Instance, Rule, Volume
+
+USER_DATA_LIMIT = 16_384
+"""Bytes that EC2 keeps of a launch template's user-data."""
+TOKEN_LENGTH = 64
+DATA_DEVICES = tuple(f"/dev/sd{letter}" for letter in "fghijklmnop")
+"""Names that EC2 recommends for data volumes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a launch goes: an image, a subnet in a zone, a firewall, a key."""
+
+    image: str
+    root_device: str
+    subnet: str
+    zone: str
+    security_group: str
+    key_pair: str | None
+    users: Mapping[str, str] = field(default_factory=dict)
+
+
+def key_name(name: str) -> str:
+    """EC2's name of the key pair."""
+    return f"roost-{name}"
+
+
+def token(*parts: object) -> str:
+    """A ClientToken: the same for the same wish, so that a repeated call makes nothing twice."""
+    text = json.dumps([str(part) for part in parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:TOKEN_LENGTH]
+
+
+def run_instances(
+    name: str, instances: tuple[Instance, ...], site: Site, *, seen: Iterable[str]
+) -> dict[str, Any]:
+    """One launch for all instances of one role and shape; fewer if there is room for fewer only.
+
+    ``seen`` are the ids of the name's instances so far: they make the token of a later launch of
+    the same nodes another one.
+    """
+    first = instances[0]
+    nodes = tags.launch([i.name for i in instances])
+    mine = {tags.ROLE: first.role, tags.PRINT: first.fingerprint}
+    found = tags.tags(name, nodes, mine, site.users)
+    disk = {tags.NAME: name, tags.NODE: nodes, tags.TITLE: f"{name} {first.role}", **site.users}
+    asked: dict[str, Any] = {
+        "ImageId": site.image,
+        "InstanceType": first.shape.type,
+        "MinCount": 1,
+        "MaxCount": len(instances),
+        "ClientToken": token(
+            name, nodes, first.shape.type, first.shape.spot, site.zone, *sorted(seen)
+        ),
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "InstanceInitiatedShutdownBehavior": "terminate" if first.shape.spot else "stop",
+        "NetworkInterfaces": [
+            {
+                "DeviceIndex": 0,
+                "SubnetId": site.subnet,
+                "Groups": [site.security_group],
+                "AssociatePublicIpAddress": True,
+                "DeleteOnTermination": True,
+            }
+        ],
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": site.root_device,
+                "Ebs": {
+                    "VolumeSize": int(first.shape.disk_gib),
+                    "VolumeType": "gp3",
+                    "Encrypted": True,
+                    "DeleteOnTermination": True,
+                },
+            }
+        ],
+        "TagSpecifications": [
+            tags.specification("instance", found),
+            tags.specification("volume", disk),
+            tags.specification("network-interface", disk),
+        ],
+    }
+    if site.key_pair is not None:
+        asked["KeyName"] = site.key_pair
+    if first.shape.spot:
+        asked["InstanceMarketOptions"] = {"MarketType": "spot"}
+    return asked
+
+
+def create_volume(
+    name: str, volume: Volume, zone: str, users: Mapping[str, str], seen: Iterable[str]
+) -> dict[str, Any]:
+    """An encrypted data volume; it is not deleted with the instance it is attached to."""
+    mine = {tags.HOLDER: volume.holder, tags.MOUNT: volume.mount}
+    asked: dict[str, Any] = {
+        "AvailabilityZone": zone,
+        "Size": int(volume.size_gib),
+        "VolumeType": volume.type,
+        "Encrypted": True,
+        "ClientToken": token(name, volume.name, *sorted(seen)),
+        "TagSpecifications": [
+            tags.specification("volume", tags.tags(name, volume.name, mine, users))
+        ],
+    }
+    if volume.iops is not None:
+        asked["Iops"] = volume.iops
+    if volume.throughput is not None:
+        asked["Throughput"] = volume.throughput
+    return asked
+
+
+def allocate_address(name: str, address: Address, users: Mapping[str, str]) -> dict[str, Any]:
+    """An Elastic IP. (This call takes no ClientToken: see ``nouns.addresses`` for twins.)"""
+    found = tags.tags(name, address.name, {tags.HOLDER: address.holder}, users)
+    return {"Domain": "vpc", "TagSpecifications": [tags.specification("elastic-ip", found)]}
+
+
+def create_security_group(
+    name: str, group: str, vpc: str, users: Mapping[str, str]
+) -> dict[str, Any]:
+    """The firewall; nothing may enter until ``authorize`` says so."""
+    return {
+        "GroupName": f"roost-{name}",
+        "Description": f"roost: {name}",
+        "VpcId": vpc,
+        "TagSpecifications": [
+            tags.specification("security-group", tags.tags(name, group, {}, users))
+        ],
+    }
+
+
+def authorize(group_id: str, rules: Iterable[Rule], caller: str, *, own: bool) -> dict[str, Any]:
+    """Who may enter: those of ``rules``, and, with ``own``, the name's machines each other."""
+    permissions: list[dict[str, Any]] = [_permission(rule, caller) for rule in rules]
+    if own:
+        permissions.append({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]})
+    return {"GroupId": group_id, "IpPermissions": permissions}
+
+
+def _permission(rule: Rule, caller: str) -> dict[str, Any]:
+    mine = rule.source == "caller"
+    cidr = caller if mine else rule.source
+    six = ":" in cidr
+    place = {"CidrIpv6" if six else "CidrIp": cidr, "Description": CALLER if mine else "roost"}
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": rule.port,
+        "ToPort": rule.port,
+        "Ipv6Ranges" if six else "IpRanges": [place],
+    }
+
+
+# --- the record: the spec, as the user-data of a launch template that nobody launches -------------
+
+
+def template_name(name: str) -> str:
+    """The launch template that keeps the record."""
+    return f"roost-{name}"
+
+
+def template_data(record: str) -> dict[str, Any]:
+    """The record, packed. Raises UsageError where it is too long for EC2."""
+    packed = base64.b64encode(gzip.compress(record.encode(), mtime=0)).decode()
+    if len(packed) > USER_DATA_LIMIT:
+        raise UsageError(f"the file is too long to be kept with the cloud ({len(packed)} bytes)")
+    return {"UserData": packed}
+
+
+def record_in(data: Mapping[str, Any]) -> str | None:
+    """The record that ``template_data`` packed; None where this is no record."""
+    try:
+        return gzip.decompress(base64.b64decode(data["UserData"])).decode()
+    except (KeyError, ValueError, OSError, EOFError):
+        return None
+
+
+def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[str, Any]:
+    """The first record of a name."""
+    found = tags.tags(name, "record", {}, users)
+    return {
+        "LaunchTemplateName": template_name(name),
+        "ClientToken": token(name, record),
+        "LaunchTemplateData": template_data(record),
+        "TagSpecifications": [tags.specification("launch-template", found)],
+    }
+
+
+def template_version(name: str, record: str, before: str | None) -> dict[str, Any]:
+    """A later record; ``before`` is the one that it follows."""
+    return {
+        "LaunchTemplateName": template_name(name),
+        "ClientToken": token(name, record, "after", before),
+        "LaunchTemplateData": template_data(record),
+    }

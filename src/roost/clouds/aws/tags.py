@@ -1,0 +1,73 @@
+"""The tags by which roost finds again what it made. Pure.
+
+Every resource carries ``roost`` (the name) and ``roost:node`` (which of the name's resources it
+is). EC2 gives all instances of one launch the same tags, so theirs holds the names of the whole
+launch, and the instance's launch index says which of them it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+NAME = "roost"
+NODE = "roost:node"
+ROLE = "roost:role"
+PRINT = "roost:fingerprint"
+HOLDER = "roost:holder"
+MOUNT = "roost:mount"
+TITLE = "Name"
+"""What the console shows."""
+
+
+def tags(name: str, node: str, more: Mapping[str, str], users: Mapping[str, str]) -> dict[str, str]:
+    """All tags of one resource (or of one launch); the user's own never hide roost's."""
+    return {**users, TITLE: f"{name} {node}", NAME: name, NODE: node, **more}
+
+
+def specification(kind: str, found: Mapping[str, str]) -> dict[str, Any]:
+    """``TagSpecifications`` of a call that creates."""
+    return {"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in found.items()]}
+
+
+def read(found: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    """The tags of a resource as EC2 describes them."""
+    return {tag["Key"]: tag["Value"] for tag in found or ()}
+
+
+def launch(names: Sequence[str]) -> str:
+    """The names of one launch, in the order of the launch index: ``"worker-1..3 worker-7"``."""
+    parts: list[str] = []
+    runs: list[tuple[str, int, int]] = []
+    for name in names:
+        stem, number = _split(name)
+        if number is None:
+            runs.append((name, -1, -1))
+        elif runs and runs[-1][0] == stem and runs[-1][2] == number - 1:
+            runs[-1] = (stem, runs[-1][1], number)
+        else:
+            runs.append((stem, number, number))
+    for stem, first, last in runs:
+        if first < 0:
+            parts.append(stem)
+        else:
+            parts.append(f"{stem}-{first}" + (f"..{last}" if last > first else ""))
+    return " ".join(parts)
+
+
+def launched(text: str) -> tuple[str, ...]:
+    """The names that ``launch`` wrote."""
+    names: list[str] = []
+    for part in text.split():
+        first, dots, last = part.partition("..")
+        stem, number = _split(first)
+        if dots and number is not None and last.isdigit():
+            names += [f"{stem}-{one}" for one in range(number, int(last) + 1)]
+        else:
+            names.append(part)
+    return tuple(names)
+
+
+def _split(name: str) -> tuple[str, int | None]:
+    stem, _, number = name.rpartition("-")
+    return (stem, int(number)) if stem and number.isdigit() else (name, None)
