@@ -50,6 +50,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if not mounted:
         pytest.skip("a small disk can be mounted by root only")
     yield place
+    for process in Lab(place / "home", place, "life").processes():
+        process.kill()
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 

@@ -86,8 +86,10 @@ def test_it_finds_a_restarted_scheduler(up: Lab) -> None:
         BEGIN
         + """
 import signal, subprocess
+from roost.home import home
 cluster = RoostCluster()
-(pid,) = subprocess.check_output(["pgrep", "-f", "roost.dask.scheduler.*/life$"]).split()
+folder = str(home() / "local" / "life")
+(pid,) = subprocess.check_output(["pgrep", "-f", "roost.dask.scheduler.*" + folder]).split()
 os.kill(int(pid), signal.SIGKILL)
 until(lambda: not cluster.observed)
 until(lambda: len(cluster.observed) == 2, 60)
