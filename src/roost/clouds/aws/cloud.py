@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ class AwsCloud:
     locks: Path
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
     name: str = "aws"
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[str, Network] = field(default_factory=dict)
@@ -188,6 +190,7 @@ class AwsCloud:
             caller=self.caller,
             public_key=self.public_key,
             clock=self.clock,
+            wall=self.wall,
             users=_users(memory.record),
         )
 
@@ -228,12 +231,21 @@ class AwsCloud:
                 case "volume":
                     gone(ec2.delete_volume, VolumeId=self._id(name, kind, one))
                 case "address":
-                    gone(ec2.release_address, AllocationId=self._id(name, kind, one))
+                    self._release(memory, self._id(name, kind, one))
                 case "security-group":
                     gone(ec2.delete_security_group, GroupId=self._id(name, kind, one))
                 case "key-pair":
                     gone(ec2.delete_key_pair, KeyName=requests.key_name(name))
             memory.remember_gone(kind, one)
+
+    def _release(self, memory: Memory, allocation: str) -> None:
+        """EC2 takes back only an address that nothing uses."""
+        for described in memory.described.get("address", ()):
+            if described["AllocationId"] == allocation and "AssociationId" in described:
+                self.calls.unless_gone(
+                    self.ec2.disassociate_address, AssociationId=described["AssociationId"]
+                )
+        self.calls.unless_gone(self.ec2.release_address, AllocationId=allocation)
 
     # --- names -------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from roost.errors import (
 GONE = frozenset(
     {
         "InvalidAllocationID.NotFound",
+        "InvalidAssociationID.NotFound",
         "InvalidGroup.NotFound",
         "InvalidInstanceID.NotFound",
         "InvalidKeyPair.NotFound",

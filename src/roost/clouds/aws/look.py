@@ -45,7 +45,9 @@ class Look:
         """All that EC2 describes of the name."""
         if not self.memory.looked:
             self._kinds()
-        instances = nouns.instances(self._every("instance"))
+        reservations = self._every("instance")
+        self.memory.seen |= {i["InstanceId"] for r in reservations for i in r["Instances"]}
+        instances = nouns.instances(reservations)
         names = {i.id: i.name for i in instances}
         groups = self._every("security-group")
         state = State(

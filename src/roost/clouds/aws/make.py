@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from roost.clouds.aws import nouns, requests, tags
 from roost.clouds.aws.calls import Calls
-from roost.clouds.aws.failures import translated
+from roost.clouds.aws.failures import code_of, translated
 from roost.clouds.aws.images import image_source
 from roost.clouds.aws.memory import Memory
 from roost.clouds.aws.network import Network
@@ -17,6 +18,11 @@ from roost.plan.resources import Address, Instance, KeyPair, Resource, SecurityG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+OLD = timedelta(minutes=10)
+"""What was made that long ago is not what was just asked for."""
+MOST_SALTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Maker:
     caller: Callable[[], str]
     public_key: Callable[[], bytes]
     clock: Callable[[], float]
+    wall: Callable[[], datetime]
     users: Mapping[str, str]
 
     def make(self, resources: tuple[Resource, ...]) -> None:
@@ -99,12 +106,34 @@ class Maker:
     def volume(self, volume: Volume) -> None:
         """In the zone where the name's machines are."""
         zone = self.memory.zone or self.network().zones[0]
-        asked = requests.create_volume(
-            self.name, volume, zone, self.users, self.memory.ids_of("volume")
-        )
-        made = self.calls.ec2.create_volume(**asked)
+        group = self.memory.ids["security-group", self.name]
+
+        def once(salt: int) -> dict[str, Any]:
+            asked = requests.create_volume(self.name, volume, zone, self.users, group, salt)
+            made: dict[str, Any] = self.calls.ec2.create_volume(**asked)
+            return made
+
+        made = self._new(once, "CreateTime", lambda answer: [answer])
         self.memory.zone = zone
         self._made(replace(volume, id=made["VolumeId"], state="creating"), made["VolumeId"])
+
+    def _new(
+        self,
+        once: Callable[[int], dict[str, Any]],
+        time: str,
+        things: Callable[[dict[str, Any]], list[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """The answer of a call with a token; not that of an old call with the same one."""
+        for salt in range(MOST_SALTS):
+            try:
+                answer = once(salt)
+            except self.calls.ec2.exceptions.ClientError as error:
+                if code_of(error) != "IdempotentParameterMismatch":
+                    raise
+                continue
+            if all(self.wall() - thing[time] < OLD for thing in things(answer)):
+                return answer
+        raise CloudError(f"EC2 goes on answering for things of {self.name} that are gone")
 
     def address(self, address: Address) -> None:
         """A fixed address."""
@@ -130,12 +159,9 @@ class Maker:
                 key_pair=requests.key_name(self.name),
                 users=self.users,
             )
-            asked = requests.run_instances(
-                self.name, instances, site, seen=self.memory.ids_of("instance")
-            )
             try:
                 with translated(f"launch {len(instances)} x {shape.type} in {zone}"):
-                    made = self.calls.ec2.run_instances(**asked)["Instances"]
+                    made = self._launched(instances, site)
             except CapacityError as error:
                 refused.append(error.what)
                 continue
@@ -144,6 +170,19 @@ class Maker:
             self._remember_launched(instances, made)
             return
         raise CapacityError("; ".join(refused))
+
+    def _launched(self, instances: tuple[Instance, ...], site: requests.Site) -> list[Any]:
+        def once(salt: int) -> dict[str, Any]:
+            asked = requests.run_instances(
+                self.name, instances, site, seen=self.memory.seen, salt=salt
+            )
+            made: dict[str, Any] = self.calls.ec2.run_instances(**asked)
+            return made
+
+        found: list[Any] = self._new(once, "LaunchTime", lambda made: made["Instances"])[
+            "Instances"
+        ]
+        return found
 
     def _remember_launched(
         self, instances: tuple[Instance, ...], made: Iterable[dict[str, Any]]

@@ -26,7 +26,8 @@ STEADY: frozenset[Kind] = frozenset(("key-pair", "security-group"))
 class Memory:
     """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
 
-    ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances.
+    ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
+    ``seen`` the ids of all instances, gone ones too.
     ``made`` is what this process made and has not seen described yet, with the time it was made.
     """
 
@@ -38,6 +39,7 @@ class Memory:
     made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)
     described: dict[Kind, list[Any]] = field(default_factory=dict)
     spot: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
 
     def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
         """It was made just now."""
@@ -55,10 +57,6 @@ class Memory:
     def settled(self, kind: Kind) -> bool:
         """Whether all of a kind is known: it was described, or made, by this process."""
         return kind in STEADY and (kind in self.described or any(k == kind for k, _ in self.made))
-
-    def ids_of(self, kind: Kind) -> list[str]:
-        """The ids of all that were ever seen of a kind."""
-        return [found for (one, _), found in self.ids.items() if one == kind]
 
     def remember_seen(self, state: State) -> None:
         """What is described is not unseen any more."""

@@ -47,12 +47,13 @@ def token(*parts: object) -> str:
 
 
 def run_instances(
-    name: str, instances: tuple[Instance, ...], site: Site, *, seen: Iterable[str]
+    name: str, instances: tuple[Instance, ...], site: Site, *, seen: Iterable[str], salt: int = 0
 ) -> dict[str, Any]:
     """One launch for all instances of one role and shape; fewer if there is room for fewer only.
 
-    ``seen`` are the ids of the name's instances so far: they make the token of a later launch of
-    the same nodes another one.
+    A later launch of the same nodes must have another token, or EC2 answers with the instances of
+    old: so the firewall's id is in it (a new one after each ``down``), the ids of the instances so
+    far (``seen``), and ``salt``, which is raised where EC2 answers with the old ones all the same.
     """
     first = instances[0]
     nodes = tags.launch([i.name for i in instances])
@@ -65,7 +66,9 @@ def run_instances(
         "MinCount": 1,
         "MaxCount": len(instances),
         "ClientToken": token(
-            name, nodes, first.shape.type, first.shape.spot, site.zone, *sorted(seen)
+            *(name, nodes, first.shape.type, first.shape.spot, site.zone),
+            *(site.security_group, salt),
+            *sorted(seen),
         ),
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
         "InstanceInitiatedShutdownBehavior": "terminate" if first.shape.spot else "stop",
@@ -103,16 +106,19 @@ def run_instances(
 
 
 def create_volume(
-    name: str, volume: Volume, zone: str, users: Mapping[str, str], seen: Iterable[str]
+    name: str, volume: Volume, zone: str, users: Mapping[str, str], *parts: object
 ) -> dict[str, Any]:
-    """An encrypted data volume; it is not deleted with the instance it is attached to."""
+    """An encrypted data volume; it is not deleted with the instance it is attached to.
+
+    ``parts`` are what makes its token another one than that of a volume of old.
+    """
     mine = {tags.HOLDER: volume.holder, tags.MOUNT: volume.mount}
     asked: dict[str, Any] = {
         "AvailabilityZone": zone,
         "Size": int(volume.size_gib),
         "VolumeType": volume.type,
         "Encrypted": True,
-        "ClientToken": token(name, volume.name, *sorted(seen)),
+        "ClientToken": token(name, volume.name, zone, *parts),
         "TagSpecifications": [
             tags.specification("volume", tags.tags(name, volume.name, mine, users))
         ],

@@ -1,0 +1,144 @@
+"""An AWS account in memory, as strict as EC2, and a roost that works in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from roost.clouds.aws.cloud import AwsCloud
+from roost.clouds.converge import converge
+from roost.plan.plan import Plan, plan_down, plan_stop, plan_up
+from roost.plan.resources import State, Wanted
+from tests.aws.strict import StrictEc2, Weather
+
+SWEPT = pytest.StashKey[dict[str, int]]()
+REGION = "eu-central-1"
+KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
+
+
+class Ssm:
+    """The public parameters, which moto does not have: any system is the same image."""
+
+    def __init__(self, image: str) -> None:
+        self.image = image
+        self.asked: list[str] = []
+
+    def get_parameter(self, Name: str) -> dict[str, Any]:  # noqa: N803
+        self.asked.append(Name)
+        return {"Parameter": {"Value": self.image}}
+
+
+@dataclass
+class Account:
+    """The account, and the commands a user gives; each is a process of its own."""
+
+    locks: Path
+    ec2: StrictEc2 = field(default_factory=StrictEc2)
+    ssm: Ssm = field(default_factory=lambda: Ssm("ami-12c6146b"))
+    now: float = 0.0
+
+    def client(self) -> Any:
+        return self.ec2.install(boto3.client("ec2", region_name=REGION))
+
+    def roost(self) -> AwsCloud:
+        """A new process: it knows nothing."""
+        return AwsCloud(
+            ec2=self.client(),
+            ssm=self.ssm,
+            region=REGION,
+            caller=lambda: "203.0.113.7/32",
+            public_key=lambda: KEY,
+            locks=self.locks,
+            sleep=self.sleep,
+            clock=lambda: self.now,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.ec2.sleep(seconds)
+
+    def settle(self) -> None:
+        """All that is on its way arrives."""
+        for _ in range(10):
+            self.sleep(10)
+
+    def up(self, wanted: Wanted) -> State:
+        def planner(have: State, given_up: frozenset[str]) -> Plan:
+            return plan_up(wanted, have, given_up=given_up)
+
+        return converge(self.roost(), wanted.name, planner)
+
+    def stop(self, name: str) -> State:
+        return converge(self.roost(), name, lambda have, _: plan_stop(have))
+
+    def down(self, name: str, discard: frozenset[str] = frozenset()) -> State:
+        return converge(self.roost(), name, lambda have, _: plan_down(have, discard))
+
+    def left(self) -> dict[str, list[str]]:
+        """Everything in the account that costs money or is in the way, tagged or not."""
+        self.ec2.weather = Weather()
+        ec2 = boto3.client("ec2", region_name=REGION)
+        reservations = ec2.describe_instances()["Reservations"]
+        instances = [i for r in reservations for i in r["Instances"]]
+        found = {
+            "instances": [i["InstanceId"] for i in instances if i["State"]["Name"] != "terminated"],
+            "volumes": [v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]],
+            "addresses": [a["AllocationId"] for a in ec2.describe_addresses()["Addresses"]],
+            "groups": [
+                g["GroupName"]
+                for g in ec2.describe_security_groups()["SecurityGroups"]
+                if g["GroupName"] != "default"
+            ],
+            "keys": [k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"]],
+            "templates": [
+                t["LaunchTemplateName"] for t in ec2.describe_launch_templates()["LaunchTemplates"]
+            ],
+        }
+        return {kind: names for kind, names in found.items() if names}
+
+
+@pytest.fixture
+def new_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Account]:
+    """Makes accounts; everything of the one before is gone."""
+    for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    mocked: list[Any] = []
+
+    def make() -> Account:
+        while mocked:
+            mocked.pop().stop()
+        mock = mock_aws()
+        mock.start()
+        mocked.append(mock)
+        return Account(tmp_path / "locks")
+
+    yield make  # type: ignore[misc]
+    while mocked:
+        mocked.pop().stop()
+
+
+@pytest.fixture
+def account(new_account: Callable[[], Account]) -> Iterator[Account]:
+    return new_account()  # type: ignore[return-value]
+
+
+@pytest.fixture
+def swept(request: pytest.FixtureRequest) -> dict[str, int]:
+    """How many points a sweep went through, by its name; printed at the end."""
+    return request.config.stash.setdefault(SWEPT, {})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The numbers of the sweeps."""
+    for name, points in sorted(config.stash.get(SWEPT, {}).items()):
+        terminalreporter.write_line(f"{name}: {points} points, all converged")

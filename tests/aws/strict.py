@@ -1,0 +1,246 @@
+"""moto made as strict as EC2, as slow, and as unreliable as a test wants it.
+
+moto answers at once, ignores ClientTokens, lets anything be attached to anything and takes back
+what EC2 would not. A test that passes only because of that proves nothing, so every call of the
+client goes through here first. What EC2 does is from its API reference ("Errors", "Ensuring
+idempotency", "Eventual consistency").
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+TOKENS = {"RunInstances", "CreateVolume", "CreateLaunchTemplate", "CreateLaunchTemplateVersion"}
+LISTS = {
+    "DescribeAddresses": ("Addresses", "AllocationId"),
+    "DescribeKeyPairs": ("KeyPairs", "KeyPairId"),
+    "DescribeSecurityGroups": ("SecurityGroups", "GroupId"),
+    "DescribeTags": ("Tags", "ResourceId"),
+    "DescribeVolumes": ("Volumes", "VolumeId"),
+}
+"""Where resources are in an answer, and by which id."""
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@dataclass(kw_only=True)
+class Weather:
+    """What goes wrong, by the number of the call (from 0); ``blind`` is how many lists miss a new
+    resource; ``delay`` how many sleeps a change of state takes; ``full`` has (type, zone) pairs."""
+
+    kill_before: int | None = None
+    kill_after: int | None = None
+    errors: dict[int, str] = field(default_factory=dict)
+    lost_answers: frozenset[int] = frozenset()
+    blind: int = 0
+    delay: int = 1
+    full: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass
+class StrictEc2:
+    """Wraps a client's calls. One of these is one account: it outlives clients that are killed."""
+
+    weather: Weather = field(default_factory=Weather)
+    calls: list[str] = field(default_factory=list)
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    _tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    _blind: dict[str, int] = field(default_factory=dict)
+    _moving: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def install(self, client: Any) -> Any:
+        """Put itself between a boto3 client and moto."""
+        through = client._make_api_call
+        client._make_api_call = lambda name, asked: self._call(client, through, name, asked)
+        return client
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes: states move on."""
+        del seconds
+        for one, (state, left) in list(self._moving.items()):
+            if left <= 1:
+                del self._moving[one]
+            else:
+                self._moving[one] = (state, left - 1)
+
+    @property
+    def counted(self) -> Counter[str]:
+        """How often each operation was called."""
+        return Counter(self.calls)
+
+    def _call(
+        self, client: Any, through: Callable[[str, Any], Any], name: str, asked: dict[str, Any]
+    ) -> Any:
+        number = len(self.calls)
+        self.calls.append(name)
+        self.asked.append((name, copy.deepcopy(asked)))
+        if number == self.weather.kill_before:
+            raise Killed
+        if number in self.weather.errors:
+            raise _error(name, self.weather.errors[number], "so the weather has it")
+        answer = self._strictly(through, name, asked)
+        if number == self.weather.kill_after:
+            raise Killed
+        if number in self.weather.lost_answers:
+            raise ReadTimeoutError(endpoint_url="https://ec2")
+        return answer
+
+    # --- as EC2 has it -----------------------------------------------------------------------
+
+    def _strictly(self, through: Callable[[str, Any], Any], name: str, asked: Any) -> Any:
+        if name in TOKENS and "ClientToken" in asked:
+            return self._once(through, name, asked)
+        check = getattr(self, f"_check_{name}", None)
+        if check is not None:
+            check(through, asked)
+        answer = through(name, asked)
+        done = getattr(self, f"_done_{name}", None)
+        if done is not None:
+            done(answer, asked)
+        return self._seen(name, answer)
+
+    def _once(self, through: Callable[[str, Any], Any], name: str, asked: Any) -> Any:
+        """The same token gives the same answer; with other parameters it is an error."""
+        key = f"{name} {asked['ClientToken']}"
+        text = json.dumps(asked, sort_keys=True, default=str)
+        if key in self._tokens:
+            before, answer = self._tokens[key]
+            if before != text:
+                raise _error(name, "IdempotentParameterMismatch", "other parameters")
+            return copy.deepcopy(answer)
+        if name == "RunInstances":
+            self._check_capacity(through, asked)
+            # moto launches as few as it may, EC2 as many as it has.
+            answer = through(name, {**asked, "MinCount": asked["MaxCount"]})
+        else:
+            answer = through(name, asked)
+        self._tokens[key] = (text, copy.deepcopy(answer))
+        for instance in answer.get("Instances", ()):
+            self._hide(instance["InstanceId"])
+            self._moving[instance["InstanceId"]] = ("pending", self.weather.delay)
+        if "VolumeId" in answer:
+            self._hide(answer["VolumeId"])
+            self._moving[answer["VolumeId"]] = ("creating", self.weather.delay)
+        return answer
+
+    def _check_capacity(self, through: Callable[[str, Any], Any], asked: Any) -> None:
+        subnet = asked["NetworkInterfaces"][0]["SubnetId"]
+        (found,) = through("DescribeSubnets", {"SubnetIds": [subnet]})["Subnets"]
+        if (asked["InstanceType"], found["AvailabilityZone"]) in self.weather.full:
+            raise _error("RunInstances", "InsufficientInstanceCapacity", "we have none now")
+
+    def _hide(self, one: str) -> None:
+        if self.weather.blind:
+            self._blind[one] = self.weather.blind
+
+    def _seen(self, name: str, answer: Any) -> Any:
+        """Lists without what is too new, and with states that take their time."""
+        if name == "DescribeInstances":
+            for reservation in answer["Reservations"]:
+                reservation["Instances"] = [
+                    self._as_it_is(i) for i in reservation["Instances"] if self._visible(i)
+                ]
+            answer["Reservations"] = [r for r in answer["Reservations"] if r["Instances"]]
+        elif name in LISTS:
+            place, key = LISTS[name]
+            for tag in answer["Tags"] if name == "DescribeTags" else ():
+                # moto's own name for it.
+                tag["ResourceType"] = tag["ResourceType"].removeprefix("vpc-")
+            answer[place] = [
+                one for one in answer[place] if self._blind.get(one.get(key, ""), 0) <= 0
+            ]
+            if name == "DescribeVolumes":
+                for volume in answer[place]:
+                    moving = self._moving.get(volume["VolumeId"])
+                    volume["State"] = moving[0] if moving else volume["State"]
+            for one in list(self._blind):
+                self._blind[one] -= name != "DescribeTags"
+        return answer
+
+    def _visible(self, instance: Any) -> bool:
+        one = instance["InstanceId"]
+        self._blind[one] = self._blind.get(one, 0) - 1
+        return self._blind[one] < 0
+
+    def _as_it_is(self, instance: Any) -> Any:
+        moving = self._moving.get(instance["InstanceId"])
+        if moving is not None:
+            instance["State"] = {"Name": moving[0], "Code": 0}
+        return instance
+
+    def _state(self, through: Callable[[str, Any], Any], one: str) -> str:
+        found = through("DescribeInstances", {"InstanceIds": [one]})["Reservations"]
+        return str(self._as_it_is(found[0]["Instances"][0])["State"]["Name"])
+
+    def _check_StopInstances(self, through: Any, asked: Any) -> None:  # noqa: N802
+        for one in asked["InstanceIds"]:
+            found = through("DescribeInstances", {"InstanceIds": [one]})["Reservations"][0]
+            if found["Instances"][0].get("InstanceLifecycle") == "spot":
+                raise _error("StopInstances", "UnsupportedOperation", "a one-time spot instance")
+            if self._state(through, one) not in ("running", "stopping", "stopped"):
+                raise _error("StopInstances", "IncorrectInstanceState", one)
+
+    def _done_StopInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del answer
+        self._moving |= dict.fromkeys(asked["InstanceIds"], ("stopping", self.weather.delay))
+
+    def _check_StartInstances(self, through: Any, asked: Any) -> None:  # noqa: N802
+        for one in asked["InstanceIds"]:
+            if self._state(through, one) not in ("stopped", "running", "pending"):
+                raise _error("StartInstances", "IncorrectInstanceState", one)
+
+    def _done_StartInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del answer
+        self._moving |= dict.fromkeys(asked["InstanceIds"], ("pending", self.weather.delay))
+
+    def _done_TerminateInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del answer
+        moving = dict.fromkeys(asked["InstanceIds"], ("shutting-down", self.weather.delay))
+        self._moving |= moving
+
+    def _check_AttachVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
+        (volume,) = through("DescribeVolumes", {"VolumeIds": [asked["VolumeId"]]})["Volumes"]
+        found = through("DescribeInstances", {"InstanceIds": [asked["InstanceId"]]})
+        instance = found["Reservations"][0]["Instances"][0]
+        if asked["VolumeId"] in self._moving or volume["State"] != "available":
+            raise _error("AttachVolume", "IncorrectState", volume["State"])
+        if volume["AvailabilityZone"] != instance["Placement"]["AvailabilityZone"]:
+            raise _error("AttachVolume", "InvalidVolume.ZoneMismatch", "not in the same zone")
+        if self._state(through, asked["InstanceId"]) not in ("running", "stopped"):
+            raise _error("AttachVolume", "IncorrectState", "the instance is not running")
+
+    def _check_AssociateAddress(self, through: Any, asked: Any) -> None:  # noqa: N802
+        if self._state(through, asked["InstanceId"]) not in ("running", "stopped"):
+            raise _error("AssociateAddress", "IncorrectInstanceState", asked["InstanceId"])
+
+    def _check_DeleteVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
+        (volume,) = through("DescribeVolumes", {"VolumeIds": [asked["VolumeId"]]})["Volumes"]
+        if volume["State"] != "available":
+            raise _error("DeleteVolume", "VolumeInUse", asked["VolumeId"])
+
+    def _check_DeleteSecurityGroup(self, through: Any, asked: Any) -> None:  # noqa: N802
+        for reservation in through("DescribeInstances", {})["Reservations"]:
+            for instance in reservation["Instances"]:
+                groups = {g["GroupId"] for g in instance.get("SecurityGroups", ())}
+                state = self._as_it_is(instance)["State"]["Name"]
+                if asked["GroupId"] in groups and state != "terminated":
+                    raise _error("DeleteSecurityGroup", "DependencyViolation", "in use")
+
+    def _check_ReleaseAddress(self, through: Any, asked: Any) -> None:  # noqa: N802
+        found = through("DescribeAddresses", {"AllocationIds": [asked["AllocationId"]]})
+        instance = found["Addresses"][0].get("InstanceId")
+        if instance and self._state(through, instance) not in ("terminated", "shutting-down"):
+            raise _error("ReleaseAddress", "InvalidIPAddress.InUse", instance)
+
+
+def _error(operation: str, code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
