@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,15 @@ class Account:
     ssm: Ssm = field(default_factory=lambda: Ssm("ami-12c6146b"))
     now: float = 0.0
 
+    @cached_property
     def client(self) -> Any:
+        """Its calls go through the strict double."""
         return self.ec2.install(boto3.client("ec2", region_name=REGION))
 
     def roost(self) -> AwsCloud:
         """A new process: it knows nothing."""
         return AwsCloud(
-            ec2=self.client(),
+            ec2=self.client,
             ssm=self.ssm,
             region=REGION,
             caller=lambda: "203.0.113.7/32",
@@ -83,7 +86,7 @@ class Account:
     def left(self) -> dict[str, list[str]]:
         """Everything in the account that costs money or is in the way, tagged or not."""
         self.ec2.weather = Weather()
-        ec2 = boto3.client("ec2", region_name=REGION)
+        ec2 = self.client
         reservations = ec2.describe_instances()["Reservations"]
         instances = [i for r in reservations for i in r["Instances"]]
         found = {
@@ -104,30 +107,14 @@ class Account:
 
 
 @pytest.fixture
-def new_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Account]:
-    """Makes accounts; everything of the one before is gone."""
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """An empty account."""
     for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    mocked: list[Any] = []
-
-    def make() -> Account:
-        while mocked:
-            mocked.pop().stop()
-        mock = mock_aws()
-        mock.start()
-        mocked.append(mock)
-        return Account(tmp_path / "locks")
-
-    yield make  # type: ignore[misc]
-    while mocked:
-        mocked.pop().stop()
-
-
-@pytest.fixture
-def account(new_account: Callable[[], Account]) -> Iterator[Account]:
-    return new_account()  # type: ignore[return-value]
+    with mock_aws():
+        yield Account(tmp_path / "locks")
 
 
 @pytest.fixture

@@ -26,6 +26,14 @@ LISTS = {
     "DescribeVolumes": ("Volumes", "VolumeId"),
 }
 """Where resources are in an answer, and by which id."""
+STEADY = {
+    "DescribeAddresses": ("Addresses", "AllocationId"),
+    "DescribeKeyPairs": ("KeyPairs", "KeyPairId"),
+    "DescribeLaunchTemplates": ("LaunchTemplates", "LaunchTemplateId"),
+    "DescribeSecurityGroups": ("SecurityGroups", "GroupId"),
+    "DescribeVolumes": ("Volumes", "VolumeId"),
+}
+"""What has no tags any more once it is deleted."""
 
 
 class Killed(BaseException):
@@ -87,9 +95,11 @@ class StrictEc2:
             raise Killed
         if number in self.weather.errors:
             raise _error(name, self.weather.errors[number], "so the weather has it")
-        answer = self._strictly(through, name, asked)
-        if number == self.weather.kill_after:
-            raise Killed
+        try:
+            answer = self._strictly(through, name, asked)
+        finally:
+            if number == self.weather.kill_after:
+                raise Killed
         if number in self.weather.lost_answers:
             raise ReadTimeoutError(endpoint_url="https://ec2")
         return answer
@@ -106,7 +116,22 @@ class StrictEc2:
         done = getattr(self, f"_done_{name}", None)
         if done is not None:
             done(answer, asked)
+        if name == "DescribeTags":
+            self._as_ec2_tags(through, answer)
         return self._seen(name, answer)
+
+    def _as_ec2_tags(self, through: Callable[[str, Any], Any], answer: Any) -> None:
+        """moto keeps the tags of what is deleted, and has a name of its own for addresses."""
+        there = {
+            one[key] for call, (place, key) in STEADY.items() for one in through(call, {})[place]
+        }
+        for tag in answer["Tags"]:
+            tag["ResourceType"] = tag["ResourceType"].removeprefix("vpc-")
+        answer["Tags"] = [
+            tag
+            for tag in answer["Tags"]
+            if tag["ResourceId"] in there or tag["ResourceType"] == "instance"
+        ]
 
     def _once(self, through: Callable[[str, Any], Any], name: str, asked: Any) -> Any:
         """The same token gives the same answer; with other parameters it is an error."""
@@ -152,9 +177,6 @@ class StrictEc2:
             answer["Reservations"] = [r for r in answer["Reservations"] if r["Instances"]]
         elif name in LISTS:
             place, key = LISTS[name]
-            for tag in answer["Tags"] if name == "DescribeTags" else ():
-                # moto's own name for it.
-                tag["ResourceType"] = tag["ResourceType"].removeprefix("vpc-")
             answer[place] = [
                 one for one in answer[place] if self._blind.get(one.get(key, ""), 0) <= 0
             ]

@@ -62,6 +62,7 @@ class AwsCloud:
     name: str = "aws"
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[str, Network] = field(default_factory=dict)
+    _images: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @property
     def calls(self) -> Calls:
@@ -175,15 +176,14 @@ class AwsCloud:
             asked = requests.create_template(name, record, _users(record))
             made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
         if made is None:
-            self.ec2.create_launch_template_version(
-                **requests.template_version(name, record, memory.record)
-            )
+            self.ec2.create_launch_template_version(**requests.template_version(name, record))
         memory.record = record
 
     def _maker(self, name: str, memory: Memory) -> Maker:
         return Maker(
             calls=self.calls,
             ssm=self.ssm,
+            images=self._images,
             memory=memory,
             name=name,
             network=partial(self._network, name, memory),

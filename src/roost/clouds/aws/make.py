@@ -27,10 +27,15 @@ MOST_SALTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes the resources of one name. ``users`` are the user's own tags."""
+    """Makes the resources of one name.
+
+    ``users`` are the user's own tags; ``images`` the AMIs looked up so far, by system and
+    architecture.
+    """
 
     calls: Calls
     ssm: Any
+    images: dict[tuple[str, str], tuple[str, str]]
     memory: Memory
     name: str
     network: Callable[[], Network]
@@ -147,7 +152,10 @@ class Maker:
     def launch(self, instances: tuple[Instance, ...]) -> None:
         """One call for the batch; where a zone has no room, the next zone, saying why."""
         shape = instances[0].shape
-        image, root_device = self._image(shape.image, shape.arch)
+        key = (shape.image, shape.arch)
+        if key not in self.images:
+            self.images[key] = self._image(*key)
+        image, root_device = self.images[key]
         refused = []
         for zone in self._zones():
             site = requests.Site(

@@ -196,20 +196,22 @@ def record_in(data: Mapping[str, Any]) -> str | None:
 
 
 def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[str, Any]:
-    """The first record of a name."""
+    """The first record of a name.
+
+    No ClientToken: the template's name is unique, and a token would bring back the answer for a
+    template that ``down`` has deleted.
+    """
     found = tags.tags(name, "record", {}, users)
     return {
         "LaunchTemplateName": template_name(name),
-        "ClientToken": token(name, record),
         "LaunchTemplateData": template_data(record),
         "TagSpecifications": [tags.specification("launch-template", found)],
     }
 
 
-def template_version(name: str, record: str, before: str | None) -> dict[str, Any]:
-    """A later record; ``before`` is the one that it follows."""
+def template_version(name: str, record: str) -> dict[str, Any]:
+    """A later record; one version too many does no harm."""
     return {
         "LaunchTemplateName": template_name(name),
-        "ClientToken": token(name, record, "after", before),
         "LaunchTemplateData": template_data(record),
     }
