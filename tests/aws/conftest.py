@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2 import ec2_backends
 
 from roost.clouds.aws.cloud import AwsCloud
 from roost.clouds.converge import converge
@@ -82,6 +84,13 @@ class Account:
 
     def down(self, name: str, discard: frozenset[str] = frozenset()) -> State:
         return converge(self.roost(), name, lambda have, _: plan_down(have, discard))
+
+    def forget_the_dead(self) -> None:
+        """An hour later: terminated instances are not described any more."""
+        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        for reservation in list(backend.reservations.values()):
+            if all(i.state == "terminated" for i in reservation.instances):
+                del backend.reservations[reservation.id]
 
     def left(self) -> dict[str, list[str]]:
         """Everything in the account that costs money or is in the way, tagged or not."""

@@ -113,6 +113,7 @@ def test_scaling_and_spot(account: Account) -> None:
     assert len(account.up(cluster(5, spot=True)).instances) == 6
     account.down("ndvi")
     assert account.left() == {}
+    account.forget_the_dead()
 
 
 def test_where_a_zone_is_full_the_next_is_taken_and_all_stay_together(account: Account) -> None:
@@ -271,3 +272,4 @@ def clean(account: Account) -> None:
     account.down("stars", frozenset({"data"}))
     account.down("ndvi")
     assert account.left() == {}
+    account.forget_the_dead()
