@@ -39,7 +39,15 @@ def command(name: str, as_json: bool, yes: bool, no_input: bool) -> None:
             raise missing(name)
         say(f"{name}: {summary(before) or 'only its record'}")
         _confirm(name, before, yes=yes, no_input=no_input)
-        state = drive(cloud, name, lambda have, _: plan_down(have), title=f"down {name}", total=0)
+        count = len(before.instances)
+        state = drive(
+            cloud,
+            name,
+            lambda have, _: plan_down(have),
+            title=f"down {name}",
+            total=count,
+            done=lambda now: count - len(now.instances),
+        )
     gone = sorted({i.name for i in before.instances} - {i.name for i in state.instances})
     if as_json:
         write_json({"name": name, "deleted": gone, "left": [r.name for r in state.resources]})

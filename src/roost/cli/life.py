@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from roost.cli.output import say
-from roost.cli.progress import watching
+from roost.cli.progress import running, watching
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 
 def drive(
-    cloud: Cloud, name: str, planner: Planner, *, title: str, total: int, quiet: bool = False
+    cloud: Cloud,
+    name: str,
+    planner: Planner,
+    *,
+    title: str,
+    total: int,
+    done: Callable[[State], int] = running,
 ) -> State:
     """Converge, with progress; on Ctrl-C, say what is there and how to go on."""
     from roost.clouds.converge import converge
 
-    with _saying_what_is_left(cloud, name), watching(title, total, quiet) as watch:
+    with _saying_what_is_left(cloud, name), watching(title, total, done) as watch:
         return converge(cloud, name, planner, watch)
 
 

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from roost.clouds.converge import Progress
+    from roost.plan.resources import State
+
+
+def running(state: State) -> int:
+    """How many instances are up."""
+    return sum(i.state == "running" for i in state.instances)
 
 
 @contextmanager
-def watching(title: str, total: int, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """A function to give to ``converge``; ``total`` is how many instances there shall be."""
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        with _bar(title, total) as watch:
+def watching(
+    title: str, total: int, done: Callable[[State], int]
+) -> Iterator[Callable[[Progress], None]]:
+    """A function to give to ``converge``; the bar is full when ``done`` says ``total``."""
+    if sys.stderr.isatty():
+        with _bar(title, total, done) as watch:
             yield watch
     else:
         yield Lines().watch
@@ -54,7 +60,9 @@ class Lines:
 
 
 @contextmanager
-def _bar(title: str, total: int) -> Iterator[Callable[[Progress], None]]:
+def _bar(
+    title: str, total: int, done: Callable[[State], int]
+) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
@@ -70,10 +78,8 @@ def _bar(title: str, total: int) -> Iterator[Callable[[Progress], None]]:
         task = bar.add_task(title, total=max(total, 1), note="")
 
         def watch(progress: Progress) -> None:
-            instances = progress.state.instances
-            ready = sum(i.state == "running" for i in instances)
             note = describe(progress.step) if progress.step else _note(progress)
-            bar.update(task, completed=ready, note=note)
+            bar.update(task, completed=done(progress.state), note=note)
 
         yield watch
 

@@ -24,9 +24,16 @@ def command(name: str, as_json: bool) -> None:
 
     cloud = connect("local")
     with held(cloud, name):
-        existing(cloud, name)  # its record need not be readable: what runs can be stopped
+        before = existing(cloud, name)  # its record need not be readable: what runs can be stopped
         say(f"stopping {name}")
-        state = drive(cloud, name, lambda have, _: plan_stop(have), title=f"stop {name}", total=0)
+        state = drive(
+            cloud,
+            name,
+            lambda have, _: plan_stop(have),
+            title=f"stop {name}",
+            total=len(before.instances),
+            done=lambda now: sum(i.state == "stopped" for i in now.instances),
+        )
     if as_json:
         write_json({"name": name, "instances": [instance_json(i) for i in state.instances]})
     else:
