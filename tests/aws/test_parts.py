@@ -1,0 +1,188 @@
+"""The pure parts: tags, parameters of calls, where images are, what errors mean."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roost.clouds.aws import nouns, requests, tags
+from roost.clouds.aws.failures import translated
+from roost.clouds.aws.images import image_source
+from roost.clouds.aws.requests import Site
+from roost.errors import (
+    AccessError,
+    CapacityError,
+    CloudError,
+    CredentialsError,
+    QuotaError,
+    ThrottledError,
+    UsageError,
+)
+from roost.plan.resources import Instance, Rule, Shape, Volume
+
+numbers = st.lists(st.integers(1, 2000), unique=True, min_size=1, max_size=60)
+SITE = Site(
+    image="ami-1",
+    root_device="/dev/sda1",
+    subnet="subnet-1",
+    zone="eu-central-1a",
+    security_group="sg-1",
+    key_pair="roost-ndvi",
+    users={"group": "geo", "roost": "not the user's to say"},
+)
+
+
+def workers(*found: int, spot: bool = False) -> tuple[Instance, ...]:
+    shape = Shape(type="m5.large", cpus=2, memory_gib=8, disk_gib=30, spot=spot)
+    return tuple(Instance(name=f"worker-{n}", role="worker", shape=shape) for n in found)
+
+
+@given(numbers)
+def test_the_names_of_a_launch_come_back_in_their_order(found):
+    names = tuple(f"worker-{number}" for number in found)
+    assert tags.launched(tags.launch(names)) == names
+
+
+def test_a_launch_of_a_thousand_fits_into_a_tag():
+    text = tags.launch([f"worker-{number}" for number in range(1, 1001)])
+    assert text == "worker-1..1000"
+    assert tags.launch(["head"]) == "head"
+    assert tags.launched("head") == ("head",)
+
+
+def test_the_parameters_of_a_launch():
+    asked = requests.run_instances("ndvi", workers(1, 2, 5), SITE, seen={"i-2", "i-1"})
+    found = asked.pop("TagSpecifications")
+    assert len(asked.pop("ClientToken")) == 64
+    assert asked == {
+        "ImageId": "ami-1",
+        "InstanceType": "m5.large",
+        "MinCount": 1,
+        "MaxCount": 3,
+        "KeyName": "roost-ndvi",
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "InstanceInitiatedShutdownBehavior": "stop",
+        "NetworkInterfaces": [
+            {
+                "DeviceIndex": 0,
+                "SubnetId": "subnet-1",
+                "Groups": ["sg-1"],
+                "AssociatePublicIpAddress": True,
+                "DeleteOnTermination": True,
+            }
+        ],
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": "/dev/sda1",
+                "Ebs": {
+                    "VolumeSize": 30,
+                    "VolumeType": "gp3",
+                    "Encrypted": True,
+                    "DeleteOnTermination": True,
+                },
+            }
+        ],
+    }
+    assert [one["ResourceType"] for one in found] == ["instance", "volume", "network-interface"]
+    assert tags.read(found[0]["Tags"]) == {
+        "Name": "ndvi worker-1..2 worker-5",
+        "group": "geo",
+        "roost": "ndvi",
+        "roost:node": "worker-1..2 worker-5",
+        "roost:role": "worker",
+        "roost:fingerprint": "",
+    }
+
+
+def test_a_token_is_the_same_for_the_same_wish_and_for_no_other():
+    def token(*found: int, seen: set[str] = frozenset(), salt: int = 0, spot: bool = False) -> str:  # type: ignore[assignment]
+        asked = requests.run_instances(
+            "ndvi", workers(*found, spot=spot), SITE, seen=seen, salt=salt
+        )
+        return str(asked["ClientToken"])
+
+    assert token(1, 2, seen={"i-1", "i-2"}) == token(1, 2, seen={"i-2", "i-1"})
+    others = [token(1), token(1, 2), token(1, seen={"i-9"}), token(1, salt=1), token(1, spot=True)]
+    assert len(set(others)) == len(others)
+
+
+def test_who_may_enter():
+    rules = (Rule(port=22, source="caller"), Rule(port=443, source="2001:db8::/32"))
+    asked = requests.authorize("sg-1", rules, "203.0.113.7/32", own=True)
+    assert asked["IpPermissions"] == [
+        {
+            "IpProtocol": "tcp",
+            "FromPort": 22,
+            "ToPort": 22,
+            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": nouns.CALLER}],
+        },
+        {
+            "IpProtocol": "tcp",
+            "FromPort": 443,
+            "ToPort": 443,
+            "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32", "Description": "roost"}],
+        },
+        {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1"}]},
+    ]
+
+
+def test_a_volume_is_encrypted_and_as_the_file_says():
+    volume = Volume(
+        name="data", size_gib=500, type="gp3", holder="desktop", mount="/data", iops=6000
+    )
+    asked = requests.create_volume("stars", volume, "eu-central-1a", {}, "sg-1", 0)
+    assert (asked["Encrypted"], asked["Size"], asked["Iops"]) == (True, 500, 6000)
+    assert "Throughput" not in asked
+    found = tags.read(asked["TagSpecifications"][0]["Tags"])
+    assert (found["roost:holder"], found["roost:mount"]) == ("desktop", "/data")
+
+
+@given(st.text(max_size=3000))
+def test_a_record_comes_back_as_it_was(text):
+    assert requests.record_in(requests.template_data(text)) == text
+
+
+def test_a_record_that_ec2_would_not_keep_is_refused_before_anything_is_made():
+    import random
+
+    noise = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=30_000))
+    with pytest.raises(UsageError, match="too long"):
+        requests.template_data(noise)
+
+
+def test_where_images_are_looked_up():
+    ubuntu = image_source("ubuntu-24.04", "arm64")
+    assert ubuntu is not None
+    assert ubuntu.parameter == (
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id"
+    )
+    debian = image_source("debian-12", "x86_64")
+    assert debian is not None
+    assert debian.parameter == "/aws/service/debian/release/12/latest/amd64"
+    assert image_source("ami-0123456789abcdef0", "x86_64") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "said"),
+    [
+        ("RequestLimitExceeded", ThrottledError, "launch"),
+        ("InternalError", ThrottledError, "launch"),
+        ("InsufficientInstanceCapacity", CapacityError, "launch"),
+        ("ExpiredToken", CredentialsError, "launch"),
+        ("UnauthorizedOperation", AccessError, "the permission ec2:RunInstances is missing"),
+        ("VcpuLimitExceeded", QuotaError, "launch"),
+        ("InvalidParameterValue", CloudError, "InvalidParameterValue"),
+    ],
+)
+def test_what_errors_mean(code, kind, said):
+    answer = {"Error": {"Code": code, "Message": "no"}}
+    with pytest.raises(kind, match=said), translated("launch"):
+        raise ClientError(answer, "RunInstances")
+
+
+def test_without_credentials_the_next_command_is_said():
+    with pytest.raises(CredentialsError) as raised, translated("look"):
+        raise NoCredentialsError
+    assert "aws configure" in str(raised.value.next)
