@@ -72,6 +72,7 @@ class Account:
         """All that is on its way arrives."""
         for _ in range(10):
             self.sleep(10)
+        self.ec2.show_all()
 
     def up(self, wanted: Wanted) -> State:
         def planner(have: State, given_up: frozenset[str]) -> Plan:

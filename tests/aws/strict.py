@@ -26,6 +26,12 @@ LISTS = {
     "DescribeVolumes": ("Volumes", "VolumeId"),
 }
 """Where resources are in an answer, and by which id."""
+NEW = {
+    "AllocateAddress": "AllocationId",
+    "CreateSecurityGroup": "GroupId",
+    "ImportKeyPair": "KeyPairId",
+}
+"""Calls that make one thing and take no token."""
 STEADY = {
     "DescribeAddresses": ("Addresses", "AllocationId"),
     "DescribeKeyPairs": ("KeyPairs", "KeyPairId"),
@@ -80,6 +86,10 @@ class StrictEc2:
             else:
                 self._moving[one] = (state, left - 1)
 
+    def show_all(self) -> None:
+        """All that was made can be seen now."""
+        self._blind.clear()
+
     @property
     def counted(self) -> Counter[str]:
         """How often each operation was called."""
@@ -113,6 +123,8 @@ class StrictEc2:
         if check is not None:
             check(through, asked)
         answer = through(name, asked)
+        if name in NEW:
+            self._hide(answer[NEW[name]])
         done = getattr(self, f"_done_{name}", None)
         if done is not None:
             done(answer, asked)

@@ -215,23 +215,30 @@ def summary(account: Account) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scene", SCENES)
-def test_the_kill_sweep(account: Account, scene: str, swept: dict[str, int]) -> None:
-    """Killed before and after every single call in turn; the same command again."""
+@pytest.mark.parametrize(
+    ("scene", "blind"),
+    [*((scene, 0) for scene in SCENES), ("desktop up", 3), ("cluster up", 3), ("cluster grow", 3)],
+)
+def test_the_kill_sweep(account: Account, scene: str, blind: int, swept: dict[str, int]) -> None:
+    """Killed before and after every single call in turn; the same command again.
+
+    ``blind``: what was just made cannot be seen by so many looks, also not by the next process.
+    """
     calls, wanted = calm(account, scene)
+    title = f"kill sweep, {scene}" + (", blind" if blind else "")
     for number in range(calls):
         for moment in ("kill_before", "kill_after"):
             prepare(account, scene)
-            account.ec2.weather = Weather(**{moment: number})  # type: ignore[arg-type]
+            account.ec2.weather = Weather(blind=blind, **{moment: number})  # type: ignore[arg-type]
             if not killed(account, scene):
                 assert number >= len(account.ec2.calls)  # this time it took fewer calls
                 continue
-            account.ec2.weather = Weather()
+            account.ec2.weather = Weather(blind=blind)
             SCENES[scene](account)
             assert summary(account) == wanted, (number, moment)
             clean(account)
-            swept[f"kill sweep, {scene}"] = swept.get(f"kill sweep, {scene}", 0) + 1
-    assert swept[f"kill sweep, {scene}"] >= 2 * (calls - 3)
+            swept[title] = swept.get(title, 0) + 1
+    assert swept[title] >= 2 * (calls - 3)
 
 
 def killed(account: Account, scene: str) -> bool:

@@ -13,7 +13,7 @@ from roost.clouds.aws.failures import code_of, translated
 from roost.clouds.aws.images import image_source
 from roost.clouds.aws.memory import Memory
 from roost.clouds.aws.network import Network
-from roost.errors import CapacityError, CloudError
+from roost.errors import CapacityError, CloudError, ThrottledError
 from roost.plan.resources import Address, Instance, KeyPair, Resource, SecurityGroup, Volume
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class Maker:
         ]
         found = self.calls.every("describe_security_groups", "SecurityGroups", Filters=where)
         if not found:
-            raise CloudError(f"the security group {name} exists and cannot be seen yet")
+            # The loop waits, and tries again.
+            raise ThrottledError(f"the security group {name} exists and cannot be seen yet")
         group: dict[str, Any] = found[0]
         return group
 
