@@ -59,7 +59,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost plan examples/ndvi.toml
       roost plan examples/ndvi.toml --cloud aws --hours 6 --days 5
       roost plan examples/training.toml --hours 8 --days 2 --details
-      roost plan course.toml --quotation prices.toml
+      roost plan examples/prices/course-2022.toml --quotation examples/prices/training-2022.toml
       roost plan examples/ndvi.toml --diff
     """
     from roost.cli.target import spec_of, wanted_for
