@@ -251,6 +251,8 @@ class StrictEc2:
             raise _error("AttachVolume", "InvalidVolume.ZoneMismatch", "not in the same zone")
         if self._state(through, asked["InstanceId"]) not in ("running", "stopped"):
             raise _error("AttachVolume", "IncorrectState", "the instance is not running")
+        if asked["Device"] in {m["DeviceName"] for m in instance["BlockDeviceMappings"]}:
+            raise _error("AttachVolume", "InvalidParameterValue", "the device is in use")
 
     def _check_AssociateAddress(self, through: Any, asked: Any) -> None:  # noqa: N802
         if self._state(through, asked["InstanceId"]) not in ("running", "stopped"):

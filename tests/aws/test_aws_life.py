@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,15 @@ def test_a_desktop_from_up_to_down(account: Account) -> None:
     assert [(v.id, v.state) for v in state.volumes] == [(kept.volumes[0].id, "attached")]
     account.down("stars", discard=frozenset({"data"}))
     assert account.left() == {}
+
+
+def test_two_volumes_get_a_device_each(account: Account) -> None:
+    scratch = Volume(name="scratch", size_gib=50, type="gp3", holder="desktop", mount="/scratch")
+    two = replace(DESKTOP, volumes=(*DESKTOP.volumes, scratch))
+    state = account.up(two)
+    assert {v.name: v.state for v in state.volumes} == {"data": "attached", "scratch": "attached"}
+    attached = [asked["Device"] for name, asked in account.ec2.asked if name == "AttachVolume"]
+    assert attached == ["/dev/sdf", "/dev/sdg"]
 
 
 def test_all_that_is_made_is_tagged_and_encrypted(account: Account) -> None:

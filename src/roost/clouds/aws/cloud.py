@@ -159,8 +159,7 @@ class AwsCloud:
             case Retire():
                 pass  # a machine that is told to end lets its worker hand over by itself
             case Attach(pairs):
-                for volume, instance in pairs:
-                    self._attach(name, memory, volume, instance)
+                self._attach(name, memory, pairs)
             case Associate(addresses):
                 for address in addresses:
                     self.calls.unless_gone(
@@ -211,16 +210,23 @@ class AwsCloud:
         if others:
             self.calls.unless_gone(self.ec2.stop_instances, InstanceIds=ids(others))
 
-    def _attach(self, name: str, memory: Memory, volume: str, instance: str) -> None:
-        instance_id = self._id(name, "instance", instance)
-        taken = nouns.devices(memory.described, instance_id)
-        device = next(d for d in requests.DATA_DEVICES if d not in taken)
-        self.calls.unless_gone(
-            self.ec2.attach_volume,
-            VolumeId=self._id(name, "volume", volume),
-            InstanceId=instance_id,
-            Device=device,
-        )
+    def _attach(self, name: str, memory: Memory, pairs: tuple[tuple[str, str], ...]) -> None:
+        """Each volume under a device name that its instance has free."""
+        taken = {
+            one: nouns.devices(memory.described, self._id(name, "instance", one))
+            for _, one in pairs
+        }
+        for volume, instance in pairs:
+            device = next((d for d in requests.DATA_DEVICES if d not in taken[instance]), None)
+            if device is None:
+                raise CloudError(f"{instance} has no room for another volume")
+            taken[instance].add(device)
+            self.calls.unless_gone(
+                self.ec2.attach_volume,
+                VolumeId=self._id(name, "volume", volume),
+                InstanceId=self._id(name, "instance", instance),
+                Device=device,
+            )
 
     def _delete(self, name: str, memory: Memory, kind: Kind, names: tuple[str, ...]) -> None:
         gone, ec2 = self.calls.unless_gone, self.ec2
