@@ -26,7 +26,7 @@ def run(state: State, instance: str, line: tuple[str, ...]) -> int:
     if states.get(instance) != "running":
         raise RoostError(
             f"{instance} of {state.name} is not running",
-            exists=tuple(f"{name} ({how})" for name, how in states.items()),
+            exists=state.conditions,
             next=f"roost up {state.name}",
         )
     place = folder(state.name)

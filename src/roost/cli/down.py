@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roost.cli.options import json_option, name_argument, yes_options
-from roost.cli.output import interactive, say, write_json
+from roost.cli.output import say, write_json
 from roost.errors import NeedsConfirmationError
 
 if TYPE_CHECKING:
@@ -29,14 +29,12 @@ def command(name: str, as_json: bool, yes: bool, no_input: bool) -> None:
       roost down ndvi --yes
     """
     from roost.cli.life import drive, summary
-    from roost.cli.target import connect, held, missing
+    from roost.cli.target import connect, existing, held
     from roost.plan.plan import plan_down
 
     cloud = connect("local")
     with held(cloud, name):
-        before = cloud.observe(name)
-        if before.empty:
-            raise missing(name)
+        before = existing(cloud, name)
         say(f"{name}: {summary(before) or 'only its record'}")
         _confirm(name, before, yes=yes, no_input=no_input)
         count = len(before.instances)
@@ -58,14 +56,13 @@ def command(name: str, as_json: bool, yes: bool, no_input: bool) -> None:
 
 
 def _confirm(name: str, state: State, *, yes: bool, no_input: bool) -> None:
-    """A yes, from the option or from somebody who is there."""
-    if yes or not state.instances:
-        return
-    if no_input or not interactive():
-        raise NeedsConfirmationError(
+    """A record alone costs nothing and is no loss."""
+    from roost.cli.life import ask
+
+    if state.instances:
+        refused = NeedsConfirmationError(
             f"deleting {name} needs a yes",
-            exists=tuple(f"{i.name} ({i.state})" for i in state.instances),
+            exists=state.conditions,
             next=f"roost down {name} --yes",
         )
-    if not click.confirm(f"Delete {name}?", err=True):
-        raise NeedsConfirmationError(f"{name} is as it was")
+        ask(name, f"Delete {name}?", refused, yes=yes, no_input=no_input)

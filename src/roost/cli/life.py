@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from roost.cli.output import say
+import click
+
+from roost.cli.output import interactive, say
 from roost.cli.progress import running, watching
+from roost.errors import NeedsConfirmationError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
     from roost.clouds.converge import Planner
-    from roost.plan.resources import Instance, State
+    from roost.plan.plan import Plan
+    from roost.plan.resources import Instance, State, Wanted
 
 
 def drive(
@@ -29,6 +33,34 @@ def drive(
 
     with _saying_what_is_left(cloud, name), watching(title, total, done) as watch:
         return converge(cloud, name, planner, watch)
+
+
+def bring_up(
+    cloud: Cloud, wanted: Wanted, *, verb: str, drop: frozenset[str] = frozenset()
+) -> State:
+    """Drive to all of ``wanted`` running: what `up`, `start` and `scale` come to."""
+    from roost.plan.plan import plan_up
+
+    def planner(have: State, given_up: frozenset[str]) -> Plan:
+        return plan_up(wanted, have, drop=drop, given_up=given_up)
+
+    total = sum(group.count for group in wanted.groups)
+    return drive(cloud, wanted.name, planner, title=f"{verb} {wanted.name}", total=total)
+
+
+def ask(
+    name: str, question: str, refused: NeedsConfirmationError, *, yes: bool, no_input: bool
+) -> None:
+    """A yes, from the option or from somebody who is there.
+
+    Raises ``refused`` where nobody is there, NeedsConfirmationError where the answer is no.
+    """
+    if yes:
+        return
+    if no_input or not interactive():
+        raise refused
+    if not click.confirm(question, err=True):
+        raise NeedsConfirmationError(f"{name} is as it was")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def command(name: str, no_browser: bool, as_json: bool) -> None:
     if address is None:
         raise RoostError(
             f"{name} has no page to open now",
-            exists=tuple(f"{i.name} ({i.state})" for i in state.instances),
+            exists=state.conditions,
             next=f"roost up {name}",
         )
     if as_json:

@@ -14,7 +14,6 @@ from roost.errors import UsageError
 
 if TYPE_CHECKING:
     from roost.plan.resources import State, Wanted
-    from roost.prices.bill import Use
     from roost.prices.estimate import Estimate
     from roost.spec import Spec
 
@@ -68,7 +67,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     if region is not None:
         check_region(region)
-    spec, _ = spec_of(target, cloud, region)
+    spec = spec_of(target, cloud, region)
     if region is not None and spec.cloud != "aws":
         raise UsageError(
             f'--region is one of AWS, and the cloud is "{spec.cloud}"',
@@ -77,7 +76,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     wanted = wanted_for(spec)
     have = _have(spec, diff)
     plan = plan_up(wanted, have)
-    cost = _estimate(wanted, spec, _use(hours, days), quotation)
+    cost = _estimate(wanted, spec, Decimal(str(hours)), days, quotation)
     if as_json:
         from roost.cli.plan_json import as_data
 
@@ -99,15 +98,9 @@ def _have(spec: Spec, diff: bool) -> State:
     return connect(spec.cloud).observe(spec.name) if diff else State(name=spec.name)
 
 
-def _use(hours: float, days: int) -> Use:
-    """``hours`` a day, exactly as they were typed: 12 within 72, and not 12.0."""
-    from roost.prices.bill import Use
-
-    running = Decimal(str(hours)) * days
-    return Use(int(running) if running == int(running) else running, 24 * days)
-
-
-def _estimate(wanted: Wanted, spec: Spec, use: Use, quotation: str | None) -> Estimate | None:
+def _estimate(
+    wanted: Wanted, spec: Spec, hours: Decimal, days: int, quotation: str | None
+) -> Estimate | None:
     """The cost on AWS; None where roost knows no prices."""
     if spec.cloud != "aws" or spec.aws is None:
         return None
@@ -115,9 +108,10 @@ def _estimate(wanted: Wanted, spec: Spec, use: Use, quotation: str | None) -> Es
 
     from roost.catalogue import load
     from roost.plan.bill import bill_of
+    from roost.prices.bill import Use
     from roost.prices.book import PriceBook
     from roost.prices.estimate import estimate
     from roost.prices.quotation import read_quotation
 
     book = PriceBook(load(), date.today(), read_quotation(Path(quotation)) if quotation else None)
-    return estimate(bill_of(wanted, spec.aws.region), use, book)
+    return estimate(bill_of(wanted, spec.aws.region), Use.daily(hours, days), book)

@@ -11,8 +11,6 @@ from roost.cli.output import say
 from roost.errors import UsageError
 
 if TYPE_CHECKING:
-    from roost.plan.plan import Plan
-    from roost.plan.resources import State
     from roost.spec.cluster import Workers
 
 
@@ -29,10 +27,9 @@ def command(name: str, workers: int, drop: tuple[str, ...], as_json: bool) -> No
       roost scale ndvi 4
       roost scale ndvi 1 --drop worker-2
     """
-    from roost.cli.life import drive
+    from roost.cli.life import bring_up
     from roost.cli.target import connect, held, recorded, wanted_for
     from roost.cli.up import report
-    from roost.plan.plan import plan_up
 
     cloud = connect("local")
     with held(cloud, name):
@@ -42,12 +39,8 @@ def command(name: str, workers: int, drop: tuple[str, ...], as_json: bool) -> No
         _check_limits(spec.workers, name, workers)
         count = spec.workers.model_copy(update={"count": workers})
         wanted = wanted_for(spec.model_copy(update={"workers": count}))
-
-        def planner(have: State, given_up: frozenset[str]) -> Plan:
-            return plan_up(wanted, have, drop=frozenset(drop), given_up=given_up)
-
         say(f"scaling {name} to {workers} workers")
-        state = drive(cloud, name, planner, title=f"scale {name}", total=1 + workers)
+        state = bring_up(cloud, wanted, verb="scale", drop=frozenset(drop))
     report(cloud, wanted, state, as_json)
 
 

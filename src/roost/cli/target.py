@@ -81,21 +81,16 @@ def _command() -> str:
     return context.command_path if context else "roost up"
 
 
-def spec_of(
-    target: str | None, cloud: str | None = None, region: str | None = None
-) -> tuple[Spec, bool]:
-    """The spec of a file or a name, for another cloud or region if one is given.
-
-    The second value is whether it came from a file.
-    """
+def spec_of(target: str | None, cloud: str | None = None, region: str | None = None) -> Spec:
+    """The spec of a file or a name, for another cloud or region if one is given."""
     found = file_or_name(target)
     if isinstance(found, Path):
         from roost.spec import load
 
-        return load(found, cloud=cloud, region=region), True
+        return load(found, cloud=cloud, region=region)
     from roost.spec import from_json
 
-    return from_json(_record(connect("local"), found)[0], cloud=cloud, region=region), False
+    return from_json(_record(connect("local"), found)[0], cloud=cloud, region=region)
 
 
 def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from roost.cli.options import cloud_option, file_argument, json_option, yes_options
-from roost.cli.output import interactive, say, write_json
+from roost.cli.output import say, write_json
 from roost.errors import NeedsConfirmationError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
-    from roost.plan.plan import Plan
     from roost.plan.resources import State, Wanted
     from roost.spec import Spec
 
@@ -38,44 +37,39 @@ def command(
       roost up ndvi                again, by name, from any folder
     """
     say(f"roost up {target or 'roost.toml'}")
-    from roost.cli.life import drive
+    from roost.cli.life import bring_up
     from roost.cli.target import connect, held, spec_of, wanted_for
     from roost.clouds.local.ready import check_port, check_room
-    from roost.plan.plan import plan_up
 
-    spec, _ = spec_of(target, cloud)
+    spec = spec_of(target, cloud)
     where = connect(spec.cloud)
     wanted = wanted_for(spec)
     if spec.kind == "cluster" and spec.cloud == "local":
         check_room(spec.environment)
 
-    def planner(have: State, given_up: frozenset[str]) -> Plan:
-        return plan_up(wanted, have, given_up=given_up)
-
-    total = sum(group.count for group in wanted.groups)
     with held(where, spec.name):
         have = where.observe(spec.name)
         _check_folder(spec, have.record, yes=yes, no_input=no_input)
         if spec.kind == "cluster" and spec.cloud == "local":
             check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
-        state = drive(where, spec.name, planner, title=f"up {spec.name}", total=total)
+        state = bring_up(where, wanted, verb="up")
     report(where, wanted, state, as_json)
 
 
 def _check_folder(spec: Spec, record: str | None, *, yes: bool, no_input: bool) -> None:
     """Two files of one name in different folders are most likely two different things."""
+    from roost.cli.life import ask
     from roost.spec import from_json
 
     made = from_json(record) if record else spec
-    if made.folder == spec.folder or yes:
+    if made.folder == spec.folder:
         return
     what = f"{spec.name} exists, and was made from a file in {made.folder}"
-    if no_input or not interactive():
-        raise NeedsConfirmationError(
-            what, next=f"another name in the file, or: roost up ... --yes   (changes {spec.name})"
-        )
-    if not click.confirm(f"{what}. Change it to what this file says?", err=True):
-        raise NeedsConfirmationError(f"{spec.name} is as it was")
+    refused = NeedsConfirmationError(
+        what, next=f"another name in the file, or: roost up ... --yes   (changes {spec.name})"
+    )
+    question = f"{what}. Change it to what this file says?"
+    ask(spec.name, question, refused, yes=yes, no_input=no_input)
 
 
 def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:

@@ -105,7 +105,7 @@ def _raise_failed(cloud: Cloud, name: str, failed: frozenset[str], state: State)
         parts.append(f"{instance}: {notes[instance]}\n{_indent(log)}")
     raise SetupError(
         "set-up failed on " + "\n".join(parts),
-        exists=tuple(f"{i.name} ({i.state})" for i in state.instances),
+        exists=state.conditions,
         next=f"roost logs {name} {min(failed)}   (`roost up` tries again, `roost down` removes)",
     )
 

@@ -174,6 +174,11 @@ class State:
         )
 
     @property
+    def conditions(self) -> tuple[str, ...]:
+        """What an error says is there: ``("head (running)", "worker-1 (failed)")``."""
+        return tuple(f"{i.name} ({i.state})" for i in self.instances)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing of that name exists."""
         return self.record is None and not self.resources

@@ -28,7 +28,9 @@ class Use:
     @classmethod
     def daily(cls, hours: Number, days: Number) -> "Use":
         """`hours` a day on `days` days: 4 h on 30 days are 120 h within 720 h."""
-        return cls(hours * days, 24 * days)
+        running = hours * days
+        # 12 h, and not 12.0 h, whatever way they were typed.
+        return cls(int(running) if running == int(running) else running, 24 * days)
 
     @property
     def hours_stopped(self) -> Number:
