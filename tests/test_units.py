@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from roost.units import format_size, format_span, parse_size, parse_span
@@ -78,6 +78,7 @@ def test_a_size_comes_back(gib: float) -> None:
 
 
 @given(st.integers(1, 1_024_000_000))
+@example(194_693_632)
 def test_a_whole_size_comes_back_exactly(gib: int) -> None:
     assert parse_size(format_size(gib)) == gib
     assert parse_size(f"{gib}GB") == gib

@@ -35,7 +35,8 @@ def parse_size(text: object) -> float:
 def format_size(gib: float) -> str:
     """``500.0`` -> ``"500GB"``, ``1536.0`` -> ``"1.5TB"``, ``0.5`` -> ``"512MB"``."""
     if gib >= 1024 and (gib / 1024 * 10).is_integer():
-        return f"{_written(gib / 1024)}TB"
+        # All its digits: six are too few for 190130.5TB.
+        return f"{gib / 1024:.1f}".removesuffix(".0") + "TB"
     return f"{_written(gib)}GB" if gib >= 1 else f"{_written(gib * 1024)}MB"
 
 
