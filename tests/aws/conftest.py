@@ -54,8 +54,7 @@ class Account:
     def roost(self) -> AwsCloud:
         """A new process: it knows nothing."""
         return AwsCloud(
-            ec2=self.client,
-            ssm=self.ssm,
+            clients=lambda service: {"ec2": self.client, "ssm": self.ssm}[service],
             region=REGION,
             caller=lambda: "203.0.113.7/32",
             public_key=lambda: KEY,

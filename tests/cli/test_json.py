@@ -155,7 +155,8 @@ class TestACloud:
     @pytest.fixture(autouse=True)
     def cloud(self, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
         cloud = FakeCloud(Weather(delay=2), name="aws")
-        monkeypatch.setattr("roost.cli.target.connect", lambda _: cloud)
+        for way in ("connect", "locate"):
+            monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
         return cloud
 
     def test_a_life(

@@ -67,7 +67,8 @@ class TestAWS:
     @pytest.fixture
     def cloud(self, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
         cloud = FakeCloud()
-        monkeypatch.setattr("roost.cli.target.connect", lambda _: cloud)
+        for way in ("connect", "locate"):
+            monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
         return cloud
 
     def test_all_is_there(self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import json_option, name_argument, yes_options
+from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
 from roost.errors import NeedsConfirmationError
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 @click.command("down")
 @name_argument
+@place_options
 @json_option
 @yes_options
-def command(name: str, as_json: bool, yes: bool, no_input: bool) -> None:
+def command(name: str, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
     """Delete it: its instances, and everything roost made for them.
 
     Your own files are not touched: notebooks and results are in your project folder.
@@ -29,10 +30,10 @@ def command(name: str, as_json: bool, yes: bool, no_input: bool) -> None:
       roost down ndvi --yes
     """
     from roost.cli.life import drive, summary
-    from roost.cli.target import connect, existing, held
+    from roost.cli.target import existing, held, locate
     from roost.plan.plan import plan_down
 
-    cloud = connect("local")
+    cloud = locate(name, place)
     with held(cloud, name):
         before = existing(cloud, name)
         say(f"{name}: {summary(before) or 'only its record'}")

@@ -28,10 +28,10 @@ def command(name: str, node: str | None, lines: int, as_json: bool) -> None:
       roost logs ndvi
       roost logs ndvi worker-1 -n 200
     """
-    from roost.cli.target import connect, existing
+    from roost.cli.target import existing, locate
     from roost.errors import NotFoundError
 
-    cloud = connect("local")
+    cloud = locate(name)
     state = existing(cloud, name)
     there = [i.name for i in state.instances]
     if node is not None and node not in there:

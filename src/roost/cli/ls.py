@@ -2,38 +2,71 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import json_option
+from roost.cli.options import Place, json_option, place_options
 from roost.cli.output import say, table, write_json
+from roost.errors import PartlyDoneError, RoostError
+
+if TYPE_CHECKING:
+    from roost.clouds.cloud import Cloud, Summary
 
 
 @click.command("ls")
+@place_options
 @json_option
-def command(as_json: bool) -> None:
-    """List everything roost has here, whatever the folder you are in.
+def command(place: Place, as_json: bool) -> None:
+    """List everything roost has, whatever the folder you are in.
+
+    On AWS it looks in your configured region and in those that this computer has used;
+    `roost audit --all-regions` looks everywhere.
 
     \b
     Examples:
       roost ls
+      roost ls --region eu-west-1
       roost ls --json | jq -r '.[].name'
     """
     from roost.cli.target import clouds
 
-    rows = [summary for cloud in clouds() for summary in cloud.summaries()]
+    there = clouds(place)
+    with ThreadPoolExecutor(max(1, len(there))) as pool:
+        answers = tuple(pool.map(_summaries, there))
+    rows = [row for answer in answers if not isinstance(answer, RoostError) for row in answer]
+    unknown = [
+        f"{cloud.name}{f' {cloud.region}' if cloud.region else ''}: {answer.what}"
+        for cloud, answer in zip(there, answers, strict=True)
+        if isinstance(answer, RoostError)
+    ]
+    _print(rows, as_json, empty=not unknown)
+    if unknown:
+        raise PartlyDoneError("what is there is unknown of " + "; ".join(unknown))
+
+
+def _summaries(cloud: Cloud) -> tuple[Summary, ...] | RoostError:
+    try:
+        return cloud.summaries()
+    except RoostError as error:
+        return error
+
+
+def _print(rows: list[Summary], as_json: bool, *, empty: bool) -> None:
     if as_json:
         write_json(rows)
         return
     if not rows:
-        say("nothing is here yet; `roost init cluster` writes a file to begin with")
+        if empty:
+            say("nothing is here yet; `roost init cluster` writes a file to begin with")
         return
     cells = [
         (
             row.name,
             row.kind,
-            row.cloud,
+            f"{row.cloud} {row.region}".rstrip(),
             ", ".join(f"{count} {state}" for state, count in sorted(row.states.items())) or "none",
             _when(row.created),
         )

@@ -27,7 +27,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "up": "Make what a file wants, wait until it runs, and print its address.",
     },
     "Work": {
-        "ls": "List everything roost has here, whatever the folder you are in.",
+        "ls": "List everything roost has, whatever the folder you are in.",
         "show": "Show one name: its instances, how they are, and its address.",
         "open": "Open it in the browser, and print the address.",
         "run": "Run the file's command (or another) in its project folder, on its cluster.",

@@ -24,9 +24,9 @@ def command(name: str, no_browser: bool, as_json: bool) -> None:
       roost open ndvi --no-browser
     """
     from roost.access.browser import address_of
-    from roost.cli.target import connect, existing
+    from roost.cli.target import existing, locate
 
-    state = existing(connect("local"), name)
+    state = existing(locate(name), name)
     address = address_of(state)
     if address is None:
         raise RoostError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -56,6 +58,36 @@ def file_argument(function: F) -> F:
     return click.argument("target", metavar="[FILE|NAME]", required=False, type=click.Path())(
         function
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a name is, as far as the options say it; None: not said."""
+
+    cloud: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+
+def place_options(function: F) -> F:
+    """--cloud, --region and --profile, as one argument ``place``; most often none is needed."""
+
+    @wraps(function)
+    def with_place(
+        *args: Any, cloud: str | None, region: str | None, profile: str | None, **more: Any
+    ) -> Any:
+        return function(*args, place=Place(cloud, region, profile), **more)
+
+    for option, text in (
+        ("--profile", "The profile of your AWS credentials."),
+        ("--region", "The AWS region that it is in."),
+    ):
+        with_place = click.option(option, metavar=option[2:].upper(), help=text)(with_place)
+    return click.option(  # type: ignore[return-value]
+        "--cloud",
+        type=click.Choice(["local", "aws", "openstack"]),
+        help="The cloud, if not the known one.",
+    )(with_place)
 
 
 def json_option(function: F) -> F:

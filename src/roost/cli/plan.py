@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import cloud_option, file_argument, json_option
+from roost.cli.options import Place, cloud_option, file_argument, json_option
 from roost.cli.output import say, write_json
 from roost.errors import UsageError
 
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     if region is not None:
         check_region(region)
-    spec = spec_of(target, cloud, region)
+    spec = spec_of(target, Place(cloud, region))
     if region is not None and spec.cloud != "aws":
         raise UsageError(
             f'--region is one of AWS, and the cloud is "{spec.cloud}"',
@@ -95,7 +95,7 @@ def _have(spec: Spec, diff: bool) -> State:
     from roost.cli.target import connect
     from roost.plan.resources import State
 
-    return connect(spec.cloud).observe(spec.name) if diff else State(name=spec.name)
+    return connect(spec).observe(spec.name) if diff else State(name=spec.name)
 
 
 def _estimate(

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from roost.cli.options import PassesOn, name_argument, passed_on
+from roost.cli.options import PassesOn, Place, name_argument, passed_on
 from roost.errors import UsageError
 
 
@@ -25,9 +25,9 @@ def command(name: str) -> None:
       roost run ndvi -- python my_script.py   another command
     """
     from roost.access.shell import run
-    from roost.cli.target import connect, recorded
+    from roost.cli.target import locate, recorded
 
-    spec, state = recorded(connect("local"), name)
+    spec, state = recorded(locate(name, Place("local")), name)
     line = choose(_command(spec), passed_on())
     if not line:
         raise UsageError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import json_option, name_argument
+from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say
 from roost.errors import UsageError
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 @click.command("scale")
 @name_argument
+@place_options
 @click.argument("workers", type=click.IntRange(0, 10_000))
 @click.option("--drop", multiple=True, metavar="WORKER", help="Let this one go first (repeatable).")
 @json_option
-def command(name: str, workers: int, drop: tuple[str, ...], as_json: bool) -> None:
+def command(name: str, place: Place, workers: int, drop: tuple[str, ...], as_json: bool) -> None:
     """Change the number of workers. Those that go hand over their data and tasks first.
 
     \b
@@ -28,10 +29,10 @@ def command(name: str, workers: int, drop: tuple[str, ...], as_json: bool) -> No
       roost scale ndvi 1 --drop worker-2
     """
     from roost.cli.life import bring_up
-    from roost.cli.target import connect, held, recorded, wanted_for
+    from roost.cli.target import held, locate, recorded, wanted_for
     from roost.cli.up import report
 
-    cloud = connect("local")
+    cloud = locate(name, place)
     with held(cloud, name):
         spec, _ = recorded(cloud, name)
         if spec.kind != "cluster":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument
+from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, table, write_json
 
 
 @click.command("show")
 @name_argument
+@place_options
 @json_option
-def command(name: str, as_json: bool) -> None:
+def command(name: str, place: Place, as_json: bool) -> None:
     """Show one name: its instances, how they are, and its address.
 
     \b
@@ -21,10 +22,10 @@ def command(name: str, as_json: bool) -> None:
     """
     from roost.access.browser import address_of
     from roost.cli.life import instance_json
-    from roost.cli.target import connect, existing, kind_of
+    from roost.cli.target import existing, kind_of, locate
     from roost.units import format_size
 
-    cloud = connect("local")
+    cloud = locate(name, place)
     state = existing(cloud, name)
     address = address_of(state)
     if as_json:

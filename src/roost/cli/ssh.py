@@ -23,10 +23,10 @@ def command(name: str, node: str | None) -> None:
     import os
 
     from roost.access.shell import run
-    from roost.cli.target import connect, existing
+    from roost.cli.target import existing, locate
     from roost.errors import NotFoundError
 
-    state = existing(connect("local"), name)
+    state = existing(locate(name), name)
     there = [i.name for i in state.instances]
     node = node or (there[0] if there else "head")
     if node not in there:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument
+from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say
 
 
 @click.command("start")
 @name_argument
+@place_options
 @json_option
-def command(name: str, as_json: bool) -> None:
+def command(name: str, place: Place, as_json: bool) -> None:
     """Start what was stopped, and whatever is missing of it.
 
     \b
@@ -19,10 +20,10 @@ def command(name: str, as_json: bool) -> None:
       roost start ndvi
     """
     from roost.cli.life import bring_up
-    from roost.cli.target import connect, held, recorded, wanted_for
+    from roost.cli.target import held, locate, recorded, wanted_for
     from roost.cli.up import report
 
-    cloud = connect("local")
+    cloud = locate(name, place)
     with held(cloud, name):
         spec, _ = recorded(cloud, name)
         wanted = wanted_for(spec)

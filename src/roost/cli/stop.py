@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument
+from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, write_json
 
 
 @click.command("stop")
 @name_argument
+@place_options
 @json_option
-def command(name: str, as_json: bool) -> None:
+def command(name: str, place: Place, as_json: bool) -> None:
     """Stop its instances. Nothing is deleted; `roost start` brings all of it back.
 
     \b
@@ -19,10 +20,10 @@ def command(name: str, as_json: bool) -> None:
       roost stop ndvi
     """
     from roost.cli.life import drive, instance_json
-    from roost.cli.target import connect, existing, held
+    from roost.cli.target import existing, held, locate
     from roost.plan.plan import plan_stop
 
-    cloud = connect("local")
+    cloud = locate(name, place)
     with held(cloud, name):
         before = existing(cloud, name)  # its record need not be readable: what runs can be stopped
         say(f"stopping {name}")

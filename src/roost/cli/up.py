@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import cloud_option, file_argument, json_option, yes_options
+from roost.cli.options import Place, file_argument, json_option, place_options, yes_options
 from roost.cli.output import say, write_json
 from roost.errors import NeedsConfirmationError
 
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
 @click.command("up")
 @file_argument
-@cloud_option
+@place_options
 @json_option
 @yes_options
-def command(
-    target: str | None, cloud: str | None, as_json: bool, yes: bool, no_input: bool
-) -> None:
+def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
     """Make what a file wants, wait until it runs, and print its address.
 
     Safe to repeat: it does what is missing and nothing else. Killed in the middle, the same
@@ -41,8 +39,12 @@ def command(
     from roost.cli.target import connect, held, spec_of, wanted_for
     from roost.clouds.local.ready import check_port, check_room
 
-    spec = spec_of(target, cloud)
-    where = connect(spec.cloud)
+    spec = spec_of(target, place)
+    where = connect(spec, place)
+    if where.name == "aws":
+        from roost.clouds.aws.session import remember
+
+        remember(where.region, place.profile or (spec.aws.profile if spec.aws else None))
     wanted = wanted_for(spec)
     if spec.kind == "cluster" and spec.cloud == "local":
         check_room(spec.environment)

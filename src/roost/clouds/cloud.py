@@ -23,6 +23,7 @@ class Summary:
     kind: str
     cloud: str
     states: dict[str, int]
+    region: str = ""
     created: datetime | None = None
 
 
@@ -32,6 +33,11 @@ class Cloud(Protocol):
     @property
     def name(self) -> str:
         """What the spec's ``cloud`` key calls it."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """Its region; empty where it has none."""
         ...
 
     def observe(self, name: str) -> State:

@@ -79,6 +79,7 @@ class FakeCloud:
 
     weather: Weather = field(default_factory=Weather)
     name: str = "fake"
+    region: str = ""
     effects: int = 0
     calls: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)

@@ -46,16 +46,16 @@ FIRST_WAIT = 2.0
 class AwsCloud:
     """Fulfils ``roost.clouds.cloud.Cloud`` in one account and region.
 
-    ``ec2`` and ``ssm`` are boto3 clients; ``caller`` gives the CIDR of the user's own address,
+    ``clients`` gives boto3's client of a service; ``caller`` the CIDR of the user's own address,
     ``public_key`` the user's public SSH key; ``locks`` is where roosts of this computer meet.
     """
 
-    ec2: Any
-    ssm: Any
+    clients: Callable[[str], Any]
     region: str
     caller: Callable[[], str]
     public_key: Callable[[], bytes]
     locks: Path
+    profile: str | None = None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -63,6 +63,16 @@ class AwsCloud:
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[str, Network] = field(default_factory=dict)
     _images: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def ec2(self) -> Any:
+        """boto3's client of EC2."""
+        return self.clients("ec2")
+
+    @property
+    def ssm(self) -> Any:
+        """boto3's client of Systems Manager, for its public parameters."""
+        return self.clients("ssm")
 
     @property
     def calls(self) -> Calls:
@@ -90,15 +100,22 @@ class AwsCloud:
             templates = self.calls.every(
                 "describe_launch_templates", "LaunchTemplates", Filters=mine
             )
-        created = {tags.read(t["Tags"])[tags.NAME]: t.get("CreateTime") for t in templates}
-        states: dict[str, Counter[str]] = {name: Counter() for name in created}
+        records = {tags.read(t["Tags"])[tags.NAME]: t for t in templates}
+        states: dict[str, Counter[str]] = {name: Counter() for name in records}
         for reservation in reservations:
             name = tags.read(reservation["Instances"][0].get("Tags"))[tags.NAME]
             for instance in nouns.instances([reservation]):
                 states.setdefault(name, Counter())[instance.state] += 1
         return tuple(
-            Summary(name=n, kind="", cloud=self.name, states=dict(c), created=created.get(n))
-            for n, c in sorted(states.items())
+            Summary(
+                name=name,
+                kind=tags.read(records.get(name, {}).get("Tags")).get(tags.KIND, "unknown"),
+                cloud=self.name,
+                region=self.region,
+                states=dict(count),
+                created=records.get(name, {}).get("CreateTime"),
+            )
+            for name, count in sorted(states.items())
         )
 
     def logs(self, name: str, instance: str, lines: int) -> str:

@@ -201,7 +201,7 @@ def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[st
     No ClientToken: the template's name is unique, and a token would bring back the answer for a
     template that ``down`` has deleted.
     """
-    found = tags.tags(name, "record", {}, users)
+    found = tags.tags(name, "record", {tags.KIND: json.loads(record).get("kind", "")}, users)
     return {
         "LaunchTemplateName": template_name(name),
         "LaunchTemplateData": template_data(record),

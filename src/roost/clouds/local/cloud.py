@@ -45,6 +45,7 @@ class LocalCloud:
     boot: Booter
     at: Path = field(default_factory=home)
     name: str = "local"
+    region: str = ""
 
     # --- looking -----------------------------------------------------------------------------
 
