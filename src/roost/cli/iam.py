@@ -1,0 +1,99 @@
+"""``roost iam``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roost.cli.options import Place, json_option
+from roost.cli.output import say, write_json
+
+if TYPE_CHECKING:
+    from roost.spec import Spec
+
+
+@click.command("iam")
+@click.argument("target", metavar="[FILE|NAME]", required=False, type=click.Path())
+@click.option("--region", metavar="REGION", help="Instead of the region that the file names.")
+@click.option("--operator", is_flag=True, help="For who may only start, stop and reboot.")
+@json_option
+def command(target: str | None, region: str | None, operator: bool, as_json: bool) -> None:
+    """Print the least IAM policy that a file needs, and how to put it in place.
+
+    The policy goes to stdout, the commands to stderr. It allows to change what carries the tag of
+    this name, and nothing else. Without a file it is for every name and everything roost can do.
+
+    \b
+    Examples:
+      roost iam examples/pixinsight.toml > roost-pixinsight.json
+      roost iam examples/training.toml --operator
+      roost iam --region eu-central-1
+    """
+    from roost.clouds.aws.permissions import (
+        ANY,
+        NEEDS,
+        calls_for,
+        needs_of,
+        operator_policy,
+        policy,
+    )
+
+    spec = _spec(target, region)
+    name = spec.name if spec else ANY
+    where = region or (spec.aws.region if spec and spec.aws else None)
+    needs = needs_of(spec) if spec else NEEDS
+    found = operator_policy(name, where) if operator else policy(name, where, needs)
+    title = f"roost-{name}" if spec else "roost"
+    if operator:
+        title += "-operator"
+    users = spec.access.operators if spec and operator else ()
+    if as_json:
+        calls = () if operator else calls_for(needs)
+        write_json(
+            {
+                "name": title,
+                "policy": found,
+                "commands": commands(title, users),
+                "calls": [
+                    {"action": c.action, "for": c.verbs, "limit": c.limit, "because": c.by or None}
+                    for c in calls
+                ],
+            }
+        )
+        return
+    click.echo(json.dumps(found, indent=2))
+    for line in _how(title, users):
+        say(line)
+
+
+def _spec(target: str | None, region: str | None) -> Spec | None:
+    from roost.cli.target import spec_of
+
+    return spec_of(target, Place(cloud="aws", region=region)) if target else None
+
+
+def commands(title: str, users: tuple[str, ...] = ()) -> list[str]:
+    """The aws commands from the policy in ``TITLE.json`` to a key of a user that has it."""
+    made = [] if users else ["aws iam create-user --user-name roost"]
+    attached = [
+        f"aws iam attach-user-policy --user-name {user} --policy-arn $ARN"
+        for user in users or ("roost",)
+    ]
+    keys = [] if users else ["aws iam create-access-key --user-name roost"]
+    create = f"aws iam create-policy --policy-name {title} --policy-document file://{title}.json"
+    return [f"ARN=$({create} --query Policy.Arn --output text)", *made, *attached, *keys]
+
+
+def _how(title: str, users: tuple[str, ...]) -> list[Any]:
+    return [
+        "",
+        "No account yet: https://aws.amazon.com, Create an AWS Account (it asks for a card).",
+        f"Then, with this policy saved as {title}.json, where an administrator of the account is",
+        "signed in (https://console.aws.amazon.com/cloudshell needs nothing installed):",
+        *(f"  {line}" for line in commands(title, users)),
+        *([] if users else ["and here, with the two parts of the key:  aws configure"]),
+        f"Later changes: aws iam create-policy-version --policy-document file://{title}.json"
+        " --set-as-default --policy-arn $ARN",
+    ]
