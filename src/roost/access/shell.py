@@ -1,13 +1,11 @@
-"""Commands and shells in the environment of an instance."""
+"""Commands and shells in the environment of an instance on this machine."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roost.access.child import run_through
 from roost.clouds.local.run import node_environment
 from roost.errors import RoostError
 from roost.home import folder
@@ -30,17 +28,5 @@ def run(state: State, instance: str, line: tuple[str, ...]) -> int:
             next=f"roost up {state.name}",
         )
     place = folder(state.name)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process = subprocess.Popen(
-            line,
-            env=node_environment(place, instance),
-            cwd=Path(place.project.read_text().strip()),
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
-        )
-        code = process.wait()
-    except FileNotFoundError as error:
-        raise RoostError(f"cannot run {line[0]}: {os.strerror(error.errno or 0)}") from None
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return code if code >= 0 else 128 - code
+    project = Path(place.project.read_text().strip())
+    return run_through(line, env=node_environment(place, instance), cwd=project)

@@ -1,0 +1,56 @@
+"""Which page a kind of machine has, and where. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from roost.access.ssh_config import main_machine
+from roost.plan.resources import State
+
+SCREENS = {"novnc": (443, "vnc.html?resize=remote"), "dcv": (8443, "")}
+JUPYTER = 8888
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a machine: its port on the machine's own loopback, and its path."""
+
+    port: int
+    path: str
+    scheme: str = "https"
+
+    def at(self, host: str) -> str:
+        """The address to open, on another host and port."""
+        return f"{self.scheme}://{host}/{self.path}"
+
+
+def page_of(record: str | None) -> Page | None:
+    """The page of what the record describes: a screen, JupyterLab, or none."""
+    spec = _read(record)
+    if spec.get("kind") == "desktop":
+        port, path = SCREENS[spec.get("protocol", "novnc")]
+        return Page(port, path)
+    if spec.get("kind") == "cluster" and spec.get("jupyter", {}).get("enabled", True):
+        return Page(JUPYTER, "lab", "http")
+    return None
+
+
+def public_address(state: State) -> str | None:
+    """The page's address on the internet; None where the file opens HTTPS to nobody."""
+    page, main = page_of(state.record), main_machine(state)
+    if page is None or main is None or main.address is None:
+        return None
+    if not _read(state.record).get("access", {}).get("https"):
+        return None
+    host = f"[{main.address}]" if ":" in main.address else main.address
+    return f"https://{host}/{page.path}"
+
+
+def _read(record: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(record or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,96 @@
+"""Where the files of SSH connections are, below roost's home.
+
+``<home>/ssh/names/<name>/`` is one name::
+
+    config               the generated configuration
+    pinned/<instance>    its host keys, as the machine's own console told them
+    accepted/<instance>  the host key that was seen first, where the console had none yet
+    tunnel.json          the tunnel that is open
+
+Sockets of running connections are elsewhere: their paths must be short.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+from roost.errors import RoostError
+from roost.home import home, write_private
+
+LONGEST_SOCKET = 80
+"""Bytes; macOS takes 104 in all, and OpenSSH adds 17 while it makes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of one name."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The generated configuration."""
+        return self.path / "config"
+
+    @property
+    def tunnel(self) -> Path:
+        """What is known of the open tunnel."""
+        return self.path / "tunnel.json"
+
+    def pinned(self, instance: str) -> Path:
+        """The proven host keys of an instance, by its id."""
+        return self.path / "pinned" / quote(instance, safe="")
+
+    def accepted(self, instance: str) -> Path:
+        """The first host key that was seen of an instance, by its id."""
+        return self.path / "accepted" / quote(instance, safe="")
+
+    def make(self) -> None:
+        """The folders, for the user alone."""
+        for place in (self.path, self.path / "pinned", self.path / "accepted"):
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def pin(self, instance: str, key_alias: str, keys: Sequence[str]) -> None:
+        """Keep proven host keys, whole or not at all; those of before are replaced."""
+        write_private(self.pinned(instance), "".join(f"{key_alias} {key}\n" for key in keys))
+
+
+def all_names() -> Path:
+    """The folder that has one folder for each name."""
+    return home() / "ssh" / "names"
+
+
+def places(name: str) -> Places:
+    """The files of one name."""
+    return Places(all_names() / name)
+
+
+def forget(name: str) -> None:
+    """Nothing of a name that was deleted is reached any more, nor mistaken for a later one."""
+    shutil.rmtree(places(name).path, ignore_errors=True)
+
+
+def socket(*parts: object) -> Path:
+    """The path of a connection's socket: short, in a folder that is the user's alone.
+
+    The same ``parts`` give the same path. Raises RoostError where no such folder can be had.
+    """
+    digest = sha256("\0".join(map(str, (home(), *parts))).encode()).hexdigest()[:16]
+    place = home() / "ssh" / "run"
+    if len(os.fsencode(place / digest)) > LONGEST_SOCKET:
+        place = Path(tempfile.gettempdir()) / f"roost-{os.getuid()}"
+    if len(os.fsencode(place / digest)) > LONGEST_SOCKET:
+        place = Path("/tmp") / f"roost-{os.getuid()}"  # noqa: S108 - checked below
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = place.lstat()
+    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077 or place.is_symlink():
+        raise RoostError(f"{place} is not yours alone", next=f"chmod 700 {place}")
+    return place / digest

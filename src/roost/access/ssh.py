@@ -1,0 +1,105 @@
+"""What is run to reach a machine: system OpenSSH, its words put together here. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FAILED = 255
+"""What ssh ends with where it could not connect (or where the command itself did)."""
+SFTP_SINCE = (8, 7)
+"""From this OpenSSH on, scp speaks SFTP (``-s``), where no remote shell reads the paths."""
+
+
+def shell(config: Path, alias: str, line: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+    """A login, or a command whose words arrive as they are here: ``echo 'a b'`` stays two words."""
+    options = ["-t"] if tty and line else []
+    return ["ssh", "-F", str(config), *options, "--", alias, *([shlex.join(line)] if line else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a copy. ``name`` is None for a path on this computer."""
+
+    path: str
+    name: str | None = None
+    node: str | None = None
+
+
+REMOTE = re.compile(
+    r"(?P<name>[a-z][a-z0-9-]*)(/(?P<node>[a-z][a-z0-9-]*))?:(?P<path>.*)", re.DOTALL
+)
+
+
+def side(text: str) -> Side:
+    """``ndvi:results`` and ``ndvi/worker-1:/tmp/x`` are there, all else is here (``./a:b`` too)."""
+    match = REMOTE.fullmatch(text)
+    if match is None:
+        return Side(text)
+    return Side(match["path"], match["name"], match["node"])
+
+
+def copy(
+    config: Path,
+    alias: str,
+    sources: Sequence[Side],
+    target: Side,
+    *,
+    sftp: bool = True,
+) -> list[str]:
+    """Files and folders, times kept. Without ``sftp`` a remote shell reads the paths, quoted."""
+
+    def word(one: Side) -> str:
+        if one.name is None:
+            return one.path if one.path.startswith("/") else f"./{one.path}"
+        path = one.path or "."
+        return f"{alias}:{path if sftp else shlex.quote(path)}"
+
+    options = ["-s"] if sftp else []
+    words = [word(one) for one in (*sources, target)]
+    return ["scp", *options, "-F", str(config), "-r", "-p", "--", *words]
+
+
+def speaks_sftp(version: str) -> bool:
+    """Whether the scp that comes with ``OpenSSH_9.2p1 ...`` (``ssh -V``) knows ``-s``."""
+    match = re.search(r"OpenSSH\D*(\d+)\.(\d+)", version)
+    return match is None or (int(match[1]), int(match[2])) >= SFTP_SINCE
+
+
+# --- tunnels -------------------------------------------------------------------------------------
+
+
+def tunnel(
+    config: Path, alias: str, control: Path, local: int, remote: int, *, persist: str | None
+) -> list[str]:
+    """A tunnel from a port here to a port of the machine's own loopback.
+
+    With ``persist`` ("30m") it goes into the background once it is open, and ends when nobody has
+    used it for so long: an open connection alone must not keep a machine from stopping when idle.
+    Without, it stays in the foreground.
+    """
+    # Its own socket, and never one of another connection: it is asked and ended by it.
+    master = ["-M", "-S", str(control)]
+    keep = ["-f", "-o", f"ControlPersist={persist}"] if persist else ["-o", "ControlPersist=no"]
+    forward = f"127.0.0.1:{local}:localhost:{remote}"
+    strict = ["-o", "ExitOnForwardFailure=yes"]
+    return ["ssh", "-F", str(config), *master, *keep, *strict, "-N", "-L", forward, "--", alias]
+
+
+def control(config: Path, alias: str, socket: Path, what: str) -> list[str]:
+    """Ask a running connection: ``what`` is "check" or "exit"."""
+    return ["ssh", "-F", str(config), "-S", str(socket), "-O", what, "--", alias]
+
+
+# --- logs ----------------------------------------------------------------------------------------
+
+LOGS = ("/var/log/cloud-init-output.log", "/var/log/roost.log")
+"""What a machine writes while it sets itself up, and later."""
+
+
+def follow(lines: int, files: Sequence[str] = LOGS) -> list[str]:
+    """The command on the machine that prints the logs' ends and goes on; files may come later."""
+    return ["sudo", "-n", "tail", "-n", str(lines), "-q", "-F", *files]
