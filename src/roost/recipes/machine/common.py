@@ -1,0 +1,116 @@
+"""Files, logs and programs of the machine."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where things are; ``root`` is ``/``, but in tests."""
+
+    root: Path = Path("/")
+
+    def at(self, path: str) -> Path:
+        """An absolute path of the machine."""
+        return self.root / path.lstrip("/")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What user-data says of this machine."""
+        return read(self.at("/etc/roost/machine.json"))
+
+    @property
+    def status(self) -> Path:
+        """How far the set-up is; whoever waits for the machine reads it."""
+        return self.at("/var/lib/roost/status.json")
+
+    @property
+    def notice(self) -> Path:
+        """What the machine has to say to its user."""
+        return self.at("/var/lib/roost/notice")
+
+    def log(self, text: str) -> None:
+        """A line in the log, and for whoever started us."""
+        line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n"
+        path = self.at("/var/log/roost.log")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(line)
+        sys.stderr.write(line)
+
+    def tell(self, text: str) -> None:
+        """A notice to everybody on the machine: terminals, the next login, and hooks."""
+        self.log(text)
+        write(self.notice, text + "\n")
+        run(["wall", "-n", f"roost: {text}"])
+        self.hooks("notice.d", text)
+
+    def hooks(self, folder: str, *words: str, seconds: float = 30) -> None:
+        """Run every program in ``/etc/roost/FOLDER`` in order; a failing one stops no other."""
+        place = self.at(f"/etc/roost/{folder}")
+        for hook in sorted(place.iterdir()) if place.is_dir() else ():
+            if os.access(hook, os.X_OK) and hook.is_file():
+                code, said = run([str(hook), *words], seconds=seconds)
+                self.log(f"{folder}/{hook.name}: ended with {code} {said.strip()[-500:]}".rstrip())
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Be the only one who does ``name``."""
+        path = self.at(f"/run/roost/{name}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none, or none that can be read."""
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text())
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def write(path: Path, content: object, mode: int = 0o644) -> None:
+    """The whole file or the old one, whatever happens; JSON, unless it is a text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = content if isinstance(content, str) else json.dumps(content, indent=1) + "\n"
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.chmod(mode)
+    beside.rename(path)
+
+
+def run(argv: list[str], seconds: float = 60, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """A program's exit code and all that it said; 127 where it is missing, 124 if too slow."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            env={**os.environ, "LC_ALL": "C", **(env or {})},
+            check=False,
+        )
+    except FileNotFoundError:
+        return 127, f"{argv[0]}: not found"
+    except subprocess.TimeoutExpired:
+        return 124, f"{argv[0]}: not done after {seconds:g} s"
+    except OSError as error:
+        return 126, f"{argv[0]}: {error.strerror}"
+    return done.returncode, done.stdout.decode(errors="replace")

@@ -1,0 +1,192 @@
+"""When a machine stops by itself. Pure: what was seen goes in, what to say and do comes out.
+
+Times: ``wall`` is seconds since 1970, ``up`` seconds since the boot (suspended ones too), spans
+are seconds, money is USD. A machine is never stopped without a warning before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+WARNING = 600.0
+"""Seconds from the warning to the stop; half the window where that is shorter."""
+TICK = 60.0
+"""Seconds between two looks."""
+BLIND = 5 * TICK
+"""After so long without a look nobody knows whether it was idle: the window begins anew."""
+HANDOVER = 2 * TICK
+"""How long a head that stops stays up to tell its workers."""
+EARLY = 0.8
+"""The part of the budget at which there is a first warning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the file says. Rates are USD an hour: all of it running, all of it stopped, and what
+    each worker that reports here adds while it runs."""
+
+    idle: float | None = None
+    end: float | None = None
+    usd: float | None = None
+    park: bool = False
+    running: float = 0.0
+    stopped: float = 0.0
+    worker: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look: ``busy`` is why it is not idle, ``order`` why the head says stop."""
+
+    boot: str
+    up: float
+    wall: float
+    busy: str = ""
+    workers: int = 0
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is kept from look to look, on the disk that stays when the machine stops.
+
+    ``told`` has the time (up) of the warning before each stop; ``stopping`` when and why a head
+    began to stop; ``end`` and ``hold`` are what ``extend`` moved.
+    """
+
+    boot: str = ""
+    up: float = 0.0
+    wall: float = 0.0
+    busy: str = ""
+    idle_since: float | None = None
+    end: float | None = None
+    hold: float = 0.0
+    spent: float = 0.0
+    early: bool = False
+    told: dict[str, float] = field(default_factory=dict)
+    stopping: str = ""
+    stopping_since: float = 0.0
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Memory:
+        """From JSON; of an older or newer roost too."""
+        return cls(**{k: v for k, v in kept.items() if k in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """``notices`` are for the user; ``stop`` is why the machine goes off now."""
+
+    notices: tuple[str, ...] = ()
+    stop: str = ""
+
+
+def judge(rules: Rules, memory: Memory, seen: Seen) -> tuple[Memory, Verdict]:
+    """The law. Looks come about once a minute."""
+    memory = _remember(rules, memory, seen)
+    notices: list[str] = []
+    told: dict[str, float] = {}
+    stop = seen.order
+    for cause, left, lead, text in _stops(rules, memory, seen):
+        if left > lead:
+            continue
+        told[cause] = memory.told.get(cause, seen.up)
+        if cause not in memory.told:
+            notices.append(f"{text}; it stops in {_minutes(max(left, lead))}. {_ASK}")
+        if left <= 0 and seen.up - told[cause] >= lead - TICK:
+            stop = stop or text
+    memory = replace(memory, told=told)
+    if rules.usd is not None and memory.spent >= EARLY * rules.usd and not memory.early:
+        memory = replace(memory, early=True)
+        notices.append(f"{_spent(memory.spent, rules.usd)} is spent: {EARLY:.0%} of it")
+    return _hand_over(memory, seen, stop, notices)
+
+
+_ASK = "To keep it: sudo roost-extend 2h"
+
+
+def _remember(rules: Rules, memory: Memory, seen: Seen) -> Memory:
+    """Count the money and the idle time since the last look."""
+    same = memory.boot == seen.boot
+    running = max(0.0, seen.up - memory.up if same else seen.up)
+    away = 0.0 if same or not memory.boot else max(0.0, seen.wall - memory.wall - running)
+    rate = rules.running + seen.workers * rules.worker
+    since = memory.idle_since
+    if seen.busy:
+        since = None
+    elif since is None or not same or running > BLIND:
+        since = seen.up
+    return replace(
+        memory,
+        boot=seen.boot,
+        up=seen.up,
+        wall=seen.wall,
+        busy=seen.busy,
+        idle_since=since,
+        spent=memory.spent + (running * rate + away * rules.stopped) / 3600,
+        told=memory.told if same else {},
+        stopping=memory.stopping if same else "",
+    )
+
+
+def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, float, str]]:
+    """Every stop that is coming: cause, seconds left, how long before it is said, what is said."""
+    found = []
+    if rules.idle is not None and memory.idle_since is not None:
+        left = max(memory.idle_since + rules.idle - seen.up, memory.hold - seen.wall)
+        lead = min(WARNING, rules.idle / 2)
+        idle = f"nobody has used it and nothing has worked on it for {_minutes(rules.idle - lead)}"
+        found.append(("idle", left, lead, idle))
+    end = end_of(rules, memory)
+    if end is not None:
+        at = datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        found.append(("end", end - seen.wall, WARNING, f"its end time is {at}"))
+    if rules.usd is not None:
+        rate = rules.running + seen.workers * rules.worker
+        missing = rules.usd - memory.spent
+        left = 0.0 if missing <= 0 else missing / rate * 3600 if rate > 0 else WARNING + TICK
+        done = "; it is to be parked: roost park" if rules.park else ""
+        text = f"its budget ends: {_spent(memory.spent, rules.usd)}{done}"
+        found.append(("budget", left, WARNING, text))
+    return found
+
+
+def _hand_over(memory: Memory, seen: Seen, stop: str, notices: list[str]) -> tuple[Memory, Verdict]:
+    """A head goes off after its workers have heard that it will."""
+    if not stop:
+        return replace(memory, stopping=""), Verdict(notices=tuple(notices))
+    if not memory.stopping:
+        memory = replace(memory, stopping=stop, stopping_since=seen.up)
+        notices.append(f"it stops now: {stop}")
+    if seen.workers and seen.up - memory.stopping_since < HANDOVER:
+        return memory, Verdict(notices=tuple(notices))
+    return memory, Verdict(notices=tuple(notices), stop=stop)
+
+
+def end_of(rules: Rules, memory: Memory) -> float | None:
+    """The end time (wall): the file's, or the later one that ``extend`` made of it."""
+    ends = [end for end in (rules.end, memory.end) if end is not None]
+    return max(ends) if ends else None
+
+
+def extend(rules: Rules, memory: Memory, seconds: float, wall: float) -> Memory:
+    """That much longer: the end time moves, and no idleness stops it before."""
+    end = end_of(rules, memory)
+    return replace(
+        memory,
+        end=None if end is None else max(end, wall) + seconds,
+        hold=max(memory.hold, wall + seconds),
+        idle_since=None,
+        told={},
+        stopping="",
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min"
+
+
+def _spent(spent: float, usd: float) -> str:
+    return f"${spent:.2f} of ${usd:.2f}"

@@ -1,0 +1,274 @@
+"""What a rented machine gets with its launch: facts and programs, as cloud-init's user-data. Pure.
+
+The document is JSON (which is YAML) and dumped, never filled in. It holds no secret: everybody on
+the machine can read it. All machines of a launch get the same one; each finds out by itself which
+of them it is.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
+
+from roost.errors import UsageError
+from roost.plan.resources import Role
+from roost.recipes.strip import strip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from roost.spec import Spec
+
+LIMIT = 16_384
+"""Bytes of user-data that EC2 takes, before base64."""
+AT = "/usr/lib/roost"
+UNITS = "/etc/systemd/system"
+COMMON = (
+    *("common", "which", "devices", "volumes", "setup"),
+    *("law", "watch", "beacon", "guard", "extend"),
+)
+"""The programs of every machine. ``clean`` is brought by who makes an image."""
+WATCH = (
+    *("pixinsight*", "relion*", "scipion*", "xmipp*", "ctffind*", "motioncor*", "gctf*"),
+    *("roost.dask.worker", "dask*", "slurmstepd*"),
+    *("aws", "rclone", "rsync", "s5cmd", "apt-get", "dpkg"),
+)
+"""Programs that count as work while they use the CPU, whatever the load says (glob patterns)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineVolume:
+    """A data volume, and the device name under which roost attaches it.
+
+    A ``scratch`` volume is for everybody (mode 1777); a ``warm`` one is read once when it comes.
+    """
+
+    name: str
+    device: str
+    mount: str
+    scratch: bool = False
+    warm: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineBudget:
+    """USD for this machine and all that reports to it; rates in USD an hour.
+
+    ``running`` and ``stopped`` are of all that is paid for while it is so, ``worker`` what each
+    worker that runs adds to ``running``.
+    """
+
+    usd: float
+    at_end: Literal["stop", "park"] = "stop"
+    running: float
+    stopped: float
+    worker: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One more file, that a recipe needs; programs in ``/etc/roost/setup.d`` are set-up steps."""
+
+    path: str
+    content: str
+    mode: str = "0644"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFacts:
+    """All that the machines of one launch are told.
+
+    ``nodes`` are the launch's names in the order of the launch index (``"worker-1..3"``, as in the
+    tag), ``head`` the head's private address (for workers), ``idle`` seconds, ``end`` a time with
+    its zone, ``personal`` patterns below each home that no image may hold, ``packages`` of the
+    system's registry.
+    """
+
+    name: str
+    nodes: str
+    role: Role
+    head: str | None = None
+    volumes: tuple[MachineVolume, ...] = ()
+    idle: int | None = None
+    end: datetime | None = None
+    budget: MachineBudget | None = None
+    timezone: str | None = None
+    watch: tuple[str, ...] = WATCH
+    personal: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    spot: bool = False
+    files: tuple[File, ...] = ()
+
+
+def user_data(facts: MachineFacts) -> bytes:
+    """The user-data of a launch, packed; cloud-init unpacks it by itself.
+
+    Raises UsageError where it is longer than EC2 takes.
+    """
+    packed = gzip.compress(document(facts).encode(), compresslevel=9, mtime=0)
+    if len(packed) > LIMIT:
+        raise UsageError(f"{facts.name}: user-data of {len(packed)} bytes; EC2 takes {LIMIT}")
+    return packed
+
+
+def document(facts: MachineFacts) -> str:
+    """The cloud-config as text."""
+    return "#cloud-config\n" + json.dumps(cloud_config(facts), separators=(",", ":")) + "\n"
+
+
+def cloud_config(facts: MachineFacts) -> dict[str, Any]:
+    """The cloud-config as data: files, and one program to run."""
+    zone = {"timezone": facts.timezone} if facts.timezone else {}
+    return {
+        "preserve_hostname": True,  # its name is not known before it has asked which one it is
+        **zone,
+        "write_files": [
+            {"path": file.path, "content": file.content, "permissions": file.mode}
+            for file in (*machine_files(facts), *facts.files)
+        ],
+        "runcmd": [[f"{AT}/begin"]],
+    }
+
+
+def machine_json(facts: MachineFacts) -> dict[str, Any]:
+    """The facts as the machine's programs read them."""
+    return {
+        "name": facts.name,
+        "nodes": facts.nodes,
+        "role": facts.role,
+        "head": facts.head,
+        "volumes": [
+            {
+                "name": v.name,
+                "device": v.device,
+                "mount": v.mount,
+                "mode": "1777" if v.scratch else "0755",
+                "warm": v.warm,
+            }
+            for v in facts.volumes
+        ],
+        "idle": facts.idle,
+        "end": facts.end.isoformat() if facts.end else None,
+        "budget": asdict(facts.budget) if facts.budget else None,
+        "watch": list(facts.watch),
+        "personal": list(facts.personal),
+        "packages": list(facts.packages),
+    }
+
+
+def machine_files(facts: MachineFacts) -> tuple[File, ...]:
+    """The facts, the programs, and the units that this machine needs."""
+    units = ["setup.service", "guard.service", "guard.timer", "volumes.service", "volumes.timer"]
+    units += ["warm.service"] if any(v.warm for v in facts.volumes) else []
+    units += ["beacon.service"] if facts.role == "head" else []
+    units += ["spot.service"] if facts.spot else []
+    return (
+        File("/etc/roost/machine.json", json.dumps(machine_json(facts), indent=1) + "\n"),
+        *_programs(facts),
+        File(f"{AT}/run", _system("run.sh"), "0755"),
+        File(f"{AT}/begin", _system("begin.sh"), "0755"),
+        *(File(f"{UNITS}/roost-{unit}", _system(f"roost-{unit}")) for unit in units),
+        File("/etc/udev/rules.d/90-roost.rules", _system("90-roost.rules")),
+        File("/etc/ssh/sshd_config.d/60-roost.conf", _system("sshd.conf")),
+        File("/etc/apt/apt.conf.d/90roost", _system("apt.conf")),
+        File("/etc/update-motd.d/99-roost", _system("motd.sh"), "0755"),
+    )
+
+
+def _programs(facts: MachineFacts) -> tuple[File, ...]:
+    """The modules under the same names as here, so that they import each other as in the tests."""
+    needed = ["__init__", *COMMON]
+    needed += ["warm"] if any(v.warm for v in facts.volumes) else []
+    needed += ["spot"] if facts.spot else []
+    return (
+        File(f"{AT}/roost/__init__.py", ""),
+        File(f"{AT}/roost/recipes/__init__.py", ""),
+        *(program(name) for name in needed),
+    )
+
+
+def program(name: str) -> File:
+    """One of the machine's programs; ``/usr/lib/roost/run NAME`` runs it.
+
+    Without comments and docstrings: with them user-data would be longer than EC2 takes.
+    """
+    text = files("roost.recipes").joinpath("machine", f"{name}.py").read_text()
+    return File(f"{AT}/roost/recipes/machine/{name}.py", strip(text))
+
+
+def _system(name: str) -> str:
+    return files("roost.recipes").joinpath("machine", "system", name).read_text()
+
+
+# --- from a spec ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """USD an hour: all of the name running (a cluster's without its workers), all of it stopped,
+    and one worker running."""
+
+    running: float
+    stopped: float
+    worker: float = 0.0
+
+
+def facts_of(
+    spec: Spec,
+    role: Role,
+    nodes: str,
+    devices: Sequence[str],
+    *,
+    rates: Rates | None = None,
+    head: str | None = None,
+    warm: frozenset[str] = frozenset(),
+) -> MachineFacts:
+    """What the machines of one launch are told, from their spec.
+
+    ``devices`` are the device names under which roost attaches the spec's volumes, in their order;
+    ``warm`` the names of those made from a snapshot. A classroom's budget is shared evenly among
+    its seats, each of which counts for itself (``rates`` are one seat's then); a cluster's is
+    counted by its head.
+    """
+    holds = role != "worker"
+    end, idle = spec.schedule.end, spec.schedule.idle
+    return MachineFacts(
+        name=spec.name,
+        nodes=nodes,
+        role=role,
+        head=head,
+        volumes=tuple(
+            MachineVolume(
+                name=v.name,
+                device=device,
+                mount=v.place,
+                scratch=v.park == "discard",
+                warm=v.name in warm,
+            )
+            for v, device in zip(spec.volumes, devices, strict=False)
+        )
+        if holds
+        else (),
+        idle=int(idle.total_seconds()) if idle else None,
+        end=end,
+        budget=_budget(spec, rates) if holds and rates else None,
+        packages=tuple(spec.environment.apt) if spec.kind == "cluster" else (),
+        spot=spec.workers.on_spot if spec.kind == "cluster" and role == "worker" else False,
+    )
+
+
+def _budget(spec: Spec, rates: Rates) -> MachineBudget | None:
+    if spec.budget is None:
+        return None
+    shares = spec.seats if spec.kind == "classroom" else 1
+    return MachineBudget(
+        usd=round(float(spec.budget.usd) / shares, 6),
+        at_end=spec.budget.at_end,
+        running=rates.running,
+        stopped=rates.stopped,
+        worker=rates.worker,
+    )
