@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from roost.access.pages import cloud_of, public_address
+from roost.access.ssh_config import main_machine
 from roost.home import folder
 from roost.web.address import address
 
@@ -13,9 +15,16 @@ if TYPE_CHECKING:
 
 
 def address_of(state: State) -> str | None:
-    """The address of what runs, token included; None where there is no page now."""
-    if not any(i.role == "head" and i.state == "running" for i in state.instances):
+    """The address of what runs, token included; None where there is no page now.
+
+    In a cloud, it is the address on the internet, if the file opens one; else `roost open` makes
+    a tunnel.
+    """
+    main = main_machine(state)
+    if main is None or main.state != "running":
         return None
+    if cloud_of(state.record) != "local":
+        return public_address(state)
     place = folder(state.name)
     try:
         jupyter = json.loads(place.jupyter.read_text())

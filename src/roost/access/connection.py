@@ -57,7 +57,7 @@ def connection(state: State, node: str | None, host_keys: HostKeys) -> Connectio
     place.make()
     for one in way:
         learn(place, state.name, one, host_keys)
-    hosts = write(state)
+    hosts = write_config(state)
     return Connection(
         name=state.name,
         node=instance,
@@ -114,7 +114,7 @@ def learn(place: Places, name: str, instance: Instance, host_keys: HostKeys) -> 
         place.pin(instance.id, key_alias(name, instance), keys)
 
 
-def write(state: State) -> dict[str, Host]:
+def write_config(state: State) -> dict[str, Host]:
     """Write the configuration of all machines that have an address; they by their names."""
     place = places(state.name)
     place.make()

@@ -37,6 +37,11 @@ def page_of(record: str | None) -> Page | None:
     return None
 
 
+def cloud_of(record: str | None) -> str:
+    """The cloud that the record names."""
+    return str(_read(record).get("cloud", "local"))
+
+
 def public_address(state: State) -> str | None:
     """The page's address on the internet; None where the file opens HTTPS to nobody."""
     page, main = page_of(state.record), main_machine(state)

@@ -13,7 +13,6 @@ Sockets of running connections are elsewhere: their paths must be short.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Sequence
@@ -71,11 +70,6 @@ def all_names() -> Path:
 def places(name: str) -> Places:
     """The files of one name."""
     return Places(all_names() / name)
-
-
-def forget(name: str) -> None:
-    """Nothing of a name that was deleted is reached any more, nor mistaken for a later one."""
-    shutil.rmtree(places(name).path, ignore_errors=True)
 
 
 def socket(*parts: object) -> Path:

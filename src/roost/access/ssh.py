@@ -89,9 +89,9 @@ def tunnel(
     return ["ssh", "-F", str(config), *master, *keep, *strict, "-N", "-L", forward, "--", alias]
 
 
-def control(config: Path, alias: str, socket: Path, what: str) -> list[str]:
+def control(socket: Path, what: str) -> list[str]:
     """Ask a running connection: ``what`` is "check" or "exit"."""
-    return ["ssh", "-F", str(config), "-S", str(socket), "-O", what, "--", alias]
+    return ["ssh", "-F", "/dev/null", "-S", str(socket), "-O", what, "--", "roost"]
 
 
 # --- logs ----------------------------------------------------------------------------------------

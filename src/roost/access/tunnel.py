@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -44,11 +45,11 @@ def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> in
 
     Raises RoostError with what ssh said.
     """
-    living = alive(connection)
+    living = alive(connection.name)
     if living is not None and _same(living, connection, remote):
         return living.local
-    closed(connection)
-    path, errors = _socket(connection), ""
+    close(connection.name)
+    path, errors = _socket(connection.name), ""
     for local in _ports(connection, remote):
         line = ssh.tunnel(connection.config, connection.alias, path, local, remote, persist=persist)
         code, errors = _quietly(line)
@@ -86,25 +87,29 @@ def in_foreground(
         process.wait()
 
 
-def alive(connection: Connection) -> Tunnel | None:
+def alive(name: str) -> Tunnel | None:
     """The tunnel that is open for a name, if its process still answers."""
     try:
-        found = Tunnel(**json.loads(places(connection.name).tunnel.read_text()))
+        found = Tunnel(**json.loads(places(name).tunnel.read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    code, _ = _quietly(
-        ssh.control(connection.config, connection.alias, _socket(connection), "check")
-    )
+    code, _ = _quietly(ssh.control(_socket(name), "check"))
     return found if code == 0 and _listens(found.local) else None
 
 
-def closed(connection: Connection) -> bool:
+def close(name: str) -> bool:
     """End the name's tunnel; whether there was one."""
-    code, _ = _quietly(
-        ssh.control(connection.config, connection.alias, _socket(connection), "exit")
-    )
-    places(connection.name).tunnel.unlink(missing_ok=True)
+    path = _socket(name)
+    code = _quietly(ssh.control(path, "exit"))[0] if path.exists() else ssh.FAILED
+    places(name).tunnel.unlink(missing_ok=True)
     return code == 0
+
+
+def forget(name: str) -> None:
+    """A name was deleted: its tunnel ends, and nothing of it is reached or mistaken any more."""
+    if places(name).path.is_dir():
+        close(name)
+        shutil.rmtree(places(name).path, ignore_errors=True)
 
 
 def _same(tunnel: Tunnel, connection: Connection, remote: int) -> bool:
@@ -119,8 +124,8 @@ def _keep(connection: Connection, remote: int, local: int) -> None:
     write_private(places(connection.name).tunnel, json.dumps(asdict(made)))
 
 
-def _socket(connection: Connection) -> Path:
-    return socket_path("tunnel", connection.name)
+def _socket(name: str) -> Path:
+    return socket_path("tunnel", name)
 
 
 def _ports(connection: Connection, remote: int) -> Iterator[int]:

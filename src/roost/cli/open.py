@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from roost.cli.options import json_option, name_argument
+from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, write_json
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError
+
+if TYPE_CHECKING:
+    from roost.access.pages import Page
+    from roost.clouds.cloud import Cloud
+    from roost.plan.resources import State
 
 
 @click.command("open")
 @name_argument
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+@click.option("--foreground", is_flag=True, help="Keep the tunnel in this command; Ctrl-C ends it.")
+@click.option("--close", is_flag=True, help="End its tunnel instead.")
+@place_options
 @json_option
-def command(name: str, no_browser: bool, as_json: bool) -> None:
+def command(
+    name: str, no_browser: bool, foreground: bool, close: bool, place: Place, as_json: bool
+) -> None:
     """Open it in the browser, and print the address.
 
-    The address holds a secret token: who has it can work as you.
+    In a cloud the page is reached through an SSH tunnel, which stays open in the background and
+    ends half an hour after it was last used; nothing but SSH is open there. Where the file opens
+    HTTPS, the machine's own address is used. The address may hold a secret token: who has it can
+    work as you.
 
     \b
     Examples:
       roost open ndvi
       roost open ndvi --no-browser
+      roost open pixinsight --close
     """
     from roost.access.browser import address_of
     from roost.cli.target import existing, locate
 
-    state = existing(locate(name), name)
+    if as_json and foreground:
+        raise UsageError("--json prints one answer and ends; --foreground stays")
+    if close:
+        return _close(name, as_json)
+    cloud = locate(name, place)
+    state = existing(cloud, name)
     address = address_of(state)
+    if address is None and cloud.name != "local":
+        page = _page(state)
+        if foreground:
+            return _stay(cloud, state, page, no_browser)
+        address = page.at(f"127.0.0.1:{_tunnel(cloud, state, page)}")
     if address is None:
         raise RoostError(
             f"{name} has no page to open now",
@@ -37,9 +63,60 @@ def command(name: str, no_browser: bool, as_json: bool) -> None:
     if as_json:
         write_json({"name": name, "address": address})
     else:
-        click.echo(address)
-    if not no_browser and not as_json:
-        import webbrowser
+        _show(address, no_browser)
 
-        if not webbrowser.open(address):
-            say("no browser could be started here; paste the address into one")
+
+def _show(address: str, no_browser: bool) -> None:
+    click.echo(address)
+    if no_browser:
+        return
+    import webbrowser
+
+    if not webbrowser.open(address):
+        say("no browser could be started here; paste the address into one")
+
+
+def _page(state: State) -> Page:
+    """The page that there is to see. Raises UsageError where there is none."""
+    from roost.access.pages import page_of
+
+    page = page_of(state.record)
+    if page is None:
+        raise UsageError(f"{state.name} has no page to open", next=f"roost ssh {state.name}")
+    return page
+
+
+def _tunnel(cloud: Cloud, state: State, page: Page) -> int:
+    from roost.access.trouble import explain
+    from roost.access.tunnel import opened
+    from roost.cli.reach import connected
+
+    way = connected(cloud, state, None)
+    try:
+        return opened(way, page.port)
+    except RoostError as error:
+        raise explain(way, state) or error from None
+
+
+def _stay(cloud: Cloud, state: State, page: Page, no_browser: bool) -> None:
+    from roost.access.trouble import explain
+    from roost.access.tunnel import in_foreground
+    from roost.cli.reach import connected
+
+    way = connected(cloud, state, None)
+    try:
+        with in_foreground(way, page.port) as (port, process):
+            _show(page.at(f"127.0.0.1:{port}"), no_browser)
+            say("the tunnel is open until Ctrl-C")
+            process.wait()
+    except RoostError as error:
+        raise explain(way, state) or error from None
+    raise RoostError(f"the tunnel to {state.name} has ended", next=f"roost open {state.name}")
+
+
+def _close(name: str, as_json: bool) -> None:
+    from roost.access.tunnel import close
+
+    if as_json:
+        raise UsageError("--close prints nothing; leave --json away")
+    say(f"the tunnel to {name} is closed" if close(name) else f"no tunnel to {name} is open")

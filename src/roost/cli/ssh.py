@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NoReturn
+
 import click
 
-from roost.cli.options import PassesOn, name_argument, passed_on
+from roost.cli.options import PassesOn, Place, name_argument, passed_on, place_options
+
+if TYPE_CHECKING:
+    from roost.plan.resources import State
 
 
 @click.command("ssh", cls=PassesOn)
 @name_argument
 @click.argument("node", required=False)
-def command(name: str, node: str | None) -> None:
+@place_options
+def command(name: str, node: str | None, place: Place) -> None:
     """A shell, or a command, on one of its instances (the first, if none is named).
 
-    On your own machine it is your own shell, in the instance's environment.
+    The exit code is that of the command. On your own machine it is your own shell, in the
+    instance's environment.
 
     \b
     Examples:
       roost ssh ndvi
       roost ssh ndvi worker-1 -- nproc
+      roost ssh ndvi -- sh -c 'df -h | tail -1'
     """
+    from roost.cli.target import existing, locate
+
+    cloud = locate(name, place)
+    state = existing(cloud, name)
+    if cloud.name == "local":
+        _here(state, node)
+    from roost.access.child import run_through
+    from roost.access.ssh import shell
+    from roost.cli.reach import connected, ended, on_terminal
+
+    way = connected(cloud, state, node)
+    code = run_through(shell(way.config, way.alias, passed_on(), tty=on_terminal()))
+    ended(code, way, state)
+
+
+def _here(state: State, node: str | None) -> NoReturn:
     import os
 
     from roost.access.shell import run
-    from roost.cli.target import existing, locate
     from roost.errors import NotFoundError
 
-    state = existing(locate(name), name)
     there = [i.name for i in state.instances]
     node = node or (there[0] if there else "head")
     if node not in there:
-        raise NotFoundError(f"{name} has no instance {node} (there are: {', '.join(there)})")
+        raise NotFoundError(f"{state.name} has no instance {node} (there are: {', '.join(there)})")
     line = passed_on() or (os.environ.get("SHELL", "/bin/sh"),)
     raise click.exceptions.Exit(run(state, node, line))
