@@ -16,7 +16,8 @@ from moto.ec2 import ec2_backends
 
 from roost.clouds.aws.cloud import AwsCloud
 from roost.clouds.converge import converge
-from roost.plan.plan import Plan, plan_down, plan_stop, plan_up
+from roost.plan.down import plan_down
+from roost.plan.plan import Plan, plan_stop, plan_up
 from roost.plan.resources import State, Wanted
 from tests.aws.strict import StrictEc2, Weather
 

@@ -18,7 +18,8 @@ from roost.clouds.local.cloud import LocalCloud
 from roost.clouds.local.hold import hold
 from roost.errors import BusyError, SetupError
 from roost.home import Folder, folder
-from roost.plan.plan import plan_down, plan_stop, plan_up
+from roost.plan.down import plan_down
+from roost.plan.plan import plan_stop, plan_up
 from roost.plan.resources import Group, Instance, Shape, Wanted
 from roost.recipes.service import Boot, Service, SetupStep
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from roost.clouds.converge import converge
 from roost.clouds.fake import FakeCloud, Killed, Weather
 from roost.errors import CapacityError, SetupError, ThrottledError
-from roost.plan.plan import Plan, plan_down, plan_stop, plan_up
+from roost.plan.down import plan_down
+from roost.plan.plan import Plan, plan_stop, plan_up
 from roost.plan.resources import (
     Address,
     Group,
@@ -61,6 +62,15 @@ def stop(cloud: FakeCloud) -> State:
 
 def down(cloud: FakeCloud, discard: frozenset[str] = frozenset()) -> State:
     return converge(cloud, "demo", lambda have, _: plan_down(have, discard))
+
+
+def timeless(state: State) -> State:
+    """Without ids and times, which differ from run to run."""
+    return replace(
+        state,
+        instances=tuple(replace(i, id="", started=0) for i in state.instances),
+        volumes=tuple(replace(v, id="", attached_at=0) for v in state.volumes),
+    )
 
 
 def running(state: State) -> list[str]:
@@ -142,21 +152,18 @@ def test_killed_at_any_effect_the_same_command_comes_to_the_same_end(
     with contextlib.suppress(Killed):
         verbs[verb](stormy)
     stormy.weather = weather
-    assert verbs[verb](stormy) == expected
+    assert timeless(verbs[verb](stormy)) == timeless(expected)
     assert not stormy.lost
 
 
 @given(wants, weathers, st.data())
-def test_down_deletes_a_volume_only_with_a_proven_copy_or_its_typed_name(want, weather, data):
+def test_down_deletes_a_volume_only_if_its_name_was_typed(want, weather, data):
     cloud = FakeCloud(weather)
     up(cloud, want)
     names = [v.name for v in want.volumes]
-    proven = data.draw(st.sets(st.sampled_from(names))) if names else set()
     typed = data.draw(st.frozensets(st.sampled_from(names))) if names else frozenset()
-    for name in proven:
-        cloud.prove("demo", name, "snap-1")
     state = down(cloud, typed)
-    assert {v.name for v in state.volumes} == set(names) - proven - typed
+    assert {v.name for v in state.volumes} == set(names) - typed
     assert set(cloud.lost) <= typed
     assert not state.instances
     assert not state.addresses

@@ -31,7 +31,7 @@ def command(name: str, place: Place, as_json: bool, yes: bool, no_input: bool) -
     """
     from roost.cli.life import drive, summary
     from roost.cli.target import existing, held, locate
-    from roost.plan.plan import plan_down
+    from roost.plan.down import plan_down
 
     cloud = locate(name, place)
     with held(cloud, name):

@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from roost.clouds.cloud import Summary
+from roost.clouds.fake_disks import Disks
 from roost.errors import BusyError, CapacityError, CloudError, ThrottledError
 from roost.plan.resources import (
     Address,
@@ -25,17 +27,30 @@ from roost.plan.resources import (
     Volume,
 )
 from roost.plan.steps import (
+    Adopt,
+    Archive,
     Associate,
     Attach,
     Create,
     Delete,
+    Disown,
     Forget,
+    Modify,
+    Reboot,
     Record,
+    Restore,
     Retire,
+    Retype,
+    Save,
+    Snap,
     Start,
     Step,
     Stop,
+    Unseal,
+    describe,
 )
+
+R = TypeVar("R", Instance, Volume)
 
 
 class Killed(BaseException):
@@ -81,8 +96,9 @@ class FakeCloud:
     name: str = "fake"
     region: str = ""
     effects: int = 0
+    now: float = 0
     calls: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
+    disks: Disks = field(default_factory=Disks)
     retired: list[str] = field(default_factory=list)
     _records: dict[str, str] = field(default_factory=dict)
     _things: dict[str, dict[tuple[str, str], _Thing]] = field(default_factory=dict)
@@ -108,7 +124,14 @@ class FakeCloud:
             volumes=tuple(r for r in seen if isinstance(r, Volume)),
             instances=tuple(r for r in seen if isinstance(r, Instance)),
             addresses=tuple(r for r in seen if isinstance(r, Address)),
+            snapshots=self.disks.snapshots_of(name),
+            images=self.disks.images_of(name),
         )
+
+    @property
+    def lost(self) -> list[str]:
+        """Volumes that were deleted with content that is in no completed snapshot."""
+        return self.disks.lost
 
     def summaries(self) -> tuple[Summary, ...]:
         """A row for every name that has anything."""
@@ -130,7 +153,10 @@ class FakeCloud:
     def wait(self, name: str, since: float) -> None:
         """Let one unit of time pass for ``name``."""
         del since
+        self.now += 10
         things = self._of(name)
+        self._write(name)
+        self.disks.wait(name)
         for key, thing in list(things.items()):
             if thing.left > 0:
                 thing.left -= 1
@@ -174,6 +200,8 @@ class FakeCloud:
             raise Killed
 
     def _do(self, name: str, step: Step) -> None:
+        self.now += 1
+        self._write(name)
         match step:
             case Record(record):
                 self._records[name] = record
@@ -181,11 +209,78 @@ class FakeCloud:
                 self._records.pop(name, None)
             case Create(_, resources):
                 self._create(name, resources)
-            case Delete(kind, names):
+            case Delete(kind, names) if kind not in ("snapshot", "image"):
                 for gone in names:
                     self._delete(name, kind, gone)
             case _:
                 self._change(name, step)
+
+    def _write(self, name: str) -> None:
+        """Machines that are up write to their disks all the time."""
+        up = {
+            one.name
+            for one in self._kind(name, Instance)
+            if one.state in ("pending", "running", "stopping", "failed")
+        }
+        self.disks.write(i.id for i in self._kind(name, Instance) if i.name in up)
+        volumes = self._kind(name, Volume)
+        self.disks.write(v.id for v in volumes if v.state == "attached" and v.holder in up)
+
+    def _kind(self, name: str, kind: type[R]) -> list[R]:
+        return [t.resource for t in self._of(name).values() if isinstance(t.resource, kind)]
+
+    def _copy(self, name: str, step: Step) -> None:
+        """Snapshots and images."""
+        volumes = {v.name: v for v in self._kind(name, Volume)}
+        instances = {i.name: i for i in self._kind(name, Instance)}
+        match step:
+            case Snap(names, sealed):
+                for one in names:
+                    self.disks.snap(name, volumes[one], self.now, sealed=sealed)
+            case Unseal(names):
+                self.disks.change_snapshots(name, names, sealed=False)
+            case Archive(names):
+                self.disks.change_snapshots(name, names, tier="archiving")
+            case Restore(names):
+                self.disks.change_snapshots(name, names, tier="restoring")
+            case Save(names):
+                for one in names:
+                    if instances[one].state != "stopped":
+                        raise CloudError(f"IncorrectInstanceState: {one}")
+                    self.disks.save(name, instances[one], self.now)
+            case Delete(kind, names) if kind in ("snapshot", "image"):
+                self.disks.delete(name, names)
+            case _:
+                raise CloudError(f"{describe(step)}: not on a cloud in memory")
+
+    def _reshape(self, name: str, step: Step) -> None:
+        """Other types and sizes."""
+        match step:
+            case Retype(pairs):
+                for one, kind in pairs:
+                    self._retype(name, one, kind)
+            case Modify(volumes):
+                for volume in volumes:
+                    thing = self._thing(name, "volume", volume.name)
+                    thing.resource = replace(volume, kind="volume")
+            case Adopt(volumes):
+                for volume in volumes:
+                    adopted = replace(volume, adopted=True, state="available")
+                    self._of(name)["volume", volume.name] = _Thing(adopted, 0)
+            case Disown(names):
+                for one in names:
+                    del self._of(name)["volume", one]
+            case Reboot():
+                pass  # nothing of it can be seen afterwards
+            case _:
+                self._copy(name, step)
+
+    def _retype(self, name: str, one: str, kind: str) -> None:
+        thing = self._thing(name, "instance", one)
+        instance = thing.resource
+        if not isinstance(instance, Instance) or instance.state != "stopped":
+            raise CloudError(f"IncorrectInstanceState: {one}")
+        thing.resource = replace(instance, shape=replace(instance.shape, type=kind))
 
     def _change(self, name: str, step: Step) -> None:
         match step:
@@ -201,6 +296,8 @@ class FakeCloud:
             case Associate(addresses):
                 for address in addresses:
                     self._associate(name, address)
+            case _:
+                self._reshape(name, step)
 
     def _create(self, name: str, resources: tuple[Resource, ...]) -> None:
         self._check_capacity(resources)
@@ -212,15 +309,21 @@ class FakeCloud:
                 continue  # the same client token: EC2 answers with what it made the first time
             if old is not None:
                 raise CloudError(f"InvalidParameterValue: {resource.name} exists")
-            things[key] = self._new(resource)
+            things[key] = self._new(name, resource)
 
-    def _new(self, resource: Resource) -> _Thing:
+    def _new(self, name: str, resource: Resource) -> _Thing:
         blind, delay = self.weather.blind, max(1, self.weather.delay)
+        number = self.effects
         if isinstance(resource, Instance):
-            made = replace(resource, id=f"i-{resource.name}", state="pending")
+            one = f"i-{resource.name}-{number}"
+            made = replace(resource, id=one, state="pending", started=self.now)
+            self.disks.fill(name, one, resource.shape.image)
             return _Thing(made, blind, delay, "running")
         if isinstance(resource, Volume):
-            return _Thing(replace(resource, id=f"vol-{resource.name}", state="creating"), 0, delay)
+            one = f"vol-{resource.name}-{number}"
+            self.disks.fill(name, one, resource.snapshot)
+            self.disks.dig_up(resource.name, one)
+            return _Thing(replace(resource, id=one, state="creating"), 0, delay)
         if isinstance(resource, Address):
             return _Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
         return _Thing(resource, blind)
@@ -244,7 +347,8 @@ class FakeCloud:
             instance = thing.resource
             if not isinstance(instance, Instance) or instance.state not in allowed:
                 raise CloudError(f"IncorrectInstanceState: {one}")
-            thing.resource = replace(instance, state=state)
+            started = self.now if state == "pending" else instance.started
+            thing.resource = replace(instance, state=state, started=started)
             thing.left, thing.then = max(1, self.weather.delay), then
 
     def _attach(self, name: str, volume: str, instance: str) -> None:
@@ -254,7 +358,9 @@ class FakeCloud:
             raise CloudError(f"VolumeInUse: {volume}")
         if holder.gone:
             raise CloudError(f"IncorrectState: {instance}")
-        thing.resource = replace(thing.resource, state="attached", holder=instance)
+        thing.resource = replace(
+            thing.resource, state="attached", holder=instance, attached_at=self.now
+        )
 
     def _associate(self, name: str, address: Address) -> None:
         thing = self._thing(name, "address", address.name)
@@ -278,8 +384,7 @@ class FakeCloud:
     def _delete_volume(self, volume: Volume) -> None:
         if volume.state != "available":
             raise CloudError(f"VolumeInUse: {volume.name}")
-        if not volume.proven_copy:
-            self.lost.append(volume.name)
+        self.disks.bury(volume)
 
     def _release(self, name: str, instance: str) -> None:
         """A terminated instance lets go of its volumes and addresses."""
@@ -297,12 +402,6 @@ class FakeCloud:
         thing = self._thing(name, "instance", instance)
         if isinstance(thing.resource, Instance):
             thing.resource = replace(thing.resource, state="failed", note="died")
-
-    def prove(self, name: str, volume: str, copy: str) -> None:
-        """All of a volume's content is in ``copy`` now (a completed snapshot)."""
-        thing = self._thing(name, "volume", volume)
-        if isinstance(thing.resource, Volume):
-            thing.resource = replace(thing.resource, proven_copy=copy)
 
     def _of(self, name: str) -> dict[tuple[str, str], _Thing]:
         return self._things.setdefault(name, {})

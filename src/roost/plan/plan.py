@@ -7,31 +7,37 @@ called after some of them were done, it returns the rest. That is what makes a k
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from roost.plan.copies import image_of, source_of
 from roost.plan.resources import (
     CREATE_ORDER,
     SURPLUS,
     Group,
+    Image,
     Instance,
     Resource,
     Role,
     SecurityGroup,
+    Snapshot,
     State,
     Volume,
     Wanted,
 )
 from roost.plan.steps import (
+    Adopt,
     Associate,
     Attach,
     Create,
     Delete,
-    Forget,
+    Modify,
     Record,
+    Restore,
     Retire,
     Start,
     Step,
     Stop,
+    Unseal,
 )
 
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
@@ -42,11 +48,13 @@ NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 class Plan:
     """What to do now, in order; what to wait for; what stays and why.
 
-    The work is done when there are neither steps nor anything to wait for.
+    The work is done when there are neither steps nor anything to wait for. ``slow`` is on its way
+    for hours or days: nobody waits for that, and the rest is not begun.
     """
 
     steps: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -68,16 +76,23 @@ def plan_up(
     failed in this very run and are not tried again.
     """
     keep, close, missing = _sort_instances(wanted, have, drop)
+    back, later = _brought_back(wanted, have, missing)
+    record = [Record(wanted.record)] if have.record != wanted.record else []
+    if later:
+        return _wait_for(later, record)
     steps = [
-        *([Record(wanted.record)] if have.record != wanted.record else []),
-        *_create_missing(wanted, have, missing),
+        *record,
+        *_unseal(have),
+        *_adopt(wanted, have),
+        *_create_missing(wanted, have, back),
         *_start([i for i in keep if i.name not in given_up]),
+        *_modify(wanted, have),
         *_attach(wanted, have),
         *_associate(wanted, have),
         *_close(close),
         *_release_surplus(wanted, have),
     ]
-    return Plan(tuple(steps), _in_transit(have), tuple(_notes(wanted, have, keep)))
+    return Plan(tuple(steps), _in_transit(have), notes=tuple(_notes(wanted, have, keep)))
 
 
 def plan_stop(have: State) -> Plan:
@@ -85,44 +100,6 @@ def plan_stop(have: State) -> Plan:
     names = tuple(i.name for i in have.instances if i.state in ("pending", "running", "failed"))
     moving = tuple(i.name for i in have.instances if i.state in ("stopping", "deleting"))
     return Plan((Stop(names),) if names else (), moving)
-
-
-def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
-    """The steps to nothing left, except volumes whose content is nowhere else.
-
-    A volume is deleted only if it has a proven copy, or its name is in ``discard``: the names that
-    the user typed. A kept volume keeps the spec too, so that ``up`` finds both again.
-    """
-    kept = [v for v in have.volumes if not (v.proven_copy or v.name in discard)]
-    live = tuple(i.name for i in have.instances if i.state != "deleting")
-    steps: list[Step] = []
-    if have.addresses:
-        steps.append(Delete("address", tuple(a.name for a in have.addresses)))
-    if live:
-        steps.append(Delete("instance", live))
-    # Volumes and the firewall are in use until the last instance is gone.
-    if not have.instances:
-        steps += _delete_rest(have, kept)
-    waiting = (
-        *(i.name for i in have.instances if i.state == "deleting"),
-        *(v.name for v in have.volumes if v.state == "deleting"),
-    )
-    notes = tuple(f"volume {v.name} is kept: its data is nowhere else" for v in kept)
-    return Plan(tuple(steps), waiting, notes)
-
-
-def _delete_rest(have: State, kept: list[Volume]) -> list[Step]:
-    steps: list[Step] = []
-    volumes = tuple(v.name for v in have.volumes if v not in kept and v.state == "available")
-    if volumes:
-        steps.append(Delete("volume", volumes))
-    if have.security_groups:
-        steps.append(Delete("security-group", tuple(g.name for g in have.security_groups)))
-    if have.key_pairs:
-        steps.append(Delete("key-pair", tuple(k.name for k in have.key_pairs)))
-    if have.record is not None and not have.volumes:
-        steps.append(Forget())
-    return steps
 
 
 def _sort_instances(
@@ -173,16 +150,97 @@ def _names(role: Role, most: int) -> Iterator[str]:
         yield f"{role}-{number}"
 
 
-def _create_missing(wanted: Wanted, have: State, instances: list[Instance]) -> list[Step]:
+def _brought_back(
+    wanted: Wanted, have: State, instances: list[Instance]
+) -> tuple[list[Instance | Volume], list[Snapshot | Image]]:
+    """What is to be made now, from its copy where there is one; and the copies to wait for.
+
+    Nothing is made empty while a copy of it is on its way.
+    """
+    there = {v.name for v in have.volumes}
+    now: list[Instance | Volume] = []
+    later: list[Snapshot | Image] = []
+    for volume in wanted.volumes:
+        if volume.name in there or volume.id:
+            continue
+        source = source_of(volume.name, have)
+        if source is None:
+            now.append(volume)
+        elif source.state == "completed" and source.tier == "standard":
+            now.append(_from_snapshot(volume, source))
+        else:
+            later.append(source)
+    for instance in instances:
+        image = image_of(instance.name, have)
+        if image is None:
+            now.append(instance)
+        elif image.state == "completed":
+            shape = replace(instance.shape, image=image.name)
+            now.append(replace(instance, shape=shape))
+        else:
+            later.append(image)
+    return now, later
+
+
+def _from_snapshot(volume: Volume, source: Snapshot) -> Volume:
+    """As the file wants it now, but never smaller than what it held."""
+    size = max(volume.size_gib, source.size_gib)
+    return replace(volume, snapshot=source.name, size_gib=size)
+
+
+def _unseal(have: State) -> list[Step]:
+    """Before anything may write to a volume, its snapshots stop being its last word."""
+    there = {v.id for v in have.volumes}
+    names = tuple(s.name for s in have.snapshots if s.sealed and s.source in there)
+    return [Unseal(names)] if names else []
+
+
+def _wait_for(copies: list[Snapshot | Image], record: list[Record]) -> Plan:
+    """No machine is rented to wait for its data."""
+    snapshots = [s for s in copies if isinstance(s, Snapshot) and s.tier != "standard"]
+    archived = tuple(s.name for s in snapshots if s.tier == "archived")
+    restore = [Restore(archived)] if archived else []
+    pending = tuple(copy.name for copy in copies if copy.state == "pending")
+    slow = tuple(s.volume for s in snapshots)
+    return Plan((*record, *restore), () if slow else pending, slow)
+
+
+def _adopt(wanted: Wanted, have: State) -> list[Step]:
+    there = {v.name for v in have.volumes}
+    found = tuple(v for v in wanted.volumes if v.id and v.name not in there)
+    return [Adopt(found)] if found else []
+
+
+def _modify(wanted: Wanted, have: State) -> list[Step]:
+    """Volumes grow where they are; EBS cannot make them smaller."""
+    asked = {v.name: v for v in wanted.volumes}
+    changed = []
+    for volume in have.volumes:
+        want = asked.get(volume.name)
+        if want is None or volume.adopted or volume.state not in ("available", "attached"):
+            continue
+        same = want.type == volume.type
+        new = replace(
+            volume,
+            size_gib=max(volume.size_gib, want.size_gib),
+            type=want.type,
+            iops=volume.iops if same and want.iops is None else want.iops,
+            throughput=volume.throughput if same and want.throughput is None else want.throughput,
+        )
+        if new != volume:
+            changed.append(new)
+    return [Modify(tuple(changed))] if changed else []
+
+
+def _create_missing(wanted: Wanted, have: State, disks: list[Instance | Volume]) -> list[Step]:
     closed = {g.name for g in have.security_groups if not _open(wanted, g)}
     there = {(r.kind, r.name) for r in have.resources if r.name not in closed or not _guards(r)}
     others: list[Resource] = [
         *wanted.key_pairs,
         *wanted.security_groups,
-        *wanted.volumes,
         *wanted.addresses,
     ]
-    missing = [r for r in others if (r.kind, r.name) not in there] + list(instances)
+    missing = [*(r for r in others if (r.kind, r.name) not in there), *disks]
     steps: list[Step] = []
     for kind in CREATE_ORDER:
         steps += [Create(kind, batch) for batch in _batches(r for r in missing if r.kind == kind)]
@@ -261,10 +319,14 @@ def _in_transit(have: State) -> tuple[str, ...]:
 
 
 def _notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
-    names = {v.name for v in wanted.volumes}
+    asked = {v.name: v for v in wanted.volumes}
     for volume in have.volumes:
-        if volume.name not in names:
+        if volume.name not in asked:
             yield f"volume {volume.name} is not in the file any more; it is kept"
+        elif asked[volume.name].size_gib < volume.size_gib:
+            yield f"volume {volume.name} stays as large as it is: EBS cannot make it smaller"
+    for name in sorted({s.volume for s in have.snapshots} - asked.keys()):
+        yield f"the snapshot of volume {name}, not in the file any more, is kept"
     prints = {group.role: group.fingerprint for group in wanted.groups}
     changed = [i.name for i in keep if i.fingerprint != prints[i.role]]
     if changed:

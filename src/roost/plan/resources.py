@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["key-pair", "security-group", "volume", "instance", "address"]
+Kind = Literal["key-pair", "security-group", "volume", "instance", "address", "snapshot", "image"]
 Role = Literal["head", "worker", "desktop", "seat"]
 InstanceState = Literal[
     "pending",  # being made, or set up
@@ -20,6 +20,9 @@ InstanceState = Literal[
     "failed",  # its set-up failed, or it died; starting it again is how it is mended
 ]
 VolumeState = Literal["creating", "available", "attached", "deleting"]
+CopyState = Literal["pending", "completed", "failed"]
+Tier = Literal["standard", "archiving", "archived", "restoring"]
+"""Where a snapshot is kept: a volume is made only from one in ``standard``."""
 
 CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "volume", "instance", "address")
 """What must exist before what; deleting goes the other way round."""
@@ -86,8 +89,9 @@ class SecurityGroup:
 class Volume:
     """A data volume. ``holder`` is the instance it belongs on; ``size_gib`` is GiB.
 
-    ``proven_copy`` names the completed snapshot or verified push that holds all its content;
-    without one a volume is never deleted, unless the user typed its name.
+    ``slot`` is its place among the holder's volumes (from 0); ``snapshot`` the id of what it is
+    made from; ``warm`` the MiB/s at which it is then read in. ``adopted``: it was there before
+    roost, which never deletes it. ``attached_at`` is in seconds since 1970.
     """
 
     name: str
@@ -97,15 +101,22 @@ class Volume:
     mount: str
     iops: int | None = None
     throughput: int | None = None
+    slot: int = 0
+    snapshot: str = ""
+    warm: int | None = None
+    adopted: bool = False
     id: str = ""
     state: VolumeState = "available"
-    proven_copy: str | None = None
+    attached_at: float = 0
     kind: Kind = "volume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One machine. ``note`` is its progress, or why it failed; ``address`` is where to reach it."""
+    """One machine. ``note`` is its progress, or why it failed; ``address`` is where to reach it.
+
+    ``started`` is when it was last started, in seconds since 1970; 0 where that is not known.
+    """
 
     name: str
     role: Role
@@ -115,6 +126,7 @@ class Instance:
     state: InstanceState = "pending"
     address: str | None = None
     note: str = ""
+    started: float = 0
     kind: Kind = "instance"
 
 
@@ -130,7 +142,49 @@ class Address:
     kind: Kind = "address"
 
 
-Resource = KeyPair | SecurityGroup | Volume | Instance | Address
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A copy of a data volume. Its ``name`` is the cloud's id: a volume can have several.
+
+    ``volume`` is the volume's name, ``source`` its id. ``sealed``: it was taken while nothing
+    could write to the volume, and nobody has been let near it since. ``taken`` is when it was
+    begun, in seconds since 1970. The rest is what the volume was, to bring it back.
+    """
+
+    name: str
+    volume: str
+    source: str
+    size_gib: float
+    state: CopyState
+    sealed: bool
+    taken: float
+    holder: str
+    mount: str
+    type: str = "gp3"
+    iops: int | None = None
+    throughput: int | None = None
+    slot: int = 0
+    tier: Tier = "standard"
+    kind: Kind = "snapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A copy of the disk that an instance boots from. Its ``name`` is the cloud's id.
+
+    ``instance`` is the instance's name, ``source`` its id; ``taken`` in seconds since 1970.
+    """
+
+    name: str
+    instance: str
+    source: str
+    state: CopyState
+    taken: float
+    arch: str = "x86_64"
+    kind: Kind = "image"
+
+
+Resource = KeyPair | SecurityGroup | Volume | Instance | Address | Snapshot | Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +214,8 @@ class State:
     volumes: tuple[Volume, ...] = ()
     instances: tuple[Instance, ...] = ()
     addresses: tuple[Address, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    images: tuple[Image, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -171,6 +227,8 @@ class State:
             *self.volumes,
             *self.instances,
             *self.addresses,
+            *self.snapshots,
+            *self.images,
         )
 
     @property

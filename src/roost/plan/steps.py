@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roost.plan.resources import Address, Kind, Resource
+from roost.plan.resources import Address, Kind, Resource, Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,99 @@ class Delete:
     names: tuple[str, ...]
 
 
-Step = Record | Forget | Create | Start | Stop | Retire | Attach | Associate | Delete
+@dataclass(frozen=True, slots=True)
+class Reboot:
+    """Restart the system of running instances; disks, addresses and price stay."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retype:
+    """Make stopped instances another type of machine: ``(instance, type)`` pairs."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Modify:
+    """Change volumes where they are: size, type, IOPS, throughput as these say."""
+
+    volumes: tuple[Volume, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take in volumes that were there before roost; their ``id`` says which."""
+
+    volumes: tuple[Volume, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disown:
+    """Leave adopted volumes as they are, and take roost's tags off them."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snap:
+    """Take snapshots of volumes; ``sealed`` where nothing can write to them now."""
+
+    names: tuple[str, ...]
+    sealed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unseal:
+    """Say of snapshots (ids) that their volumes may be written to from now on."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Make images of the disks that stopped instances boot from."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Move completed snapshots (ids) to the archive tier: cheaper, and slow to bring back."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Bring archived snapshots (ids) back; takes up to 72 hours on EC2."""
+
+    names: tuple[str, ...]
+
+
+Step = (
+    Record
+    | Forget
+    | Create
+    | Start
+    | Stop
+    | Reboot
+    | Retire
+    | Retype
+    | Modify
+    | Attach
+    | Adopt
+    | Disown
+    | Associate
+    | Snap
+    | Unseal
+    | Save
+    | Archive
+    | Restore
+    | Delete
+)
+"""Every verb."""
 
 
 def subjects(step: Step) -> tuple[str, ...]:
@@ -78,35 +170,51 @@ def subjects(step: Step) -> tuple[str, ...]:
     match step:
         case Create(_, resources):
             return tuple(resource.name for resource in resources)
-        case Start(names) | Stop(names) | Retire(names) | Delete(_, names):
-            return names
-        case Attach(pairs):
-            return tuple(volume for volume, _ in pairs)
+        case Modify(volumes) | Adopt(volumes):
+            return tuple(volume.name for volume in volumes)
+        case Attach(pairs) | Retype(pairs):
+            return tuple(first for first, _ in pairs)
         case Associate(addresses):
             return tuple(address.name for address in addresses)
         case Record() | Forget():
             return ()
+    return step.names
+
+
+WORDS: dict[type, tuple[str, Kind, str]] = {
+    Adopt: ("take in", "volume", ""),
+    Archive: ("archive", "snapshot", ""),
+    Associate: ("point", "address", " at the instance"),
+    Attach: ("attach", "volume", ""),
+    Disown: ("let go of", "volume", ""),
+    Modify: ("change", "volume", ""),
+    Reboot: ("restart", "instance", ""),
+    Restore: ("bring back", "snapshot", " from the archive"),
+    Retire: ("retire", "instance", ""),
+    Retype: ("change the type of", "instance", ""),
+    Save: ("save the disk of", "instance", " as an image"),
+    Snap: ("take a snapshot of", "volume", ""),
+    Start: ("start", "instance", ""),
+    Stop: ("stop", "instance", ""),
+    Unseal: ("open for writing what", "snapshot", " hold"),
+}
+"""What people read of a step: verb, noun, and what follows the noun."""
 
 
 def describe(step: Step) -> str:
     """One line for people: ``"create 3 instances: worker-1, worker-2, worker-3"``."""
+    about = subjects(step)
     match step:
         case Record():
-            verb = "keep the spec with the cloud"
+            return "keep the spec with the cloud"
         case Forget():
-            verb = "forget the spec"
-        case Create(kind, resources):
-            verb = f"create {_count(len(resources), kind)}"
-        case Delete(kind, gone):
-            verb = f"delete {_count(len(gone), kind)}"
-        case Attach(pairs):
-            verb = f"attach {_count(len(pairs), 'volume')}"
-        case Associate(addresses):
-            verb = f"point {_count(len(addresses), 'address')} at the instance"
-        case Start(names) | Stop(names) | Retire(names):
-            verb = f"{type(step).__name__.lower()} {_count(len(names), 'instance')}"
-    about = _shorten(subjects(step))
-    return f"{verb}: {about}" if about else verb
+            return "forget the spec"
+        case Create(kind, _) | Delete(kind, _):
+            verb = f"{type(step).__name__.lower()} {_count(len(about), kind)}"
+        case _:
+            first, noun, rest = WORDS[type(step)]
+            verb = f"{first} {_count(len(about), noun)}{rest}"
+    return f"{verb}: {_shorten(about)}"
 
 
 def _count(number: int, kind: str) -> str:

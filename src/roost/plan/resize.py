@@ -1,0 +1,40 @@
+"""Another type of machine: stop, change, start. Pure."""
+
+from __future__ import annotations
+
+from roost.plan.plan import Plan, plan_up
+from roost.plan.resources import Role, State, Wanted
+from roost.plan.steps import Delete, Record, Retire, Retype, Step, Stop
+
+
+def plan_resize(
+    wanted: Wanted, have: State, role: Role, given_up: frozenset[str] = frozenset()
+) -> Plan:
+    """The steps to all instances of ``role`` being of the type that is wanted, and running.
+
+    Workers hold nothing, so those of another type are replaced; the others keep their disks.
+    """
+    types = {group.role: group.shape.type for group in wanted.groups}
+    other = [
+        i
+        for i in have.instances
+        if i.role == role and i.shape.type != types.get(role) and i.state != "deleting"
+    ]
+    if not other:
+        return plan_up(wanted, have, given_up=given_up)
+    steps: list[Step] = [Record(wanted.record)] if have.record != wanted.record else []
+    if role == "worker":
+        names = tuple(i.name for i in other)
+        steps += [Retire(names), Delete("instance", names)]
+        return Plan(tuple(steps), _moving(have))
+    running = tuple(i.name for i in other if i.state in ("running", "failed"))
+    stopped = tuple((i.name, types[role]) for i in other if i.state == "stopped")
+    if running:
+        steps.append(Stop(running))
+    if stopped:
+        steps.append(Retype(stopped))
+    return Plan(tuple(steps), _moving(have))
+
+
+def _moving(have: State) -> tuple[str, ...]:
+    return tuple(i.name for i in have.instances if i.state in ("pending", "stopping", "deleting"))
