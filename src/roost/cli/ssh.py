@@ -26,7 +26,7 @@ def command(name: str, node: str | None, place: Place) -> None:
     Examples:
       roost ssh ndvi
       roost ssh ndvi worker-1 -- nproc
-      roost ssh ndvi -- sh -c 'df -h | tail -1'
+      roost ssh pixinsight -- df -h /data
     """
     from roost.cli.target import existing, locate
 

@@ -1,0 +1,280 @@
+"""Through the generated configuration to a real sshd."""
+
+import os
+import socket
+import stat
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from roost.access import ssh, tunnel
+from roost.access.connection import Connection, connection
+from roost.access.places import places
+from roost.access.trouble import explain
+from tests.access.conftest import Server
+from tests.access.made_state import cluster, desktop, instance
+
+STATE = cluster(
+    instance("head", 1, address="127.0.0.1"), instance("worker-1", 2, address="127.0.0.1")
+)
+STRANGE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHtOReNwl7HPAz5EUR/6mRdACoNszPBcSS9tCUeot7CE"
+
+
+@pytest.fixture
+def way(here: object, server: Server) -> Connection:
+    """A connection whose host key the console has told."""
+    return connection(STATE, None, lambda *_: (server.host_key,))
+
+
+def run(line: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(line, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_command_its_words_its_input_and_its_exit_code(way: Connection) -> None:
+    there = partial(ssh.shell, way.config, way.alias)
+    done = run(there(["printf", "%s|", "a  b", "$HOME", "it's", "*", ""]))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a  b|$HOME|it's|*||", "")
+    assert run(there(["cat"]), "some text").stdout == "some text"
+    assert run(there(["sh", "-c", "exit 7"])).returncode == 7
+    assert run(there(["printenv", "ROOST_TEST_SERVER"])).stdout == "first\n"
+
+
+def test_one_connection_serves_the_next_commands(way: Connection) -> None:
+    assert run(ssh.shell(way.config, way.alias, ["true"])).returncode == 0
+    assert stat.S_ISSOCK(way.host.control.stat().st_mode)
+    assert stat.S_IMODE(way.host.control.parent.stat().st_mode) == 0o700
+    checked = run(["ssh", "-F", str(way.config), "-O", "check", "roost-ndvi"])
+    assert checked.returncode == 0
+    assert "Master running" in checked.stderr
+
+
+def test_a_host_key_other_than_the_pinned_one_is_refused(here: object, server: Server) -> None:
+    del here, server
+    found = connection(STATE, None, lambda *_: (STRANGE,))
+    done = run(ssh.shell(found.config, found.alias, ["true"]))
+    assert done.returncode == 255
+    assert "Host key verification failed" in done.stderr
+    # No later command takes the key that was shown instead.
+    again = connection(STATE, None, lambda *_: ())
+    assert run(ssh.shell(again.config, again.alias, ["true"])).returncode == 255
+    pinned = places("ndvi").pinned("i-00000001")
+    assert pinned.read_text() == f"roost-ndvi-i-00000001 {STRANGE}\n"
+    assert stat.S_IMODE(pinned.stat().st_mode) == 0o600
+
+
+def test_where_the_console_is_silent_the_first_key_is_kept(
+    here: Callable[[int], None], server: Server, serve: Callable[..., Server]
+) -> None:
+    found = connection(STATE, "worker-1", lambda *_: ())
+    assert found.unproven == ("worker-1",)
+    assert run(ssh.shell(found.config, found.alias, ["true"])).returncode == 0
+    accepted = places("ndvi").accepted("i-00000002")
+    assert accepted.read_text() == f"roost-ndvi-i-00000002 {server.host_key}\n"
+    assert connection(STATE, "worker-1", lambda *_: ()).unproven == ()
+    # Somebody else at the same place is not let through.
+    here(serve("other").port)
+    found = connection(STATE, "worker-1", lambda *_: ())
+    run(["ssh", "-F", str(found.config), "-O", "exit", found.alias])
+    assert run(ssh.shell(found.config, found.alias, ["true"])).returncode == 255
+    # What the console tells later counts more than what was accepted.
+    found = connection(STATE, "worker-1", lambda *_: (STRANGE,))
+    assert (found.host.known, found.unproven) == (True, ())
+
+
+def test_an_address_that_changed_is_followed(
+    way: Connection,
+    here: Callable[[int], None],
+    serve: Callable[..., Server],
+    short: Path,
+) -> None:
+    """The same machine (its host key) at another port; nobody is asked anything."""
+    assert run(ssh.shell(way.config, way.alias, ["true"])).returncode == 0
+    run(["ssh", "-F", str(way.config), "-O", "exit", way.alias])
+    here(serve("moved", short / "first" / "host").port)
+
+    def silent(*_: str) -> tuple[str, ...]:
+        raise AssertionError("asked again for what is pinned")
+
+    moved = connection(STATE, None, silent)
+    assert moved.host.port != way.host.port
+    done = run(ssh.shell(moved.config, moved.alias, ["printenv", "ROOST_TEST_SERVER"]))
+    assert done.stdout == "moved\n"
+
+
+def test_another_instance_or_address_gets_another_socket(way: Connection) -> None:
+    assert connection(STATE, "worker-1", lambda *_: ()).host.control != way.host.control
+
+
+NAMES = ("plain", "two words", "it's", 'a "b"', "$HOME;x", "-dash", "a:b", "ümläut", "new\nline")
+
+
+def test_copies_there_and_back_with_odd_names(way: Connection, tmp_path: Path) -> None:
+    source, there, back = (tmp_path / name for name in ("source", "the re", "back"))
+    for place in (source / "deep er", there, back):
+        place.mkdir(parents=True)
+    for name in NAMES:
+        (source / "deep er" / name).write_text(name)
+        os.utime(source / "deep er" / name, (1_000_000_000, 1_000_000_000))
+    copy = partial(ssh.copy, way.config, way.alias)
+    done = run(copy([ssh.Side(str(source))], ssh.Side(str(there), "ndvi")))
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run(copy([ssh.Side(f"{there}/source", "ndvi")], ssh.Side(str(back))))
+    assert (done.returncode, done.stderr) == (0, "")
+    found = {p.name: p.read_text() for p in (back / "source" / "deep er").iterdir()}
+    assert found == {name: name for name in NAMES}
+    assert {p.stat().st_mtime for p in (back / "source" / "deep er").iterdir()} == {1_000_000_000}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_of_one_file_by_its_odd_name(
+    way: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text(name)
+    (tmp_path / "there").mkdir()
+    copy = partial(ssh.copy, way.config, way.alias)
+    target = ssh.Side(f"{tmp_path}/there/", "ndvi")
+    assert run(copy([ssh.Side(name)], target)).returncode == 0
+    assert (tmp_path / "there" / name).read_text() == name
+    assert run(copy([ssh.Side(f"{target.path}{name}", "ndvi")], ssh.Side("back"))).returncode == 0
+    assert (tmp_path / "back").read_text() == name
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"the page")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def page() -> Iterator[int]:
+    """A small web server; its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        yield web.server_port
+        web.shutdown()
+
+
+@pytest.fixture
+def ended() -> Iterator[None]:
+    """No tunnel stays open."""
+    yield
+    tunnel.close("ndvi")
+
+
+def read(port: int) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_tunnel_is_opened_once_found_again_and_ended(way: Connection, page: int) -> None:
+    port = tunnel.opened(way, page)
+    assert read(port) == b"the page"
+    assert tunnel.opened(way, page) == port
+    found = tunnel.alive("ndvi")
+    assert found == tunnel.Tunnel(
+        instance="i-00000001", address="127.0.0.1", remote=page, local=port
+    )
+    assert tunnel.close("ndvi")
+    assert not tunnel.close("ndvi")
+    assert tunnel.alive("ndvi") is None
+    with pytest.raises(OSError, match="refused"):
+        read(port)
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_tunnel_to_a_machine_that_was_replaced_is_not_used_again(
+    way: Connection, page: int, server: Server
+) -> None:
+    tunnel.opened(way, page)
+    other = cluster(instance("head", 9, address="127.0.0.1"))
+    newer = connection(other, None, lambda *_: (server.host_key,))
+    port = tunnel.opened(newer, page)
+    found = tunnel.alive("ndvi")
+    assert found is not None
+    assert (found.instance, found.local) == ("i-00000009", port)
+    assert read(port) == b"the page"
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_tunnel_that_nobody_uses_ends_by_itself(way: Connection, page: int) -> None:
+    """Or a machine with one would never be idle; a browser that is connected keeps it."""
+    port = tunnel.opened(way, page, persist="1s")
+    with socket.create_connection(("127.0.0.1", port)) as browser:
+        time.sleep(2.5)
+        browser.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert browser.makefile("rb").read().endswith(b"the page")
+    assert tunnel.alive("ndvi") is not None
+    deadline = time.monotonic() + 30
+    control = tunnel._socket("ndvi")
+    while control.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert tunnel.alive("ndvi") is None
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_local_port_that_is_taken_is_left_alone(way: Connection, page: int) -> None:
+    first = tunnel.opened(way, page)
+    tunnel.close("ndvi")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", first))
+        taken.listen()
+        second = tunnel.opened(way, page)
+        assert second != first
+        assert read(second) == b"the page"
+
+
+def test_a_tunnel_in_the_foreground_ends_with_it(way: Connection, page: int) -> None:
+    with tunnel.in_foreground(way, page) as (port, process):
+        assert read(port) == b"the page"
+        assert process.poll() is None
+    assert process.returncode is not None
+    with pytest.raises(OSError, match="refused"):
+        read(port)
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_deleted_name_is_forgotten(way: Connection, page: int) -> None:
+    port = tunnel.opened(way, page)
+    tunnel.forget("ndvi")
+    assert not places("ndvi").path.exists()
+    with pytest.raises(OSError, match="refused"):
+        read(port)
+    tunnel.forget("ndvi")
+
+
+def test_nothing_to_explain_where_the_port_answers(way: Connection) -> None:
+    assert explain(way, STATE) is None
+
+
+def test_a_port_that_refuses_is_explained(way: Connection, here: Callable[[int], None]) -> None:
+    from tests.access.conftest import _free_port
+
+    here(_free_port())
+    found = connection(STATE, None, lambda *_: ())
+    error = explain(found, STATE)
+    assert error is not None
+    assert "takes no SSH yet" in error.what
+    assert error.next == "roost logs ndvi head"
+
+
+def test_a_desktops_config_has_one_machine(here: object, server: Server) -> None:
+    del here
+    state = desktop(instance("desktop", 1, address="127.0.0.1"))
+    found = connection(state, None, lambda *_: (server.host_key,))
+    assert run(["ssh", "-F", str(found.config), "roost-ndvi", "true"]).returncode == 0
+    assert found.config.read_text().count("\nHost ") == 1
