@@ -47,7 +47,9 @@ def main() -> None:
         "actions": actions,
     }
     FILE.parent.mkdir(exist_ok=True)
-    text = json.dumps(document, sort_keys=True).replace(']}, "', ']},\n"').replace('{}, "', '{},\n"')
+    text = (
+        json.dumps(document, sort_keys=True).replace(']}, "', ']},\n"').replace('{}, "', '{},\n"')
+    )
     FILE.write_text(text + "\n")
 
 
@@ -60,11 +62,7 @@ def _resources(types: dict[str, Any]) -> dict[str, list[str]]:
         keys = facts["condition_keys"]
         found[kind] = [
             *(["required"] if facts["required"] else []),
-            *(
-                key
-                for key in ("RequestTag", "ResourceTag")
-                if f"aws:{key}/${{TagKey}}" in keys
-            ),
+            *(key for key in ("RequestTag", "ResourceTag") if f"aws:{key}/${{TagKey}}" in keys),
         ]
     return found
 

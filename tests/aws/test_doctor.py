@@ -1,0 +1,575 @@
+"""What `roost doctor` finds, and what `up` checks before it makes anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError
+from botocore.validate import validate_parameters
+from click.testing import CliRunner
+
+from roost.cli.doctor import command
+from roost.clouds.aws import doctor
+from roost.clouds.aws.doctor import Case, examine_account, examine_case, examine_here
+from roost.clouds.aws.network import Network
+from roost.clouds.aws.permissions import NEEDS, policy
+from roost.clouds.aws.quotas import (
+    Finding,
+    Quota,
+    check_before,
+    in_use,
+    judge_vcpus,
+    needed,
+    quota_of,
+)
+from roost.errors import CredentialsError, QuotaError
+from roost.plan.resources import Address, Group, Instance, Shape, State, Wanted
+from roost.spec import load
+from tests.aws.conftest import REGION, Account
+from tests.aws.policies.gate import Gate
+
+ROOT = Path(__file__).parents[2]
+STANDARD = Quota("L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances")
+STANDARD_SPOT = Quota(
+    "L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests"
+)
+PAGE = "https://eu-central-1.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/"
+NOTHING = State(name="ndvi")
+
+
+@pytest.fixture
+def account(account: Account) -> Account:
+    """Its default network has a way out, as EC2 makes it and moto does not."""
+    ec2 = boto3.client("ec2", region_name=REGION)
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc["VpcId"])
+    (table,) = ec2.describe_route_tables()["RouteTables"]
+    ec2.create_route(
+        RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
+    )
+    return account
+
+
+def shape(kind: str, *, spot: bool = False) -> Shape:
+    return Shape(type=kind, cpus=0, memory_gib=0, image="ubuntu-24.04", disk_gib=30, spot=spot)
+
+
+def wanted(workers: int, *, spot: bool = False, addresses: int = 0) -> Wanted:
+    """A head of 2 vCPUs and workers of 4."""
+    return Wanted(
+        name="ndvi",
+        record='{"name": "ndvi", "kind": "cluster"}',
+        groups=(
+            Group(role="head", count=1, shape=shape("m5.large")),
+            Group(role="worker", count=workers, shape=shape("m5.xlarge", spot=spot)),
+        ),
+        addresses=tuple(Address(name=f"a{n}", holder="head") for n in range(addresses)),
+    )
+
+
+class Quotas:
+    """Service Quotas, which moto does not have for EC2: answers of the service's own shape."""
+
+    def __init__(self, **limits: float | str) -> None:
+        self.limits = limits
+        self.asked: list[str] = []
+
+    def get_service_quota(self, ServiceCode: str, QuotaCode: str) -> dict[str, Any]:  # noqa: N803
+        assert ServiceCode == "ec2"
+        self.asked.append(QuotaCode)
+        limit = self.limits[QuotaCode.replace("-", "_")]
+        if isinstance(limit, str):
+            raise ClientError({"Error": {"Code": limit, "Message": "no"}}, "GetServiceQuota")
+        answer = {
+            "Quota": {
+                "ServiceCode": "ec2",
+                "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+                "QuotaArn": f"arn:aws:servicequotas:eu-central-1:123456789012:ec2/{QuotaCode}",
+                "QuotaCode": QuotaCode,
+                "Value": limit,
+                "Unit": "None",
+                "Adjustable": True,
+                "GlobalQuota": False,
+            }
+        }
+        model = botocore.session.get_session().get_service_model("service-quotas")
+        validate_parameters(answer, model.operation_model("GetServiceQuota").output_shape)
+        return answer
+
+
+def clients(account: Account, quotas: Quotas, **others: Any) -> Any:
+    return lambda service: {
+        "ec2": account.client,
+        "service-quotas": quotas,
+        **others,
+    }[service]
+
+
+# --- quotas ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "spot"),
+    [
+        ("m7i.xlarge", "L-1216C47A", "L-34B43A08"),
+        ("im4gn.large", "L-1216C47A", "L-34B43A08"),
+        ("t3a.large", "L-1216C47A", "L-34B43A08"),
+        ("g4dn.xlarge", "L-DB2E81BA", "L-3819A6DF"),
+        ("gr6.4xlarge", "L-DB2E81BA", "L-3819A6DF"),
+        ("vt1.3xlarge", "L-DB2E81BA", "L-3819A6DF"),
+        ("p4d.24xlarge", "L-417A185B", "L-7212CCBC"),
+        ("p5.48xlarge", "L-417A185B", None),
+        ("x2idn.16xlarge", "L-7295265B", "L-E3A00192"),
+        ("u-6tb1.56xlarge", "L-43DA4232", None),
+        ("u7i-12tb.224xlarge", "L-43DA4232", None),
+        ("inf2.xlarge", "L-1945791B", "L-B5D1601B"),
+        ("trn1.2xlarge", "L-2C3B7624", "L-6B0D517C"),
+        ("hpc7g.4xlarge", "L-F7808C92", None),
+        ("dl1.24xlarge", "L-6E869C2A", "L-85EED4F7"),
+        ("f1.2xlarge", "L-74FC7D96", "L-88CF9481"),
+        ("mac2.metal", None, None),
+    ],
+)
+def test_which_quota_a_type_counts_in(kind: str, code: str | None, spot: str | None) -> None:
+    on_demand, as_spot = quota_of(kind, False), quota_of(kind, True)
+    assert (on_demand and on_demand.code, as_spot and as_spot.code) == (code, spot)
+
+
+def test_every_type_of_the_catalogue_counts_somewhere_but_macs() -> None:
+    from roost.catalogue import load as catalogue
+
+    unknown = {n for n in catalogue().type_names if quota_of(n, False) is None}
+    assert {name.partition(".")[0][:3] for name in unknown} == {"mac"}
+
+
+def test_what_up_will_launch_or_start() -> None:
+    def one(name: str, state: Any, kind: str = "m5.xlarge") -> Instance:
+        return Instance(name=name, role="worker", shape=shape(kind), state=state)
+
+    have = State(
+        name="ndvi",
+        instances=(
+            replace(one("head", "stopped", "m5.2xlarge"), role="head"),  # it is started as it is
+            one("worker-1", "running"),
+            one("worker-2", "stopped"),
+            one("worker-3", "deleting"),
+        ),
+    )
+    assert needed(wanted(5), have) == {("m5.2xlarge", False): 1, ("m5.xlarge", False): 4}
+    assert needed(wanted(5), NOTHING) == {("m5.large", False): 1, ("m5.xlarge", False): 5}
+    assert needed(wanted(0), State(name="ndvi", instances=have.instances[:1])) == {
+        ("m5.2xlarge", False): 1
+    }
+
+
+def test_vcpus_in_use_are_summed_by_class_and_market() -> None:
+    def one(kind: str, state: str = "running", **more: Any) -> dict[str, Any]:
+        return {"InstanceType": kind, "State": {"Name": state}, **more}
+
+    reservations = [
+        {"Instances": [one("m5.xlarge"), one("c5.2xlarge"), one("m5.xlarge", "stopped")]},
+        {"Instances": [one("m5.xlarge", "pending", InstanceLifecycle="spot"), one("mac2.metal")]},
+        {"Instances": [one("m99.huge", CpuOptions={"CoreCount": 5, "ThreadsPerCore": 2})]},
+        # EC2 counts what the type has, though one thread of each core is switched off.
+        {"Instances": [one("r5.large", CpuOptions={"CoreCount": 1, "ThreadsPerCore": 1})]},
+    ]
+    sizes = {"m5.xlarge": 4, "c5.2xlarge": 8, "r5.large": 2}
+    # on demand: 4 + 8 + 10 + 2; spot: 4
+    assert in_use(reservations, sizes.get) == {STANDARD: 24, STANDARD_SPOT: 4}
+
+
+def test_too_many_vcpus_are_a_problem_and_exactly_enough_are_not() -> None:
+    machines = {("m5.xlarge", False): 24}  # 96
+
+    def judged(limit: float | str) -> Finding:
+        (found,) = judge_vcpus(
+            machines, {STANDARD: 64}, {STANDARD: limit}, REGION, {"m5.xlarge": 4}.get
+        )
+        return found
+
+    assert judged(100.0) == Finding(
+        check="quota",
+        verdict="problem",
+        text="Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances: "
+        "needs 96 vCPUs, 64 of 100 are in use",
+        mend=f"ask for 160 or more: {PAGE}L-1216C47A",
+        access=True,
+    )
+    assert judged(160.0).verdict == "ok"
+    assert judged(159.0).verdict == "problem"
+    assert judged("Service Quotas does not say (AccessDeniedException)") == Finding(
+        check="quota",
+        verdict="unknown",
+        text="Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances: needs 96 vCPUs, "
+        "64 are in use; of how many? Service Quotas does not say (AccessDeniedException)",
+        mend=f"{PAGE}L-1216C47A",
+    )
+
+
+def test_a_type_that_roost_does_not_know_is_unknown_and_no_problem() -> None:
+    found = judge_vcpus(
+        {("p5.48xlarge", True): 2, ("m99.huge", False): 1}, {}, {}, REGION, {"p5.48xlarge": 192}.get
+    )
+    assert [(one.verdict, one.text) for one in found] == [
+        ("unknown", "1 x m99.huge: roost does not know how many vCPUs they have"),
+        ("unknown", "2 x p5.48xlarge spot: roost does not know which quota they count in"),
+    ]
+
+
+# --- before up ------------------------------------------------------------------------------------
+
+
+def test_up_asks_two_things_or_three_with_spot(account: Account) -> None:
+    quotas = Quotas(L_1216C47A=1000.0, L_34B43A08=1000.0)
+    assert check_before(clients(account, quotas), wanted(3), NOTHING, REGION) == ()
+    assert (quotas.asked, account.ec2.calls) == (["L-1216C47A"], ["DescribeInstances"])
+
+    quotas.asked.clear()
+    account.ec2.calls.clear()
+    assert check_before(clients(account, quotas), wanted(3, spot=True), NOTHING, REGION) == ()
+    assert (quotas.asked, account.ec2.calls) == (
+        ["L-1216C47A", "L-34B43A08"],
+        ["DescribeInstances"],
+    )
+
+
+def test_up_asks_nothing_where_nothing_is_missing(account: Account) -> None:
+    head = Instance(name="head", role="head", shape=shape("m5.large"), state="running")
+    quotas = Quotas()
+    have = replace(NOTHING, instances=(head,))
+    assert check_before(clients(account, quotas), wanted(0), have, REGION) == ()
+    assert (quotas.asked, account.ec2.calls) == ([], [])
+
+
+def test_all_quotas_that_are_too_small_are_said_at_once(account: Account) -> None:
+    account.client.run_instances(
+        ImageId="ami-12c6146b", InstanceType="m5.xlarge", MinCount=3, MaxCount=3
+    )
+    account.client.allocate_address(Domain="vpc")
+    quotas = Quotas(L_1216C47A=13.0, L_34B43A08=39.0, L_0263D0A3=2.0)
+    asked = wanted(10, spot=True, addresses=2)
+    with pytest.raises(QuotaError) as raised:
+        check_before(clients(account, quotas), asked, NOTHING, REGION)
+    # On demand 3 x 4 are in use, the head wants 2; spot: 10 x 4; addresses: 1 is there, and 2.
+    assert raised.value.what == (
+        "the account's quotas in eu-central-1 do not allow ndvi:\n"
+        "  Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances: "
+        "needs 2 vCPUs, 12 of 13 are in use\n"
+        f"    ask for 14 or more: {PAGE}L-1216C47A\n"
+        "  All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests: "
+        "needs 40 vCPUs, 0 of 39 are in use\n"
+        f"    ask for 40 or more: {PAGE}L-34B43A08\n"
+        "  EC2-VPC Elastic IPs: needs 2 addresses, 1 of 2 are in use\n"
+        f"    ask for 3 or more: {PAGE}L-0263D0A3"
+    )
+    assert raised.value.next == (
+        "roost up ndvi, when AWS has said yes   (or fewer, or smaller ones)"
+    )
+    assert raised.value.exit_code == 5
+
+
+def test_a_quota_that_may_not_be_read_does_not_stop_up(account: Account) -> None:
+    quotas = Quotas(L_1216C47A="AccessDeniedException")
+    (found,) = check_before(clients(account, quotas), wanted(3), NOTHING, REGION)
+    assert found.verdict == "unknown"
+
+
+def test_expired_credentials_stop_it(account: Account) -> None:
+    quotas = Quotas(L_1216C47A="ExpiredTokenException")
+    with pytest.raises(CredentialsError, match="read the quotas: ExpiredTokenException"):
+        check_before(clients(account, quotas), wanted(3), NOTHING, REGION)
+
+
+# --- this computer and the account ----------------------------------------------------------------
+
+
+def test_the_programs_that_are_missing_come_with_what_installs_them() -> None:
+    found = tuple(examine_here({"uv": "/usr/bin/uv"}.get, lambda _: False))
+    assert [(f.check, f.verdict, f.text, f.mend) for f in found] == [
+        ("uv", "ok", "/usr/bin/uv", None),
+        (
+            "ssh",
+            "problem",
+            "is not installed",
+            "install OpenSSH's client: apt install openssh-client, dnf install openssh-clients",
+        ),
+        ("boto3", "problem", "is not installed", "pip install 'roost[aws]'"),
+    ]
+    here = tuple(examine_here({"uv": "/usr/bin/uv"}.get, lambda _: False, aws=False))
+    assert [f.check for f in here] == ["uv"]
+
+
+def test_the_clock() -> None:
+    def judged(hour: int, minute: int) -> tuple[str, str]:
+        now = datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
+        found = doctor.judge_clock("Fri, 20 Nov 2026 10:00:00 GMT", now)
+        return found.verdict, found.text
+
+    assert judged(10, 5) == ("ok", "as AWS's, within five minutes")
+    assert judged(10, 6) == ("problem", "6 min ahead of AWS's")
+    assert judged(9, 0) == ("problem", "60 min behind AWS's")
+    assert doctor.judge_clock(None, datetime.now(UTC)).verdict == "unknown"
+
+
+def test_a_region_that_is_not_open() -> None:
+    closed = doctor.judge_region(
+        [{"RegionName": "eu-south-1", "OptInStatus": "not-opted-in"}], "eu-south-1"
+    )
+    assert (closed.verdict, closed.text, closed.access) == (
+        "problem",
+        "eu-south-1 is not open for this account",
+        True,
+    )
+    assert closed.mend == (
+        "aws account enable-region --region-name eu-south-1   (it takes some minutes)"
+    )
+    opened = [{"RegionName": "eu-south-1", "OptInStatus": "opted-in"}]
+    assert doctor.judge_region(opened, "eu-south-1").verdict == "ok"
+
+
+def test_credentials_that_do_not_work_end_the_examination(account: Account) -> None:
+    class Sts:
+        def get_caller_identity(self) -> Any:
+            answer = {"Error": {"Code": "ExpiredToken", "Message": "it has expired"}}
+            raise ClientError(answer, "GetCallerIdentity")
+
+    (found,) = examine_account(clients(account, Quotas(), sts=Sts()), REGION)
+    assert found == Finding(
+        check="credentials",
+        verdict="problem",
+        text="ask AWS who you are: ExpiredToken: it has expired",
+        mend="aws sso login   (or new keys: aws configure)",
+        access=True,
+    )
+
+
+def test_who_you_are(account: Account) -> None:
+    sts = boto3.client("sts", region_name=REGION)
+    now = datetime.now(UTC)
+    who, clock, region = examine_account(
+        clients(account, Quotas(), sts=sts), REGION, clock=lambda: now
+    )
+    assert (who.verdict, who.text) == (
+        "ok",
+        "arn:aws:sts::123456789012:user/moto (account 123456789012)",
+    )
+    assert clock.check == "clock"
+    assert (region.verdict, region.text) == ("ok", "eu-central-1")
+
+
+# --- the network, types, images -------------------------------------------------------------------
+
+NETWORK = Network(vpc="vpc-1", subnets={"eu-central-1a": "subnet-a", "eu-central-1b": "subnet-b"})
+OUT = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
+MAIN = {"Associations": [{"Main": True}], "Routes": [OUT]}
+
+
+def test_subnets_without_a_way_out_are_named() -> None:
+    private = {"Associations": [{"SubnetId": "subnet-b"}], "Routes": [{**OUT, "GatewayId": "x"}]}
+    assert doctor.judge_routes([MAIN], NETWORK).verdict == "ok"
+    found = doctor.judge_routes([MAIN, private], NETWORK)
+    assert (found.verdict, found.text) == (
+        "problem",
+        "vpc-1 has no route to an internet gateway in eu-central-1b",
+    )
+    for broken in (
+        {**OUT, "State": "blackhole"},
+        {"NatGatewayId": "nat-1", **OUT, "GatewayId": ""},
+    ):
+        closed = doctor.judge_routes([{**MAIN, "Routes": [broken]}], NETWORK)
+        assert closed.text.endswith("in eu-central-1a, eu-central-1b")
+
+
+def test_a_type_that_the_zones_do_not_have() -> None:
+    offered = {("m5.large", "eu-central-1b"), ("p5.48xlarge", "eu-central-1c")}
+    zones = NETWORK.zones
+    assert doctor.judge_offers("m5.large", offered, zones, REGION).text == "m5.large: eu-central-1b"
+    elsewhere = doctor.judge_offers("p5.48xlarge", offered, zones, REGION)
+    assert (elsewhere.text, elsewhere.mend) == (
+        "p5.48xlarge is not offered in eu-central-1a, eu-central-1b",
+        'zones = ["eu-central-1c"] in [aws]',
+    )
+    nowhere = doctor.judge_offers("x9.huge", offered, zones, REGION)
+    assert nowhere.mend == "another type: roost prices --region eu-central-1"
+
+
+class Parameters:
+    """SSM's public parameters: all but those named ``missing``."""
+
+    def __init__(self, missing: str = "") -> None:
+        self.missing = missing
+
+    def get_parameters(self, Names: list[str]) -> dict[str, Any]:  # noqa: N803
+        there = [name for name in Names if not self.missing or self.missing not in name]
+        gone = [name for name in Names if name not in there]
+        found = [{"Name": name, "Value": "ami-12c6146b"} for name in there]
+        return {"Parameters": found, "InvalidParameters": gone}
+
+
+def case(name: str, **have: Any) -> Case:
+    from roost.catalogue import load as catalogue
+    from roost.plan.wanted import Host, wanted_of
+
+    spec = load(ROOT / "examples" / f"{name}.toml", cloud="aws", region=REGION)
+    found = wanted_of(spec, Host(1, 1), catalogue)
+    state = State(name=spec.name, **have)
+    return Case(spec=spec, wanted=found, have=state, region=REGION, file=f"{name}.toml")
+
+
+def no_role() -> Any:
+    class Iam:
+        def get_role(self, RoleName: str) -> Any:  # noqa: N803
+            assert RoleName == "AWSServiceRoleForEC2Spot"
+            raise ClientError({"Error": {"Code": "NoSuchEntity", "Message": "no"}}, "GetRole")
+
+    return Iam()
+
+
+def test_a_sound_account_has_no_problems(account: Account) -> None:
+    asked = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters())
+    found = list(examine_case(asked, case("pixinsight")))
+    assert {f.verdict for f in found} == {"ok"}, found
+    assert [f.text for f in found if f.check == "permission"] == [
+        "ec2:ImportKeyPair",
+        "ec2:CreateSecurityGroup",
+        "ec2:CreateLaunchTemplate",
+        "ec2:CreateVolume",
+        "ec2:RunInstances",
+    ]
+    # 32 vCPUs, and nothing runs.
+    (quota,) = [f.text for f in found if f.check == "quota"]
+    assert quota.endswith("needs 32 vCPUs, 0 of 64 are in use")
+    assert account.left() == {}  # nothing was made to find that out
+
+
+def test_a_cluster_on_spot_and_a_region_without_its_image(account: Account) -> None:
+    quotas = Quotas(L_1216C47A=64.0, L_34B43A08=7.0)
+    asked = clients(account, quotas, ssm=Parameters("ubuntu"), iam=no_role())
+    found = {f.check: f for f in examine_case(asked, case("ndvi")) if f.verdict != "ok"}
+    assert set(found) == {"image", "quota", "spot"}
+    assert found["image"].text == "eu-central-1 has no image ubuntu-24.04 (x86_64)"
+    assert found["quota"].text == (
+        "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests: "
+        "needs 8 vCPUs, 0 of 7 are in use"
+    )
+    assert (found["spot"].verdict, found["spot"].mend) == (
+        "unknown",
+        "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+    )
+
+
+def test_without_a_default_network_the_command_that_makes_one_is_said(account: Account) -> None:
+    for subnet in account.client.describe_subnets()["Subnets"]:
+        account.client.delete_subnet(SubnetId=subnet["SubnetId"])
+    asked = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters())
+    found = [f for f in examine_case(asked, case("pixinsight")) if f.verdict == "problem"]
+    assert [(f.check, f.text) for f in found] == [
+        ("network", "there is no default network in eu-central-1")
+    ]
+    assert str(found[0].mend).startswith("aws ec2 create-default-vpc --region eu-central-1")
+
+
+def test_a_permission_that_is_missing_is_named_with_the_policy_that_gives_it(
+    account: Account,
+) -> None:
+    asked = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters())
+    narrow = policy("pixinsight", REGION, NEEDS - {"volume"})
+    Gate(narrow, boto3.client("ec2", region_name=REGION)).install(account.client)
+    found = [f for f in examine_case(asked, case("pixinsight")) if f.verdict != "ok"]
+    assert found == [
+        Finding(
+            check="permission",
+            verdict="problem",
+            text="ec2:CreateVolume is not allowed",
+            mend="roost iam pixinsight.toml   (the policy that allows it, and how to put it in "
+            "place)",
+            access=True,
+        )
+    ]
+
+
+def test_the_policy_that_roost_iam_prints_satisfies_the_doctor(account: Account) -> None:
+    from roost.clouds.aws.permissions import needs_of
+
+    sound = clients(
+        account, Quotas(L_DB2E81BA=96.0, L_0263D0A3=20.0), ssm=Parameters(), iam=no_role()
+    )
+    training = case("training")
+    enough = policy("training", REGION, needs_of(training.spec))
+    Gate(enough, boto3.client("ec2", region_name=REGION)).install(account.client)
+    found = list(examine_case(sound, training))
+    assert {f.verdict for f in found} == {"ok"}
+    # 20 seats of 4 vCPUs with a GPU, and an address each.
+    assert [f.text for f in found if f.check == "quota"] == [
+        "Running On-Demand G and VT instances: needs 80 vCPUs, 0 of 96 are in use",
+        "EC2-VPC Elastic IPs: needs 20 addresses, 0 of 20 are in use",
+    ]
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answered(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's clients are the account's, which allows 64 vCPUs; all programs are there."""
+    sts = boto3.client("sts", region_name=REGION)
+    made = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters(), sts=sts)
+    monkeypatch.setattr("roost.clouds.aws.session.Clients", lambda session, region: made)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(command, words, catch_exceptions=False)
+
+
+@pytest.mark.usefixtures("answered")
+def test_the_command_says_a_line_for_each_check() -> None:
+    result = run(str(ROOT / "examples" / "pixinsight.toml"))
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "ok       uv           /usr/bin/uv"
+    checks = [line.split()[1] for line in lines]
+    assert list(dict.fromkeys(checks)) == [
+        *("uv", "ssh", "boto3", "credentials", "clock", "region"),
+        *("network", "type", "image", "quota", "permission"),
+    ]
+
+
+@pytest.mark.usefixtures("answered")
+def test_a_problem_of_the_account_ends_with_5(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roost.clouds.aws.quotas.limit_of", lambda clients, quota: 16.0)
+    result = run(str(ROOT / "examples" / "pixinsight.toml"), "--json")
+    assert result.exit_code == 5
+    said = json.loads(result.stdout)
+    assert said["ok"] is False
+    assert [c for c in said["checks"] if c["verdict"] == "problem"] == [
+        {
+            "check": "quota",
+            "verdict": "problem",
+            "text": f"{STANDARD.title}: needs 32 vCPUs, 0 of 16 are in use",
+            "mend": f"ask for 32 or more: {PAGE}L-1216C47A",
+        }
+    ]
+
+
+@pytest.mark.usefixtures("answered")
+def test_a_program_that_is_missing_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "ssh" else "/usr/bin/uv")
+    result = run("--region", REGION)
+    assert result.exit_code == 1
+    assert "problem  ssh          is not installed\n" in result.stdout
+    assert "-> install OpenSSH's client" in result.stdout
+
+
+def test_a_file_for_this_machine_needs_no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    result = run(str(ROOT / "examples" / "ndvi.toml"))
+    assert (result.exit_code, result.stdout) == (0, "ok       uv           /usr/bin/uv\n")
