@@ -15,6 +15,7 @@ from roost.prices.rates import Amount, Line, Section, section
 WARN_PERCENT = 80
 """Of the budget: from here on a warning."""
 HOUR = 3600
+_KINDS: tuple[type, ...] = (Machine, Disk, Copy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _lines(seconds: dict[Thing, int], idle: int, region: str, book: PriceBook) -
 
 def _things(seconds: dict[Thing, int], region: str, book: PriceBook) -> list[Line]:
     found: list[Line] = []
-    for thing, lasted_s in seconds.items():
+    for thing, lasted_s in sorted(seconds.items(), key=lambda one: _KINDS.index(type(one[0]))):
         long = hours(lasted_s)
         use = Use(long, long) if isinstance(thing, Machine) else Use(0, long)
         found += lasting(Bill((_item(thing, region),)), use, book)
