@@ -152,6 +152,37 @@ class TestAWS:
         assert group(tagged, "desktop").fingerprint in prints
 
 
+class TestRoom:
+    """What will do where the cloud has no room for what was asked for first."""
+
+    WORKERS = f'kind = "cluster"\ncloud = "aws"\n{AWS}[workers]\ncount = 5\n'
+
+    def test_workers_can_be_of_other_types_and_on_demand(self, tmp_path):
+        more = 'types = ["m7i.xlarge", "m6i.xlarge", "m5.xlarge"]\nspot = "first"\n'
+        shape = group(want(tmp_path, self.WORKERS + more), "worker").shape
+        assert (shape.type, shape.others) == ("m7i.xlarge", ("m6i.xlarge", "m5.xlarge"))
+        assert (shape.cpus, shape.memory_gib) == (4, 16)
+        assert (shape.spot, shape.or_on_demand) == (True, True)
+
+    def test_with_spot_alone_nothing_else_will_do(self, tmp_path):
+        shape = group(want(tmp_path, self.WORKERS + "spot = true\n"), "worker").shape
+        assert (shape.spot, shape.or_on_demand, shape.others) == (True, False, ())
+
+    @pytest.mark.parametrize(("said", "least"), [("", 3), ("min = 1\n", 1), ("min = 0\n", 0)])
+    def test_half_of_them_or_min_are_enough_to_go_on(self, tmp_path, said, least):
+        found = want(tmp_path, self.WORKERS + said)
+        assert (group(found, "worker").least, group(found, "head").least) == (least, None)
+
+    def test_a_machine_that_is_there_is_as_good_with_other_choices(self, tmp_path):
+        prints = {
+            group(want(tmp_path, self.WORKERS + more), "worker").fingerprint
+            for more in ('type = "m7i.xlarge"\n', 'types = ["m7i.xlarge", "m6i.xlarge"]\n')
+        }
+        assert len(prints) == 1
+        other = group(want(tmp_path, self.WORKERS + 'type = "m6i.xlarge"\n'), "worker")
+        assert other.fingerprint not in prints
+
+
 def test_openstack_finds_its_flavor_at_the_site(tmp_path):
     text = 'kind = "desktop"\ncloud = "openstack"\n[machine]\n'
     needs = group(want(tmp_path, text + "cpus = 4\ngpus = 1\n"), "desktop").shape

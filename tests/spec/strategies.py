@@ -73,13 +73,15 @@ machines = st.one_of(
     some(gpus=st.just(1), gpu=st.sampled_from(["T4", "a10g"]), gpu_memory=st.just("12GB"), **rest),
     some(type=st.sampled_from(["m7i.large", "g4dn.xlarge", "c7g.2xlarge", "p2.xlarge"]), **rest),
 )
+several = some(types=st.sampled_from([["m7i.large"], ["c7g.2xlarge", "m7g.large"]]), **rest)
 
 
 @st.composite
 def workers(draw: st.DrawFn) -> dict[str, Any]:
     low, count, high = sorted(draw(st.lists(st.integers(1, 10_000), min_size=3, max_size=3)))
-    bounds = draw(some(min=st.just(low), max=st.just(high), spot=st.booleans()))
-    return {**draw(machines), "count": count, **bounds}
+    spot = st.sampled_from([False, True, "first"])
+    bounds = draw(some(min=st.just(low), max=st.just(high), spot=spot))
+    return {**draw(machines | several), "count": count, **bounds}
 
 
 @st.composite

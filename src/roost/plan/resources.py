@@ -37,7 +37,9 @@ class Shape:
     """What an instance is made as. Instances of one role and shape are launched in one call.
 
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
-    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB.
+    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB. Where there is no room, ``others``
+    are the types to try after ``type``, and ``or_on_demand`` says that a spot machine may be one
+    on demand: an instance that is there can be any of these.
     """
 
     type: str
@@ -48,16 +50,22 @@ class Shape:
     image: str = ""
     disk_gib: float = 0
     spot: bool = False
+    others: tuple[str, ...] = ()
+    or_on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """``count`` instances of one role. ``fingerprint`` changes with what they are set up as."""
+    """``count`` instances of one role. ``fingerprint`` changes with what they are set up as.
+
+    ``least`` of them are enough to go on where the cloud has no room for more; all, if None.
+    """
 
     role: Role
     count: int
     shape: Shape
     fingerprint: str = ""
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +133,7 @@ class Instance:
     id: str = ""
     state: InstanceState = "pending"
     address: str | None = None
+    private: str | None = None
     note: str = ""
     started: float = 0
     kind: Kind = "instance"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from roost.errors import UsageError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from roost.catalogue import Catalogue, InstanceType
     from roost.spec import Spec
+    from roost.spec.cluster import Workers
     from roost.spec.machine import Machine
 
     Shaper = Callable[[Machine, bool], Shape]
@@ -107,11 +108,23 @@ def _groups(spec: Spec, shaper: Shaper) -> tuple[Group, ...]:
     if spec.kind == "cluster":
         return (
             _group("head", 1, shaper(spec.head, False), spec),
-            _group("worker", spec.workers.count, shaper(spec.workers, spec.workers.spot), spec),
+            replace(
+                _group("worker", spec.workers.count, _worker_shape(spec.workers, shaper), spec),
+                least=spec.workers.quorum,
+            ),
         )
     if spec.kind == "classroom":
         return (_group("seat", spec.seats, shaper(spec.machine, False), spec),)
     return (_group("desktop", 1, shaper(spec.machine, False), spec),)
+
+
+def _worker_shape(workers: Workers, shaper: Shaper) -> Shape:
+    """With what to try where there is no room: workers hold no data, so others will do."""
+    return replace(
+        shaper(workers, workers.on_spot),
+        others=workers.types[1:],
+        or_on_demand=workers.spot == "first",
+    )
 
 
 def _group(role: Role, count: int, shape: Shape, spec: Spec) -> Group:
@@ -120,7 +133,9 @@ def _group(role: Role, count: int, shape: Shape, spec: Spec) -> Group:
 
 def _fingerprint(spec: Spec, shape: Shape) -> str:
     """Changes with all that an instance is set up as, and with nothing else."""
-    parts: dict[str, object] = {"shape": asdict(shape), "cloud": spec.cloud}
+    # What else would do makes no difference to a machine that is there.
+    plain = replace(shape, others=(), or_on_demand=False)
+    parts: dict[str, object] = {"shape": asdict(plain), "cloud": spec.cloud}
     if spec.cloud == "local" and spec.kind == "cluster":
         # Not the shape: a worker's share of the memory follows the number of workers.
         parts["shape"] = spec.local.model_dump(mode="json")
@@ -174,14 +189,14 @@ def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
     region = spec.aws.region
 
     def shape(machine: Machine, spot: bool) -> Shape:
-        found = _exact(machine, catalogue) if machine.type else None
-        if machine.type is None:
+        found = _exact(machine.exact[0], catalogue) if machine.exact else None
+        if not machine.exact:
             offers = cheapest(catalogue, region, machine.needs(), limit=1)
             if not offers:
                 raise UsageError(why_none_of(machine, region))
             found = offers[0].instance_type
         return Shape(
-            type=found.name if found else str(machine.type),
+            type=found.name if found else machine.exact[0],
             cpus=found.vcpus if found else 0,
             memory_gib=found.memory_gib if found else 0,
             gpus=found.gpu_count if found else 0,
@@ -194,20 +209,20 @@ def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
     return shape
 
 
-def _exact(machine: Machine, catalogue: Catalogue) -> InstanceType | None:
+def _exact(name: str, catalogue: Catalogue) -> InstanceType | None:
     """The type that was named; None where it has a price and no description (p2.xlarge)."""
-    found = catalogue.instance_type(str(machine.type))
-    if found is None and machine.type not in catalogue.undescribed:
-        raise UsageError(f"AWS has no instance type {machine.type}")
+    found = catalogue.instance_type(name)
+    if found is None and name not in catalogue.undescribed:
+        raise UsageError(f"AWS has no instance type {name}")
     return found
 
 
 def _flavor_shape(machine: Machine, spot: bool) -> Shape:
     """OpenStack: which flavor fits is known only at the site."""
     return Shape(
-        type=machine.type or "a flavor that fits",
-        cpus=0 if machine.type else machine.cpus,
-        memory_gib=0 if machine.type else machine.memory,
+        type=machine.exact[0] if machine.exact else "a flavor that fits",
+        cpus=0 if machine.exact else machine.cpus,
+        memory_gib=0 if machine.exact else machine.memory,
         gpus=machine.gpus or 0,
         arch=machine.arch or "x86_64",
         image=machine.image,

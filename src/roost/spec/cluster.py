@@ -4,36 +4,98 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from roost.spec.common import CloudName, Common
 from roost.spec.environment import Environment
 from roost.spec.local import Local
-from roost.spec.machine import Machine
+from roost.spec.machine import Machine, arch_of, check_type
 from roost.spec.table import Table, around, did_you_mean, wrong
 from roost.spec.values import Mount, Text
 
 MOST_WORKERS = 10_000
+Market = bool | Literal["first"]
+"""Spot machines; on demand; or the first where there is room, and else the second."""
 
 
 class Workers(Machine):
     """The machines that do the work; all alike."""
 
     count: int = Field(2, ge=0, le=MOST_WORKERS, description="How many.")
-    min: int | None = Field(None, ge=0, description="Fewest, when they follow the work.")
+    types: tuple[Text, ...] = Field(
+        (),
+        description="Exact names in the order in which they are tried, instead of `type`: the "
+        "next one where the cloud has no room for the one before.",
+        examples=[["m7i.xlarge", "m6i.xlarge"]],
+    )
+    min: int | None = Field(
+        None,
+        ge=0,
+        description="Fewest: with so many `roost up` goes on where the cloud has no room for "
+        "more (half of them if not said), and fewer are not kept when they follow the work.",
+    )
     max: int | None = Field(
         None, ge=1, le=MOST_WORKERS, description="Most, when they follow the work."
     )
-    spot: bool = Field(
-        False, description="Spot machines: cheaper, and the cloud may take them back."
+    spot: Annotated[Market, WithJsonSchema({"enum": [True, False, "first"]})] = Field(
+        False,
+        description='Spot machines: cheaper, and the cloud may take them back; "first": spot '
+        "where there is room, on-demand where there is none.",
     )
+
+    @field_validator("spot", mode="wrap")
+    @classmethod
+    def _one_of_three(cls, found: object, handler: ValidatorFunctionWrapHandler) -> Market:
+        try:
+            checked: Market = handler(found)
+        except ValidationError as error:
+            raise wrong("not one of the choices", allowed='true, false, "first"') from error
+        return checked
+
+    @field_validator("types")
+    @classmethod
+    def _known_types(cls, found: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        here = around(info)
+        for number, one in enumerate(found):
+            if one in found[:number]:
+                raise wrong("named twice", at=(number,))
+            if here is not None and here.types_are_aws:
+                check_type(one, here.region, at=(number,))
+        if here is not None and here.types_are_aws:
+            _check_alike(found)
+        return found
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """The exact types to try, in order; none where the file says what they must have."""
+        return self.types or super().exact
 
     @property
     def on_spot(self) -> bool:
         """Whether they are asked for as spot machines."""
-        return self.spot
+        return self.spot is not False
+
+    @property
+    def quorum(self) -> int:
+        """With how many the work can begin: ``min``, or half of them (rounded up)."""
+        return self.min if self.min is not None else (self.count + 1) // 2
+
+    @model_validator(mode="after")
+    def _one_key_for_types(self) -> Self:
+        if self.type is not None and self.types:
+            what = '"type" and "types" say the same'
+            raise wrong(what, hint="keep one of the two", at=("types",))
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -49,6 +111,15 @@ class Workers(Machine):
                 at=("count",),
             )
         return self
+
+
+def _check_alike(types: tuple[str, ...]) -> None:
+    """One image starts on all of them."""
+    kinds = {one: arch_of(one) for one in types}
+    for number, one in enumerate(types):
+        if kinds[one] != kinds[types[0]]:
+            said = f"{one} is {kinds[one]}, and {types[0]} {kinds[types[0]]}"
+            raise wrong(f"{said}: one system does not start on both", at=(number,))
 
 
 class Jupyter(Table):

@@ -56,7 +56,7 @@ class Machine(Table):
     def _known_type(cls, found: str | None, info: ValidationInfo) -> str | None:
         here = around(info)
         if found is not None and here is not None and here.types_are_aws:
-            _check_type(found, here.region)
+            check_type(found, here.region)
         return found
 
     @field_validator("gpu")
@@ -93,10 +93,11 @@ class Machine(Table):
     @model_validator(mode="after")
     def _possible(self, info: ValidationInfo) -> Self:
         asked = [key for key in NEEDS if key in self.model_fields_set]
-        if self.type is not None and asked:
+        if self.exact and asked:
+            key = '"type"' if self.type else '"types"'
             raise wrong(
-                f'"type" says all of a machine: {", ".join(asked)} beside it would not count',
-                hint='keep "type", or what the machine must have',
+                f"{key} says all of a machine: {', '.join(asked)} beside it would not count",
+                hint=f"keep {key}, or what the machine must have",
                 at=(asked[0],),
             )
         here = around(info)
@@ -105,7 +106,7 @@ class Machine(Table):
             if self.disk < SMALLEST_DISK_GIB:
                 allowed = f'at least "{SMALLEST_DISK_GIB}GB"'
                 raise wrong("too small for the system", allowed=allowed, at=("disk",))
-        if self.type is None and here is not None and here.types_are_aws:
+        if not self.exact and here is not None and here.types_are_aws:
             _check_needs(self, here)
         return self
 
@@ -114,7 +115,7 @@ class Machine(Table):
         self, handler: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = handler(self)
-        if self.type is None:
+        if not self.exact:
             return found
         return {key: value for key, value in found.items() if key not in NEEDS}
 
@@ -133,19 +134,25 @@ class Machine(Table):
         )
 
     @property
+    def exact(self) -> tuple[str, ...]:
+        """The exact types to try, in order; none where the file says what the machine must have."""
+        return (self.type,) if self.type is not None else ()
+
+    @property
     def on_spot(self) -> bool:
         """Whether it is asked for as a spot machine, which the cloud may take back."""
         return False
 
 
-def _check_type(found: str, region: str | None) -> None:
-    """The type exists, and the region has it."""
+def check_type(found: str, region: str | None, at: tuple[str | int, ...] = ()) -> None:
+    """The type exists, and the region has it. ``at`` is its place below the key it is said in."""
     catalogue = load()
     if found not in catalogue.type_names and found not in catalogue.undescribed:
         raise wrong(
             "AWS has no such instance type",
             hint=did_you_mean(found, (*catalogue.type_names, *catalogue.undescribed))
             or "`roost prices` lists those that fit",
+            at=at,
         )
     prices = catalogue.region(region) if region else None
     if prices is None or found in catalogue.undescribed:
@@ -156,7 +163,14 @@ def _check_type(found: str, region: str | None) -> None:
             for code in catalogue.regions
             if (other := catalogue.region(code)) is not None and other.offered(found)
         ]
-        raise wrong(f"{region} does not have it", hint=f"these have it: {', '.join(elsewhere)}")
+        hint = f"these have it: {', '.join(elsewhere)}"
+        raise wrong(f"{region} does not have it", hint=hint, at=at)
+
+
+def arch_of(name: str) -> str:
+    """The processor's kind of an instance type; x86_64 where AWS does not describe the type."""
+    found = load().instance_type(name)
+    return found.architectures[-1] if found else "x86_64"
 
 
 def _check_needs(machine: Machine, here: Surroundings) -> None:
