@@ -49,7 +49,7 @@ def test_idle_stops_after_the_window_with_a_warning_ten_minutes_before() -> None
     assert warned == [36, 46]
     assert found[35][1].notices == (
         "nobody has used it and nothing has worked on it for 35 min; it stops in 10 min. "
-        "To keep it: sudo roost-extend 2h",
+        "To go on: sudo roost-extend 2h",
     )
 
 
@@ -161,7 +161,7 @@ def test_the_budget_is_counted_by_hand() -> None:
     # Missing are $0.72: 7.2 minutes; so it is said at once.
     assert verdict.notices == (
         "its budget ends: $2.28 of $3.00; it is to be parked: roost park; it stops in 10 min. "
-        "To keep it: sudo roost-extend 2h",
+        "To go on: sudo roost-extend --budget USD",
     )
     # At $2.40 (80 %), a minute and 12 s later:
     memory, verdict = judge(rules, memory, Seen(boot="b", up=132, wall=T0 + 3672, busy="x"))

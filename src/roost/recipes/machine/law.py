@@ -21,6 +21,9 @@ HANDOVER = 2 * TICK
 EARLY = 0.8
 """The part of the budget at which there is a first warning."""
 
+MORE_TIME = "sudo roost-extend 2h"
+MORE_MONEY = "sudo roost-extend --budget USD"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -94,7 +97,8 @@ def judge(rules: Rules, memory: Memory, seen: Seen) -> tuple[Memory, Verdict]:
             continue
         told[cause] = memory.told.get(cause, seen.up)
         if cause not in memory.told:
-            notices.append(f"{text}; it stops in {_minutes(max(left, lead))}. {_ASK}")
+            ask = MORE_MONEY if cause == "budget" else MORE_TIME
+            notices.append(f"{text}; it stops in {_minutes(max(left, lead))}. To go on: {ask}")
         if left <= 0 and seen.up - told[cause] >= lead - TICK:
             stop = stop or text
     memory = replace(memory, told=told)
@@ -102,9 +106,6 @@ def judge(rules: Rules, memory: Memory, seen: Seen) -> tuple[Memory, Verdict]:
         memory = replace(memory, early=True)
         notices.append(f"{_spent(memory.spent, rules.usd)} is spent: {EARLY:.0%} of it")
     return _hand_over(memory, seen, stop, notices)
-
-
-_ASK = "To keep it: sudo roost-extend 2h"
 
 
 def _remember(rules: Rules, memory: Memory, seen: Seen) -> Memory:
