@@ -8,13 +8,21 @@ from pathlib import Path
 
 from roost.access.places import all_names
 from roost.access.ssh_config import quoted
+from roost.errors import UsageError
 
 MARK = "# roost: machines as roost-NAME (roost ssh-config --remove takes this out)"
 
 
 def line() -> str:
-    """``Include "<home>/ssh/names/*/config"``."""
-    return f"Include {quoted(all_names() / '*' / 'config').replace('%%', '%')}"
+    """``Include "<home>/ssh/names/*/config"``. Raises UsageError where OpenSSH would misread it."""
+    place = all_names()
+    # OpenSSH 9.9 began to read tokens (%) here; before, none could be escaped.
+    if any(sign in str(place) for sign in "%*?["):
+        raise UsageError(
+            f"OpenSSH cannot include files of a folder with %, *, ? or [: {place}",
+            next="export ROOST_HOME=...   (a plain path)",
+        )
+    return f"Include {quoted(place / '*' / 'config')}"
 
 
 def with_line(text: str, include: str) -> str:

@@ -42,8 +42,8 @@ def explain(connection: Connection, state: State) -> RoostError | None:
 def shut_out(state: State) -> bool:
     """Whether the file lets "me" in by SSH, and the firewall does not know this address."""
     try:
-        wanted = json.loads(state.record or "{}").get("access", {}).get("ssh", ["me"])
-    except (ValueError, AttributeError):
+        wanted = json.loads(state.record or "")["access"]["ssh"]
+    except (ValueError, KeyError, TypeError):
         return False
     rules = [rule for group in state.security_groups for rule in group.rules if rule.port == 22]
     return "me" in wanted and bool(rules) and all(rule.source != "caller" for rule in rules)

@@ -1,0 +1,247 @@
+"""The commands that connect, on a cloud whose machines are an sshd of this computer."""
+
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from roost.access import tunnel
+from roost.access.pages import Page
+from roost.cli.main import SECTIONS, main
+from roost.errors import AccessError
+from roost.plan.resources import State
+from tests.access.conftest import Server
+from tests.access.made_state import cluster, desktop, instance
+from tests.access.test_real_ssh import Page as Handler
+from tests.cli.calling import Ran, Roost
+
+HERE = {"address": "127.0.0.1"}
+
+
+class Cloud:
+    """As much of a cloud as these commands use."""
+
+    name = "aws"
+    region = "eu-central-1"
+
+    def __init__(self, state: State, host_key: str) -> None:
+        self.state = state
+        self.keys: tuple[str, ...] | AccessError = (host_key,)
+        self.text = "one\ntwo"
+
+    def observe(self, name: str) -> State:
+        assert name == self.state.name
+        return self.state
+
+    def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
+        assert (name, instance) in {(self.state.name, i.name) for i in self.state.instances}
+        if isinstance(self.keys, AccessError):
+            raise self.keys
+        return self.keys
+
+    def logs(self, name: str, instance: str, lines: int) -> str:
+        return f"{name} {instance} {lines}: {self.text}" if self.text else ""
+
+
+@pytest.fixture
+def cloud(here: object, server: Server, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    del here
+    state = cluster(instance("head", 1, **HERE), instance("worker-1", 2, **HERE))
+    cloud = Cloud(state, server.host_key)
+    monkeypatch.setattr("roost.cli.target.locate", lambda *_: cloud)
+    for command in ("cp", "ssh-config"):
+        monkeypatch.setitem(SECTIONS["Work"], command, "")
+    return cloud
+
+
+@pytest.fixture
+def roost(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Roost:
+    """main() in this process, with what it and its programs wrote."""
+    del cloud
+
+    def call(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["roost", *map(str, words)])
+        capfd.readouterr()
+        code = main()
+        told = capfd.readouterr()
+        return Ran(code, told.out, told.err)
+
+    return call
+
+
+class TestSsh:
+    def test_a_command_and_its_exit_code(self, roost: Roost) -> None:
+        assert roost("ssh", "ndvi", "--", "echo", "a  b") == Ran(0, "a  b\n", "")
+        assert roost("ssh", "ndvi", "worker-1", "--", "sh", "-c", "exit 9").code == 9
+
+    def test_an_unknown_host_key_is_said_once(self, roost: Roost, cloud: Cloud) -> None:
+        cloud.keys = ()
+        told = roost("ssh", "ndvi", "--", "true")
+        assert told.code == 0
+        assert "the console has not told the host key of head yet" in told.err
+        assert roost("ssh", "ndvi", "--", "true") == Ran(0, "", "")
+
+    def test_a_console_that_may_not_be_read_is_no_hindrance(
+        self, roost: Roost, cloud: Cloud
+    ) -> None:
+        cloud.keys = AccessError("not allowed: GetConsoleOutput")
+        told = roost("ssh", "ndvi", "--", "echo", "there")
+        assert (told.code, told.out) == (0, "there\n")
+        assert "the host key of head is not known: not allowed: GetConsoleOutput" in told.err
+
+    def test_a_wrong_host_key_is_sshs_own_error(self, roost: Roost, cloud: Cloud) -> None:
+        cloud.keys = (
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHtOReNwl7HPAz5EUR/6mRdACoNszPBcSS9tCUeot7CE",
+        )
+        told = roost("ssh", "ndvi", "--", "true")
+        assert told.code == 255
+        assert "Host key verification failed" in told.err
+        assert "roost: " not in told.err
+
+    def test_a_port_that_refuses_is_explained(
+        self, roost: Roost, here: Callable[[int], None]
+    ) -> None:
+        here(1)
+        told = roost("ssh", "ndvi", "--", "true")
+        assert told.code == 1
+        assert "head of ndvi (127.0.0.1) runs, and takes no SSH yet" in told.err
+        assert "next: roost logs ndvi head" in told.err
+
+    def test_stopped(self, roost: Roost, cloud: Cloud) -> None:
+        cloud.state = cluster(instance("head", 1, state="stopped", address=None))
+        told = roost("ssh", "ndvi")
+        assert told.code == 1
+        assert "it is stopped" in told.err
+        assert "next: roost start ndvi" in told.err
+
+    def test_no_such_node(self, roost: Roost) -> None:
+        told = roost("ssh", "ndvi", "worker-9")
+        assert told.code == 2
+        assert "no instance worker-9 (there are: head, worker-1)" in told.err
+
+
+class TestCp:
+    def test_there_and_back(self, roost: Roost, tmp_path: Path) -> None:
+        (tmp_path / "a file").write_text("content")
+        (tmp_path / "there").mkdir()
+        told = roost("cp", tmp_path / "a file", f"ndvi:{tmp_path}/there/")
+        assert told.code == 0, told.err
+        assert (tmp_path / "there" / "a file").read_text() == "content"
+        told = roost("cp", f"ndvi/worker-1:{tmp_path}/there/a file", tmp_path / "back")
+        assert told.code == 0, told.err
+        assert (tmp_path / "back").read_text() == "content"
+
+    def test_what_is_not_there_fails(self, roost: Roost, tmp_path: Path) -> None:
+        told = roost("cp", f"ndvi:{tmp_path}/nothing", tmp_path)
+        assert told.code == 1
+        assert "nothing" in told.err
+
+    @pytest.mark.parametrize(
+        ("words", "what"),
+        [
+            (("x",), "from where to where"),
+            (("x", "y"), "neither of the two sides is on a machine"),
+            (("ndvi:x", "ndvi:y"), "both of the two sides"),
+            (("ndvi:x", "y", "z"), "must come from one place"),
+        ],
+    )
+    def test_sides_that_make_no_sense(
+        self, words: tuple[str, ...], what: str, roost: Roost
+    ) -> None:
+        told = roost("cp", *words)
+        assert told.code == 2
+        assert what in told.err
+
+
+class TestOpen:
+    @pytest.fixture(autouse=True)
+    def page(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """The head's page is a small web server."""
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+            threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+            page = Page(web.server_port, "lab", "http")
+            monkeypatch.setattr("roost.access.pages.page_of", lambda _: page)
+            yield
+            tunnel.close("ndvi")
+            web.shutdown()
+
+    def test_a_tunnel_that_outlives_the_command(self, roost: Roost) -> None:
+        told = roost("open", "ndvi", "--no-browser")
+        assert told.code == 0, told.err
+        address = told.out.strip()
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            assert answer.read() == b"the page"
+        assert roost("open", "ndvi", "--json").json == {"name": "ndvi", "address": address}
+        assert "the tunnel to ndvi is closed" in roost("open", "ndvi", "--close").err
+        assert "no tunnel to ndvi is open" in roost("open", "ndvi", "--close").err
+
+    def test_a_machine_that_refuses(self, roost: Roost, here: Callable[[int], None]) -> None:
+        here(1)
+        told = roost("open", "ndvi", "--no-browser")
+        assert told.code == 1
+        assert "takes no SSH yet" in told.err
+
+
+def test_open_where_there_is_no_page(roost: Roost, cloud: Cloud) -> None:
+    cloud.state = cluster(instance("head", 1, **HERE), jupyter={"enabled": False})
+    told = roost("open", "ndvi")
+    assert told.code == 2
+    assert "ndvi has no page to open" in told.err
+
+
+def test_open_by_the_public_address(roost: Roost, cloud: Cloud) -> None:
+    cloud.state = desktop(access={"https": ["anywhere"]})
+    told = roost("open", "ndvi", "--no-browser")
+    assert told.out == "https://203.0.113.1/vnc.html?resize=remote\n"
+
+
+def test_logs(roost: Roost, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert roost("logs", "ndvi", "-n", 7, "--json").json == {
+        "head": "ndvi head 7: one\ntwo",
+        "worker-1": "ndvi worker-1 7: one\ntwo",
+    }
+    assert roost("logs", "ndvi", "--json", "--follow").code == 2
+    cloud.text = ""
+    assert "`roost logs ndvi --follow` asks the machine itself" in roost("logs", "ndvi").err
+    (tmp_path / "log").write_text("1\n2\n3\n")
+    line = ["tail", "-n", "2", f"{tmp_path}/log"]
+    monkeypatch.setattr("roost.access.ssh.follow", lambda _: line)
+    assert roost("logs", "ndvi", "worker-1", "--follow").out == "2\n3\n"
+
+
+class TestSshConfig:
+    def test_it_is_printed(self, roost: Roost, server: Server) -> None:
+        told = roost("ssh-config", "ndvi")
+        assert told.code == 0, told.err
+        assert f"Host roost-ndvi roost-ndvi-head\n  HostName 127.0.0.1\n  Port {server.port}\n" in (
+            told.out
+        )
+        assert told.out.count("StrictHostKeyChecking yes") == 1
+
+    def test_the_line_needs_a_yes(
+        self, roost: Roost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ROOST_HOME", str(tmp_path / "plain"))
+        file = tmp_path / ".ssh" / "config"
+        told = roost("ssh-config", "--install", "--no-input")
+        assert told.code == 4
+        assert "next: roost ssh-config --install --yes" in told.err
+        assert not file.exists()
+        assert roost("ssh-config", "--install", "--yes").code == 0
+        text = file.read_text()
+        assert f'Include "{tmp_path}/plain/ssh/names/*/config"\n' in text
+        assert "has roost's line already" in roost("ssh-config", "--install").err
+        assert file.read_text() == text
+        assert roost("ssh-config", "--remove").code == 0
+        assert file.read_text() == ""
+        assert "has no line of roost's" in roost("ssh-config", "--remove").err
+
+    def test_of_which_name(self, roost: Roost) -> None:
+        assert roost("ssh-config").code == 2
+        assert roost("ssh-config", "--install", "--remove").code == 2
