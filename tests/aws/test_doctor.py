@@ -288,6 +288,24 @@ def test_expired_credentials_stop_it(account: Account) -> None:
         check_before(clients(account, quotas), wanted(3), NOTHING, REGION)
 
 
+def test_workers_that_may_be_others_or_fewer_do_not_stop_up(account: Account) -> None:
+    """10 workers of 4 vCPUs on spot, and there is room for 39; 2 for the head fit."""
+    quotas = Quotas(L_1216C47A=2.0, L_34B43A08=39.0)
+    head, workers = wanted(10, spot=True).groups
+    first = replace(workers, shape=replace(workers.shape, or_on_demand=True))
+    fewer = replace(workers, least=9)
+    for group in (first, fewer):
+        asked = replace(wanted(0), groups=(head, group))
+        (found,) = check_before(clients(account, quotas), asked, NOTHING, REGION)
+        assert (found.verdict, found.text) == (
+            "problem",
+            f"{STANDARD_SPOT.title}: needs 40 vCPUs, 0 of 39 are in use",
+        )
+    enough = replace(wanted(0), groups=(head, replace(workers, least=10)))
+    with pytest.raises(QuotaError):
+        check_before(clients(account, quotas), enough, NOTHING, REGION)
+
+
 # --- this computer and the account ----------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ SERVICES = {
 BUILDERS = {"nouns", "requests", "tags"}
 """Modules whose functions are named like the calls that they make parameters for."""
 SCENE_NEEDS = {
-    "desktop": ("stars", frozenset(("volume", "fixed address", "snapshot", "archive"))),
+    "desktop": ("stars", frozenset(("volume", "fixed address"))),
     "cluster": ("ndvi", frozenset()),
 }
 
@@ -221,6 +221,25 @@ def test_what_is_made_must_be_tagged_and_tags_are_given_in_making_only(account: 
     assert gate.refused("ModifyInstanceAttribute", {"InstanceId": "i-1"})
 
 
+def test_only_the_volumes_of_before_that_the_file_names_are_taken_in(account: Account) -> None:
+    def made(**tags: str) -> str:
+        more = {"TagSpecifications": tagged(**tags)} if tags else {}
+        asked = {"AvailabilityZone": f"{REGION}a", "Size": 1, **more}
+        return str(account.client.create_volume(**asked)["VolumeId"])
+
+    mine, another, theirs = made(), made(), made(roost="other")
+    gate = Gate(policy("stars", REGION, NEEDS, adopted=(mine, theirs)), account.client)
+
+    def taken(volume: str, name: str = "stars") -> bool:
+        tags = [{"Key": "roost", "Value": name}]
+        return not gate.refused("CreateTags", {"Resources": [volume], "Tags": tags})
+
+    assert taken(mine)
+    assert not taken(another)
+    assert not taken(theirs)
+    assert not taken(mine, "other")
+
+
 def test_the_policy_for_every_name_still_needs_the_tag(account: Account) -> None:
     gate = Gate(policy(ANY, None, NEEDS), account.client)
     assert gate.refused("CreateVolume", {"Size": 1})
@@ -253,7 +272,7 @@ def example(name: str) -> Any:
 def test_what_each_example_needs() -> None:
     assert needs_of(example("ndvi")) == {"spot"}
     assert needs_of(example("pixinsight")) == {"volume", "role"}
-    assert needs_of(example("scipion")) == {"volume", "snapshot", "role"}
+    assert needs_of(example("scipion")) == {"volume", "role"}
     assert needs_of(example("starcluster")) == {"volume"}
     assert needs_of(example("training")) == {"fixed address"}
 

@@ -1,7 +1,7 @@
 """IAM in front of an account in memory: every call is judged by a policy, as EC2 would have it.
 
 moto ignores conditions, so this evaluates them itself: Allow statements with StringEquals,
-StringLike and their IfExists and ForAnyValue forms. Which resources an action is judged by, and
+StringLike and Null, with IfExists and ForAnyValue. Which resources an action is judged by, and
 which tags count for each, is from AWS's reference (actions.json); the tags are what the call gives
 and what the resources carry at that moment. A resource that is not there carries none, so calls
 about it are refused, as by EC2.
@@ -66,6 +66,8 @@ def _matches(found: str, patterns: str | list[str]) -> bool:
 
 def _holds(operator: str, found: str | None, allowed: str | list[str]) -> bool:
     """A key that the request does not have fulfils only conditions that end in IfExists."""
+    if operator == "Null":
+        return (found is None) == (allowed == "true")
     if found is None:
         return operator.endswith("IfExists")
     plain = operator.removesuffix("IfExists").removeprefix("ForAnyValue:")
@@ -105,16 +107,16 @@ class Gate:
     def refused(self, operation: str, asked: dict[str, Any]) -> str:
         """Why the call is refused; empty where it is allowed."""
         self.judged.add(operation)
-        for action, kind, context in self._judgements(operation, asked):
-            arn = f"arn:aws:ec2:{REGION}:123456789012:{kind}/1" if kind else "*"
+        for action, one, context in self._judgements(operation, asked):
+            arn = f"arn:aws:ec2:{REGION}:123456789012:{one}" if one else "*"
             if not allows(self.policy, action, arn, {"aws:RequestedRegion": REGION, **context}):
-                return f"{action} on {kind or 'nothing'} with {context}"
+                return f"{action} on {one or 'nothing'} with {context}"
         return ""
 
     def _judgements(
         self, operation: str, asked: dict[str, Any]
     ) -> Iterator[tuple[str, str, dict[str, str]]]:
-        """(action, type of resource, keys of the request)."""
+        """(action, resource as ``type/id``, keys of the request)."""
         assert operation in ACTIONS, (
             f"ec2:{operation} is not in tests/aws/policies/actions.json: see KINDS and OTHERS in "
             "scripts/build_iam_actions.py"
@@ -125,32 +127,35 @@ class Gate:
         if not ACTIONS[operation]:
             yield f"ec2:{operation}", "", {}
         for kind, facts in ACTIONS[operation].items():
-            for tags in there.get(kind, ()):
+            for one, tags in there.get(kind, ()):
                 context = _keys("aws:ResourceTag", tags) if "ResourceTag" in facts else {}
-                yield f"ec2:{operation}", kind, context | _keys("aws:RequestTag", given.get("", {}))
+                context |= _keys("aws:RequestTag", given.get("", {}))
+                yield f"ec2:{operation}", f"{kind}/{one}", context
             if kind not in there and (kind in given or "required" in facts):
                 context = _keys("aws:RequestTag", given.get(kind, {}))
-                yield f"ec2:{operation}", kind, context if "RequestTag" in facts else {}
+                new = f"{kind}/new"
+                yield f"ec2:{operation}", new, context if "RequestTag" in facts else {}
         for kind, tags in given.items():
             if kind:
                 action = {"ec2:CreateAction": operation}
-                yield "ec2:CreateTags", kind, _keys("aws:RequestTag", tags) | action
+                yield "ec2:CreateTags", f"{kind}/new", _keys("aws:RequestTag", tags) | action
         if str(asked.get("ImageId", "")).startswith("resolve:ssm:"):
             arn = f"arn:aws:ssm:{REGION}::parameter{asked['ImageId'].removeprefix('resolve:ssm:')}"
             assert allows(self.policy, "ssm:GetParameters", arn, {}), arn
 
-    def _there(self, asked: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-        """The tags of all resources that the call names, by type."""
-        found: dict[str, list[dict[str, str]]] = {}
+    def _there(self, asked: dict[str, Any]) -> dict[str, list[tuple[str, dict[str, str]]]]:
+        """All resources that the call names, with their tags, by type."""
+        found: dict[str, list[tuple[str, dict[str, str]]]] = {}
         for one in _strings({k: v for k, v in asked.items() if k != "TagSpecifications"}):
             if ID.fullmatch(one):
-                found.setdefault(KINDS[one.partition("-")[0]], []).append(self._tags_of(one))
+                found.setdefault(KINDS[one.partition("-")[0]], []).append((one, self._tags_of(one)))
         if "KeyName" in asked and "PublicKeyMaterial" not in asked:
-            found["key-pair"] = [self._named("describe_key_pairs", "KeyNames", asked["KeyName"])]
+            name = asked["KeyName"]
+            found["key-pair"] = [(name, self._named("describe_key_pairs", "KeyNames", name))]
         if "LaunchTemplateName" in asked and "TagSpecifications" not in asked:
             name = asked["LaunchTemplateName"]
             call = "describe_launch_templates"
-            found["launch-template"] = [self._named(call, "LaunchTemplateNames", name)]
+            found["launch-template"] = [(name, self._named(call, "LaunchTemplateNames", name))]
         return found
 
     def _tags_of(self, one: str) -> dict[str, str]:

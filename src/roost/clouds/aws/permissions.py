@@ -18,11 +18,9 @@ from roost.clouds.aws import tags
 if TYPE_CHECKING:
     from roost.spec import Spec
 
-Need = Literal["volume", "snapshot", "archive", "fixed address", "spot", "role"]
+Need = Literal["volume", "fixed address", "spot", "role"]
 """What a spec must ask for, so that a permission is needed at all."""
-NEEDS: frozenset[Need] = frozenset(
-    ("volume", "snapshot", "archive", "fixed address", "spot", "role")
-)
+NEEDS: frozenset[Need] = frozenset(("volume", "fixed address", "spot", "role"))
 SIZE_LIMIT = 6_144
 """Characters of a managed policy; IAM does not count white space."""
 ANY = "*"
@@ -78,6 +76,8 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeRegions", verbs="doctor"),
     Call(action="ec2:DescribeRouteTables", verbs="doctor"),
     Call(action="ec2:DescribeSecurityGroups", verbs="every command"),
+    Call(action="ec2:DescribeSnapshots", verbs="every command"),
+    Call(action="ec2:DescribeSnapshotTierStatus", verbs="park resume show"),
     Call(action="ec2:DescribeSubnets", verbs="up doctor"),
     Call(action="ec2:DescribeTags", verbs="every command"),
     Call(action="ec2:DescribeVolumes", verbs="every command"),
@@ -93,7 +93,10 @@ CALLS: tuple[Call, ...] = (
     ),
     Call(action="ssm:GetParameter", verbs="up", on=(PUBLIC_PARAMETERS,)),
     Call(action="ssm:GetParameters", verbs="up doctor", on=(PUBLIC_PARAMETERS,)),
-    Call(action="ec2:CreateVolume", verbs="up", makes=("volume",), need="volume"),
+    # A volume that comes back is made of a snapshot, which carries the tag.
+    Call(action="ec2:CreateVolume", verbs="up resume", makes=("volume",), own=True, need="volume"),
+    Call(action="ec2:CreateSnapshot", verbs="park", makes=("snapshot",), own=True, need="volume"),
+    Call(action="ec2:CreateImage", verbs="park image", makes=("image", "snapshot"), own=True),
     Call(action="ec2:CreateSecurityGroup", verbs="up", makes=("security-group",), uses=("vpc",)),
     Call(action="ec2:ImportKeyPair", verbs="up", makes=("key-pair",)),
     Call(action="ec2:CreateLaunchTemplate", verbs="up", makes=("launch-template",)),
@@ -105,11 +108,20 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:StopInstances", verbs="stop", own=True),
     Call(action="ec2:AttachVolume", verbs="up", own=True, need="volume"),
     Call(action="ec2:AssociateAddress", verbs="up start", own=True, need="fixed address"),
+    Call(action="ec2:RebootInstances", verbs="restart", own=True),
+    Call(action="ec2:ModifyInstanceAttribute", verbs="resize", own=True),
+    Call(action="ec2:ModifyVolume", verbs="resize up", own=True, need="volume"),
+    Call(action="ec2:ModifySnapshotTier", verbs="park", own=True, need="volume"),
+    Call(action="ec2:RestoreSnapshotTier", verbs="resume", own=True, need="volume"),
+    Call(action="ec2:CreateTags", verbs="up stop park down", own=True),
+    Call(action="ec2:DeleteTags", verbs="down", own=True),
     Call(action="ec2:GetConsoleOutput", verbs="logs", own=True),
     Call(action="ec2:TerminateInstances", verbs="down scale stop", own=True),
     Call(action="ec2:DisassociateAddress", verbs="down", own=True),
     Call(action="ec2:ReleaseAddress", verbs="down", own=True),
     Call(action="ec2:DeleteVolume", verbs="down", own=True),
+    Call(action="ec2:DeleteSnapshot", verbs="park down", own=True),
+    Call(action="ec2:DeregisterImage", verbs="resume down image", own=True),
     Call(action="ec2:DeleteSecurityGroup", verbs="down", own=True),
     Call(action="ec2:DeleteKeyPair", verbs="down", own=True),
     Call(action="ec2:DeleteLaunchTemplate", verbs="down", own=True),
@@ -130,7 +142,7 @@ CALLS: tuple[Call, ...] = (
     ),
     Call(action="iam:GetRole", verbs="doctor", on=(SPOT_ROLE,), need="spot"),
 )
-"""Every call that the program makes. Tagging what is made (ec2:CreateTags) follows from it."""
+"""Every call that the program makes. Tagging what is made (ec2:CreateTags) follows from it, too."""
 
 OPERATOR = ("ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances")
 """What an operator may do; the last one in AWS's console."""
@@ -141,8 +153,6 @@ def needs_of(spec: Spec) -> frozenset[Need]:
     modes = {volume.park for volume in spec.volumes}
     asked: dict[Need, bool] = {
         "volume": bool(spec.volumes),
-        "snapshot": bool(modes & {"snapshot", "archive"}),
-        "archive": "archive" in modes,
         "fixed address": spec.access.address == "fixed",
         "spot": spec.kind == "cluster" and bool(spec.workers.spot),
         "role": bool(spec.data.pull or spec.data.push)
@@ -158,8 +168,14 @@ def calls_for(needs: Iterable[Need]) -> tuple[Call, ...]:
     return tuple(call for call in CALLS if call.need is None or call.need in wanted)
 
 
-def policy(name: str, region: str | None, needs: Iterable[Need]) -> dict[str, Any]:
-    """The least policy. ``ANY`` name: every name; ``region`` None: every region."""
+def policy(
+    name: str, region: str | None, needs: Iterable[Need], adopted: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The least policy. ``ANY`` name: every name; ``region`` None: every region.
+
+    ``adopted`` are ids of volumes of before roost that the spec takes in: those alone may be given
+    the tag although roost did not make them, unless they are another name's already.
+    """
     calls = [call for call in calls_for(needs) if not call.free]
     tagging = [call.action.partition(":")[2] for call in calls if call.makes]
     statements = [
@@ -201,6 +217,7 @@ def policy(name: str, region: str | None, needs: Iterable[Need]) -> dict[str, An
             for call in calls
             if call.uses
         ),
+        *_adopting(name, sorted(adopted), region),
         *_elsewhere(calls),
     ]
     return {"Version": "2012-10-17", "Statement": statements}
@@ -227,6 +244,21 @@ def operator_policy(name: str, region: str | None) -> dict[str, Any]:
 def size(found: dict[str, Any]) -> int:
     """How IAM counts a policy against ``SIZE_LIMIT``: without white space."""
     return len(json.dumps(found, separators=(",", ":")))
+
+
+def _adopting(name: str, volumes: list[str], region: str | None) -> list[dict[str, Any]]:
+    if not volumes:
+        return []
+    return [
+        _statement(
+            "TakeInVolumesOfBefore",
+            ["ec2:CreateTags"],
+            [f"arn:aws:ec2:*:*:volume/{volume}" for volume in volumes],
+            _tagged("aws:RequestTag", name),
+            {"Null": {f"aws:ResourceTag/{tags.NAME}": "true"}},
+            _in(region),
+        )
+    ]
 
 
 def _elsewhere(calls: list[Call]) -> list[dict[str, Any]]:

@@ -107,13 +107,22 @@ def quota_of(type_name: str, spot: bool) -> Quota | None:
 # --- what is needed, and what is in use -----------------------------------------------------------
 
 
-def needed(wanted: Wanted, have: State) -> Counter[tuple[str, bool]]:
-    """Machines that `up` will launch or start, by type and whether they are spot."""
+def needed(wanted: Wanted, have: State, *, firm: bool = False) -> Counter[tuple[str, bool]]:
+    """Machines that `up` will launch or start, by type and whether they are spot.
+
+    Of those that may be others, the first choice counts. ``firm``: only those without which `up`
+    fails: as many as are enough, and of those that may be no other type nor on demand.
+    """
     found: Counter[tuple[str, bool]] = Counter()
     live = [i for i in have.instances if i.state != "deleting"]
     for group in wanted.groups:
-        mine = [i for i in live if i.role == group.role][: group.count]
-        found[group.shape.type, group.shape.spot] += group.count - len(mine)
+        shape, count = group.shape, group.count
+        if firm and (shape.others or shape.or_on_demand):
+            continue
+        if firm and group.least is not None:
+            count = min(count, group.least)
+        mine = sorted((i for i in live if i.role == group.role), key=_counted, reverse=True)[:count]
+        found[shape.type, shape.spot] += count - len(mine)
         found.update((i.shape.type, i.shape.spot) for i in mine if not _counted(i))
     return +found
 
@@ -226,18 +235,19 @@ def running(clients: Clients) -> list[Any]:
 
 
 def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> tuple[Finding, ...]:
-    """Whether the account lets all that is missing run; what cannot be known is in the answer.
+    """Whether the account lets all that is missing run.
 
     Asks nothing where nothing is missing. One request for what is in use, and one for each quota:
     two in all for machines on demand, three where there are spot machines too, and two more where
-    fixed addresses are missing.
+    fixed addresses are missing. What cannot be known, and what is not enough but does not stop
+    `up` (there may be fewer, or others), is in the answer, to be said.
     Raises QuotaError with all that is in the way, CredentialsError.
     """
-    found = (
-        *check_machines(clients, needed(wanted, have), region),
-        *check_addresses(clients, wanted, have, region),
-    )
-    problems = [one for one in found if one.verdict == "problem"]
+    machines = needed(wanted, have)
+    counted = _counts(clients, machines)
+    firm = _judged(needed(wanted, have, firm=True), counted, region)
+    addresses = check_addresses(clients, wanted, have, region)
+    problems = [one for one in (*firm, *addresses) if one.verdict == "problem"]
     if problems:
         lines = "".join(f"\n  {one.text}\n    {one.mend}" for one in problems)
         raise QuotaError(
@@ -245,18 +255,33 @@ def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> 
             exists=have.conditions,
             next=f"roost up {wanted.name}, when AWS has said yes   (or fewer, or smaller ones)",
         )
-    return tuple(one for one in found if one.verdict == "unknown")
+    found = (*_judged(machines, counted, region), *addresses)
+    return tuple(one for one in found if one.verdict != "ok")
 
 
 def check_machines(
     clients: Clients, machines: Counter[tuple[str, bool]], region: str
 ) -> tuple[Finding, ...]:
     """Whether so many machines, by type and spot, may run. Nothing is asked for none."""
+    return _judged(machines, _counts(clients, machines), region)
+
+
+Counts = tuple[Mapping[Quota, int], Mapping[Quota, float | str]]
+"""What is in use, and the limits (or why they are not known)."""
+
+
+def _counts(clients: Clients, machines: Counter[tuple[str, bool]]) -> Counts:
     if not machines:
-        return ()
+        return {}, {}
     used = in_use(running(clients), vcpus_of)
     quotas = {quota_of(kind, spot) for kind, spot in machines}
-    limits = {quota: limit_of(clients, quota) for quota in sorted(filter(None, quotas))}
+    return used, {quota: limit_of(clients, quota) for quota in sorted(filter(None, quotas))}
+
+
+def _judged(
+    machines: Counter[tuple[str, bool]], counted: Counts, region: str
+) -> tuple[Finding, ...]:
+    used, limits = counted
     return judge_vcpus(machines, used, limits, region, vcpus_of)
 
 
