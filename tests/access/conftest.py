@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.access import connection
+from roost.access import connection, ssh
 from roost.access.keys import public_key
 from roost.access.ssh_config import Host
 
@@ -152,7 +152,7 @@ def here(
     for path in {*made}:
         if path.exists():
             subprocess.run(
-                ["ssh", "-F", "/dev/null", "-S", path, "-O", "exit", "x"],
+                ssh.control(path, "exit"),
                 capture_output=True,
                 check=False,
             )

@@ -161,8 +161,9 @@ class TestCp:
 
 class TestOpen:
     @pytest.fixture(autouse=True)
-    def page(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def page(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """The head's page is a small web server."""
+        del cloud
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
             threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
             page = Page(web.server_port, "lab", "http")

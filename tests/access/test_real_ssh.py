@@ -1,6 +1,7 @@
 """Through the generated configuration to a real sshd."""
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -14,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from roost.access import connection as access
 from roost.access import ssh, tunnel
 from roost.access.connection import Connection, connection
 from roost.access.places import places
+from roost.access.ssh_config import Host
 from roost.access.trouble import explain
+from roost.plan.resources import Instance, State
 from tests.access.conftest import Server
 from tests.access.made_state import cluster, desktop, instance
 
@@ -108,6 +112,29 @@ def test_an_address_that_changed_is_followed(
     assert done.stdout == "moved\n"
 
 
+def test_through_the_head_to_a_machine_without_a_public_address(
+    here: Callable[[int], None],
+    server: Server,
+    serve: Callable[..., Server],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inner = serve("inner")
+    keys = {"head": server.host_key, "worker-1": inner.host_key}
+    monkeypatch.setattr(access, "behind", lambda one, main: one != main)
+    local = access._host
+
+    def placed(state: State, one: Instance, *more: object) -> Host:
+        here(inner.port if one.name == "worker-1" else server.port)
+        return local(state, one, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(access, "_host", placed)
+    found = connection(STATE, "worker-1", lambda _, one: (keys[one],))
+    done = run(ssh.shell(found.config, found.alias, ["printenv", "ROOST_TEST_SERVER"]))
+    assert (done.stdout, done.stderr) == ("inner\n", "")
+    log = run(["ssh", "-v", "-F", str(found.config), "-S", "none", found.alias, "true"]).stderr
+    assert "Executing proxy command: exec ssh -F" in log
+
+
 def test_another_instance_or_address_gets_another_socket(way: Connection) -> None:
     assert connection(STATE, "worker-1", lambda *_: ()).host.control != way.host.control
 
@@ -168,8 +195,9 @@ def page() -> Iterator[int]:
 
 
 @pytest.fixture
-def ended() -> Iterator[None]:
-    """No tunnel stays open."""
+def ended(place: Path) -> Iterator[None]:
+    """No tunnel stays open (``place``: it is looked for below the test's own home)."""
+    del place
     yield
     tunnel.close("ndvi")
 
@@ -192,6 +220,28 @@ def test_a_tunnel_is_opened_once_found_again_and_ended(way: Connection, page: in
     assert tunnel.close("ndvi")
     assert not tunnel.close("ndvi")
     assert tunnel.alive("ndvi") is None
+    with pytest.raises(OSError, match="refused"):
+        read(port)
+
+
+def test_sockets_below_a_home_with_an_odd_name(
+    here: object, server: Server, page: int, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its path is short enough here, so that the sockets are in it."""
+    del here
+    home = short / "a %h b"
+    (home / "ssh").mkdir(parents=True)
+    for file in ("id_ed25519", "id_ed25519.pub"):
+        shutil.copy2(Path(os.environ["ROOST_HOME"]) / "ssh" / file, home / "ssh")
+    monkeypatch.setenv("ROOST_HOME", str(home))
+    way = connection(STATE, None, lambda *_: (server.host_key,))
+    assert way.host.control.parent == home / "ssh" / "run"
+    assert run(ssh.shell(way.config, way.alias, ["true"])).returncode == 0
+    assert way.host.control.exists()
+    port = tunnel.opened(way, page)
+    assert tunnel.opened(way, page) == port
+    assert read(port) == b"the page"
+    tunnel.forget("ndvi")
     with pytest.raises(OSError, match="refused"):
         read(port)
 

@@ -36,6 +36,7 @@ WORKER = Host(
     control=Path("/tmp/roost-1000/fedcba9876543210"),
     jump="roost-ndvi",
 )
+FILE = Path("/home/me/my 100% data/config")
 TEXT = """\
 # ndvi: cluster; written anew by roost, so changes here are lost
 
@@ -76,7 +77,7 @@ Host roost-ndvi-worker-1
   ControlPath "/tmp/roost-1000/fedcba9876543210"
   IdentityFile "/home/me/my keys/id_ed25519"
   IdentitiesOnly yes
-  ProxyJump roost-ndvi
+  ProxyCommand ssh -F '/home/me/my 100%% data/config' -W '[%h]:%p' -- roost-ndvi
 """
 
 
@@ -90,7 +91,7 @@ def as_openssh_reads(file: Path, host: str) -> dict[str, str]:
 
 def test_the_exact_text() -> None:
     keys = [Path("/home/me/my keys/id_ed25519")]
-    assert config("ndvi: cluster", [HEAD, WORKER], keys) == TEXT
+    assert config("ndvi: cluster", [HEAD, WORKER], keys, FILE) == TEXT
 
 
 def test_openssh_reads_it_as_it_is_meant(tmp_path: Path) -> None:
@@ -108,10 +109,10 @@ def test_openssh_reads_it_as_it_is_meant(tmp_path: Path) -> None:
     assert head["controlmaster"] == "auto"
     assert head["controlpersist"] == "120"
     assert head["updatehostkeys"] == "false"
-    assert "proxyjump" not in head
+    assert "proxycommand" not in head
     worker = as_openssh_reads(file, "roost-ndvi-worker-1")
     assert worker["stricthostkeychecking"] == "accept-new"
-    assert worker["proxyjump"] == "roost-ndvi"
+    assert worker["proxycommand"].endswith("my 100%% data/config' -W '[%h]:%p' -- roost-ndvi")
     assert worker["userknownhostsfile"] == "/h/100%/accepted/i-0a2"
 
 
@@ -123,7 +124,7 @@ def test_other_hosts_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_without_a_key_of_roosts_openssh_chooses() -> None:
-    assert "Identit" not in config("ndvi", [HEAD])
+    assert "Identit" not in config("ndvi", [HEAD], [], FILE)
 
 
 @pytest.mark.parametrize("path", ['/a"b', "/a\\b", "/a\nb", "/${HOME}/b"])

@@ -120,7 +120,9 @@ def write_config(state: State) -> dict[str, Host]:
     place.make()
     main = main_machine(state)
     found = {i.name: _host(state, i, main, place) for i in state.instances if i.address}
-    text = config(f"{state.name}: {_kind(state)}", tuple(found.values()), identities())
+    text = config(
+        f"{state.name}: {_kind(state)}", tuple(found.values()), identities(), place.config
+    )
     write_private(place.config, text)
     return found
 

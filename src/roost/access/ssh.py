@@ -82,7 +82,7 @@ def tunnel(
     Without, it stays in the foreground.
     """
     # Its own socket, and never one of another connection: it is asked and ended by it.
-    master = ["-M", "-S", str(control)]
+    master = ["-M", "-S", _socket(control)]
     keep = ["-f", "-o", f"ControlPersist={persist}"] if persist else ["-o", "ControlPersist=no"]
     forward = f"127.0.0.1:{local}:localhost:{remote}"
     strict = ["-o", "ExitOnForwardFailure=yes"]
@@ -91,7 +91,12 @@ def tunnel(
 
 def control(socket: Path, what: str) -> list[str]:
     """Ask a running connection: ``what`` is "check" or "exit"."""
-    return ["ssh", "-F", "/dev/null", "-S", str(socket), "-O", what, "--", "roost"]
+    return ["ssh", "-F", "/dev/null", "-S", _socket(socket), "-O", what, "--", "roost"]
+
+
+def _socket(path: Path) -> str:
+    """ssh looks for tokens (%) in this word."""
+    return str(path).replace("%", "%%")
 
 
 # --- logs ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +66,17 @@ def key_alias(name: str, instance: Instance) -> str:
     return f"roost-{name}-{instance.id}"
 
 
-def config(title: str, hosts: Sequence[Host], identities: Sequence[Path] = ()) -> str:
-    """The whole text. Raises UsageError for a path that OpenSSH cannot be told."""
+def config(title: str, hosts: Sequence[Host], identities: Sequence[Path], file: Path) -> str:
+    """The whole text, to be written to ``file``.
+
+    Raises UsageError for a path that OpenSSH cannot be told.
+    """
     blocks = [f"# {title}; written anew by roost, so changes here are lost\n"]
-    blocks += [_block(host, identities) for host in hosts]
+    blocks += [_block(host, identities, file) for host in hosts]
     return "\n".join(blocks)
 
 
-def _block(host: Host, identities: Sequence[Path]) -> str:
+def _block(host: Host, identities: Sequence[Path], file: Path) -> str:
     pairs = [
         ("HostName", host.address),
         ("Port", str(host.port)),
@@ -87,9 +91,16 @@ def _block(host: Host, identities: Sequence[Path]) -> str:
     if identities:
         pairs.append(("IdentitiesOnly", "yes"))
     if host.jump is not None:
-        pairs.append(("ProxyJump", host.jump))
+        pairs.append(("ProxyCommand", _through(host.jump, file)))
     lines = "".join(f"  {key} {value}\n" for key, value in pairs)
     return f"Host {' '.join(host.aliases)}\n{lines}"
+
+
+def _through(jump: str, file: Path) -> str:
+    """What ProxyJump would do, which hands on the file's path without quotes."""
+    quoted(file)  # a path that can be told
+    path = shlex.quote(str(file)).replace("%", "%%")
+    return f"ssh -F {path} -W '[%h]:%p' -- {jump}"
 
 
 def quoted(path: Path) -> str:
