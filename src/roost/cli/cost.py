@@ -121,7 +121,7 @@ def _text(found: Cost, spec: Spec | None) -> str:
     return "\n".join(parts)
 
 
-NOT_COUNTED = "not counted: transfer to the internet, S3, images, tax, and what your contract gives"
+NOT_COUNTED = "not counted: transfer to the internet, S3, tax, and what your contract gives"
 
 
 def _lines(spent: Spent) -> str:
