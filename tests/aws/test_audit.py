@@ -391,18 +391,29 @@ def test_as_json(roost_audit: Any) -> None:
     assert [row["per_month"]["usd"] for row in found["hints"]] == [4.76, 3.65]
 
 
-def test_all_regions(roost_audit: Any) -> None:
-    other = boto3.client("ec2", region_name="ap-southeast-2")
-    other.create_volume(
+def test_all_regions(roost_audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of them: each is a whole account to moto."""
+    three = ("ap-southeast-2", REGION, "sa-east-1")
+    monkeypatch.setattr(looking, "regions", lambda _: three)
+    boto3.client("ec2", region_name="ap-southeast-2").create_volume(
         AvailabilityZone="ap-southeast-2a",
         Size=10,
         VolumeType="gp3",
         TagSpecifications=[{"ResourceType": "volume", "Tags": tagged("far")}],
     )
     found = json.loads(roost_audit("--all-regions", "--json").stdout)
-    assert {row["name"] for row in found["found"]} == {"old", "far"}
-    listed = [one["RegionName"] for one in other.describe_regions()["Regions"]]
-    assert [one["region"] for one in found["regions"]] == sorted(listed)
+    assert {(row["name"], row["region"]) for row in found["found"]} == {
+        ("old", REGION),
+        ("far", "ap-southeast-2"),
+    }
+    assert [one["region"] for one in found["regions"]] == list(three)
+
+
+def test_which_regions_there_are(account: Account) -> None:
+    found = looking.regions(clients(account))
+    assert account.ec2.calls == ["DescribeRegions"]
+    assert {"af-south-1", REGION, "us-west-2"} < set(found)
+    assert list(found) == sorted(found)
 
 
 def test_a_region_that_refuses_makes_it_exit_with_3(
