@@ -109,9 +109,30 @@ def _until_it_answers(server: Server, log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(serve: Callable[..., Server]) -> Server:
-    """One sshd for all tests."""
-    return serve("first")
+def server(serve: Callable[..., Server], short: Path) -> Server:
+    """One sshd for all tests; skipped where it lets this account in by no key (a locked one)."""
+    server = serve("first")
+    key = short / "probe"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    shutil.copy(key.with_suffix(".pub"), short / "authorized")
+    options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes")
+    words = [word for option in options for word in ("-o", option)]
+    line = [
+        "ssh",
+        "-F",
+        "/dev/null",
+        *words,
+        "-i",
+        key,
+        "-p",
+        str(server.port),
+        "127.0.0.1",
+        "true",
+    ]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"sshd does not let this account in: {done.stderr[-300:]}")
+    return server
 
 
 @pytest.fixture
