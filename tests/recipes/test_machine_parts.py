@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -193,8 +194,10 @@ def test_on_this_computer_the_look_works(machine: Machine) -> None:
     mine = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
     tell_facts(machine, role="desktop", watch=[mine])
     seen, end = guard.look(machine)
-    assert seen.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    assert seen.up > 0
+    kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    began = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
+    assert seen.boot == f"{kernel} {began}"
+    assert 0 < seen.up <= time.clock_gettime(time.CLOCK_BOOTTIME)
     assert end is None
     assert any(name == mine for name, _ in read(machine.at(guard.LAST))["ticks"].values())
 
@@ -221,6 +224,12 @@ def test_the_guard_keeps_count_warns_and_leaves_a_note(machine: Machine) -> None
         "it stopped by itself: its budget ends: $1.20 of $1.00; it is to be parked: roost park\n"
     )
     assert round(read(machine.at(beacon.GUARD))["spent"], 9) == 1.2
+
+    # Started again, it says why it was off; for an hour.
+    guard.tick(machine, law.Seen(boot="b", up=60, wall=1e9 + 9000, busy="work"))
+    assert machine.at(guard.NOTE).exists()
+    guard.tick(machine, law.Seen(boot="b", up=3660, wall=1e9 + 9060, busy="work"))
+    assert not machine.at(guard.NOTE).exists()
 
 
 def test_the_end_of_the_file_has_its_zone() -> None:
@@ -276,6 +285,7 @@ def test_what_is_no_span(text: str) -> None:
 
 
 def test_a_worker_reports_and_hears_when_the_head_stops(machine: Machine) -> None:
+    machine.at("/proc").symlink_to("/proc")
     write(machine.at(beacon.GUARD), {"stopping": "it is idle", "end": 5.0})
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as here:
         here.bind(("127.0.0.1", 0))

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from typing import Any
 
-from roost.recipes.machine.common import Machine, read, write
+from roost.recipes.machine.common import Machine, boot, read, write
 
 PORT = 7867
 RECENT = 180.0
@@ -64,7 +63,7 @@ def answer(machine: Machine, message: bytes, up: float) -> bytes | None:
 def serve(machine: Machine, here: socket.socket) -> None:
     """Answer the next report."""
     message, sender = here.recvfrom(MOST)
-    said = answer(machine, message, time.clock_gettime(time.CLOCK_BOOTTIME))
+    said = answer(machine, message, boot(machine)[1])
     if said is not None:
         here.sendto(said, sender)
 

@@ -74,6 +74,18 @@ class Machine:
             yield
 
 
+def boot(machine: Machine) -> tuple[str, float]:
+    """Which boot this is, and the seconds since it (suspended ones too).
+
+    Counted from the start of the first process: a container's is later than its host's.
+    """
+    words = machine.at("/proc/1/stat").read_text().rpartition(")")[2].split()
+    began = int(words[19])
+    kernel = machine.at("/proc/sys/kernel/random/boot_id").read_text().strip()
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return f"{kernel} {began}", max(0.0, now - began / os.sysconf("SC_CLK_TCK"))
+
+
 def read(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is none, or none that can be read."""
     with suppress(OSError, ValueError):

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from roost.recipes.machine import beacon, law, watch
-from roost.recipes.machine.common import Machine, read, run, write
+from roost.recipes.machine.common import Machine, boot, read, run, write
 
 LAST = "/run/roost/watch.json"
 NOTE = "/var/lib/roost/stopped"
 """Why the machine last stopped by itself; the next login shows it."""
+NEWS = 3600.0
+"""Seconds after the boot for which it does."""
 
 
 def rules_of(facts: dict[str, Any]) -> law.Rules:
@@ -32,12 +34,12 @@ def rules_of(facts: dict[str, Any]) -> law.Rules:
 
 def look(machine: Machine) -> tuple[law.Seen, float | None]:
     """What there is to see now, and the head's end time on a worker."""
-    up = time.clock_gettime(time.CLOCK_BOOTTIME)
+    which, up = boot(machine)
     why, kept = watch.busy(machine, read(machine.at(LAST)), up)
     write(machine.at(LAST), kept, 0o600)
     facts = machine.facts
     seen = law.Seen(
-        boot=machine.at("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        boot=which,
         up=up,
         wall=time.time(),
         busy=why,
@@ -72,6 +74,8 @@ def tick(machine: Machine, seen: law.Seen, end: float | None = None) -> law.Verd
         machine.tell(notice)
     if not verdict.notices and not memory.told and not memory.early:
         machine.notice.unlink(missing_ok=True)
+    if seen.up > NEWS:
+        machine.at(NOTE).unlink(missing_ok=True)
     if verdict.stop:
         write(machine.at(NOTE), f"it stopped by itself: {verdict.stop}\n")
         machine.log(f"stop: {verdict.stop}")

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,14 +43,13 @@ class Step:
 
 def steps(machine: Machine, metadata: which.Metadata, patience: float) -> list[Step]:
     """All of them, in order."""
-    found = [
-        Step("name", partial(name, machine, metadata)),
-        Step("volumes", partial(data, machine, patience)),
-    ]
+    found = [Step("name", partial(name, machine, metadata))]
     packages = machine.facts.get("packages", [])
     if packages:
-        digest = "packages-" + "-".join(sorted(packages))[:100]
-        found.append(Step(digest, partial(install, packages), once=True))
+        digest = f"{zlib.crc32(' '.join(sorted(packages)).encode()):08x}"
+        found.append(Step(f"packages-{digest}", partial(install, packages), once=True))
+    # After the packages, because volumes are attached meanwhile; programs may need both.
+    found.append(Step("volumes", partial(data, machine, patience)))
     place = machine.at("/etc/roost/setup.d")
     programs = sorted(place.iterdir()) if place.is_dir() else []
     found += [
