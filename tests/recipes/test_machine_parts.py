@@ -226,6 +226,7 @@ def test_the_guard_keeps_count_warns_and_leaves_a_note(machine: Machine) -> None
     assert round(read(machine.at(beacon.GUARD))["spent"], 9) == 1.2
 
     # Started again, it says why it was off; for an hour.
+    tell_facts(machine, role="desktop")
     guard.tick(machine, law.Seen(boot="b", up=60, wall=1e9 + 9000, busy="work"))
     assert machine.at(guard.NOTE).exists()
     guard.tick(machine, law.Seen(boot="b", up=3660, wall=1e9 + 9060, busy="work"))
