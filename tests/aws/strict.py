@@ -17,6 +17,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from tests.aws.strict_launch import Launches
+
 TOKENS = {"RunInstances", "CreateVolume", "CreateLaunchTemplate", "CreateLaunchTemplateVersion"}
 LISTS = {
     "DescribeAddresses": ("Addresses", "AllocationId"),
@@ -49,7 +51,12 @@ class Killed(BaseException):
 @dataclass(kw_only=True)
 class Weather:
     """What goes wrong, by the number of the call (from 0); ``blind`` is how many lists miss a new
-    resource; ``delay`` how many sleeps a change of state takes; ``full`` has (type, zone) pairs."""
+    resource; ``delay`` how many sleeps a change of state takes.
+
+    ``full`` has (type, zone) pairs of which there is nothing, or (type, zone, "spot") and (type,
+    zone, "on-demand") where only that is so; ``room`` says how many more there are of such three.
+    ``taken`` are private addresses of somebody else; ``spot_limit`` how many spot machines the
+    account may have."""
 
     kill_before: int | None = None
     kill_after: int | None = None
@@ -57,7 +64,10 @@ class Weather:
     lost_answers: frozenset[int] = frozenset()
     blind: int = 0
     delay: int = 1
-    full: frozenset[tuple[str, str]] = frozenset()
+    full: frozenset[tuple[str, ...]] = frozenset()
+    room: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+    spot_limit: int | None = None
 
 
 @dataclass
@@ -67,6 +77,7 @@ class StrictEc2:
     weather: Weather = field(default_factory=Weather)
     calls: list[str] = field(default_factory=list)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    types: frozenset[str] = frozenset()
     _tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
     _blind: dict[str, int] = field(default_factory=dict)
     _moving: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -74,6 +85,7 @@ class StrictEc2:
     def install(self, client: Any) -> Any:
         """Put itself between a boto3 client and moto."""
         through = client._make_api_call
+        self.types = frozenset(client.meta.service_model.shape_for("InstanceType").enum)
         client._make_api_call = lambda name, asked: self._call(client, through, name, asked)
         return client
 
@@ -89,6 +101,11 @@ class StrictEc2:
     def show_all(self) -> None:
         """All that was made can be seen now."""
         self._blind.clear()
+
+    @property
+    def launches(self) -> Launches:
+        """What EC2 says to RunInstances."""
+        return Launches(self.weather, self.types)
 
     @property
     def counted(self) -> Counter[str]:
@@ -155,9 +172,7 @@ class StrictEc2:
                 raise _error(name, "IdempotentParameterMismatch", "other parameters")
             return copy.deepcopy(answer)
         if name == "RunInstances":
-            self._check_capacity(through, asked)
-            # moto launches as few as it may, EC2 as many as it has.
-            answer = through(name, {**asked, "MinCount": asked["MaxCount"]})
+            answer = through(name, self.launches.granted(through, asked, self._as_it_is))
         else:
             answer = through(name, asked)
         self._tokens[key] = (text, copy.deepcopy(answer))
@@ -168,12 +183,6 @@ class StrictEc2:
             self._hide(answer["VolumeId"])
             self._moving[answer["VolumeId"]] = ("creating", self.weather.delay)
         return answer
-
-    def _check_capacity(self, through: Callable[[str, Any], Any], asked: Any) -> None:
-        subnet = asked["NetworkInterfaces"][0]["SubnetId"]
-        (found,) = through("DescribeSubnets", {"SubnetIds": [subnet]})["Subnets"]
-        if (asked["InstanceType"], found["AvailabilityZone"]) in self.weather.full:
-            raise _error("RunInstances", "InsufficientInstanceCapacity", "we have none now")
 
     def _hide(self, one: str) -> None:
         if self.weather.blind:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,3 +43,22 @@ class Calls:
             if code_of(error) not in GONE:
                 raise
             return None
+
+    def for_those_there(self, call: Callable[..., Any], ids: Iterable[str]) -> Any | None:
+        """The answer of a call on many instances; None where none is there any more.
+
+        EC2 refuses the whole call where one of the ids is gone. Its message names those, so the
+        call is made again with the others.
+        """
+        left = list(ids)
+        while left:
+            try:
+                return call(InstanceIds=left)
+            except self.ec2.exceptions.ClientError as error:
+                if code_of(error) != "InvalidInstanceID.NotFound":
+                    raise
+                gone = set(re.findall(r"i-[0-9a-f]+", str(error)))
+                if gone.isdisjoint(left) and len(left) > 1:
+                    raise
+                left = [one for one in left if one not in gone] if len(left) > 1 else []
+        return None

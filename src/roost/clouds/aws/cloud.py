@@ -16,6 +16,7 @@ from typing import Any
 from roost.clouds.aws import nouns, requests, tags
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.failures import NOT_YET, code_of, translated
+from roost.clouds.aws.launch import UserData
 from roost.clouds.aws.look import Look
 from roost.clouds.aws.make import Maker
 from roost.clouds.aws.memory import Memory
@@ -56,23 +57,19 @@ class AwsCloud:
     public_key: Callable[[], bytes]
     locks: Path
     profile: str | None = None
+    user_data: UserData | None = None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
     name: str = "aws"
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[str, Network] = field(default_factory=dict)
-    _images: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    _images: dict[str, str] = field(default_factory=dict)
 
     @property
     def ec2(self) -> Any:
         """boto3's client of EC2."""
         return self.clients("ec2")
-
-    @property
-    def ssm(self) -> Any:
-        """boto3's client of Systems Manager, for its public parameters."""
-        return self.clients("ssm")
 
     @property
     def calls(self) -> Calls:
@@ -198,7 +195,6 @@ class AwsCloud:
     def _maker(self, name: str, memory: Memory) -> Maker:
         return Maker(
             calls=self.calls,
-            ssm=self.ssm,
             images=self._images,
             memory=memory,
             name=name,
@@ -208,6 +204,7 @@ class AwsCloud:
             clock=self.clock,
             wall=self.wall,
             users=_users(memory.record),
+            user_data=self.user_data,
         )
 
     def _network(self, name: str, memory: Memory) -> Network:

@@ -32,3 +32,13 @@ def image_source(image: str, arch: str) -> ImageSource | None:
         return ImageSource(f"{path}/ebs-gp3/ami-id", "/dev/sda1", "ubuntu")
     path = f"/aws/service/debian/release/{version}/latest/{machine}"
     return ImageSource(path, "/dev/xvda", "admin")
+
+
+def resolved_by_ec2(image: str, arch: str) -> tuple[str, str] | None:
+    """An ``ImageId`` that EC2 resolves by itself at launch, and the root device; None for an id.
+
+    Source: EC2 user guide, "Reference AMIs using Systems Manager parameters". Whoever launches
+    needs the permission ssm:GetParameters for it.
+    """
+    source = image_source(image, arch)
+    return (f"resolve:ssm:{source.parameter}", source.root_device) if source else None

@@ -87,7 +87,9 @@ class Look:
 
     def _every(self, kind: Kind) -> list[Any]:
         """All of a kind that carry the tag; nothing is asked where there is none."""
-        if kind in self.memory.kinds and not self.memory.settled(kind):
+        if kind == "instance" and self.memory.fresh:
+            self.memory.fresh = False
+        elif kind in self.memory.kinds and not self.memory.settled(kind):
             call, field = DESCRIBED[kind]
             mine = [{"Name": f"tag:{tags.NAME}", "Values": [self.name]}]
             self.memory.described[kind] = self.calls.every(call, field, Filters=mine)

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roost.clouds.aws import nouns, requests, tags
 from roost.clouds.aws.calls import Calls
-from roost.clouds.aws.failures import code_of, translated
-from roost.clouds.aws.images import image_source
+from roost.clouds.aws.failures import code_of
+from roost.clouds.aws.launch import Launch, UserData
 from roost.clouds.aws.memory import Memory
 from roost.clouds.aws.network import Network
-from roost.errors import CapacityError, CloudError, ThrottledError
+from roost.errors import CloudError, ThrottledError
 from roost.plan.resources import Address, Instance, KeyPair, Resource, SecurityGroup, Volume
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 OLD = timedelta(minutes=10)
 """What was made that long ago is not what was just asked for."""
@@ -29,13 +25,12 @@ MOST_SALTS = 20
 class Maker:
     """Makes the resources of one name.
 
-    ``users`` are the user's own tags; ``images`` the AMIs looked up so far, by system and
-    architecture.
+    ``users`` are the user's own tags; ``images`` the devices that AMIs boot from, as far as they
+    were looked up; ``user_data`` is what machines are started with.
     """
 
     calls: Calls
-    ssm: Any
-    images: dict[tuple[str, str], tuple[str, str]]
+    images: dict[str, str]
     memory: Memory
     name: str
     network: Callable[[], Network]
@@ -44,12 +39,13 @@ class Maker:
     clock: Callable[[], float]
     wall: Callable[[], datetime]
     users: Mapping[str, str]
+    user_data: UserData | None = None
 
     def make(self, resources: tuple[Resource, ...]) -> None:
         """All of them; instances of a batch in one launch."""
         instances = tuple(r for r in resources if isinstance(r, Instance))
         if instances:
-            self.launch(instances)
+            Launch(self, instances).run()
         for resource in resources:
             match resource:
                 case KeyPair():
@@ -61,7 +57,8 @@ class Maker:
                 case Address():
                     self.address(resource)
 
-    def _made(self, resource: Resource, ec2_id: str) -> None:
+    def made(self, resource: Resource, ec2_id: str) -> None:
+        """It was made just now."""
         self.memory.remember_made(resource, ec2_id, self.clock())
 
     def key_pair(self, key: KeyPair) -> None:
@@ -73,7 +70,7 @@ class Maker:
             PublicKeyMaterial=self.public_key(),
             TagSpecifications=[tags.specification("key-pair", found)],
         )
-        self._made(key, key.name)
+        self.made(key, key.name)
 
     def security_group(self, group: SecurityGroup) -> None:
         """Make the firewall if it is missing, and let in who is missing in it."""
@@ -95,7 +92,7 @@ class Maker:
                 **requests.authorize(group_id, missing, caller, own=own),
             )
         self.memory.described.pop("security-group", None)
-        self._made(group, group_id)
+        self.made(group, group_id)
 
     def _found_group(self, name: str, vpc: str) -> dict[str, Any]:
         where = [
@@ -119,11 +116,11 @@ class Maker:
             made: dict[str, Any] = self.calls.ec2.create_volume(**asked)
             return made
 
-        made = self._new(once, "CreateTime", lambda answer: [answer])
+        made = self.new(once, "CreateTime", lambda answer: [answer])
         self.memory.zone = zone
-        self._made(replace(volume, id=made["VolumeId"], state="creating"), made["VolumeId"])
+        self.made(replace(volume, id=made["VolumeId"], state="creating"), made["VolumeId"])
 
-    def _new(
+    def new(
         self,
         once: Callable[[int], dict[str, Any]],
         time: str,
@@ -146,72 +143,4 @@ class Maker:
         asked = requests.allocate_address(self.name, address, self.users)
         made = self.calls.ec2.allocate_address(**asked)
         found = replace(address, id=made["AllocationId"], ip=made.get("PublicIp"))
-        self._made(found, made["AllocationId"])
-
-    # --- instances ---------------------------------------------------------------------------
-
-    def launch(self, instances: tuple[Instance, ...]) -> None:
-        """One call for the batch; where a zone has no room, the next zone, saying why."""
-        shape = instances[0].shape
-        key = (shape.image, shape.arch)
-        if key not in self.images:
-            self.images[key] = self._image(*key)
-        image, root_device = self.images[key]
-        refused = []
-        for zone in self._zones():
-            site = requests.Site(
-                image=image,
-                root_device=root_device,
-                subnet=self.network().subnets[zone],
-                zone=zone,
-                security_group=self.memory.ids["security-group", self.name],
-                key_pair=requests.key_name(self.name),
-                users=self.users,
-            )
-            try:
-                with translated(f"launch {len(instances)} x {shape.type} in {zone}"):
-                    made = self._launched(instances, site)
-            except CapacityError as error:
-                refused.append(error.what)
-                continue
-            # Machines of one name stay together: traffic between zones is slow, and paid for.
-            self.memory.zone = zone
-            self._remember_launched(instances, made)
-            return
-        raise CapacityError("; ".join(refused))
-
-    def _launched(self, instances: tuple[Instance, ...], site: requests.Site) -> list[Any]:
-        def once(salt: int) -> dict[str, Any]:
-            asked = requests.run_instances(
-                self.name, instances, site, seen=self.memory.seen, salt=salt
-            )
-            made: dict[str, Any] = self.calls.ec2.run_instances(**asked)
-            return made
-
-        found: list[Any] = self._new(once, "LaunchTime", lambda made: made["Instances"])[
-            "Instances"
-        ]
-        return found
-
-    def _remember_launched(
-        self, instances: tuple[Instance, ...], made: Iterable[dict[str, Any]]
-    ) -> None:
-        for described in made:
-            instance = instances[int(described.get("AmiLaunchIndex", 0))]
-            found = replace(instance, id=described["InstanceId"], state="pending")
-            self._made(found, described["InstanceId"])
-
-    def _zones(self) -> tuple[str, ...]:
-        """Only one where there are volumes or machines already; else all, in order."""
-        if self.memory.zone is not None:
-            return (self.memory.zone,)
-        return self.network().zones
-
-    def _image(self, image: str, arch: str) -> tuple[str, str]:
-        """The AMI's id, and the name of the device that it boots from."""
-        source = image_source(image, arch)
-        if source is None:
-            (found,) = self.calls.ec2.describe_images(ImageIds=[image])["Images"]
-            return image, found["RootDeviceName"]
-        answer = self.ssm.get_parameter(Name=source.parameter)
-        return answer["Parameter"]["Value"], source.root_device
+        self.made(found, made["AllocationId"])

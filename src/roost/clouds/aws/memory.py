@@ -28,6 +28,8 @@ class Memory:
 
     ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
     ``seen`` the ids of all instances, gone ones too.
+    ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
+    after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``made`` is what this process made and has not seen described yet, with the time it was made.
     """
 
@@ -40,6 +42,9 @@ class Memory:
     described: dict[Kind, list[Any]] = field(default_factory=dict)
     spot: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
+    there: tuple[Instance, ...] = ()
+    fresh: bool = False
+    notes: list[str] = field(default_factory=list)
 
     def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
         """It was made just now."""
@@ -47,6 +52,17 @@ class Memory:
         self.kinds.add(resource.kind)
         self.made[key] = (resource, now)
         self.ids[key] = ec2_id
+
+    def just_launched(self) -> None:
+        """What a launch answers is a description already."""
+        self.fresh = not self.described.get("instance")
+
+    @property
+    def head(self) -> str | None:
+        """The head's private address; None where there is no head, or one that is going."""
+        made = (r for r, _ in self.made.values() if isinstance(r, Instance))
+        heads = [i for i in (*self.there, *made) if i.role == "head" and i.state != "deleting"]
+        return heads[-1].private if heads else None
 
     def remember_gone(self, kind: Kind, name: str) -> None:
         """It was deleted just now."""
@@ -65,6 +81,7 @@ class Memory:
             self.made.pop(key, None)
             if isinstance(resource, Instance | Volume | Address):
                 self.ids[key] = resource.id
+        self.there = state.instances
         self.spot = {i.name for i in state.instances if i.shape.spot}
 
     def with_unseen(self, state: State, now: float) -> State:
@@ -85,4 +102,5 @@ class Memory:
             volumes=(*state.volumes, *(r for r in unseen if isinstance(r, Volume))),
             instances=(*state.instances, *(r for r in unseen if isinstance(r, Instance))),
             addresses=(*state.addresses, *(r for r in unseen if isinstance(r, Address))),
+            notes=tuple(self.notes),
         )

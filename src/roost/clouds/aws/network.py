@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import RoostError
@@ -12,12 +15,21 @@ if TYPE_CHECKING:
     from roost.spec.aws import Aws
 
 
+MOST_ADDRESSES = 20
+"""So many private addresses are tried: others choose theirs from the same few thousand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A VPC, and the subnet of each zone, in the order in which zones are tried."""
+    """A VPC, and the subnet of each zone, in the order in which zones are tried.
+
+    ``cidrs`` are the subnets' addresses by zone; ``listed`` the zones that the file names.
+    """
 
     vpc: str
     subnets: dict[str, str]
+    cidrs: dict[str, str] = field(default_factory=dict)
+    listed: tuple[str, ...] = ()
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -42,8 +54,23 @@ def find_network(calls: Calls, aws: Aws | None) -> Network:
             next=f"aws ec2 create-default-vpc --region {region}   (or [aws] vpc = ... in the file)",
         )
     return Network(
-        vpc=subnets[zones[0]]["VpcId"], subnets={z: subnets[z]["SubnetId"] for z in zones}
+        vpc=subnets[zones[0]]["VpcId"],
+        subnets={z: subnets[z]["SubnetId"] for z in zones},
+        cidrs={z: subnets[z]["CidrBlock"] for z in zones if subnets[z].get("CidrBlock")},
+        listed=tuple(zones) if wanted else (),
     )
+
+
+def private_addresses(cidr: str, name: str) -> Iterator[str]:
+    """Addresses of a subnet to try for the head of ``name``, always in the same order.
+
+    AWS keeps the first four and the last of each subnet (VPC user guide, "Subnet CIDR blocks").
+    """
+    subnet = ip_network(cidr)
+    usable = subnet.num_addresses - 5
+    first = int.from_bytes(hashlib.sha256(f"{name} head".encode()).digest()[:8])
+    for number in range(min(usable, MOST_ADDRESSES)):
+        yield str(subnet[4 + (first + number) % usable])
 
 
 def _asked(aws: Aws | None) -> dict[str, Any]:

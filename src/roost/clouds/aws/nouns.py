@@ -74,6 +74,7 @@ def _instance(described: Described) -> Instance | None:
         id=described["InstanceId"],
         state=state,
         address=described.get("PublicIpAddress") or described.get("PrivateIpAddress"),
+        private=described.get("PrivateIpAddress"),
         note=described.get("StateReason", {}).get("Message", "") if state == "stopped" else "",
     )
 
@@ -166,15 +167,21 @@ def addresses(described: Iterable[Described], names: Mapping[str, str]) -> tuple
 
 
 def zone_of(described: Mapping[Any, Iterable[Described]]) -> str | None:
-    """The zone in which the name is: that of its data, or else of its machines."""
+    """The zone in which the name is: that of its data, or else of its machines.
+
+    Workers count last: they can be in another zone, where theirs had no room.
+    """
     for volume in described.get("volume", ()):
         if tags.HOLDER in tags.read(volume.get("Tags")):
             return str(volume["AvailabilityZone"])
-    for reservation in described.get("instance", ()):
-        for instance in reservation["Instances"]:
-            if instance["State"]["Name"] in INSTANCE_STATES:
-                return str(instance["Placement"]["AvailabilityZone"])
-    return None
+    there = [
+        instance
+        for reservation in described.get("instance", ())
+        for instance in reservation["Instances"]
+        if instance["State"]["Name"] in INSTANCE_STATES
+    ]
+    there.sort(key=lambda one: tags.read(one.get("Tags")).get(tags.ROLE) == "worker")
+    return str(there[0]["Placement"]["AvailabilityZone"]) if there else None
 
 
 def devices(described: Mapping[Any, Iterable[Described]], instance_id: str) -> set[str]:

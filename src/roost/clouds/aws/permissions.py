@@ -91,7 +91,6 @@ CALLS: tuple[Call, ...] = (
         makes=("instance", "volume", "network-interface"),
         uses=("image", "subnet", "security-group", "key-pair"),
     ),
-    Call(action="ssm:GetParameter", verbs="up", on=(PUBLIC_PARAMETERS,)),
     Call(action="ssm:GetParameters", verbs="up doctor", on=(PUBLIC_PARAMETERS,)),
     # A volume that comes back is made of a snapshot, which carries the tag.
     Call(action="ec2:CreateVolume", verbs="up resume", makes=("volume",), own=True, need="volume"),

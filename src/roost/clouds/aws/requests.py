@@ -24,7 +24,11 @@ DATA_DEVICES = tuple(f"/dev/sd{letter}" for letter in "fghijklmnop")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a launch goes: an image, a subnet in a zone, a firewall, a key."""
+    """Where a launch goes: an image, a subnet in a zone, a firewall, a key.
+
+    ``image`` is an AMI or what EC2 resolves to one; ``private`` the private address of the one
+    machine that has it fixed.
+    """
 
     image: str
     root_device: str
@@ -33,6 +37,8 @@ class Site:
     security_group: str
     key_pair: str | None
     users: Mapping[str, str] = field(default_factory=dict)
+    private: str | None = None
+    user_data: bytes | None = None
 
 
 def key_name(name: str) -> str:
@@ -68,6 +74,7 @@ def run_instances(
         "ClientToken": token(
             *(name, nodes, first.shape.type, first.shape.spot, site.zone),
             *(site.security_group, salt),
+            *([site.private] if site.private else []),
             *sorted(seen),
         ),
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
@@ -98,6 +105,10 @@ def run_instances(
             tags.specification("network-interface", disk),
         ],
     }
+    if site.private is not None:
+        asked["NetworkInterfaces"][0]["PrivateIpAddress"] = site.private
+    if site.user_data is not None:
+        asked["UserData"] = site.user_data
     if site.key_pair is not None:
         asked["KeyName"] = site.key_pair
     if first.shape.spot:

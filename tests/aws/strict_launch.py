@@ -1,0 +1,102 @@
+"""What EC2 says to a launch: images by parameter, types, room, limits, private addresses.
+
+Sources: EC2 API reference (RunInstances, "Error codes"), user guide ("Reference AMIs using Systems
+Manager parameters"), VPC user guide ("Subnet CIDR blocks").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from tests.aws.strict import Weather
+
+IMAGE = "ami-12c6146b"
+"""One of the images that moto has: any system is this one."""
+PARAMETERS = (
+    r"/aws/service/canonical/ubuntu/server/(22|24)\.04/stable/current/(amd64|arm64)/hvm/"
+    r"ebs-gp3/ami-id|/aws/service/debian/release/1[23]/latest/(amd64|arm64)"
+)
+"""The public parameters that are there."""
+GOING = "shutting-down"
+Through = Callable[[str, Any], Any]
+
+
+@dataclass(frozen=True)
+class Launches:
+    """Checks a launch, and says how many of it there will be."""
+
+    weather: Weather
+    types: frozenset[str]
+
+    def granted(self, through: Through, asked: Any, seen: Callable[[Any], Any]) -> dict[str, Any]:
+        """The call as moto understands it. ``seen`` gives an instance the state that EC2 shows."""
+        face = asked["NetworkInterfaces"][0]
+        (subnet,) = through("DescribeSubnets", {"SubnetIds": [face["SubnetId"]]})["Subnets"]
+        image = self._image(asked["ImageId"])
+        if asked["InstanceType"] not in self.types:
+            kind = asked["InstanceType"]
+            raise _refused("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
+        there = [seen(i) for i in _instances(through)]
+        if "PrivateIpAddress" in face:
+            self._check_address(face["PrivateIpAddress"], subnet, there, asked["MaxCount"])
+        count = self._room(asked, subnet["AvailabilityZone"], there)
+        # moto launches as few as it may, EC2 as many as it has.
+        return {**asked, "ImageId": image, "MinCount": count, "MaxCount": count}
+
+    def _image(self, image: str) -> str:
+        if not image.startswith("resolve:ssm:"):
+            return image
+        parameter = image.removeprefix("resolve:ssm:")
+        if not re.fullmatch(PARAMETERS, parameter):
+            raise _refused("InvalidParameterValue", f"The parameter {parameter} cannot be found")
+        return IMAGE
+
+    def _room(self, asked: Any, zone: str, there: list[Any]) -> int:
+        kind, spot = asked["InstanceType"], "InstanceMarketOptions" in asked
+        market = "spot" if spot else "on-demand"
+        if spot and self.weather.spot_limit is not None:
+            have = sum(i.get("InstanceLifecycle") == "spot" for i in there)
+            if have + asked["MinCount"] > self.weather.spot_limit:
+                raise _refused("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+        full = self.weather.full
+        left = 0 if (kind, zone) in full or (kind, zone, market) in full else asked["MaxCount"]
+        key = (kind, zone, market)
+        if key in self.weather.room:
+            left = min(left, self.weather.room[key])
+        if left < asked["MinCount"]:
+            raise _refused("InsufficientInstanceCapacity", f"We have no {kind} in {zone} now")
+        if key in self.weather.room:
+            self.weather.room[key] -= left
+        return int(left)
+
+    def _check_address(self, wanted: str, subnet: Any, there: list[Any], most: int) -> None:
+        if most > 1:
+            raise _refused("InvalidParameterCombination", "one private address, many instances")
+        network = ip_network(subnet["CidrBlock"])
+        if ip_address(wanted) not in network:
+            raise _refused("InvalidParameterValue", "Address does not fall within the subnet")
+        number = int(ip_address(wanted)) - int(network.network_address)
+        if number < 4 or number == network.num_addresses - 1:
+            raise _refused("InvalidParameterValue", "Address is in subnet's reserved range")
+        used = {i.get("PrivateIpAddress") for i in there if i["SubnetId"] == subnet["SubnetId"]}
+        if wanted in used | self.weather.taken:
+            raise _refused("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
+
+
+def _instances(through: Through) -> Iterator[Any]:
+    """All that are not gone."""
+    for reservation in through("DescribeInstances", {})["Reservations"]:
+        for instance in reservation["Instances"]:
+            if "SubnetId" in instance:
+                yield instance
+
+
+def _refused(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "RunInstances")
