@@ -202,6 +202,15 @@ def test_on_this_computer_the_look_works(machine: Machine) -> None:
     assert any(name == mine for name, _ in read(machine.at(guard.LAST))["ticks"].values())
 
 
+def test_what_cannot_be_told_is_work(machine: Machine) -> None:
+    write(machine.at("/proc/1/stat"), "1 (x) S " + "0 " * 40)
+    write(machine.at("/proc/sys/kernel/random/boot_id"), "b")
+    write(machine.at("/proc/loadavg"), "what?")
+    tell_facts(machine, role="desktop", watch=[])
+    seen, _ = guard.look(machine)
+    assert seen.busy.startswith("nobody can tell whether it is idle: IndexError")
+
+
 # --- the guard -----------------------------------------------------------------------------------
 
 

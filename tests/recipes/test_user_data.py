@@ -28,6 +28,7 @@ from roost.recipes.user_data import (
     MachineVolume,
     Rates,
     cloud_config,
+    document,
     facts_of,
     machine_files,
     machine_json,
@@ -89,6 +90,13 @@ def test_it_is_packed_and_short_enough(facts: MachineFacts) -> None:
     assert json.loads(rest) == cloud_config(facts)
     assert len(packed) <= LIMIT == 16384
     assert user_data(facts) == packed
+
+
+def test_as_yaml_it_says_the_same() -> None:
+    yaml = pytest.importorskip("yaml")
+    odd = File("/x", "é \U0001f52d\ttab: # {}\n'\"\\ ${x} {{ y }}\n")
+    for facts in (DESKTOP, WORKER, MachineFacts(name="a", nodes="head", role="head", files=(odd,))):
+        assert yaml.safe_load(document(facts)) == cloud_config(facts)
 
 
 def test_what_is_too_long_is_refused() -> None:

@@ -117,7 +117,9 @@ def user_data(facts: MachineFacts) -> bytes:
 
 def document(facts: MachineFacts) -> str:
     """The cloud-config as text."""
-    return "#cloud-config\n" + json.dumps(cloud_config(facts), separators=(",", ":")) + "\n"
+    # YAML knows no pairs of surrogates, as JSON would write what is beyond 16 bits.
+    text = json.dumps(cloud_config(facts), separators=(",", ":"), ensure_ascii=False)
+    return f"#cloud-config\n{text}\n"
 
 
 def cloud_config(facts: MachineFacts) -> dict[str, Any]:

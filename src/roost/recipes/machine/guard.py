@@ -35,7 +35,11 @@ def rules_of(facts: dict[str, Any]) -> law.Rules:
 def look(machine: Machine) -> tuple[law.Seen, float | None]:
     """What there is to see now, and the head's end time on a worker."""
     which, up = boot(machine)
-    why, kept = watch.busy(machine, read(machine.at(LAST)), up)
+    try:
+        why, kept = watch.busy(machine, read(machine.at(LAST)), up)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        # End time and budget must hold, whatever this machine's /proc looks like.
+        why, kept = f"nobody can tell whether it is idle: {error!r}", {}
     write(machine.at(LAST), kept, 0o600)
     facts = machine.facts
     seen = law.Seen(

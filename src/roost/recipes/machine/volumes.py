@@ -85,6 +85,7 @@ def _placed(
         enter(machine, volume, found)
     _own(machine, volume, mount, str(uuid_))
     placed = {"state": "mounted", "device": path, "uuid": uuid_, "fs": kind}
+    placed["serial"] = _serial(path)
     size = size_of(path)
     why = grow(path, mount, str(kind)) if before.get("bytes") != size else ""
     if why:  # without its size it is tried again the next time

@@ -21,7 +21,8 @@ STRIDE = 256 * MIB
 
 def warm(machine: Machine, name: str, found: dict[str, str], step: int = STRIDE) -> int:
     """Read what is left of one volume; the bytes read now. ``found`` is its volumes.json entry."""
-    path, key = found["device"], f"{name} {found['uuid']}"
+    # A copy has its original's UUID, and is as slow as any: the cloud's own id tells them apart.
+    path, key = found["device"], f"{name} {found.get('serial') or found['uuid']}"
     size = size_of(path)
     done = int(read(machine.at(STATE)).get(key, {}).get("done", 0))
     start = done
