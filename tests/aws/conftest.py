@@ -17,11 +17,14 @@ from moto.ec2 import ec2_backends
 from roost.clouds.aws.cloud import AwsCloud
 from roost.clouds.converge import converge
 from roost.plan.down import plan_down
+from roost.plan.park import ParkMode, plan_park
 from roost.plan.plan import Plan, plan_stop, plan_up
-from roost.plan.resources import State, Wanted
+from roost.plan.resize import plan_resize
+from roost.plan.resources import Role, State, Wanted
 from tests.aws.strict import StrictEc2, Weather
 
 SWEPT = pytest.StashKey[dict[str, int]]()
+IMAGE = "ami-12c6146b"
 REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
 
@@ -44,7 +47,7 @@ class Account:
 
     locks: Path
     ec2: StrictEc2 = field(default_factory=StrictEc2)
-    ssm: Ssm = field(default_factory=lambda: Ssm("ami-12c6146b"))
+    ssm: Ssm = field(default_factory=lambda: Ssm(IMAGE))
     now: float = 0.0
 
     @cached_property
@@ -62,6 +65,7 @@ class Account:
             locks=self.locks,
             sleep=self.sleep,
             clock=lambda: self.now,
+            wall=self.ec2.wall,
         )
 
     def sleep(self, seconds: float) -> None:
@@ -83,6 +87,14 @@ class Account:
     def stop(self, name: str) -> State:
         return converge(self.roost(), name, lambda have, _: plan_stop(have))
 
+    def park(self, name: str, typed: frozenset[str] = frozenset(), **modes: ParkMode) -> State:
+        return converge(self.roost(), name, lambda have, _: plan_park(have, modes, typed))
+
+    def resize(self, wanted: Wanted, role: Role) -> State:
+        return converge(
+            self.roost(), wanted.name, lambda have, given: plan_resize(wanted, have, role, given)
+        )
+
     def down(self, name: str, discard: frozenset[str] = frozenset()) -> State:
         return converge(self.roost(), name, lambda have, _: plan_down(have, discard))
 
@@ -99,7 +111,14 @@ class Account:
         ec2 = self.client
         reservations = ec2.describe_instances()["Reservations"]
         instances = [i for r in reservations for i in r["Instances"]]
+        own = {"Owners": ["self"]}
         found = {
+            "snapshots": [
+                s["SnapshotId"]
+                for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+                if s["SnapshotId"] in self.ec2.held  # moto shows those of its own images too
+            ],
+            "images": [i["ImageId"] for i in ec2.describe_images(**own)["Images"]],
             "instances": [i["InstanceId"] for i in instances if i["State"]["Name"] != "terminated"],
             "volumes": [v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]],
             "addresses": [a["AllocationId"] for a in ec2.describe_addresses()["Addresses"]],
@@ -124,7 +143,15 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
+        only(IMAGE)
         yield Account(tmp_path / "locks")
+
+
+def only(image: str) -> None:
+    """moto has hundreds of images and snapshots of its own, which take it long to list."""
+    backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+    backend.amis = {image: backend.amis[image]}
+    backend.snapshots.clear()
 
 
 @pytest.fixture

@@ -13,23 +13,29 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from tests.aws.strict_disks import StrictDisks
 from tests.aws.strict_launch import Launches
 
 TOKENS = {"RunInstances", "CreateVolume", "CreateLaunchTemplate", "CreateLaunchTemplateVersion"}
 LISTS = {
     "DescribeAddresses": ("Addresses", "AllocationId"),
     "DescribeKeyPairs": ("KeyPairs", "KeyPairId"),
+    "DescribeImages": ("Images", "ImageId"),
     "DescribeSecurityGroups": ("SecurityGroups", "GroupId"),
+    "DescribeSnapshots": ("Snapshots", "SnapshotId"),
     "DescribeTags": ("Tags", "ResourceId"),
     "DescribeVolumes": ("Volumes", "VolumeId"),
 }
 """Where resources are in an answer, and by which id."""
 NEW = {
     "AllocateAddress": "AllocationId",
+    "CreateImage": "ImageId",
+    "CreateSnapshot": "SnapshotId",
     "CreateSecurityGroup": "GroupId",
     "ImportKeyPair": "KeyPairId",
 }
@@ -41,6 +47,13 @@ STEADY = {
     "DescribeSecurityGroups": ("SecurityGroups", "GroupId"),
     "DescribeVolumes": ("Volumes", "VolumeId"),
 }
+TIMES = (
+    ("InstanceId", "LaunchTime"),
+    ("SnapshotId", "StartTime"),
+    ("ImageId", "CreationDate"),
+    ("VolumeId", "CreateTime"),
+    ("VolumeId", "AttachTime"),
+)
 """What has no tags any more once it is deleted."""
 
 
@@ -71,7 +84,7 @@ class Weather:
 
 
 @dataclass
-class StrictEc2:
+class StrictEc2(StrictDisks):
     """Wraps a client's calls. One of these is one account: it outlives clients that are killed."""
 
     weather: Weather = field(default_factory=Weather)
@@ -81,6 +94,15 @@ class StrictEc2:
     _tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
     _blind: dict[str, int] = field(default_factory=dict)
     _moving: dict[str, tuple[str, int]] = field(default_factory=dict)
+    now: float = 1_800_000_000.0
+    _times: dict[str, datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        StrictDisks.__init__(self)
+
+    def wall(self) -> datetime:
+        """The time in this account; a call takes two seconds."""
+        return datetime.fromtimestamp(self.now, UTC)
 
     def install(self, client: Any) -> Any:
         """Put itself between a boto3 client and moto."""
@@ -91,7 +113,8 @@ class StrictEc2:
 
     def sleep(self, seconds: float) -> None:
         """Time passes: states move on."""
-        del seconds
+        self.write()
+        self.now += seconds
         for one, (state, left) in list(self._moving.items()):
             if left <= 1:
                 del self._moving[one]
@@ -116,6 +139,8 @@ class StrictEc2:
         self, client: Any, through: Callable[[str, Any], Any], name: str, asked: dict[str, Any]
     ) -> Any:
         number = len(self.calls)
+        self.now += 2
+        self.write()
         self.calls.append(name)
         self.asked.append((name, copy.deepcopy(asked)))
         if number == self.weather.kill_before:
@@ -123,7 +148,7 @@ class StrictEc2:
         if number in self.weather.errors:
             raise _error(name, self.weather.errors[number], "so the weather has it")
         try:
-            answer = self._strictly(through, name, asked)
+            answer = self._timed(self._strictly(through, name, asked))
         finally:
             if number == self.weather.kill_after:
                 raise Killed
@@ -136,10 +161,9 @@ class StrictEc2:
     def _strictly(self, through: Callable[[str, Any], Any], name: str, asked: Any) -> Any:
         if name in TOKENS and "ClientToken" in asked:
             return self._once(through, name, asked)
-        check = getattr(self, f"_check_{name}", None)
-        if check is not None:
-            check(through, asked)
-        answer = through(name, asked)
+        self._check(through, name, asked)
+        instead = getattr(self, f"_instead_{name}", None)
+        answer = instead(through, asked) if instead is not None else through(name, asked)
         if name in NEW:
             self._hide(answer[NEW[name]])
         done = getattr(self, f"_done_{name}", None)
@@ -149,11 +173,29 @@ class StrictEc2:
             self._as_ec2_tags(through, answer)
         return self._seen(name, answer)
 
+    def _check(self, through: Callable[[str, Any], Any], name: str, asked: Any) -> None:
+        check = getattr(self, f"_check_{name}", None)
+        if check is not None:
+            check(through, asked)
+
+    def _timed(self, answer: Any) -> Any:
+        """Times by this account's clock: when it was first seen here, or was last started."""
+        for one in list(answer.values()) if isinstance(answer, dict) else answer:
+            if isinstance(one, dict | list):
+                self._timed(one)
+        if isinstance(answer, dict):
+            for key, field_ in TIMES:
+                if key in answer and field_ in answer:
+                    since = self._times.setdefault(f"{field_} {answer[key]}", self.wall())
+                    whole = since.replace(microsecond=0)
+                    answer[field_] = whole.isoformat() if field_ == "CreationDate" else whole
+        return answer
+
     def _as_ec2_tags(self, through: Callable[[str, Any], Any], answer: Any) -> None:
         """moto keeps the tags of what is deleted, and has a name of its own for addresses."""
         there = {
             one[key] for call, (place, key) in STEADY.items() for one in through(call, {})[place]
-        }
+        } | self.copies()
         for tag in answer["Tags"]:
             tag["ResourceType"] = tag["ResourceType"].removeprefix("vpc-")
         answer["Tags"] = [
@@ -171,6 +213,7 @@ class StrictEc2:
             if before != text:
                 raise _error(name, "IdempotentParameterMismatch", "other parameters")
             return copy.deepcopy(answer)
+        self._check(through, name, asked)
         if name == "RunInstances":
             answer = through(name, self.launches.granted(through, asked, self._as_it_is))
         else:
@@ -182,6 +225,7 @@ class StrictEc2:
         if "VolumeId" in answer:
             self._hide(answer["VolumeId"])
             self._moving[answer["VolumeId"]] = ("creating", self.weather.delay)
+            self._done_CreateVolume(answer, asked)
         return answer
 
     def _hide(self, one: str) -> None:
@@ -201,10 +245,10 @@ class StrictEc2:
             answer[place] = [
                 one for one in answer[place] if self._blind.get(one.get(key, ""), 0) <= 0
             ]
-            if name == "DescribeVolumes":
-                for volume in answer[place]:
-                    moving = self._moving.get(volume["VolumeId"])
-                    volume["State"] = moving[0] if moving else volume["State"]
+            for described in answer[place]:
+                moving = self._moving.get(described.get(key, ""))
+                if moving is not None and "State" in described:
+                    described["State"] = moving[0]
             for one in list(self._blind):
                 self._blind[one] -= name != "DescribeTags"
         return answer
@@ -243,12 +287,14 @@ class StrictEc2:
 
     def _done_StartInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
         del answer
+        self._times |= {f"LaunchTime {one}": self.wall() for one in asked["InstanceIds"]}
         self._moving |= dict.fromkeys(asked["InstanceIds"], ("pending", self.weather.delay))
 
     def _done_TerminateInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
         del answer
         moving = dict.fromkeys(asked["InstanceIds"], ("shutting-down", self.weather.delay))
         self._moving |= moving
+        self._let_go(asked["InstanceIds"])
 
     def _check_AttachVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
         (volume,) = through("DescribeVolumes", {"VolumeIds": [asked["VolumeId"]]})["Volumes"]
@@ -263,14 +309,13 @@ class StrictEc2:
         if asked["Device"] in {m["DeviceName"] for m in instance["BlockDeviceMappings"]}:
             raise _error("AttachVolume", "InvalidParameterValue", "the device is in use")
 
+    def _done_AttachVolume(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del answer
+        self._times[f"AttachTime {asked['VolumeId']}"] = self.wall()
+
     def _check_AssociateAddress(self, through: Any, asked: Any) -> None:  # noqa: N802
         if self._state(through, asked["InstanceId"]) not in ("running", "stopped"):
             raise _error("AssociateAddress", "IncorrectInstanceState", asked["InstanceId"])
-
-    def _check_DeleteVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
-        (volume,) = through("DescribeVolumes", {"VolumeIds": [asked["VolumeId"]]})["Volumes"]
-        if volume["State"] != "available":
-            raise _error("DeleteVolume", "VolumeInUse", asked["VolumeId"])
 
     def _check_DeleteSecurityGroup(self, through: Any, asked: Any) -> None:  # noqa: N802
         for reservation in through("DescribeInstances", {})["Reservations"]:

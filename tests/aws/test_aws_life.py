@@ -185,16 +185,44 @@ SCENES: dict[str, Callable[[Account], object]] = {
     "cluster shrink": lambda a: a.up(cluster(1)),
     "cluster stop": lambda a: a.stop("ndvi"),
     "cluster down": lambda a: a.down("ndvi"),
+    "desktop park": lambda a: a.park("stars"),
+    "desktop resume": lambda a: a.up(DESKTOP),
+    "desktop park again": lambda a: a.park("stars"),
+    "desktop archive": lambda a: a.park("stars", data="archive"),
+    "desktop resize": lambda a: a.resize(LARGER, "desktop"),
+    "desktop grow": lambda a: a.up(replace(DESKTOP, volumes=(LARGER_DATA,))),
+    "desktop parked down": lambda a: a.down("stars", frozenset({"stars"})),
+    "cluster park": lambda a: a.park("ndvi"),
+    "cluster resume": lambda a: a.up(cluster()),
 }
+LARGER_DATA = replace(DESKTOP.volumes[0], size_gib=800)
+LARGER = replace(
+    DESKTOP,
+    record='{"name": "stars", "kind": "desktop", "larger": true}',
+    groups=(Group(role="desktop", count=1, shape=replace(SHAPE, type="m5.4xlarge")),),
+)
+BEFORE = {
+    "desktop up": (),
+    "cluster up": (),
+    "desktop resume": ("desktop up", "desktop park"),
+    "desktop park again": ("desktop up", "desktop park", "desktop resume"),
+    "desktop parked down": ("desktop up", "desktop park"),
+    "cluster resume": ("cluster up", "cluster park"),
+}
+"""What comes before a scene, where that is not just its ``up``."""
 
 
 def prepare(account: Account, scene: str) -> None:
     """What must be there for the scene to begin; and then nothing is counted yet."""
     account.ec2.weather = Weather()
-    if not scene.endswith(" up"):
-        SCENES[f"{scene.split(maxsplit=1)[0]} up"](account)
+    account.ec2.discarded = {"data"} if scene in DISCARDS else set()
+    for before in BEFORE.get(scene, (f"{scene.split(maxsplit=1)[0]} up",)):
+        SCENES[before](account)
     account.settle()
     account.ec2.calls.clear()
+
+
+DISCARDS = ("desktop discard", "desktop parked down")
 
 
 def calm(account: Account, scene: str) -> tuple[int, dict[str, object]]:
@@ -214,10 +242,12 @@ def summary(account: Account) -> dict[str, object]:
     for name in ("stars", "ndvi"):
         state = account.roost().observe(name)
         found[name] = (
-            names(state),
-            [(v.name, v.state) for v in state.volumes],
+            [(i.name, i.state, i.shape.type) for i in state.instances],
+            [(v.name, v.state, v.size_gib) for v in state.volumes],
             [(a.name, a.attached) for a in state.addresses],
             [g.name for g in state.security_groups],
+            [(s.volume, s.state, s.sealed, s.tier) for s in state.snapshots],
+            [(i.instance, i.state) for i in state.images],
             state.record,
         )
     left = account.left()
@@ -286,7 +316,11 @@ def test_the_fault_sweep(account: Account, scene: str, fault: str, swept: dict[s
 
 def clean(account: Account) -> None:
     """Nothing is left after `down`, tagged or not, but data that nobody discarded."""
-    account.down("stars", frozenset({"data"}))
-    account.down("ndvi")
+    assert account.ec2.lost == []
+    account.ec2.discarded = {"data"}
+    account.down("stars", frozenset({"stars"}))
+    account.down("ndvi", frozenset({"ndvi"}))
     assert account.left() == {}
+    account.ec2.discarded = set()
+    account.ec2.buried.clear()
     account.forget_the_dead()

@@ -211,8 +211,6 @@ def test_a_snapshot_of_before_the_last_start_proves_nothing():
         state="completed",
         sealed=True,
         taken=90,
-        holder="head",
-        mount="/data",
     )
     have = State(name="demo", instances=(head,), volumes=(data,), snapshots=(copy,))
     assert proof(data, have) is None
@@ -234,9 +232,9 @@ def test_up_makes_nothing_empty_while_a_copy_is_on_its_way():
     failed = replace(image, state="failed")
     plan = plan_up(BOTH, State(name="demo", record=BOTH.record, images=(failed,)))
     assert [s.kind for s in plan.steps if isinstance(s, Create)] == [
+        "instance",
+        "instance",
         "volume",
-        "instance",
-        "instance",
         "address",
     ]
 

@@ -76,12 +76,6 @@ class Disks:
             state="pending",
             sealed=sealed,
             taken=now,
-            holder=volume.holder,
-            mount=volume.mount,
-            type=volume.type,
-            iops=volume.iops,
-            throughput=volume.throughput,
-            slot=volume.slot,
         )
         self._of(name)[made.name] = _Copy(made, self.contents[volume.id])
 

@@ -24,8 +24,8 @@ CopyState = Literal["pending", "completed", "failed"]
 Tier = Literal["standard", "archiving", "archived", "restoring"]
 """Where a snapshot is kept: a volume is made only from one in ``standard``."""
 
-CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "volume", "instance", "address")
-"""What must exist before what; deleting goes the other way round."""
+CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "instance", "volume", "address")
+"""What must exist before what. A volume is made where its machine found room."""
 
 
 SURPLUS = "+"
@@ -157,7 +157,7 @@ class Snapshot:
 
     ``volume`` is the volume's name, ``source`` its id. ``sealed``: it was taken while nothing
     could write to the volume, and nobody has been let near it since. ``taken`` is when it was
-    begun, in seconds since 1970. The rest is what the volume was, to bring it back.
+    begun, in seconds since 1970.
     """
 
     name: str
@@ -167,12 +167,6 @@ class Snapshot:
     state: CopyState
     sealed: bool
     taken: float
-    holder: str
-    mount: str
-    type: str = "gp3"
-    iops: int | None = None
-    throughput: int | None = None
-    slot: int = 0
     tier: Tier = "standard"
     kind: Kind = "snapshot"
 
@@ -189,7 +183,6 @@ class Image:
     source: str
     state: CopyState
     taken: float
-    arch: str = "x86_64"
     kind: Kind = "image"
 
 

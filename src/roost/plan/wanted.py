@@ -171,9 +171,10 @@ def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
             mount=v.place,
             iops=v.iops,
             throughput=v.throughput,
+            slot=slot,
         )
         for holder in holders
-        for v in spec.volumes
+        for slot, v in enumerate(spec.volumes)
     )
 
 

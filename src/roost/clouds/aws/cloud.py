@@ -15,6 +15,7 @@ from typing import Any
 
 from roost.clouds.aws import nouns, requests, tags
 from roost.clouds.aws.calls import Calls
+from roost.clouds.aws.disks import Disks
 from roost.clouds.aws.failures import NOT_YET, code_of, translated
 from roost.clouds.aws.launch import UserData
 from roost.clouds.aws.look import Look
@@ -31,8 +32,10 @@ from roost.plan.steps import (
     Create,
     Delete,
     Forget,
+    Reboot,
     Record,
     Retire,
+    Retype,
     Start,
     Step,
     Stop,
@@ -160,8 +163,10 @@ class AwsCloud:
                     LaunchTemplateName=requests.template_name(name),
                 )
                 memory.record = None
-            case _:
+            case Start() | Stop() | Reboot() | Retype() | Retire() | Attach() | Associate():
                 self._change(name, memory, step)
+            case _:
+                self._disks(name, memory).apply(step)
 
     def _change(self, name: str, memory: Memory, step: Step) -> None:
         ids = partial(self._ids, name, "instance")
@@ -170,6 +175,13 @@ class AwsCloud:
                 self.calls.unless_gone(self.ec2.start_instances, InstanceIds=ids(names))
             case Stop(names):
                 self._stop(memory, names, ids)
+            case Reboot(names):
+                self.ec2.reboot_instances(InstanceIds=ids(names))
+            case Retype(pairs):
+                for one, kind in pairs:
+                    self.ec2.modify_instance_attribute(
+                        InstanceId=self._id(name, "instance", one), InstanceType={"Value": kind}
+                    )
             case Retire():
                 pass  # a machine that is told to end lets its worker hand over by itself
             case Attach(pairs):
@@ -207,6 +219,16 @@ class AwsCloud:
             user_data=self.user_data,
         )
 
+    def _disks(self, name: str, memory: Memory) -> Disks:
+        return Disks(
+            calls=self.calls,
+            memory=memory,
+            name=name,
+            users=_users(memory.record),
+            clock=self.clock,
+            wall=self.wall,
+        )
+
     def _network(self, name: str, memory: Memory) -> Network:
         """Asked once in a process."""
         if name not in self._networks:
@@ -230,8 +252,11 @@ class AwsCloud:
             one: nouns.devices(memory.described, self._id(name, "instance", one))
             for _, one in pairs
         }
+        slots = {v.name: v.slot for v in memory.state.volumes} if memory.state else {}
         for volume, instance in pairs:
-            device = next((d for d in requests.DATA_DEVICES if d not in taken[instance]), None)
+            # The machine knows its volumes by their devices, so each has its own, if it is free.
+            order = requests.devices_from(slots.get(volume, 0))
+            device = next((d for d in order if d not in taken[instance]), None)
             if device is None:
                 raise CloudError(f"{instance} has no room for another volume")
             taken[instance].add(device)
@@ -254,6 +279,8 @@ class AwsCloud:
                     self._release(memory, self._id(name, kind, one))
                 case "security-group":
                     gone(ec2.delete_security_group, GroupId=self._id(name, kind, one))
+                case "snapshot" | "image":
+                    self._disks(name, memory).delete(one)
                 case "key-pair":
                     gone(ec2.delete_key_pair, KeyName=requests.key_name(name))
             memory.remember_gone(kind, one)

@@ -18,6 +18,8 @@ from roost.errors import (
 
 GONE = frozenset(
     {
+        "InvalidAMIID.NotFound",
+        "InvalidAMIID.Unavailable",
         "InvalidAllocationID.NotFound",
         "InvalidAssociationID.NotFound",
         "InvalidGroup.NotFound",
@@ -25,12 +27,14 @@ GONE = frozenset(
         "InvalidKeyPair.NotFound",
         "InvalidLaunchTemplateId.NotFound",
         "InvalidLaunchTemplateName.NotFoundException",
+        "InvalidSnapshot.NotFound",
         "InvalidVolume.NotFound",
     }
 )
 """What shall be deleted is not there: it was deleted before, or cannot be seen yet."""
 THERE = frozenset(
     {
+        "InvalidAMIName.Duplicate",
         "InvalidGroup.Duplicate",
         "InvalidKeyPair.Duplicate",
         "InvalidLaunchTemplateName.AlreadyExistsException",
@@ -60,6 +64,7 @@ NOT_YET = frozenset(
         "IncorrectInstanceState",
         "IncorrectState",
         "InvalidIPAddress.InUse",
+        "InvalidSnapshot.InUse",
         "VolumeInUse",
     }
 )

@@ -17,9 +17,11 @@ from roost.plan.resources import Kind, State
 
 KINDS: dict[str, Kind] = {
     "elastic-ip": "address",
+    "image": "image",
     "instance": "instance",
     "key-pair": "key-pair",
     "security-group": "security-group",
+    "snapshot": "snapshot",
     "volume": "volume",
 }
 """EC2's resource types, as DescribeTags names them, and roost's kinds."""
@@ -29,7 +31,14 @@ DESCRIBED: dict[Kind, tuple[str, str]] = {
     "address": ("describe_addresses", "Addresses"),
     "security-group": ("describe_security_groups", "SecurityGroups"),
     "key-pair": ("describe_key_pairs", "KeyPairs"),
+    "snapshot": ("describe_snapshots", "Snapshots"),
+    "image": ("describe_images", "Images"),
 }
+OWNED: dict[Kind, dict[str, list[str]]] = {
+    "snapshot": {"OwnerIds": ["self"]},
+    "image": {"Owners": ["self"]},
+}
+"""Those of other accounts are described too, unless one asks for one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Look:
         instances = nouns.instances(reservations)
         names = {i.id: i.name for i in instances}
         groups = self._every("security-group")
+        snapshots = self._every("snapshot")
         state = State(
             name=self.name,
             record=self.memory.record,
@@ -58,6 +68,8 @@ class Look:
             volumes=nouns.volumes(self._every("volume"), names),
             instances=instances,
             addresses=nouns.addresses(self._every("address"), names),
+            snapshots=nouns.snapshots(snapshots, self._tiers(snapshots)),
+            images=nouns.images(self._every("image"), snapshots),
         )
         for group in groups:
             node = tags.read(group["Tags"])[tags.NODE]
@@ -92,8 +104,19 @@ class Look:
         elif kind in self.memory.kinds and not self.memory.settled(kind):
             call, field = DESCRIBED[kind]
             mine = [{"Name": f"tag:{tags.NAME}", "Values": [self.name]}]
-            self.memory.described[kind] = self.calls.every(call, field, Filters=mine)
+            owned = OWNED.get(kind, {})
+            self.memory.described[kind] = self.calls.every(call, field, Filters=mine, **owned)
         return self.memory.described.get(kind, [])
+
+    def _tiers(self, snapshots: list[Any]) -> dict[str, str]:
+        """What is on its way to the archive or back, by snapshot id."""
+        if not any(tags.SEALED in tags.read(s.get("Tags")) for s in snapshots):
+            return {}
+        mine = [{"Name": "snapshot-id", "Values": [s["SnapshotId"] for s in snapshots]}]
+        found = self.calls.every(
+            "describe_snapshot_tier_status", "SnapshotTierStatuses", Filters=mine
+        )
+        return {s["SnapshotId"]: s.get("LastTieringOperationStatus", "") for s in found}
 
     def _caller(self, groups: list[Any]) -> str | None:
         return self.caller() if nouns.CALLER in str(groups) else None

@@ -7,11 +7,13 @@ from typing import Any
 
 from roost.plan.resources import (
     Address,
+    Image,
     Instance,
     KeyPair,
     Kind,
     Resource,
     SecurityGroup,
+    Snapshot,
     State,
     Volume,
 )
@@ -28,6 +30,7 @@ class Memory:
 
     ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
     ``seen`` the ids of all instances, gone ones too.
+    ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``made`` is what this process made and has not seen described yet, with the time it was made.
@@ -42,6 +45,8 @@ class Memory:
     described: dict[Kind, list[Any]] = field(default_factory=dict)
     spot: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
+    state: State | None = None
+    changed: dict[str, Volume] = field(default_factory=dict)
     there: tuple[Instance, ...] = ()
     fresh: bool = False
     notes: list[str] = field(default_factory=list)
@@ -70,6 +75,19 @@ class Memory:
         if kind in STEADY:
             self.described[kind] = []
 
+    def _as_changed(self, volume: Volume) -> Volume:
+        """A volume that is being changed shows its old size for a while."""
+        new = self.changed.get(volume.id)
+        if new is None:
+            return volume
+        return replace(
+            volume,
+            size_gib=new.size_gib,
+            type=new.type,
+            iops=new.iops,
+            throughput=new.throughput,
+        )
+
     def settled(self, kind: Kind) -> bool:
         """Whether all of a kind is known: it was described, or made, by this process."""
         return kind in STEADY and (kind in self.described or any(k == kind for k, _ in self.made))
@@ -81,6 +99,7 @@ class Memory:
             self.made.pop(key, None)
             if isinstance(resource, Instance | Volume | Address):
                 self.ids[key] = resource.id
+        self.state = state
         self.there = state.instances
         self.spot = {i.name for i in state.instances if i.shape.spot}
 
@@ -92,6 +111,7 @@ class Memory:
             if key[0] in STEADY or now - made[1] < BLIND_SECONDS
         }
         unseen = [resource for resource, _ in self.made.values()]
+        state = replace(state, volumes=tuple(self._as_changed(v) for v in state.volumes))
         return replace(
             state,
             key_pairs=(*state.key_pairs, *(r for r in unseen if isinstance(r, KeyPair))),
@@ -102,5 +122,7 @@ class Memory:
             volumes=(*state.volumes, *(r for r in unseen if isinstance(r, Volume))),
             instances=(*state.instances, *(r for r in unseen if isinstance(r, Instance))),
             addresses=(*state.addresses, *(r for r in unseen if isinstance(r, Address))),
+            snapshots=(*state.snapshots, *(r for r in unseen if isinstance(r, Snapshot))),
+            images=(*state.images, *(r for r in unseen if isinstance(r, Image))),
             notes=tuple(self.notes),
         )

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from roost.clouds.aws import tags
 from roost.plan.resources import (
     SURPLUS,
     Address,
+    CopyState,
+    Image,
     Instance,
     InstanceState,
     KeyPair,
     Rule,
     SecurityGroup,
     Shape,
+    Snapshot,
+    Tier,
     Volume,
     VolumeState,
 )
@@ -34,6 +39,12 @@ VOLUME_STATES: dict[str, VolumeState] = {
     "available": "available",
     "in-use": "attached",
     "deleting": "deleting",
+}
+SNAPSHOT_STATES: dict[str, CopyState] = {"pending": "pending", "completed": "completed"}
+IMAGE_STATES: dict[str, CopyState] = {
+    "pending": "pending",
+    "transient": "pending",
+    "available": "completed",
 }
 CALLER = "roost: caller"
 """How the rule for the user's own address is described."""
@@ -76,6 +87,7 @@ def _instance(described: Described) -> Instance | None:
         address=described.get("PublicIpAddress") or described.get("PrivateIpAddress"),
         private=described.get("PrivateIpAddress"),
         note=described.get("StateReason", {}).get("Message", "") if state == "stopped" else "",
+        started=_seconds(described.get("LaunchTime")),
     )
 
 
@@ -99,7 +111,8 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
         state = VOLUME_STATES.get(one["State"])
         if state is None or tags.HOLDER not in held:
             continue  # the disk that an instance boots from has no holder of its own
-        on = [names.get(a["InstanceId"], "") for a in one.get("Attachments", ())]
+        attachments = one.get("Attachments", ())
+        on = [names.get(a["InstanceId"], "") for a in attachments]
         name = _free(held[tags.NODE], found)
         found[name] = Volume(
             name=name,
@@ -109,10 +122,72 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
             mount=held.get(tags.MOUNT, ""),
             iops=one.get("Iops"),
             throughput=one.get("Throughput"),
+            slot=int(held.get(tags.SLOT, 0)),
+            adopted=tags.ADOPTED in held,
             id=one["VolumeId"],
             state=state,
+            attached_at=max((_seconds(a.get("AttachTime")) for a in attachments), default=0),
         )
     return tuple(sorted(found.values(), key=lambda v: v.name))
+
+
+def snapshots(described: Iterable[Described], tiers: Mapping[str, str]) -> tuple[Snapshot, ...]:
+    """Copies of data volumes; ``tiers`` has what is on its way, by snapshot id."""
+    return tuple(
+        Snapshot(
+            name=one["SnapshotId"],
+            volume=held[tags.NODE],
+            source=one["VolumeId"],
+            size_gib=float(one["VolumeSize"]),
+            state=SNAPSHOT_STATES.get(one["State"], "failed"),
+            sealed=held[tags.SEALED] == "yes",
+            taken=_seconds(one["StartTime"]),
+            tier=_tier(one.get("StorageTier", "standard"), tiers.get(one["SnapshotId"], "")),
+        )
+        for one in described
+        if tags.SEALED in (held := tags.read(one.get("Tags")))
+    )
+
+
+def _tier(tier: str, status: str) -> Tier:
+    if status == "archival-in-progress":
+        return "archiving"
+    if status in ("permanent-restore-in-progress", "temporary-restore-in-progress"):
+        return "restoring"
+    return "archived" if tier == "archive" else "standard"
+
+
+def images(described: Iterable[Described], snapshots: Iterable[Described]) -> tuple[Image, ...]:
+    """Copies of the disks that instances boot from.
+
+    An image's disk is a snapshot of its own; one whose image is gone counts as a failed image.
+    """
+    found = [
+        _image(one["ImageId"], held, IMAGE_STATES.get(one["State"], "failed"), one["CreationDate"])
+        for one in described
+        if tags.SOURCE in (held := tags.read(one.get("Tags")))
+    ]
+    sources = {image.source for image in found}
+    for one in snapshots:
+        held = tags.read(one.get("Tags"))
+        if tags.SOURCE in held and held[tags.SOURCE] not in sources:
+            found.append(_image(one["SnapshotId"], held, "failed", one["StartTime"]))
+    return tuple(found)
+
+
+def _image(one: str, held: Mapping[str, str], state: CopyState, at: datetime | str) -> Image:
+    taken = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return Image(
+        name=one,
+        instance=held[tags.NODE],
+        source=held[tags.SOURCE],
+        state=state,
+        taken=_seconds(taken),
+    )
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment is not None else 0
 
 
 def _free(name: str, found: Mapping[str, object]) -> str:

@@ -22,6 +22,12 @@ DATA_DEVICES = tuple(f"/dev/sd{letter}" for letter in "fghijklmnop")
 """Names that EC2 recommends for data volumes."""
 
 
+def devices_from(slot: int) -> tuple[str, ...]:
+    """The device of a volume's slot, and then all others."""
+    mine = DATA_DEVICES[slot : slot + 1]
+    return (*mine, *(device for device in DATA_DEVICES if device not in mine))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a launch goes: an image, a subnet in a zone, a firewall, a key.
@@ -123,13 +129,13 @@ def create_volume(
 
     ``parts`` are what makes its token another one than that of a volume of old.
     """
-    mine = {tags.HOLDER: volume.holder, tags.MOUNT: volume.mount}
+    mine = volume_tags(volume)
     asked: dict[str, Any] = {
         "AvailabilityZone": zone,
         "Size": int(volume.size_gib),
         "VolumeType": volume.type,
         "Encrypted": True,
-        "ClientToken": token(name, volume.name, zone, *parts),
+        "ClientToken": token(name, volume.name, zone, volume.snapshot, *parts),
         "TagSpecifications": [
             tags.specification("volume", tags.tags(name, volume.name, mine, users))
         ],
@@ -138,7 +144,80 @@ def create_volume(
         asked["Iops"] = volume.iops
     if volume.throughput is not None:
         asked["Throughput"] = volume.throughput
+    if volume.snapshot:
+        asked["SnapshotId"] = volume.snapshot
+        if volume.warm is not None:
+            asked["VolumeInitializationRate"] = volume.warm
     return asked
+
+
+def volume_tags(volume: Volume) -> dict[str, str]:
+    """What is on a volume beside its name."""
+    return {tags.HOLDER: volume.holder, tags.MOUNT: volume.mount, tags.SLOT: str(volume.slot)}
+
+
+def adoption(name: str, volume: Volume, users: Mapping[str, str]) -> dict[str, Any]:
+    """The tags that make a volume of before roost one of a name's; its own title stays."""
+    found = tags.tags(name, volume.name, {**volume_tags(volume), tags.ADOPTED: "yes"}, users)
+    del found[tags.TITLE]
+    listed: list[dict[str, str]] = tags.specification("volume", found)["Tags"]
+    return {"Resources": [volume.id], "Tags": listed}
+
+
+def disowning(ids: list[str]) -> dict[str, Any]:
+    """The tags that go again; whatever their values are."""
+    keys = (tags.NAME, tags.NODE, tags.HOLDER, tags.MOUNT, tags.SLOT, tags.ADOPTED)
+    return {"Resources": ids, "Tags": [{"Key": key} for key in keys]}
+
+
+def modify_volume(volume: Volume) -> dict[str, Any]:
+    """A volume's new size and speed."""
+    asked: dict[str, Any] = {
+        "VolumeId": volume.id,
+        "Size": int(volume.size_gib),
+        "VolumeType": volume.type,
+    }
+    if volume.iops is not None:
+        asked["Iops"] = volume.iops
+    if volume.throughput is not None:
+        asked["Throughput"] = volume.throughput
+    return asked
+
+
+def create_snapshot(
+    name: str, volume: Volume, users: Mapping[str, str], *, sealed: bool
+) -> dict[str, Any]:
+    """A copy of a volume. (This call takes no ClientToken; a second copy is found and deleted.)"""
+    mine = {tags.SEALED: "yes" if sealed else "no", tags.HOLDER: volume.holder}
+    return {
+        "VolumeId": volume.id,
+        "Description": f"roost: {name} {volume.name}",
+        "TagSpecifications": [
+            tags.specification("snapshot", tags.tags(name, volume.name, mine, users))
+        ],
+    }
+
+
+def create_image(
+    name: str, instance: Instance, devices: Iterable[str], users: Mapping[str, str], failed: int
+) -> dict[str, Any]:
+    """A copy of the disk that a stopped instance boots from, without its data volumes.
+
+    An image's name is unique, so the same wish (the same instance, not started since) makes one
+    image only; ``failed`` counts those that came to nothing.
+    """
+    title = f"roost {name} {instance.name} {instance.id} {int(instance.started)} {failed}"
+    found = tags.tags(name, instance.name, {tags.SOURCE: instance.id}, users)
+    return {
+        "InstanceId": instance.id,
+        "Name": title,
+        "Description": f"roost: the disk of {name} {instance.name}",
+        "BlockDeviceMappings": [{"DeviceName": d, "NoDevice": ""} for d in sorted(devices)],
+        "TagSpecifications": [
+            tags.specification("image", found),
+            tags.specification("snapshot", found),
+        ],
+    }
 
 
 def allocate_address(name: str, address: Address, users: Mapping[str, str]) -> dict[str, Any]:

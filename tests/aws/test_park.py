@@ -1,0 +1,154 @@
+"""Parking, resuming, resizing and adopting on AWS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from roost.errors import CloudError
+from roost.plan.resources import State
+from tests.aws.conftest import Account
+from tests.aws.strict import Weather
+from tests.aws.test_aws_life import DESKTOP, LARGER, cluster
+
+
+def copies(state: State) -> list[tuple[str, str, str]]:
+    return [
+        *((s.volume, s.state, s.tier) for s in state.snapshots),
+        *((i.instance, i.state, "image") for i in state.images),
+    ]
+
+
+def test_a_desktop_is_parked_and_comes_back_with_all_that_was_on_it(account: Account) -> None:
+    up = account.up(DESKTOP)
+    parked = account.park("stars")
+    assert (parked.instances, parked.volumes) == ((), ())
+    assert copies(parked) == [("data", "completed", "standard"), ("desktop", "completed", "image")]
+    assert parked.addresses[0].ip == up.addresses[0].ip
+    assert not parked.addresses[0].attached
+    # Of the two snapshots (while it ran, after the stop) the first is gone again.
+    assert account.ec2.counted["CreateSnapshot"] == 2
+    assert set(account.left()) == {
+        "snapshots",
+        "images",
+        "addresses",
+        "groups",
+        "keys",
+        "templates",
+    }
+    assert len(account.left()["snapshots"]) == 2  # the volume's, and the image's own
+
+    resumed = account.up(DESKTOP)
+    assert [(v.name, v.state, v.size_gib) for v in resumed.volumes] == [("data", "attached", 500)]
+    assert resumed.addresses[0].attached
+    assert resumed.addresses[0].ip == up.addresses[0].ip
+    launches = [asked for name, asked in account.ec2.asked if name == "RunInstances"]
+    assert launches[-1]["ImageId"] == parked.images[0].name
+    assert resumed.volumes[0].id != up.volumes[0].id
+    assert account.ec2.lost == []
+
+
+def test_parked_again_and_again_nothing_is_lost_and_nothing_piles_up(account: Account) -> None:
+    for _ in range(4):
+        account.up(DESKTOP)
+        parked = account.park("stars")
+        assert copies(parked) == [
+            ("data", "completed", "standard"),
+            ("desktop", "completed", "image"),
+        ]
+        assert len(account.left()["snapshots"]) == 2
+    assert account.ec2.lost == []
+    account.ec2.discarded = {"data"}
+    account.down("stars", frozenset({"stars"}))
+    assert account.left() == {}
+
+
+def test_it_comes_back_in_another_zone_where_its_own_is_full(account: Account) -> None:
+    account.up(DESKTOP)
+    account.park("stars")
+    account.ec2.weather = Weather(full=frozenset({("m5.large", "eu-central-1a")}))
+    account.up(DESKTOP)
+    (volume,) = [v for v in account.client.describe_volumes()["Volumes"] if v["Size"] == 500]
+    assert volume["AvailabilityZone"] == "eu-central-1b"
+    assert account.ec2.lost == []
+
+
+def test_a_parked_cluster_keeps_the_heads_disk_and_nothing_of_the_workers(
+    account: Account,
+) -> None:
+    account.up(cluster(3))
+    parked = account.park("ndvi")
+    assert copies(parked) == [("head", "completed", "image")]
+    back = account.up(cluster(3))
+    assert [i.name for i in back.instances] == ["head", "worker-1", "worker-2", "worker-3"]
+    launches = [asked for name, asked in account.ec2.asked if name == "RunInstances"]
+    assert [a["ImageId"] == parked.images[0].name for a in launches] == [False, False, True, False]
+
+
+def test_the_archive_is_waited_for_without_renting_anything(account: Account) -> None:
+    account.up(DESKTOP)
+    parked = account.park("stars", data="archive")
+    account.settle()
+    assert copies(parked)[0][0] == "data"
+    assert account.roost().observe("stars").snapshots[0].tier == "archived"
+    state = account.up(DESKTOP)
+    assert state.instances == ()
+    account.settle()
+    state = account.up(DESKTOP)
+    assert [v.state for v in state.volumes] == ["attached"]
+    assert account.ec2.lost == []
+
+
+def test_a_resize_keeps_volumes_and_address(account: Account) -> None:
+    before = account.up(DESKTOP)
+    after = account.resize(LARGER, "desktop")
+    assert [(i.id, i.shape.type, i.state) for i in after.instances] == [
+        (before.instances[0].id, "m5.4xlarge", "running")
+    ]
+    assert [v.id for v in after.volumes] == [before.volumes[0].id]
+    assert after.record == LARGER.record
+
+
+def test_a_volume_grows_online(account: Account) -> None:
+    account.up(DESKTOP)
+    grown = replace(DESKTOP, volumes=(replace(DESKTOP.volumes[0], size_gib=800),))
+    state = account.up(grown)
+    assert [(v.size_gib, v.state) for v in state.volumes] == [(800, "attached")]
+    assert account.ec2.counted["ModifyVolume"] == 1
+    assert account.ec2.counted["StopInstances"] == 0
+    account.settle()
+    account.up(grown)
+    assert account.ec2.counted["ModifyVolume"] == 1
+
+
+def test_an_existing_volume_is_taken_in_and_never_deleted(account: Account) -> None:
+    theirs = account.client.create_volume(AvailabilityZone="eu-central-1b", Size=10)["VolumeId"]
+    want = replace(DESKTOP, volumes=(replace(DESKTOP.volumes[0], id=theirs, size_gib=10),))
+    state = account.up(want)
+    assert [(v.id, v.adopted, v.state) for v in state.volumes] == [(theirs, True, "attached")]
+    state = account.park("stars", frozenset({"data"}), data="discard")
+    assert [v.id for v in state.volumes] == [theirs]
+    account.down("stars", frozenset({"stars"}))
+    assert account.left() == {"volumes": [theirs]}
+    (volume,) = account.client.describe_volumes()["Volumes"]
+    assert volume.get("Tags", []) == [{"Key": "group", "Value": "astro"}]
+
+
+def test_somebody_elses_volume_is_refused(account: Account) -> None:
+    group = replace(DESKTOP.security_groups[0], name="other")
+    other = account.up(replace(DESKTOP, name="other", security_groups=(group,))).volumes[0].id
+    want = replace(DESKTOP, volumes=(replace(DESKTOP.volumes[0], id=other),))
+    with pytest.raises(CloudError, match="belongs to other"):
+        account.up(want)
+
+
+def test_a_restored_volume_is_read_in_as_the_file_says(account: Account) -> None:
+    account.up(DESKTOP)
+    account.park("stars")
+    warm = replace(DESKTOP, volumes=(replace(DESKTOP.volumes[0], warm=200),))
+    account.up(warm)
+    made = [asked for name, asked in account.ec2.asked if name == "CreateVolume"]
+    assert "VolumeInitializationRate" not in made[0]
+    assert made[1]["VolumeInitializationRate"] == 200
+    assert made[1]["SnapshotId"].startswith("snap-")
