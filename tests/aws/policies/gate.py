@@ -36,6 +36,8 @@ KINDS = {
     "vpc": "vpc",
 }
 """What an id begins with, and the type of resource that it names."""
+ALWAYS = {("RunInstances", "volume")}
+"""Not required by the reference, as there are images without; all of ours boot from a volume."""
 ID = re.compile(rf"({'|'.join(KINDS)})-[0-9a-f]+")
 REGION = "eu-central-1"
 
@@ -131,7 +133,8 @@ class Gate:
                 context = _keys("aws:ResourceTag", tags) if "ResourceTag" in facts else {}
                 context |= _keys("aws:RequestTag", given.get("", {}))
                 yield f"ec2:{operation}", f"{kind}/{one}", context
-            if kind not in there and (kind in given or "required" in facts):
+            required = "required" in facts or (operation, kind) in ALWAYS
+            if kind not in there and (kind in given or required):
                 context = _keys("aws:RequestTag", given.get(kind, {}))
                 new = f"{kind}/new"
                 yield f"ec2:{operation}", new, context if "RequestTag" in facts else {}
