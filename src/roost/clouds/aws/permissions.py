@@ -73,6 +73,8 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeKeyPairs", verbs="every command"),
     Call(action="ec2:DescribeLaunchTemplates", verbs="ls"),
     Call(action="ec2:DescribeLaunchTemplateVersions", verbs="every command"),
+    Call(action="ec2:DescribeNetworkInterfaces", verbs="audit"),
+    Call(action="ec2:DescribePlacementGroups", verbs="audit"),
     Call(action="ec2:DescribeRegions", verbs="doctor"),
     Call(action="ec2:DescribeRouteTables", verbs="doctor"),
     Call(action="ec2:DescribeSecurityGroups", verbs="every command"),
