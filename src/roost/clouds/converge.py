@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from roost.clouds.cloud import Cloud
-from roost.errors import CloudError, SetupError, ThrottledError
+from roost.clouds.quorum import Missing, Quorum
+from roost.errors import CapacityError, CloudError, SetupError, ThrottledError
 from roost.plan.plan import Plan
 from roost.plan.resources import State
 from roost.plan.steps import Create, Start, Step, describe, subjects
@@ -17,6 +18,8 @@ from roost.plan.steps import Create, Start, Step, describe, subjects
 MOST_TRIES = 3
 """How often one and the same step may come back before roost says that it does not take."""
 THROTTLE_TRIES = 8
+ALL = Quorum()
+"""Nothing less than all is enough."""
 
 
 class Planner(Protocol):
@@ -41,35 +44,48 @@ def converge(
     name: str,
     planner: Planner,
     watch: Callable[[Progress], None] = lambda _: None,
+    *,
+    quorum: Quorum = ALL,
+    clock: Callable[[], float] = time.monotonic,
 ) -> State:
     """Drive ``name`` until its plan is empty, and return what is there then.
 
+    With a ``quorum``, so many of a role are enough where the cloud has no room for more, or where
+    the last of them take longer than its patience: then it raises PartlyUpError, naming them.
     Raises SetupError naming the instances that failed while the others went on, and CloudError
     where a step is done again and again and changes nothing.
     """
+    missing = Missing(quorum)
     touched: set[str] = set()
     tries: Counter[Step] = Counter()
     waited_since: float | None = None
     while True:
         state = cloud.observe(name)
+        missing.check(state)
         given_up = _failed_here(state, touched)
-        plan = planner(state, given_up)
+        plan = missing.without(planner(state, given_up))
         watch(Progress(state, plan))
-        if plan.done:
+        if plan.done or missing.enough(state, plan, clock()):
             _raise_failed(cloud, name, given_up, state)
+            missing.say(state)
             return state
         if not plan.steps:
-            now = time.monotonic()
-            waited_since = waited_since or now
+            now = clock()
+            waited_since = now if waited_since is None else waited_since
             cloud.wait(name, now - waited_since)
             continue
         waited_since = None
         for step in plan.steps:
             _count(step, tries)
             watch(Progress(state, plan, step))
-            _apply(cloud, name, step)
             if isinstance(step, Create | Start):
                 touched.update(subjects(step))
+            try:
+                _apply(cloud, name, step)
+            except CapacityError as error:
+                if not missing.refuse(step, error):
+                    raise
+                break  # some of them may be there: look again
 
 
 def _failed_here(state: State, touched: set[str]) -> frozenset[str]:
