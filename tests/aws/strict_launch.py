@@ -24,7 +24,6 @@ PARAMETERS = (
     r"ebs-gp3/ami-id|/aws/service/debian/release/1[23]/latest/(amd64|arm64)"
 )
 """The public parameters that are there."""
-GOING = "shutting-down"
 Through = Callable[[str, Any], Any]
 
 
@@ -43,7 +42,8 @@ class Launches:
         if asked["InstanceType"] not in self.types:
             kind = asked["InstanceType"]
             raise _refused("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
-        there = [seen(i) for i in _instances(through)]
+        known = [seen(i) for i in _instances(through)]
+        there = [i for i in known if i["State"]["Name"] != "terminated"]
         if "PrivateIpAddress" in face:
             self._check_address(face["PrivateIpAddress"], subnet, there, asked["MaxCount"])
         count = self._room(asked, subnet["AvailabilityZone"], there)
@@ -91,7 +91,7 @@ class Launches:
 
 
 def _instances(through: Through) -> Iterator[Any]:
-    """All that are not gone."""
+    """All that are on a subnet, also those that are gone and still described."""
     for reservation in through("DescribeInstances", {})["Reservations"]:
         for instance in reservation["Instances"]:
             if "SubnetId" in instance:

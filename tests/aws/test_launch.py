@@ -14,6 +14,7 @@ from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.launch import Rung, ladder, step_down
 from roost.clouds.aws.network import private_addresses
 from roost.clouds.converge import converge
+from roost.clouds.quorum import PartlyUpError, Quorum
 from roost.errors import CapacityError, CloudError, QuotaError
 from roost.plan.plan import plan_up
 from roost.plan.resources import Group, Instance, KeyPair, SecurityGroup, Shape, State, Wanted
@@ -206,6 +207,26 @@ def test_what_the_spot_market_took_back_is_launched_again(account: Account) -> N
     assert kinds(account) == {("m5.xlarge", A, "spot"): 3}
 
 
+def test_up_goes_on_with_enough_workers_and_fills_up_later(account: Account) -> None:
+    account.ec2.weather = Weather(room={("m5.xlarge", A, "on-demand"): 3})
+    quorum = Quorum({"worker": 3})
+    wanted = cluster(5)
+    with pytest.raises(PartlyUpError) as caught:
+        converge(account.roost(), "ndvi", lambda have, _: plan_up(wanted, have), quorum=quorum)
+    assert caught.value.what == (
+        "ndvi is up without worker-4, worker-5: no room for 2 of 5: room for 3 of 5 "
+        f"m5.xlarge in {A}"
+    )
+    assert [i.name for i in caught.value.state.instances if i.state == "running"] == [
+        "head",
+        "worker-1",
+        "worker-2",
+        "worker-3",
+    ]
+    account.ec2.weather = Weather()
+    assert len(account.up(wanted).instances) == 6
+
+
 # --- the image -----------------------------------------------------------------------------------
 
 
@@ -277,6 +298,22 @@ def test_workers_of_later_are_told_the_address_that_the_head_has(account: Accoun
     _, heard = told(account, cluster(1))
     _, later = told(account, cluster(3))
     assert later == [("worker-2", heard[0][1])]
+
+
+def test_workers_wait_for_the_next_head_while_the_old_one_is_going(account: Account) -> None:
+    state = account.up(cluster(2))
+    ids = {i.name: i.id for i in state.instances}
+    account.ec2.weather = Weather(delay=4)
+    account.client.terminate_instances(InstanceIds=[ids["head"], ids["worker-1"]])
+    first = next(private_addresses("172.31.0.0/20", "ndvi"))
+    state, heard = told(account, cluster(2))
+    # The old head was gone when the new one was launched, so its address was free again.
+    assert heard == [("head", first), ("worker-1", first)]
+    assert {i.name: i.state for i in state.instances} == {
+        "head": "running",
+        "worker-1": "running",
+        "worker-2": "running",
+    }
 
 
 def test_an_address_that_is_taken_is_not_the_heads(account: Account) -> None:

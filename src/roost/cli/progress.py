@@ -43,12 +43,16 @@ class Lines:
     def __init__(self) -> None:
         self.begun = time.monotonic()
         self.said: dict[str, str] = {}
+        self.notes = 0
 
     def watch(self, progress: Progress) -> None:
         """Say what is new."""
         if progress.step is not None:
             self._say(describe(progress.step))
             return
+        for note in progress.state.notes[self.notes :]:
+            self._say(note)
+        self.notes = len(progress.state.notes)
         for instance in progress.state.instances:
             now = f"{instance.state}{': ' if instance.note else ''}{instance.note}"
             if self.said.get(instance.name) != now:
@@ -76,8 +80,12 @@ def _bar(
     ]
     with Bar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=max(total, 1), note="")
+        noted: list[str] = []
 
         def watch(progress: Progress) -> None:
+            for said in progress.state.notes[len(noted) :]:
+                noted.append(said)
+                bar.console.print(said, markup=False, highlight=False)
             note = describe(progress.step) if progress.step else _note(progress)
             bar.update(task, completed=done(progress.state), note=note)
 

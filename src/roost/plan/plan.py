@@ -116,6 +116,11 @@ def _sort_instances(
         keep += mine[: group.count]
         close += mine[group.count :]
         missing += _new_instances(group, group.count - len(mine), taken)
+    if any(g.role == "head" for g in wanted.groups) and not any(
+        i.role == "head" for i in (*keep, *missing)
+    ):
+        # The old head is still going. Workers are told the address of theirs: they wait for it.
+        missing = [i for i in missing if i.role != "worker"]
     roles = {group.role for group in wanted.groups}
     close += [i for i in live if i.role not in roles]
     return keep, close, missing

@@ -1,0 +1,14 @@
+"""What a loop says while it runs."""
+
+from roost.cli.progress import Lines
+from roost.clouds.converge import Progress
+from roost.plan.plan import Plan
+from roost.plan.resources import State
+
+
+def test_each_note_of_the_cloud_is_said_once(capsys):
+    lines = Lines()
+    for notes in ((), ("worker: no m7i.xlarge",), ("worker: no m7i.xlarge", "worker: no m6i")):
+        lines.watch(Progress(State(name="ndvi", notes=notes), Plan()))
+    said = [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["worker: no m7i.xlarge", "worker: no m6i"]
