@@ -82,8 +82,8 @@ def test_a_parked_cluster_keeps_the_heads_disk_and_nothing_of_the_workers(
     assert copies(parked) == [("head", "completed", "image")]
     back = account.up(cluster(3))
     assert [i.name for i in back.instances] == ["head", "worker-1", "worker-2", "worker-3"]
-    launches = [asked for name, asked in account.ec2.asked if name == "RunInstances"]
-    assert [a["ImageId"] == parked.images[0].name for a in launches] == [False, False, True, False]
+    systems = {i.name: i.shape.image == parked.images[0].name for i in back.instances}
+    assert systems == {"head": True, "worker-1": False, "worker-2": False, "worker-3": False}
 
 
 def test_the_archive_is_waited_for_without_renting_anything(account: Account) -> None:

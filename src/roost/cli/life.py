@@ -10,11 +10,12 @@ import click
 
 from roost.cli.output import interactive, say
 from roost.cli.progress import running, watching
-from roost.errors import NeedsConfirmationError
+from roost.errors import NeedsConfirmationError, PartlyDoneError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
     from roost.clouds.converge import Planner
+    from roost.clouds.quorum import Quorum
     from roost.plan.plan import Plan
     from roost.plan.resources import Instance, State, Wanted
 
@@ -27,25 +28,74 @@ def drive(
     title: str,
     total: int,
     done: Callable[[State], int] = running,
+    quorum: Quorum | None = None,
 ) -> State:
     """Converge, with progress; on Ctrl-C, say what is there and how to go on."""
-    from roost.clouds.converge import converge
+    from roost.clouds.converge import ALL, converge
 
     with _saying_what_is_left(cloud, name), watching(title, total, done) as watch:
-        return converge(cloud, name, planner, watch)
+        return converge(cloud, name, planner, watch, quorum=quorum or ALL)
 
 
 def bring_up(
     cloud: Cloud, wanted: Wanted, *, verb: str, drop: frozenset[str] = frozenset()
 ) -> State:
-    """Drive to all of ``wanted`` running: what `up`, `start` and `scale` come to."""
+    """Drive to all of ``wanted`` running: what `up`, `start`, `scale` and `resume` come to.
+
+    Raises PartlyUpError where enough of it runs, and PartlyDoneError where data is on its way back
+    from the archive, which nobody waits for.
+    """
+    from roost.clouds.quorum import quorum_of
     from roost.plan.plan import plan_up
 
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(wanted, have, drop=drop, given_up=given_up)
 
     total = sum(group.count for group in wanted.groups)
-    return drive(cloud, wanted.name, planner, title=f"{verb} {wanted.name}", total=total)
+    state = drive(
+        cloud,
+        wanted.name,
+        planner,
+        title=f"{verb} {wanted.name}",
+        total=total,
+        quorum=quorum_of(wanted),
+    )
+    if slow := plan_up(wanted, state, drop=drop).slow:
+        raise PartlyDoneError(
+            f"the data of {', '.join(slow)} is on its way back from the archive, which takes up to"
+            " 72 hours; nothing is rented until then",
+            next=f"roost resume {wanted.name}   (then)",
+        )
+    return state
+
+
+def type_name(word: str, warning: str, refused: NeedsConfirmationError, *, no_input: bool) -> None:
+    """Let the user type the name of what will be destroyed.
+
+    Raises ``refused`` where nobody is there, NeedsConfirmationError where it is another word.
+    """
+    if no_input or not interactive():
+        raise refused
+    say(warning)
+    typed = click.prompt(f"Type its name ({word}) to go on", err=True, default="")
+    if typed.strip() != word:
+        raise NeedsConfirmationError(f'"{typed}" is not {word}; nothing was changed')
+
+
+def remember_ways(cloud: Cloud, state: State) -> None:
+    """`ssh roost-NAME` and editors find the machines where they are now."""
+    if cloud.name != "local":
+        from roost.access.connection import write_config
+
+        write_config(state)
+
+
+def forget_ways(cloud: Cloud, name: str) -> None:
+    """No tunnel goes on to a machine that is no more."""
+    if cloud.name != "local":
+        from roost.access.tunnel import forget
+
+        forget(name)
 
 
 def ask(

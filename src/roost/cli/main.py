@@ -25,6 +25,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "plan": "Say what a file will create, in order, and what it will cost.",
         "prices": "List the cheapest AWS machines that fit, from the shipped price list.",
         "up": "Make what a file wants, wait until it runs, and print its address.",
+        "doctor": "Check what `roost up` needs, before anything is made: one line for each check.",
+        "iam": "Print the least IAM policy that a file needs, and how to put it in place.",
     },
     "Work": {
         "ls": "List everything roost has, whatever the folder you are in.",
@@ -32,13 +34,27 @@ SECTIONS: dict[str, dict[str, str]] = {
         "open": "Open it in the browser, and print the address.",
         "run": "Run the file's command (or another) in its project folder, on its cluster.",
         "ssh": "A shell, or a command, on one of its instances (the first, if none is named).",
+        "cp": "Copy files and folders to a machine, or from it.",
         "logs": "What its instances said while they set themselves up and ran.",
+        "ssh-config": "Print the OpenSSH configuration of a name; make `ssh roost-NAME` "
+        "and editors know it.",
         "scale": "Change the number of workers.",
+        "resize": "Make it another type of machine: it is stopped, changed and started; disks and "
+        "volumes stay.",
+        "restart": "Restart its machines (or one); disks, addresses and what is on them stay.",
+        "extend": "Let it go on for longer: move its end time, and hold idleness off.",
     },
     "Pause and end": {
         "stop": "Stop its instances; nothing is deleted.",
         "start": "Start what was stopped, and whatever is missing of it.",
+        "park": "Save the work and stop paying: `roost resume` brings all of it back.",
+        "resume": "Bring back what was parked: machines, their disks, volumes and addresses.",
         "down": "Delete it; data volumes are kept unless you type their names.",
+    },
+    "Money": {
+        "cost": "Say what it has cost so far, costs an hour now, and will have cost by its end "
+        "time.",
+        "audit": "List everything of roost's that costs money, with what it costs a month.",
     },
     "Help": {
         "schema": "Print the JSON Schema of the file, so that an editor can complete and check it.",

@@ -63,8 +63,9 @@ def _local() -> Cloud:
 def _aws(region: str | None, profile: str | None) -> AwsCloud:
     from roost.access.keys import public_key
     from roost.clouds.aws.session import connect
+    from roost.recipes.rented import boot
 
-    return connect(region, profile, public_key)
+    return connect(region, profile, public_key, boot)
 
 
 def locate(name: str, place: Place = NOWHERE) -> Cloud:

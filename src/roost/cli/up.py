@@ -38,6 +38,7 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
     from roost.cli.life import bring_up
     from roost.cli.target import connect, held, spec_of, wanted_for
     from roost.clouds.local.ready import check_port, check_room
+    from roost.clouds.quorum import PartlyUpError
 
     spec = spec_of(target, place)
     where = connect(spec, place)
@@ -54,8 +55,62 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
         _check_folder(spec, have.record, yes=yes, no_input=no_input)
         if spec.kind == "cluster" and spec.cloud == "local":
             check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
-        state = bring_up(where, wanted, verb="up")
+        if where.name == "aws":
+            _check_account(where, wanted, have)
+            _agree(spec, wanted, have, yes=yes, no_input=no_input)
+        try:
+            state = bring_up(where, wanted, verb="up")
+        except PartlyUpError as error:
+            report(where, wanted, error.state, as_json)
+            raise
     report(where, wanted, state, as_json)
+
+
+def _check_account(where: Cloud, wanted: Wanted, have: State) -> None:
+    """Quotas, before anything is made. Raises QuotaError."""
+    from roost.clouds.aws.cloud import AwsCloud
+    from roost.clouds.aws.quotas import check_before
+
+    assert isinstance(where, AwsCloud)
+    for finding in check_before(where.clients, wanted, have, where.region):
+        say(f"{finding.verdict}: {finding.text}")
+
+
+def _agree(spec: Spec, wanted: Wanted, have: State, *, yes: bool, no_input: bool) -> None:
+    """What will be made, and what it costs, before it is."""
+    from roost.cli.life import ask
+    from roost.plan.plan import plan_up
+    from roost.plan.steps import Create, describe
+
+    made = [step for step in plan_up(wanted, have).steps if isinstance(step, Create)]
+    if not any(step.kind in ("instance", "volume", "address") for step in made):
+        return
+    for step in made:
+        say(f"  {describe(step)}")
+    cost = hourly(spec, wanted)
+    say(f"it costs {cost}; `roost plan` says more")
+    refused = NeedsConfirmationError(
+        f"this rents machines for {cost}, and needs a yes",
+        exists=have.conditions,
+        next="the same with --yes",
+    )
+    ask(spec.name, f"Make {spec.name}?", refused, yes=yes, no_input=no_input)
+
+
+def hourly(spec: Spec, wanted: Wanted) -> str:
+    """``"at most $0.4587 an hour while it runs"``."""
+    from datetime import UTC, datetime
+
+    from roost.catalogue import load
+    from roost.plan.bill import bill_of
+    from roost.prices.bill import Use
+    from roost.prices.book import PriceBook
+    from roost.prices.charges import lasting
+    from roost.prices.rates import section
+
+    region = spec.aws.region if spec.aws else ""
+    book = PriceBook(load(), datetime.now(UTC).date())
+    return f"{section(lasting(bill_of(wanted, region), Use(1, 1), book)).amount} an hour"
 
 
 def _check_folder(spec: Spec, record: str | None, *, yes: bool, no_input: bool) -> None:
@@ -77,9 +132,10 @@ def _check_folder(spec: Spec, record: str | None, *, yes: bool, no_input: bool) 
 def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     """What runs now, and where to go: the address alone on stdout, or JSON."""
     from roost.access.browser import address_of
-    from roost.cli.life import instance_json
+    from roost.cli.life import instance_json, remember_ways
     from roost.plan.plan import plan_up
 
+    remember_ways(cloud, state)
     address = address_of(state)
     if as_json:
         write_json(
@@ -94,9 +150,20 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     for note in plan_up(wanted, state).notes:
         say(f"note: {note}")
     say(f"{state.name} is up: {_counted(state)}")
+    if cloud.name != "local":
+        _say_how_to_reach(state)
     if address:
         say("open this address in a browser (or: roost open " + state.name + "):")
         click.echo(address)
+
+
+def _say_how_to_reach(state: State) -> None:
+    from roost.access.pages import page_of
+
+    if page_of(state.record) is not None:
+        say(f"its page, in the browser:  roost open {state.name}")
+    say(f"a shell:                   roost ssh {state.name}")
+    say(f"how far its set-up is:     roost logs {state.name} --follow")
 
 
 def _counted(state: State) -> str:

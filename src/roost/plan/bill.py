@@ -26,11 +26,11 @@ def bill_of(wanted: Wanted, region: str) -> Bill:
             continue
         shape = group.shape
         items.append(Instances(shape.type, region, group.count, shape.spot))
-        items.append(Volumes(_gb(shape.disk_gib), region, ROOT_VOLUME, group.count))
+        items.append(Volumes(gb(shape.disk_gib), region, ROOT_VOLUME, group.count))
     fixed = len(wanted.addresses)
     instances = sum(group.count for group in wanted.groups)
     items += [
-        Volumes(_gb(v.size_gib), region, v.type, 1, v.iops, v.throughput) for v in wanted.volumes
+        Volumes(gb(v.size_gib), region, v.type, 1, v.iops, v.throughput) for v in wanted.volumes
     ]
     if fixed:
         items.append(Addresses(region, fixed, elastic=True))
@@ -48,6 +48,6 @@ def _merged(items: list[Part]) -> list[Part]:
     return [replace(one, count=count) for one, count in counts.items()]
 
 
-def _gb(gib: float) -> Number:
+def gb(gib: float) -> Number:
     """Exactly, and a whole number as one: 30, not 30.0."""
     return int(gib) if float(gib).is_integer() else Decimal(str(gib))

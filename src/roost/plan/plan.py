@@ -95,10 +95,11 @@ def plan_up(
     return Plan(tuple(steps), _in_transit(have), notes=tuple(_notes(wanted, have, keep)))
 
 
-def plan_stop(have: State) -> Plan:
-    """The steps to everything stopped, disks and volumes kept."""
-    names = tuple(i.name for i in have.instances if i.state in ("pending", "running", "failed"))
-    moving = tuple(i.name for i in have.instances if i.state in ("stopping", "deleting"))
+def plan_stop(have: State, only: frozenset[str] | None = None) -> Plan:
+    """The steps to everything (or ``only`` these) stopped, disks and volumes kept."""
+    those = [i for i in have.instances if only is None or i.name in only]
+    names = tuple(i.name for i in those if i.state in ("pending", "running", "failed"))
+    moving = tuple(i.name for i in those if i.state in ("stopping", "deleting"))
     return Plan((Stop(names),) if names else (), moving)
 
 

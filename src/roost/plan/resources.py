@@ -155,9 +155,9 @@ class Address:
 class Snapshot:
     """A copy of a data volume. Its ``name`` is the cloud's id: a volume can have several.
 
-    ``volume`` is the volume's name, ``source`` its id. ``sealed``: it was taken while nothing
-    could write to the volume, and nobody has been let near it since. ``taken`` is when it was
-    begun, in seconds since 1970.
+    ``volume`` is the volume's name, ``source`` its id, ``used_gib`` how much was written to it.
+    ``sealed``: it was taken while nothing could write to the volume, and nobody has been let near
+    it since. ``taken`` is when it was begun, in seconds since 1970.
     """
 
     name: str
@@ -167,6 +167,7 @@ class Snapshot:
     state: CopyState
     sealed: bool
     taken: float
+    used_gib: float | None = None
     tier: Tier = "standard"
     kind: Kind = "snapshot"
 

@@ -172,6 +172,8 @@ def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
             iops=v.iops,
             throughput=v.throughput,
             slot=slot,
+            id=v.id or "",
+            warm=v.warm,
         )
         for holder in holders
         for slot, v in enumerate(spec.volumes)

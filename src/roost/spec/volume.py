@@ -31,6 +31,19 @@ class Volume(Table):
         None, ge=100, le=256_000, description="Provisioned IOPS (gp3, io1, io2)."
     )
     throughput: int | None = Field(None, ge=125, le=2_000, description="Provisioned MiB/s (gp3).")
+    id: str | None = Field(
+        None,
+        pattern=r"^vol-[0-9a-f]{8,17}$",
+        description="An EBS volume that is there already: it is attached, and never deleted.",
+        examples=["vol-0123456789abcdef0"],
+    )
+    warm: int | None = Field(
+        None,
+        ge=100,
+        le=300,
+        description="Read all of it in at this many MiB/s when it is made from a snapshot, "
+        "instead of when it is first needed; AWS charges for it.",
+    )
     park: Literal["keep", "snapshot", "archive", "s3", "discard"] = Field(
         "snapshot",
         description="What `roost park` does with it: keep the volume, a snapshot, an archived "

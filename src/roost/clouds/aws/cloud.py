@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from roost.clouds.aws import nouns, requests, tags
+from roost.clouds.aws.audit import sweep
 from roost.clouds.aws.calls import Calls
+from roost.clouds.aws.console import host_keys
 from roost.clouds.aws.disks import Disks
 from roost.clouds.aws.failures import NOT_YET, code_of, translated
-from roost.clouds.aws.launch import UserData
 from roost.clouds.aws.look import Look
 from roost.clouds.aws.make import Maker
 from roost.clouds.aws.memory import Memory
 from roost.clouds.aws.network import Network, find_network
+from roost.clouds.aws.resize import check
 from roost.clouds.cloud import Summary
 from roost.clouds.local.hold import hold
 from roost.errors import CloudError
-from roost.plan.resources import Kind, State
+from roost.plan.resources import Instance, Kind, State
 from roost.plan.steps import (
     Associate,
     Attach,
@@ -42,6 +44,9 @@ from roost.plan.steps import (
     describe,
 )
 
+Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
+"""User-data from the record, the names of a launch, one of its instances, the head's private
+address, and the device names of data volumes."""
 LONGEST_WAIT = 10.0
 FIRST_WAIT = 2.0
 
@@ -51,7 +56,8 @@ class AwsCloud:
     """Fulfils ``roost.clouds.cloud.Cloud`` in one account and region.
 
     ``clients`` gives boto3's client of a service; ``caller`` the CIDR of the user's own address,
-    ``public_key`` the user's public SSH key; ``locks`` is where roosts of this computer meet.
+    ``public_key`` the user's public SSH key; ``locks`` is where roosts of this computer meet;
+    ``boot`` gives what machines are started with.
     """
 
     clients: Callable[[str], Any]
@@ -60,7 +66,7 @@ class AwsCloud:
     public_key: Callable[[], bytes]
     locks: Path
     profile: str | None = None
-    user_data: UserData | None = None
+    boot: Booter | None = None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -118,11 +124,59 @@ class AwsCloud:
             for name, count in sorted(states.items())
         )
 
+    def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
+        """What the console says the instance's SSH host keys are; () where it says nothing yet."""
+        with translated(f"read the console of {instance}"):
+            return host_keys(self._console(name, instance))
+
+    def _console(self, name: str, instance: str) -> str:
+        one = self._id(name, "instance", instance)
+        try:
+            answer = self.ec2.get_console_output(InstanceId=one, Latest=True)
+        except self.ec2.exceptions.ClientError as error:
+            if code_of(error) != "UnsupportedOperation":  # not a Nitro machine
+                raise
+            answer = self.ec2.get_console_output(InstanceId=one)
+        return str(answer.get("Output", ""))
+
+    def remains(self, state: State) -> tuple[str, ...]:
+        """What carries the name's tag and is not in ``state``, as ``"kind id"``.
+
+        What EC2 goes on describing for a while after its end does not count.
+        """
+        known = {i.id for i in state.instances} | {v.id for v in state.volumes}
+        known |= {a.id for a in state.addresses}
+        known |= {s.name for s in state.snapshots} | {i.name for i in state.images}
+        # An image's disk is a snapshot of its own, with the same tag.
+        sources = {i.source for i in state.images}
+        for one in self._memory(state.name).described.get("snapshot", ()):
+            if tags.read(one.get("Tags")).get(tags.SOURCE) in sources:
+                known.add(one["SnapshotId"])
+        passing = {"launch-template"} if state.record is not None else set()
+        found = sweep(self.clients, self.region, state.name).found
+        return tuple(
+            f"{one.kind} {i}"
+            for one in found
+            for i in one.ids
+            if i not in known and one.kind not in passing
+        )
+
+    def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
+        """Raises UsageError where these instances cannot become the type ``new``."""
+        ids = set(self._ids(name, "instance", instances))
+        described = [
+            one
+            for reservation in self._memory(name).described.get("instance", ())
+            for one in reservation["Instances"]
+            if one["InstanceId"] in ids
+        ]
+        check(self.calls, described, new)
+
     def logs(self, name: str, instance: str, lines: int) -> str:
         """The end of the console's output, as far as EC2 has it."""
         with translated(f"read the console of {instance}"):
-            answer = self.ec2.get_console_output(InstanceId=self._id(name, "instance", instance))
-        return "\n".join(str(answer.get("Output", "")).splitlines()[-lines:])
+            text = self._console(name, instance)
+        return "\n".join(text.splitlines()[-lines:])
 
     def wait(self, name: str, since: float) -> None:
         """Longer the longer it takes: a launch takes tens of seconds."""
@@ -216,8 +270,16 @@ class AwsCloud:
             clock=self.clock,
             wall=self.wall,
             users=_users(memory.record),
-            user_data=self.user_data,
+            user_data=partial(self._user_data, memory.record),
         )
+
+    def _user_data(
+        self, record: str | None, instances: tuple[Instance, ...], head: str | None
+    ) -> bytes | None:
+        if self.boot is None or record is None:
+            return None
+        nodes = tags.launch([i.name for i in instances])
+        return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
 
     def _disks(self, name: str, memory: Memory) -> Disks:
         return Disks(

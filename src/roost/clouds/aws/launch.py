@@ -128,7 +128,7 @@ class Launch:
         asked = tuple(replace(i, shape=shape) for i in rest)
         with translated(f"launch {len(rest)} x {rung}"):
             for private in self._private(rung.zone):
-                site = self._site(rung, private)
+                site = self._site(rung, private, asked)
                 try:
                     return self._run(asked, site)
                 except self.maker.calls.ec2.exceptions.ClientError as error:
@@ -153,7 +153,7 @@ class Launch:
         else:
             yield None
 
-    def _site(self, rung: Rung, private: str | None) -> requests.Site:
+    def _site(self, rung: Rung, private: str | None, asked: tuple[Instance, ...]) -> requests.Site:
         maker, shape = self.maker, self._first.shape
         image, root_device = self._image(shape.image, shape.arch)
         head = private or maker.memory.head
@@ -166,7 +166,7 @@ class Launch:
             key_pair=requests.key_name(maker.name),
             users=maker.users,
             private=private,
-            user_data=maker.user_data(self.instances, head) if maker.user_data else None,
+            user_data=maker.user_data(asked, head) if maker.user_data else None,
         )
 
     def _image(self, image: str, arch: str) -> tuple[str, str]:

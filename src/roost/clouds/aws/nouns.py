@@ -142,6 +142,7 @@ def snapshots(described: Iterable[Described], tiers: Mapping[str, str]) -> tuple
             state=SNAPSHOT_STATES.get(one["State"], "failed"),
             sealed=held[tags.SEALED] == "yes",
             taken=_seconds(one["StartTime"]),
+            used_gib=_gib(one.get("FullSnapshotSizeInBytes")),
             tier=_tier(one.get("StorageTier", "standard"), tiers.get(one["SnapshotId"], "")),
         )
         for one in described
@@ -184,6 +185,11 @@ def _image(one: str, held: Mapping[str, str], state: CopyState, at: datetime | s
         state=state,
         taken=_seconds(taken),
     )
+
+
+def _gib(size: int | None) -> float | None:
+    """EC2 knows it once the snapshot is completed."""
+    return round(size / 2**30, 3) if size else None
 
 
 def _seconds(moment: datetime | None) -> float:

@@ -16,7 +16,7 @@ from roost.errors import CredentialsError, RoostError, UsageError
 from roost.home import home
 
 if TYPE_CHECKING:
-    from roost.clouds.aws.cloud import AwsCloud
+    from roost.clouds.aws.cloud import AwsCloud, Booter
 
 MY_ADDRESS = "ROOST_MY_ADDRESS"
 """The CIDR or address that "me" means, where it cannot be asked for (a closed network)."""
@@ -25,7 +25,9 @@ USED = "regions"
 """A file for each region this computer has used roost in: a hint where to look, never a state."""
 
 
-def connect(region: str | None, profile: str | None, public_key: Callable[[], bytes]) -> AwsCloud:
+def connect(
+    region: str | None, profile: str | None, public_key: Callable[[], bytes], boot: Booter
+) -> AwsCloud:
     """EC2 in one region. Raises UsageError without boto3 or a region; asks AWS nothing yet."""
     from roost.clouds.aws.cloud import AwsCloud
 
@@ -42,6 +44,7 @@ def connect(region: str | None, profile: str | None, public_key: Callable[[], by
         public_key=public_key,
         locks=home() / "aws",
         profile=profile,
+        boot=boot,
     )
 
 

@@ -1,0 +1,79 @@
+"""``roost restart``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.output import say
+from roost.errors import NotFoundError, RoostError
+
+if TYPE_CHECKING:
+    from roost.clouds.cloud import Cloud
+    from roost.plan.resources import State
+
+
+@click.command("restart")
+@name_argument
+@click.argument("node", required=False)
+@place_options
+@json_option
+def command(name: str, node: str | None, place: Place, as_json: bool) -> None:
+    """Restart its machines (or one); disks, addresses and what is on them stay.
+
+    On your own machine its processes are stopped and started again.
+
+    \b
+    Examples:
+      roost restart scipion
+      roost restart training seat-7
+    """
+    from roost.cli.life import bring_up, drive
+    from roost.cli.target import existing, held, locate, recorded, wanted_for
+    from roost.cli.up import report
+    from roost.plan.plan import plan_stop
+    from roost.plan.steps import Reboot
+
+    cloud = locate(name, place)
+    with held(cloud, name):
+        spec, _ = recorded(cloud, name)
+        wanted = wanted_for(spec)
+        have = existing(cloud, name)
+        names = _running(have, node)
+        say(f"restarting {', '.join(names)}")
+        if cloud.name != "local":
+            cloud.apply(name, Reboot(names))
+        else:
+            only = frozenset(names)
+            drive(
+                cloud,
+                name,
+                lambda now, _: plan_stop(now, only),
+                title=f"stop {name}",
+                total=len(names),
+                done=lambda now: sum(i.state == "stopped" for i in now.instances),
+            )
+        state = bring_up(cloud, wanted, verb="restart") if _all_up(cloud) else have
+    report(cloud, wanted, state, as_json)
+
+
+def _all_up(cloud: Cloud) -> bool:
+    """Whether there is anything to bring up: a machine that reboots stays up for its cloud."""
+    return cloud.name == "local"
+
+
+def _running(have: State, node: str | None) -> tuple[str, ...]:
+    """The instances to restart. Raises NotFoundError, or RoostError where none runs."""
+    there = [i.name for i in have.instances]
+    if node is not None and node not in there:
+        raise NotFoundError(f"{have.name} has no instance {node} (there are: {', '.join(there)})")
+    names = tuple(i.name for i in have.instances if i.state == "running" and node in (None, i.name))
+    if not names:
+        raise RoostError(
+            f"{node or have.name} is not running",
+            exists=have.conditions,
+            next=f"roost start {have.name}",
+        )
+    return names

@@ -1,0 +1,35 @@
+"""``roost resume``."""
+
+from __future__ import annotations
+
+import click
+
+from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.output import say
+
+
+@click.command("resume")
+@name_argument
+@place_options
+@json_option
+def command(name: str, place: Place, as_json: bool) -> None:
+    """Bring back what was parked: machines, their disks, volumes and addresses.
+
+    It may come back in another zone of its region, wherever there is room. What was archived takes
+    up to 72 hours; until then no machine is rented, and the same command goes on later.
+
+    \b
+    Example:
+      roost resume pixinsight
+    """
+    from roost.cli.life import bring_up
+    from roost.cli.target import held, locate, recorded, wanted_for
+    from roost.cli.up import report
+
+    cloud = locate(name, place)
+    with held(cloud, name):
+        spec, _ = recorded(cloud, name)
+        wanted = wanted_for(spec)
+        say(f"resuming {name}")
+        state = bring_up(cloud, wanted, verb="resume")
+    report(cloud, wanted, state, as_json)

@@ -1,0 +1,70 @@
+"""What the machines of one launch are started with, from the recorded spec. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from roost.plan.resources import Instance
+from roost.recipes.user_data import Rates, facts_of, user_data
+
+if TYPE_CHECKING:
+    from roost.spec import Spec
+
+
+def boot(
+    record: str, nodes: str, first: Instance, head: str | None, devices: Sequence[str]
+) -> bytes:
+    """The user-data of a launch of ``nodes`` (``"worker-1..3"``), of which ``first`` is one.
+
+    ``head`` is the head's private address, for workers; ``devices`` the names under which the
+    spec's volumes are attached, in their order. Raises UsageError where it is too long.
+    """
+    from roost.spec import from_json
+
+    spec = from_json(record)
+    facts = facts_of(spec, first.role, nodes, devices, rates=rates_of(spec), head=head)
+    return user_data(replace(facts, spot=first.shape.spot))
+
+
+def rates_of(spec: Spec) -> Rates | None:
+    """What it costs an hour, for the machine to count by itself.
+
+    None where there is no budget, or a part has no known price: then nothing can be counted.
+    """
+    from roost.catalogue import load
+    from roost.plan.bill import bill_of
+    from roost.plan.wanted import Host, wanted_of
+    from roost.prices.book import PriceBook
+    from roost.prices.spent import rate_per_hour
+
+    if spec.budget is None or spec.cloud != "aws" or spec.aws is None:
+        return None
+    region = spec.aws.region
+    book = PriceBook(load(), datetime.now(UTC).date())
+
+    def rates(found: Spec) -> tuple[float, float] | None:
+        running, stopped = rate_per_hour(
+            bill_of(wanted_of(found, Host(0, 0), load), region), book
+        )
+        return None if running is None or stopped is None else (float(running), float(stopped))
+
+    if spec.kind == "classroom":
+        one = rates(spec.model_copy(update={"seats": 1}))
+        return Rates(running=one[0], stopped=one[1]) if one else None
+    if spec.kind == "desktop":
+        one = rates(spec)
+        return Rates(running=one[0], stopped=one[1]) if one else None
+    alone = rates(_with_workers(spec, 0))
+    more = rates(_with_workers(spec, 1))
+    if alone is None or more is None:
+        return None
+    return Rates(running=alone[0], stopped=alone[1], worker=round(more[0] - alone[0], 6))
+
+
+def _with_workers(spec: Spec, count: int) -> Spec:
+    assert spec.kind == "cluster"
+    workers = spec.workers.model_copy(update={"count": count})
+    return spec.model_copy(update={"workers": workers})
