@@ -5,6 +5,7 @@ RoostError                      1  something failed
 │   ├── SpecError               2  the spec: every problem at once
 │   └── NotFoundError           2  nothing of that name
 ├── PartlyDoneError             3  some of it was done; the rest is named
+│   └── PartlyUpError           3  enough of it runs; what is missing is named (clouds/quorum.py)
 ├── NeedsConfirmationError      4  a yes, or a typed name, is missing
 ├── AccessError                 5  the cloud refuses us
 │   ├── CredentialsError        5

@@ -15,6 +15,7 @@ import pytest
 
 from roost import __version__, errors
 from roost.cli.main import SECTIONS
+from roost.clouds.quorum import PartlyUpError
 from roost.errors import Problem, RoostError, SpecError
 from tests.cli.calling import REPO, Roost
 
@@ -24,6 +25,7 @@ CODES = {
     "SpecError": 2,
     "NotFoundError": 2,
     "PartlyDoneError": 3,
+    PartlyUpError.__name__: 3,
     "NeedsConfirmationError": 4,
     "AccessError": 5,
     "CredentialsError": 5,

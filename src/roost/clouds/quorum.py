@@ -17,9 +17,15 @@ PATIENCE = 300.0
 class PartlyUpError(PartlyDoneError):
     """Enough runs to go on; the message names what is missing, and ``state`` is what is there."""
 
-    def __init__(self, what: str, state: State, name: str) -> None:
-        late = tuple(f"{i.name} ({i.state})" for i in state.instances if i.state != "running")
-        super().__init__(what, exists=late, next=f"roost up {name}   (fills up, any time later)")
+    def __init__(
+        self,
+        what: str,
+        *,
+        exists: tuple[str, ...] = (),
+        next: str | None = None,  # noqa: A002
+        state: State = State(name=""),  # noqa: B008  (frozen, and empty)
+    ) -> None:
+        super().__init__(what, exists=exists, next=next)
         self.state = state
 
 
@@ -109,7 +115,12 @@ class Missing:
                 f"{_few(late)} not ready {self.quorum.patience / 60:g} minutes after the rest"
             )
         what = f"{state.name} is up without {_few([*refused, *late])}: {'; '.join(why)}"
-        raise PartlyUpError(what, state, state.name)
+        raise PartlyUpError(
+            what,
+            exists=tuple(f"{i.name} ({i.state})" for i in state.instances if i.name in late),
+            next=f"roost up {state.name}   (fills up, any time later)",
+            state=state,
+        )
 
 
 def _few(names: list[str], most: int = 6) -> str:
