@@ -53,13 +53,19 @@ class Account:
     @cached_property
     def client(self) -> Any:
         """Its calls go through the strict double."""
-        return self.ec2.install(boto3.client("ec2", region_name=REGION))
+        return self.ec2.install(boto3.client("ec2", region_name=self.ec2.region))
+
+    def move(self, region: str) -> None:
+        """Go on in another region."""
+        self.ec2.region = region
+        self.__dict__.pop("client", None)
+        only(IMAGE, region)
 
     def roost(self) -> AwsCloud:
         """A new process: it knows nothing."""
         return AwsCloud(
             clients=lambda service: {"ec2": self.client, "ssm": self.ssm}[service],
-            region=REGION,
+            region=self.ec2.region,
             caller=lambda: "203.0.113.7/32",
             public_key=lambda: KEY,
             locks=self.locks,
@@ -100,7 +106,7 @@ class Account:
 
     def forget_the_dead(self) -> None:
         """An hour later: terminated instances are not described any more."""
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.ec2.backend
         for reservation in list(backend.reservations.values()):
             if all(i.state == "terminated" for i in reservation.instances):
                 del backend.reservations[reservation.id]
@@ -147,9 +153,9 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         yield Account(tmp_path / "locks")
 
 
-def only(image: str) -> None:
+def only(image: str, region: str = REGION) -> None:
     """moto has hundreds of images and snapshots of its own, which take it long to list."""
-    backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+    backend = ec2_backends[DEFAULT_ACCOUNT_ID][region]
     backend.amis = {image: backend.amis[image]}
     backend.snapshots.clear()
 

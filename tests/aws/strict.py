@@ -284,6 +284,9 @@ class StrictEc2(StrictDisks):
         for one in asked["InstanceIds"]:
             if self._state(through, one) not in ("stopped", "running", "pending"):
                 raise _error("StartInstances", "IncorrectInstanceState", one)
+            instance = self.backend.get_instance(one)
+            if (instance.instance_type, instance.placement.zone) in self.weather.full:
+                raise _error("StartInstances", "InsufficientInstanceCapacity", "we have none now")
 
     def _done_StartInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
         del answer

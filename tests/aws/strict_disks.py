@@ -25,6 +25,7 @@ class StrictDisks:
     _moving: dict[str, tuple[str, int]]
 
     def __init__(self) -> None:
+        self.region = REGION
         self.lost: list[str] = []
         self.contents: dict[str, str] = {}
         self.held: dict[str, str] = {}
@@ -33,11 +34,16 @@ class StrictDisks:
         self._writes = 0
         self._started: dict[str, Any] = {}
 
+    @property
+    def backend(self) -> Any:
+        """moto's own memory of the region."""
+        return ec2_backends[DEFAULT_ACCOUNT_ID][self.region]
+
     # --- what is on the disks ---------------------------------------------------------------
 
     def write(self) -> None:
         """Machines that are up write to all their data volumes."""
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.backend
         for volume in backend.volumes.values():
             held = volume.attachment
             if held and held.device in DATA and self._is_up(held.instance):
@@ -104,7 +110,7 @@ class StrictDisks:
 
     def _check_DeleteSnapshot(self, through: Any, asked: Any) -> None:  # noqa: N802
         del through
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.backend
         snapshot = backend.snapshots.get(asked["SnapshotId"])
         if snapshot is None:
             raise _error("DeleteSnapshot", "InvalidSnapshot.NotFound", asked["SnapshotId"])
@@ -162,14 +168,14 @@ class StrictDisks:
 
     def copies(self) -> set[str]:
         """The ids of all snapshots and images."""
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.backend
         return {*backend.snapshots, *backend.amis}
 
     # --- images -----------------------------------------------------------------------------
 
     def _instead_CreateImage(self, through: Any, asked: Any) -> Any:  # noqa: N802
         """moto makes no snapshot for an image, and takes a name twice."""
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.backend
         if any(ami.name == asked["Name"] for ami in backend.amis.values()):
             raise _error("CreateImage", "InvalidAMIName.Duplicate", asked["Name"])
         instance = backend.get_instance(asked["InstanceId"])
@@ -193,7 +199,7 @@ class StrictDisks:
         return answer
 
     def _instead_DeregisterImage(self, through: Any, asked: Any) -> Any:  # noqa: N802
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.backend
         answer = through("DeregisterImage", {"ImageId": asked["ImageId"]})
         self._moving.pop(asked["ImageId"], None)
         if asked.get("DeleteAssociatedSnapshots"):
@@ -207,14 +213,14 @@ class StrictDisks:
 
     def _let_go(self, instances: list[str]) -> None:
         """EC2 takes the Elastic IP from a terminated instance; moto does not."""
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.backend
         for address in backend.addresses:
             if address.instance is not None and address.instance.id in instances:
                 address.instance = address.eni = address.association_id = None
 
     def _check_ModifyInstanceAttribute(self, through: Any, asked: Any) -> None:  # noqa: N802
         found = through("DescribeInstances", {"InstanceIds": [asked["InstanceId"]]})
-        backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
+        backend = self.backend
         del found
         moving = self._moving.get(asked["InstanceId"])
         state = moving[0] if moving else backend.get_instance(asked["InstanceId"]).state

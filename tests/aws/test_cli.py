@@ -1,0 +1,220 @@
+"""The whole life of the examples on AWS, through the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roost.cli.main import main
+from roost.clouds.aws import session
+from roost.clouds.aws.cloud import AwsCloud
+from tests.aws.conftest import Account
+from tests.aws.strict import Weather
+from tests.cli.calling import REPO, Ran, Roost
+
+EXAMPLES = {
+    "pixinsight": ("eu-central-1", {"data"}),
+    "scipion": ("eu-west-1", {"data", "scratch"}),
+    "starcluster": ("us-east-1", {"shared"}),
+    "ndvi": ("eu-central-1", set()),
+}
+"""Of each example the region and the volumes."""
+
+
+@pytest.fixture
+def roost(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Roost:
+    """``roost("up", "x.toml")`` against the account; each call is a process that knows nothing."""
+    connect = session.connect
+
+    def connected(*words: Any) -> AwsCloud:
+        cloud = connect(*words)
+        return replace(
+            cloud,
+            sleep=account.sleep,
+            clock=lambda: account.now,
+            wall=account.ec2.wall,
+            _memories={},
+            _networks={},
+            _images={},
+        )
+
+    make = session.Clients.__call__
+
+    def client(self: session.Clients, service: str) -> Any:
+        new = service not in self._made
+        found = make(self, service)
+        return account.ec2.install(found) if new and service == "ec2" else found
+
+    monkeypatch.setattr(session, "connect", connected)
+    monkeypatch.setattr(session.Clients, "__call__", client)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "roost-home"))
+    monkeypatch.setenv("ROOST_MY_ADDRESS", "203.0.113.7")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(REPO)
+
+    def call(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["roost", *map(str, words)])
+        capsys.readouterr()
+        code = main()
+        told = capsys.readouterr()
+        return Ran(code, told.out, told.err)
+
+    return call
+
+
+def ok(ran: Ran) -> Any:
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out) if ran.out.startswith(("{", "[")) else ran.out
+
+
+@pytest.fixture
+def live(roost: Roost) -> Callable[..., Any]:
+    """As a program calls it: JSON, and no questions."""
+
+    def call(verb: str, *words: object) -> Any:
+        return ok(roost(verb, *words, "--json"))
+
+    return call
+
+
+def states(shown: Any) -> dict[str, str]:
+    return {i["name"]: i["state"] for i in shown["instances"]}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.timeout(900)
+def test_the_whole_life(
+    example: str, roost: Roost, live: Callable[..., Any], account: Account
+) -> None:
+    region, volumes = EXAMPLES[example]
+    here = ("--region", region) if region != "eu-central-1" else ()
+    account.move(region)
+    main_machine = "desktop" if example in ("pixinsight", "scipion") else "head"
+
+    up = live("up", f"examples/{example}.toml", "--cloud", "aws", "--yes")
+    assert set(states(up).values()) == {"running"}
+    assert main_machine in states(up)
+    assert [row["name"] for row in live("ls")] == [example]
+    assert states(live("show", example)) == states(up)
+
+    stopped = live("stop", example)
+    assert states(stopped)[main_machine] == "stopped"
+    assert states(live("start", example)) == states(up)
+    assert states(live("restart", example)) == states(up)
+
+    role = () if main_machine == "desktop" else ("head",)
+    larger = "m5.8xlarge"
+    resized = live("resize", example, *role, "--type", larger, "--yes")
+    types = {i["name"]: i["type"] for i in resized["instances"]}
+    assert types[main_machine] == larger
+    if main_machine == "head":
+        scaled = live("scale", example, 1)
+        assert sorted(states(scaled)) == ["head", "worker-1"]
+
+    modes = [f"--mode={v}=snapshot" for v in sorted(volumes)]
+    parked = live("park", example, *modes, "--yes")
+    assert {s["volume"] for s in parked["snapshots"]} == volumes
+    assert [i["instance"] for i in parked["images"]] == [main_machine]
+    assert (parked["volumes"], parked["instances"]) == ([], [])
+
+    resumed = live("resume", example)
+    types = {i["name"]: i["type"] for i in resumed["instances"]}
+    assert types[main_machine] == larger
+
+    cost = live("cost", example)
+    assert cost["name"] == example
+    found = live("audit", *here)
+    assert {row["name"] for row in found["found"]} == {example}
+
+    told = roost("down", example, "--yes")
+    assert told.code == 0, told.err
+    left = account.left()
+    # The snapshots of the last park are copies of data too: they stay until their name is typed.
+    assert ("volumes" in left, "snapshots" in left) == (bool(volumes), True)
+    account.ec2.discarded = volumes
+    told = roost("down", example, "--yes", "--delete-data", example)
+    assert told.code == 0, told.err
+    assert f"nothing of {example} is left" in told.err
+    assert account.left() == {}
+    assert account.ec2.lost == []
+
+
+def test_nothing_is_rented_without_a_yes(roost: Roost, account: Account) -> None:
+    told = roost("up", "examples/ndvi.toml", "--cloud", "aws", "--no-input")
+    assert told.code == 4
+    assert "at most $0.4587 an hour" in told.err
+    assert account.left() == {}
+
+
+def test_a_name_is_found_from_any_folder(
+    roost: Roost, account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ok(roost("up", "examples/ndvi.toml", "--cloud", "aws", "--yes"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "another-computer"))
+    shown = ok(roost("show", "ndvi", "--region", "eu-central-1", "--json"))
+    assert sorted(states(shown)) == ["head", "worker-1", "worker-2"]
+    told = roost("show", "nvdi", "--region", "eu-central-1")
+    assert (told.code, 'nothing named "nvdi"' in told.err) == (2, True)
+
+
+def test_a_type_that_does_not_fit_is_said_before_anything_stops(
+    roost: Roost, account: Account
+) -> None:
+    ok(roost("up", "examples/pixinsight.toml", "--yes"))
+    told = roost("resize", "pixinsight", "--type", "m7g.4xlarge", "--yes")
+    assert told.code == 2
+    assert "m7g.4xlarge is arm64, and the disk is x86_64" in told.err
+    assert account.ec2.counted["StopInstances"] == 0
+
+
+def test_where_the_new_type_cannot_start_the_old_one_comes_back(
+    roost: Roost, account: Account
+) -> None:
+    before = ok(roost("up", "examples/pixinsight.toml", "--yes", "--json"))
+    old = before["instances"][0]["type"]
+    zones = "abc"
+    account.ec2.weather = Weather(full=frozenset(("m5.8xlarge", f"eu-central-1{z}") for z in zones))
+    told = roost("resize", "pixinsight", "--type", "m5.8xlarge", "--yes")
+    assert told.code == 1
+    assert f"pixinsight is {old} again" in told.err
+    shown = ok(roost("show", "pixinsight", "--json"))
+    assert [(i["type"], i["state"]) for i in shown["instances"]] == [(old, "running")]
+
+
+def test_parking_in_s3_is_refused_before_anything_is_touched(
+    roost: Roost, account: Account
+) -> None:
+    ok(roost("up", "examples/pixinsight.toml", "--yes"))
+    calls = len(account.ec2.calls)
+    told = roost("park", "pixinsight", "--yes")
+    assert told.code == 2
+    assert "next: roost park pixinsight --mode data=snapshot" in told.err
+    assert not [c for c in account.ec2.calls[calls:] if not c.startswith("Describe")]
+
+
+def test_advice_with_numbers_by_hand(roost: Roost, account: Account) -> None:
+    ok(roost("up", "examples/pixinsight.toml", "--yes"))
+    found = ok(roost("park", "pixinsight", "--advise", "--days", "20", "--json"))
+    (data,) = found["volumes"]
+    ways = {way["way"]: way for way in data["ways"]}
+    # gp3 in eu-central-1: 500 x 0.0952 + 3,000 IOPS above 3,000 x 0.006 + 375 MiB/s x 0.0476
+    assert ways["keep"]["per_month"]["usd"] == pytest.approx(47.6 + 18.0 + 17.85)
+    # A snapshot: at most 500 x 0.054; twenty days are 480 of 730 hours.
+    assert ways["snapshot"]["per_month"]["usd"] == pytest.approx(27.0)
+    assert ways["snapshot"]["total"]["usd"] == pytest.approx(27.0 * 480 / 730)
+    # The archive: 500 x 0.0135 for 90 days at least.
+    assert ways["archive"]["per_month"]["usd"] == pytest.approx(6.75)
+    assert ways["archive"]["days_charged"] == 90
