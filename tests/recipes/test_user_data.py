@@ -201,7 +201,12 @@ def test_strings_with_hashes_stay() -> None:
 
 def test_the_programs_need_nothing_but_python(tmp_path: Path) -> None:
     """Installed as on a machine, away from roost, each is imported."""
-    for file in (*machine_files(WORKER), *machine_files(DESKTOP), program("clean")):
+    for file in (
+        *machine_files(WORKER),
+        *machine_files(DESKTOP),
+        program("clean"),
+        program("bake"),
+    ):
         path = tmp_path / file.path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.content)

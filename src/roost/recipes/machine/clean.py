@@ -100,6 +100,11 @@ def clean(machine: Machine) -> list[str]:
         raise FileExistsError(f"it is clean already: {ASIDE} exists")
     found = personal(machine)
     _save(machine, found, aside)
+    return erase(machine, found)
+
+
+def erase(machine: Machine, found: list[Path]) -> list[str]:
+    """Take these off the disk for good; the paths."""
     for path in found:
         short = "/" + str(path.relative_to(machine.root))
         if short in EDITED:

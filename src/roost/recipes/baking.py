@@ -1,0 +1,61 @@
+"""What the helper that makes a disk fit to be an image is started with. Pure.
+
+The helper boots from a copy of somebody's machine, so that machine's own programs begin too:
+its guard could switch the helper off before it is clean. They are taken away before anything of
+them has begun. Nothing here is secret.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from importlib.resources import files as resources
+from typing import Any
+
+from roost.recipes.user_data import AT, UNITS, File, program
+
+PROGRAMS = ("__init__", "common", "which", "devices", "volumes", "setup", "clean", "bake")
+
+
+def word(image: str, source: str) -> str:
+    """What begins the helper's last line on its console: ``"roost: bake ndvi ami-1"``."""
+    return f"roost: bake {image} {source}"
+
+
+def verdict(console: str, said: str) -> str:
+    """``"clean"``, ``"failed: why"``, or nothing, by what the console shows."""
+    for line in reversed(console.splitlines()):
+        _, found, rest = line.partition(f"{said}: ")
+        if found and (rest.strip() == "clean" or rest.startswith("failed")):
+            return rest.strip()
+    return ""
+
+
+def user_data(image: str, source: str) -> bytes:
+    """The helper's user-data, packed."""
+    text = json.dumps(cloud_config(image, source), separators=(",", ":"), ensure_ascii=False)
+    return gzip.compress(f"#cloud-config\n{text}\n".encode(), compresslevel=9, mtime=0)
+
+
+def cloud_config(image: str, source: str) -> dict[str, Any]:
+    """First the old units go; the cleaning begins when cloud-init has written its last file."""
+    quiet = (
+        f"rm -f {UNITS}/roost-*.timer {UNITS}/roost-*.service {UNITS}/*.wants/roost-*;"
+        " systemctl daemon-reload; systemctl stop --no-block 'roost-*'"
+    )
+    runner = resources("roost.recipes").joinpath("machine", "system", "run.sh")
+    begin = ["systemd-run", "--no-block", "--unit=bake", "--property=After=cloud-final.service"]
+    files = (
+        File(f"{AT}/roost/__init__.py", ""),
+        File(f"{AT}/roost/recipes/__init__.py", ""),
+        *(program(name) for name in PROGRAMS),
+        File(f"{AT}/run", runner.read_text(), "0755"),
+    )
+    return {
+        "preserve_hostname": True,
+        "bootcmd": [["sh", "-c", quiet]],
+        "write_files": [
+            {"path": file.path, "content": file.content, "permissions": file.mode} for file in files
+        ],
+        "runcmd": [[*begin, f"{AT}/run", "bake", word(image, source)]],
+    }

@@ -1,0 +1,67 @@
+"""Whether an image holds what a machine would install: one word for all of it. Pure.
+
+It changes with what machines of a role install (the system, the processor's kind, the recipe, the
+environment's lock, packages and languages), and with nothing else: not with names, numbers, sizes,
+times, money or who may enter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from roost.recipes.user_data import facts_of
+
+if TYPE_CHECKING:
+    from roost.plan.resources import Role
+    from roost.spec import Spec
+    from roost.spec.machine import Machine
+
+LENGTH = 16
+"""Characters (of hexadecimal digits): 64 bits are plenty among one account's images."""
+
+
+def recipe_digest(spec: Spec, role: Role) -> str:
+    """The digest of what a machine of ``role`` installs."""
+    text = json.dumps(_parts(spec, role), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def system_of(spec: Spec, role: Role) -> str:
+    """The system that a role's machines start from: ``"ubuntu-24.04"``, or an AMI."""
+    return _machine(spec, role).image
+
+
+def _parts(spec: Spec, role: Role) -> dict[str, Any]:
+    facts = facts_of(spec, role, role, ())
+    parts: dict[str, Any] = {
+        "kind": spec.kind,
+        "role": role,
+        "system": system_of(spec, role),
+        "arch": _arch(_machine(spec, role)),
+        "packages": sorted(facts.packages),
+        "files": {file.path: file.content for file in facts.files},
+    }
+    if spec.kind == "desktop":
+        parts["protocol"] = spec.protocol
+    if spec.kind == "cluster":
+        parts["scheduler"] = spec.scheduler
+        parts["environment"] = spec.environment.digest
+        parts["python"] = spec.environment.python
+        parts["languages"] = sorted(spec.environment.languages)
+        parts["jupyter"] = spec.jupyter.enabled and role == "head"
+    return parts
+
+
+def _machine(spec: Spec, role: Role) -> Machine:
+    if spec.kind == "cluster":
+        return spec.head if role == "head" else spec.workers
+    return spec.machine
+
+
+def _arch(machine: Machine) -> str:
+    """By the type that was named, or what the file says."""
+    from roost.spec.machine import arch_of
+
+    return arch_of(machine.exact[0]) if machine.exact else machine.arch or "x86_64"
