@@ -142,12 +142,18 @@ class Account:
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """An empty account."""
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of nobody."""
     for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture
+def account(tmp_path: Path, credentials: None) -> Iterator[Account]:
+    """An empty account."""
+    del credentials
     with mock_aws():
         only(IMAGE)
         yield Account(tmp_path / "locks")
