@@ -30,7 +30,7 @@ NOTES = (
 @click.option("--profile", metavar="PROFILE", help="The profile of your AWS credentials.")
 @json_option
 def command(all_regions: bool, region: str | None, profile: str | None, as_json: bool) -> None:
-    """List everything of roost's on AWS that costs money, whoever still knows of it.
+    """List everything of roost's that costs money, with what it costs a month.
 
     What lost its record comes first. It looks in your configured region and in those that this
     computer has used. What is not roost's and costs while nobody uses it (volumes on no machine,

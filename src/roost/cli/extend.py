@@ -29,7 +29,7 @@ PATIENCE = 60
 @place_options
 @json_option
 def command(name: str, span: str, node: str | None, place: Place, as_json: bool) -> None:
-    """Let it go on for that much longer: the end time moves, and idleness stops nothing before.
+    """Let it go on for longer: move its end time, and hold idleness off.
 
     The machines stop by themselves, so this asks them; in a classroom all seats, or the one that
     is named. The budget stays as it is in the file.
