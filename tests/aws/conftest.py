@@ -143,7 +143,9 @@ class Account:
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of nobody."""
+    """Those of nobody; and moto as EC2 is where a template's tags change."""
+    live = property(lambda self: self.get_tags(), lambda self, made: None)
+    monkeypatch.setattr("moto.ec2.models.launch_templates.LaunchTemplate.tags", live, raising=False)
     for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

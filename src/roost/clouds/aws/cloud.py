@@ -19,6 +19,7 @@ from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.console import host_keys
 from roost.clouds.aws.disks import Disks
 from roost.clouds.aws.failures import NOT_YET, code_of, translated
+from roost.clouds.aws.ledger import note
 from roost.clouds.aws.look import Look
 from roost.clouds.aws.make import Maker
 from roost.clouds.aws.memory import Memory
@@ -226,9 +227,11 @@ class AwsCloud:
         ids = partial(self._ids, name, "instance")
         match step:
             case Start(names):
-                self.calls.unless_gone(self.ec2.start_instances, InstanceIds=ids(names))
+                # A start sets the time of launch anew: what was before is noted first.
+                self._note(name, memory)
+                self.calls.for_those_there(self.ec2.start_instances, ids(names))
             case Stop(names):
-                self._stop(memory, names, ids)
+                self._stop(name, memory, names, ids)
             case Reboot(names):
                 self.ec2.reboot_instances(InstanceIds=ids(names))
             case Retype(pairs):
@@ -297,16 +300,28 @@ class AwsCloud:
             self._networks[name] = find_network(self.calls, _aws(memory.record))
         return self._networks[name]
 
+    def _note(
+        self, name: str, memory: Memory, ended: Sequence[str] = (), *, terminated: bool = False
+    ) -> None:
+        """What has run so far goes into the history, in front of what ends it."""
+        note(self.calls, name, memory.described, self.wall(), ended, terminated=terminated)
+
     def _stop(
-        self, memory: Memory, names: tuple[str, ...], ids: Callable[[tuple[str, ...]], list[str]]
+        self,
+        name: str,
+        memory: Memory,
+        names: tuple[str, ...],
+        ids: Callable[[tuple[str, ...]], list[str]],
     ) -> None:
         """Spot machines cannot be stopped: they hold no data, and go; ``start`` makes new ones."""
         spot = tuple(n for n in names if n in memory.spot)
         others = tuple(n for n in names if n not in memory.spot)
         if spot:
-            self.calls.unless_gone(self.ec2.terminate_instances, InstanceIds=ids(spot))
+            self._note(name, memory, ids(spot), terminated=True)
+            self.calls.for_those_there(self.ec2.terminate_instances, ids(spot))
         if others:
-            self.calls.unless_gone(self.ec2.stop_instances, InstanceIds=ids(others))
+            self._note(name, memory, ids(others))
+            self.calls.for_those_there(self.ec2.stop_instances, ids(others))
 
     def _attach(self, name: str, memory: Memory, pairs: tuple[tuple[str, str], ...]) -> None:
         """Each volume under a device name that its instance has free."""
@@ -331,8 +346,12 @@ class AwsCloud:
 
     def _delete(self, name: str, memory: Memory, kind: Kind, names: tuple[str, ...]) -> None:
         gone, ec2 = self.calls.unless_gone, self.ec2
+        if kind in ("instance", "volume"):
+            self._note(name, memory, self._ids(name, kind, names), terminated=True)
+        elif kind == "snapshot":
+            self._note(name, memory, names, terminated=True)
         if kind == "instance":
-            gone(ec2.terminate_instances, InstanceIds=self._ids(name, kind, names))
+            self.calls.for_those_there(ec2.terminate_instances, self._ids(name, kind, names))
         for one in names:
             match kind:
                 case "volume":
