@@ -10,6 +10,7 @@ import pytest
 
 import roost as roost_package
 from roost.cli.main import main
+from roost.clouds.fake import FakeCloud, Weather
 from tests.cli.calling import REPO, Ran, Roost
 
 
@@ -101,3 +102,13 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return file
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    """A cloud in memory, which the commands take for AWS; its account allows everything."""
+    cloud = FakeCloud(Weather(delay=2), name="aws", region="us-east-1")
+    for way in ("connect", "locate"):
+        monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
+    monkeypatch.setattr("roost.cli.up._check_account", lambda *_: None)
+    return cloud

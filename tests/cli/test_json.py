@@ -1,5 +1,6 @@
 """What ``--json`` prints is what ``schema/output`` says, for every command that has it."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 
 from roost.cli.main import cli
-from roost.clouds.fake import FakeCloud, Weather
+from roost.clouds.fake import FakeCloud
+from roost.plan.resources import State
 from tests.cli.calling import OUTPUTS, REPO, Ran, Roost
 from tests.cli.made import HERE, THERE, put, wanted
 
@@ -146,26 +148,39 @@ class TestYourOwnMachine:
 
     def test_down(self, roost: Roost) -> None:
         gone = check("down", roost("down", "here", "--json", "--yes"))
-        assert gone == {"name": "here", "deleted": ["head", "worker-1"], "left": []}
+        assert gone == {
+            "name": "here",
+            "deleted": ["head", "worker-1"],
+            "left": [],
+            "unexpected": [],
+        }
 
 
 class TestACloud:
     """On a cloud in memory: the commands themselves, from up to down."""
 
     @pytest.fixture(autouse=True)
-    def cloud(self, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
-        cloud = FakeCloud(Weather(delay=2), name="aws")
-        for way in ("connect", "locate"):
-            monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
-        return cloud
+    def _there(self, cloud: FakeCloud) -> None:
+        del cloud
 
-    def test_a_life(
-        self, roost: Roost, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def cluster(self, roost: Roost, write: Callable[..., Path]) -> Path:
+        """Head and two workers, up."""
         file = write('cloud = "aws"' + HERE + '[aws]\nregion = "us-east-1"\n')
-        assert check("up", roost("up", file, "--json"))["address"] is None
+        check("up", roost("up", file, "--json", "--yes"))
+        return file
+
+    @pytest.fixture
+    def desktop(self, roost: Roost, write: Callable[..., Path]) -> Path:
+        """A desktop with a volume, up."""
+        file = write(THERE)
+        check("up", roost("up", file, "--json", "--yes"))
+        return file
+
+    def test_a_life(self, roost: Roost, cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert check("up", roost("up", cluster, "--json"))["address"] is None
         monkeypatch.setattr("roost.access.browser.address_of", lambda _: PAGE)
-        assert check("up", roost("up", file, "--json"))["address"] == PAGE
+        assert check("up", roost("up", cluster, "--json"))["address"] == PAGE
         assert check("open", roost("open", "here", "--json")) == {"name": "here", "address": PAGE}
         assert check("show", roost("show", "here", "--json"))["address"] == PAGE
         assert len(check("scale", roost("scale", "here", 3, "--json"))["instances"]) == 4
@@ -173,11 +188,133 @@ class TestACloud:
         assert {i["state"] for i in stopped["instances"]} == {"stopped"}
         started = check("start", roost("start", "here", "--json"))
         assert {i["state"] for i in started["instances"]} == {"running"}
+        assert len(check("restart", roost("restart", "here", "--json"))["instances"]) == 4
         assert len(check("logs", roost("logs", "here", "--json"))) == 4
         assert len(check("down", roost("down", "here", "--yes", "--json"))["deleted"]) == 4
 
-    def test_down_names_the_volumes_that_it_keeps(
-        self, roost: Roost, write: Callable[..., Path]
-    ) -> None:
-        check("up", roost("up", write(THERE), "--json"))
-        assert "data" in check("down", roost("down", "there", "--yes", "--json"))["left"]
+    def test_down_names_the_volumes_that_it_keeps(self, roost: Roost, desktop: Path) -> None:
+        del desktop
+        assert check("down", roost("down", "there", "--yes", "--json")) == {
+            "name": "there",
+            "deleted": ["desktop"],
+            "left": ["data"],
+            "unexpected": [],
+        }
+
+    def test_resize(self, roost: Roost, desktop: Path) -> None:
+        del desktop
+        told = roost("resize", "there", "--type", "m7i.2xlarge", "--yes", "--json")
+        (machine,) = check("resize", told)["instances"]
+        assert (machine["type"], machine["state"]) == ("m7i.2xlarge", "running")
+
+    def test_parking(self, roost: Roost, desktop: Path) -> None:
+        del desktop
+        parked = check("park", roost("park", "there", "--yes", "--json"))
+        assert [(s["volume"], s["size_gib"], s["tier"]) for s in parked["snapshots"]] == [
+            ("data", 100, "standard")
+        ]
+        assert [i["instance"] for i in parked["images"]] == ["desktop"]
+        assert (parked["volumes"], parked["instances"], parked["addresses"]) == ([], [], [])
+        (machine,) = check("resume", roost("resume", "there", "--json"))["instances"]
+        assert (machine["name"], machine["state"]) == ("desktop", "running")
+
+    def test_parking_with_everything_kept(self, roost: Roost, desktop: Path) -> None:
+        del desktop
+        kept = check("park", roost("park", "there", "--mode", "keep", "--yes", "--json"))
+        assert (kept["volumes"], kept["instances"]) == (["data"], ["desktop"])
+        assert (kept["snapshots"], kept["images"]) == ([], [])
+
+    def test_advice(self, roost: Roost, desktop: Path) -> None:
+        """us-east-1: gp3 0.08, snapshots 0.05, S3 STANDARD 0.023 a GB-month; 73 days: 2.4 months"""
+        del desktop
+        told = roost("park", "there", "--advise", "--days", 73, "--json")
+        advice = check("park", told)
+        assert (advice["name"], advice["days"]) == ("there", 73)
+        (data,) = advice["volumes"]
+        ways = {way["way"]: way for way in data["ways"]}
+        assert ways["keep"]["total"] == {"usd": 19.2, "known": True, "at_most": False}
+        assert ways["snapshot"]["total"] == {"usd": 12.0, "known": True, "at_most": True}
+        assert ways["s3 STANDARD"]["per_month"]["usd"] == 2.3
+        assert (ways["archive"]["minimum_days"], ways["archive"]["days_charged"]) == (90, 90)
+        assert ways["discard"]["total"]["usd"] == 0
+        # 100 x 0.0125 x 2.4 = 3, and 100 GB of retrieval at 0.01
+        assert ways["s3 STANDARD_IA"]["total"]["usd"] == 4.0
+        assert data["best"] == "s3 STANDARD_IA"
+
+
+def test_cost_of_what_has_no_price(
+    cloud: FakeCloud, roost: Roost, write: Callable[..., Path]
+) -> None:
+    """What AWS costs is in tests/aws/test_cost.py; elsewhere there is nothing to pay for."""
+    check("up", roost("up", write(THERE), "--json", "--yes"))
+    cloud.name = "fake"
+    cost = check("cost", roost("cost", "there", "--json"))
+    assert (cost["spent"]["most"]["usd"], cost["per_hour"]["usd"], cost["budget"]) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "allowed"),
+    [
+        ("examples/pixinsight.toml", "roost-pixinsight", "ec2:RunInstances"),
+        ("examples/training.toml --operator", "roost-training-operator", "ec2:StartInstances"),
+        ("--region eu-central-1", "roost", "ec2:CreateSnapshot"),
+    ],
+)
+def test_iam(words: str, name: str, allowed: str, roost: Roost) -> None:
+    found = check("iam", roost("iam", *words.split(), "--json"))
+    assert found["name"] == name
+    assert allowed in {a for one in found["policy"]["Statement"] for a in one["Action"]}
+    assert f"--policy-name {name} " in found["commands"][0]
+
+
+def test_doctor_of_your_own_machine(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", {"uv": "/usr/bin/uv"}.get)
+    assert check("doctor", roost("doctor", "examples/ndvi.toml", "--json")) == {
+        "ok": True,
+        "checks": [{"check": "uv", "verdict": "ok", "text": "/usr/bin/uv", "mend": None}],
+    }
+
+
+def test_doctor_without_ssh(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", {"uv": "/usr/bin/uv"}.get)
+    monkeypatch.setattr("roost.cli.doctor._on_aws", lambda *_: ())
+    told = roost("doctor", "examples/scipion.toml", "--json")
+    assert told.code == 1
+    found = check("doctor", dataclasses.replace(told, code=0))
+    assert (found["ok"], [one["verdict"] for one in found["checks"]]) == (
+        False,
+        ["ok", "problem", "ok"],
+    )
+    assert "apt install openssh-client" in found["checks"][1]["mend"]
+
+
+ANSWERS = (
+    '{"end": "2027-01-01T02:00:00+00:00", "idle_not_before": null, "budget_left_usd": 3.5}',
+    '{"end": null, "idle_not_before": "2027-01-01T02:00:00+00:00", "budget_left_usd": null}',
+)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_extend(
+    answer: str,
+    cloud: FakeCloud,
+    roost: Roost,
+    write: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del cloud
+    check("up", roost("up", write(THERE), "--json", "--yes"))
+    monkeypatch.setattr("roost.cli.reach.connected", lambda _, state, node: (state, node))
+    monkeypatch.setattr("roost.cli.extend._ask_all", _answering(answer))
+    found = check("extend", roost("extend", "there", "2h", "--json"))
+    assert found == {"name": "there", "nodes": {"desktop": json.loads(answer)}}
+
+
+def _answering(answer: str) -> Callable[..., Any]:
+    """Machines that all answer so; what they are asked is in tests/recipes/test_extend.py."""
+
+    def ask(ways: list[Any], state: State, seconds: int) -> Any:
+        assert (state.name, seconds) == ("there", 7200)
+        return {node: json.loads(answer) for _, node in ways}, {}
+
+    return ask

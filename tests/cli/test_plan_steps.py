@@ -10,9 +10,9 @@ from tests.cli.calling import Roost
 ORDERS = {
     "ndvi.toml": "record instance instance",
     "ndvi.toml --cloud aws": "record key-pair security-group instance instance",
-    "pixinsight.toml": "record key-pair security-group volume instance",
-    "scipion.toml": "record key-pair security-group volume instance",
-    "starcluster.toml": "record key-pair security-group volume instance instance",
+    "pixinsight.toml": "record key-pair security-group instance volume",
+    "scipion.toml": "record key-pair security-group instance volume",
+    "starcluster.toml": "record key-pair security-group instance instance volume",
     "training.toml": "record key-pair security-group instance address",
 }
 
@@ -28,7 +28,7 @@ def test_what_is_made_before_what(words: str, roost: Roost) -> None:
 
 def test_what_the_steps_are_about(roost: Roost) -> None:
     plan = roost("plan", "examples/scipion.toml", "--json").json
-    assert plan["steps"][3]["names"] == ["data", "scratch"]
+    assert plan["steps"][4]["names"] == ["data", "scratch"]
     assert [(v["name"], v["size_gib"], v["mount"], v["instance"]) for v in plan["volumes"]] == [
         ("data", 1024, "/data", "desktop"),
         ("scratch", 500, "/scratch", "desktop"),
