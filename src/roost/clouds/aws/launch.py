@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from roost.clouds.aws import requests
+from roost.clouds.aws.baked import for_launch
 from roost.clouds.aws.failures import code_of, translated
 from roost.clouds.aws.images import resolved_by_ec2
 from roost.clouds.aws.network import private_addresses
@@ -171,6 +172,9 @@ class Launch:
 
     def _image(self, image: str, arch: str) -> tuple[str, str]:
         """What EC2 finds the AMI by, and the name of the device that it boots from."""
+        baked = for_launch(self.maker.calls, self.maker.memory, self._first)
+        if baked is not None:
+            return baked
         known = resolved_by_ec2(image, arch)
         if known is not None:
             return known

@@ -80,9 +80,12 @@ class Look:
     def _kinds(self) -> None:
         mine = [
             {"Name": "key", "Values": [tags.NAME]},
-            {"Name": "value", "Values": [self.name]},
+            {"Name": "value", "Values": [self.name, tags.IMAGES]},
         ]
-        found = {t["ResourceType"] for t in self.calls.every("describe_tags", "Tags", Filters=mine)}
+        carrying = self.calls.every("describe_tags", "Tags", Filters=mine)
+        found = {t["ResourceType"] for t in carrying if t["Value"] == self.name}
+        if any(t["Value"] == tags.IMAGES and t["ResourceType"] == "image" for t in carrying):
+            self.memory.baked = None
         self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
         self.memory.record = self._record() if "launch-template" in found else None
         self.memory.looked = True

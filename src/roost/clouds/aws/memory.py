@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roost.plan.resources import (
     Address,
@@ -17,6 +17,9 @@ from roost.plan.resources import (
     State,
     Volume,
 )
+
+if TYPE_CHECKING:
+    from roost.clouds.aws.baked import BakedImage
 
 BLIND_SECONDS = 60.0
 """For so long, what was just made may not be described yet."""
@@ -33,6 +36,7 @@ class Memory:
     ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
+    ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
     ``made`` is what this process made and has not seen described yet, with the time it was made.
     """
 
@@ -50,6 +54,7 @@ class Memory:
     there: tuple[Instance, ...] = ()
     fresh: bool = False
     notes: list[str] = field(default_factory=list)
+    baked: tuple[BakedImage, ...] | None = ()
 
     def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
         """It was made just now."""
