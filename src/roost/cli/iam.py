@@ -44,7 +44,8 @@ def command(target: str | None, region: str | None, operator: bool, as_json: boo
     name = spec.name if spec else ANY
     where = region or (spec.aws.region if spec and spec.aws else None)
     needs = needs_of(spec) if spec else NEEDS
-    found = operator_policy(name, where) if operator else policy(name, where, needs)
+    adopted = [v.id for v in spec.volumes if v.id] if spec else []
+    found = operator_policy(name, where) if operator else policy(name, where, needs, adopted)
     title = f"roost-{name}" if spec else "roost"
     if operator:
         title += "-operator"

@@ -12,7 +12,7 @@ from roost.errors import NotFoundError, RoostError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
-    from roost.plan.resources import State
+    from roost.plan.resources import State, Wanted
 
 
 @click.command("restart")
@@ -30,38 +30,40 @@ def command(name: str, node: str | None, place: Place, as_json: bool) -> None:
       roost restart scipion
       roost restart training seat-7
     """
-    from roost.cli.life import bring_up, drive
-    from roost.cli.target import existing, held, locate, recorded, wanted_for
+    from roost.cli.target import held, locate, recorded, wanted_for
     from roost.cli.up import report
-    from roost.plan.plan import plan_stop
     from roost.plan.steps import Reboot
 
     cloud = locate(name, place)
     with held(cloud, name):
-        spec, _ = recorded(cloud, name)
+        spec, have = recorded(cloud, name)
         wanted = wanted_for(spec)
-        have = existing(cloud, name)
         names = _running(have, node)
         say(f"restarting {', '.join(names)}")
-        if cloud.name != "local":
-            cloud.apply(name, Reboot(names))
+        if cloud.name == "local":
+            state = _again(cloud, wanted, names)
         else:
-            only = frozenset(names)
-            drive(
-                cloud,
-                name,
-                lambda now, _: plan_stop(now, only),
-                title=f"stop {name}",
-                total=len(names),
-                done=lambda now: sum(i.state == "stopped" for i in now.instances),
-            )
-        state = bring_up(cloud, wanted, verb="restart") if _all_up(cloud) else have
+            # For its cloud a machine that restarts stays up: there is nothing to wait for.
+            cloud.apply(name, Reboot(names))
+            state = have
     report(cloud, wanted, state, as_json)
 
 
-def _all_up(cloud: Cloud) -> bool:
-    """Whether there is anything to bring up: a machine that reboots stays up for its cloud."""
-    return cloud.name == "local"
+def _again(cloud: Cloud, wanted: Wanted, names: tuple[str, ...]) -> State:
+    """Stopped, and started."""
+    from roost.cli.life import bring_up, drive
+    from roost.plan.plan import plan_stop
+
+    only = frozenset(names)
+    drive(
+        cloud,
+        wanted.name,
+        lambda now, _: plan_stop(now, only),
+        title=f"stop {wanted.name}",
+        total=len(names),
+        done=lambda now: sum(i.state == "stopped" for i in now.instances),
+    )
+    return bring_up(cloud, wanted, verb="restart")
 
 
 def _running(have: State, node: str | None) -> tuple[str, ...]:

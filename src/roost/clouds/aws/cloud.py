@@ -18,7 +18,7 @@ from roost.clouds.aws.audit import sweep
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.console import host_keys
 from roost.clouds.aws.disks import Disks
-from roost.clouds.aws.failures import NOT_YET, code_of, translated
+from roost.clouds.aws.failures import DENIED, NOT_YET, code_of, translated
 from roost.clouds.aws.ledger import note
 from roost.clouds.aws.look import Look
 from roost.clouds.aws.make import Maker
@@ -303,8 +303,15 @@ class AwsCloud:
     def _note(
         self, name: str, memory: Memory, ended: Sequence[str] = (), *, terminated: bool = False
     ) -> None:
-        """What has run so far goes into the history, in front of what ends it."""
-        note(self.calls, name, memory.described, self.wall(), ended, terminated=terminated)
+        """What has run so far goes into the history, in front of what ends it.
+
+        Who may only start and stop may not write it; then the history has a gap, and says so.
+        """
+        try:
+            note(self.calls, name, memory.described, self.wall(), ended, terminated=terminated)
+        except self.ec2.exceptions.ClientError as error:
+            if code_of(error) not in DENIED:
+                raise
 
     def _stop(
         self,
