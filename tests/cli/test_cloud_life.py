@@ -1,0 +1,486 @@
+"""The commands of a life in a cloud: what they ask, what they refuse, and what they leave."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from roost.cli import target
+from roost.clouds.cloud import Summary
+from roost.clouds.fake import FakeCloud, Weather
+from roost.errors import AccessError, CapacityError
+from roost.plan.resources import State
+from roost.plan.steps import Reboot, Start, Step
+from tests.cli.calling import Ran, Roost
+from tests.cli.made import HERE, THERE
+
+NOWHERE = "m7i.2xlarge"
+"""A type that there is, and of which this cloud has none where a test says so."""
+
+
+class Full(FakeCloud):
+    """As on EC2, starting needs room too, and what runs has an address; it notes restarts."""
+
+    restarted: tuple[str, ...] = ()
+
+    def observe(self, name: str) -> State:
+        seen = super().observe(name)
+        up = (
+            replace(i, address="192.0.2.7") if i.state == "running" else i for i in seen.instances
+        )
+        return replace(seen, instances=tuple(up))
+
+    def apply(self, name: str, step: Step) -> None:
+        if isinstance(step, Reboot):
+            self.restarted += step.names
+        if isinstance(step, Start):
+            types = {i.name: i.shape.type for i in self.observe(name).instances}
+            if any(self.weather.capacity.get(types[one]) == 0 for one in step.names):
+                raise CapacityError(f"InsufficientInstanceCapacity: {types[step.names[0]]}")
+        super().apply(name, step)
+
+
+@pytest.fixture
+def cloud(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> Full:
+    full = Full(cloud.weather, name=cloud.name, region=cloud.region)
+    for way in ("connect", "locate"):
+        monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: full)
+    return full
+
+
+@pytest.fixture
+def desktop(cloud: Full, roost: Roost, write: Callable[..., Path]) -> Callable[[], State]:
+    """A desktop with a volume, up; what there is of it."""
+    done(roost("up", write(THERE), "--yes"))
+    return lambda: cloud.observe("there")
+
+
+@pytest.fixture
+def cluster(cloud: Full, roost: Roost, write: Callable[..., Path]) -> Callable[[], State]:
+    """Head and two workers, up."""
+    file = write('cloud = "aws"' + HERE + '[aws]\nregion = "us-east-1"\n')
+    done(roost("up", file, "--yes"))
+    return lambda: cloud.observe("here")
+
+
+@pytest.fixture
+def types(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """``types("data\\n")``: somebody is there, and types this."""
+
+    def arrange(text: str) -> None:
+        monkeypatch.setattr("roost.cli.life.interactive", lambda: True)
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+    return arrange
+
+
+def done(told: Ran) -> str:
+    assert told.code == 0, told.err
+    return told.err
+
+
+def machines(state: State) -> dict[str, tuple[str, str]]:
+    return {i.name: (i.shape.type, i.state) for i in state.instances}
+
+
+def ids(state: State) -> dict[str, str]:
+    return {i.name: i.id for i in state.instances}
+
+
+# --- up -------------------------------------------------------------------------------------------
+
+
+def test_up_says_what_it_costs_and_rents_nothing_without_a_yes(
+    cloud: Full, roost: Roost, write: Callable[..., Path]
+) -> None:
+    told = roost("up", write(THERE))
+    assert (told.code, told.out) == (4, "")
+    assert "  create 1 volume: data\n" in told.err
+    # t3a.xlarge 0.1504, its 30 GB and the 100 GB at 0.08 / 730 hours, and the IPv4 0.005
+    assert "it costs $0.1696 an hour; `roost plan` says more\n" in told.err
+    assert "next: the same with --yes" in told.err
+    assert cloud.observe("there").empty
+
+
+def test_up_again_asks_nothing(cloud: Full, desktop: Callable[[], State], roost: Roost) -> None:
+    before = ids(desktop())
+    assert "costs" not in done(roost("up", "there", "--no-input"))
+    assert ids(desktop()) == before
+    del cloud
+
+
+# --- park and resume ------------------------------------------------------------------------------
+
+
+def test_parking_needs_a_yes(desktop: Callable[[], State], roost: Roost) -> None:
+    before = desktop()
+    told = roost("park", "there", "--no-input")
+    assert (told.code, told.out) == (4, "")
+    assert "there: volume data: snapshot\n" in told.err
+    assert "parking there needs a yes\n  there now: desktop (running)\n" in told.err
+    assert "next: roost park there --yes" in told.err
+    assert desktop() == before
+
+
+def test_parking_asks_who_is_there(
+    desktop: Callable[[], State], roost: Roost, types: Callable[[str], None]
+) -> None:
+    types("n\n")
+    told = roost("park", "there")
+    assert (told.code, "there is as it was" in told.err) == (4, True)
+    assert machines(desktop())["desktop"][1] == "running"
+    types("y\n")
+    assert "there is parked: snapshot of data (standard), image of desktop\n" in done(
+        roost("park", "there")
+    )
+    assert (desktop().instances, desktop().volumes) == ((), ())
+
+
+def test_discarding_needs_the_name(desktop: Callable[[], State], roost: Roost) -> None:
+    """--yes is not enough to lose data."""
+    before = desktop()
+    told = roost("park", "there", "--mode", "data=discard", "--yes")
+    assert told.code == 4
+    assert "discarding the data of volume data needs its name" in told.err
+    assert "next: roost park there --discard data" in told.err
+    assert desktop() == before
+
+
+def test_discarding_with_another_name_typed(
+    desktop: Callable[[], State], roost: Roost, types: Callable[[str], None]
+) -> None:
+    before = desktop()
+    types("dta\n")
+    told = roost("park", "there", "--mode", "data=discard", "--yes")
+    assert (told.code, '"dta" is not data; nothing was changed' in told.err) == (4, True)
+    assert "All data on volume data (100 GiB) will be gone." in told.err
+    assert desktop() == before
+
+
+@pytest.mark.parametrize("way", ["typed", "option"])
+def test_discarding(
+    way: str,
+    cloud: Full,
+    desktop: Callable[[], State],
+    roost: Roost,
+    types: Callable[[str], None],
+) -> None:
+    more = ("--discard", "data") if way == "option" else ()
+    if way == "typed":
+        types("data\n")
+    done(roost("park", "there", "--mode", "data=discard", "--yes", *more))
+    assert (desktop().volumes, desktop().snapshots) == ((), ())
+    assert cloud.lost == ["data"]  # and the cloud knows that it was the last of it
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("--mode data=cupboard", '"cupboard" is none of keep, snapshot, archive, s3, discard'),
+        ("--mode cupboard", '"cupboard" is none of keep, snapshot, archive, s3, discard'),
+        ("--mode dta=keep", "there has no volume dta (there are: data)"),
+        ("--discard dta", "there has no volume dta"),
+        ("--mode s3", "next: roost park there --mode data=snapshot"),
+        ("--mode data=s3", "parking in S3 needs `roost push`, which is not in this version yet"),
+    ],
+)
+def test_what_cannot_be_parked_so(
+    words: str, text: str, desktop: Callable[[], State], roost: Roost
+) -> None:
+    before = desktop()
+    told = roost("park", "there", *words.split(), "--yes")
+    assert (told.code, told.out) == (2, "")
+    assert text in told.err
+    assert desktop() == before
+
+
+def test_a_name_on_your_own_machine_is_not_parked(cloud: Full, roost: Roost) -> None:
+    cloud.name = "local"
+    told = roost("park", "there", "--yes")
+    assert (told.code, "costs nothing: roost stop there" in told.err) == (2, True)
+
+
+def test_parked_and_resumed_and_parked(
+    cloud: Full, desktop: Callable[[], State], roost: Roost
+) -> None:
+    was = ids(desktop())
+    for _ in range(3):
+        written = cloud.disks.contents[desktop().volumes[0].id]
+        done(roost("park", "there", "--yes"))
+        (snapshot,) = desktop().snapshots
+        assert (snapshot.volume, snapshot.state, snapshot.tier) == ("data", "completed", "standard")
+        assert "there is parked" in done(roost("park", "there", "--no-input"))  # and asks nothing
+        assert "there is up: 1 desktop\n" in done(roost("resume", "there"))
+        assert desktop().volumes[0].state == "attached"
+        assert desktop().volumes[0].snapshot == snapshot.name
+        assert cloud.disks.contents[desktop().volumes[0].id] != written
+    assert ids(desktop()) != was
+    assert cloud.lost == []
+
+
+def test_what_was_archived_is_not_waited_for(
+    cloud: Full, desktop: Callable[[], State], roost: Roost
+) -> None:
+    done(roost("park", "there", "--mode", "archive", "--yes"))
+    assert desktop().snapshots[0].tier in ("archiving", "archived")
+    cloud.wait("there", 0)
+    cloud.wait("there", 0)
+    told = roost("resume", "there")
+    assert (told.code, told.out) == (3, "")
+    assert "the data of data is on its way back from the archive" in told.err
+    assert "next: roost resume there" in told.err
+    assert desktop().instances == ()
+    cloud.wait("there", 0)
+    cloud.wait("there", 0)
+    done(roost("resume", "there"))
+    assert machines(desktop())["desktop"][1] == "running"
+    assert cloud.lost == []
+
+
+# --- resize ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("there", "which machine?"),
+        ("there --type m7i.large --cpus 4", "--type says all of a machine"),
+        ("there --type m7i.larg", "m7i.larg"),
+        ("there --cpus 4096", "4,096 vCPUs wanted, the largest"),
+        ("there worker --cpus 4", "there is a desktop; only a cluster has a worker"),
+    ],
+)
+def test_what_a_desktop_cannot_become(
+    words: str, text: str, desktop: Callable[[], State], roost: Roost
+) -> None:
+    before = desktop()
+    told = roost("resize", *words.split(), "--yes")
+    assert (told.code, told.out) == (2, "")
+    assert text in told.err
+    assert desktop() == before
+
+
+def test_a_cluster_is_resized_by_role(cluster: Callable[[], State], roost: Roost) -> None:
+    before = cluster()
+    told = roost("resize", "here", "--type", NOWHERE, "--yes")
+    assert told.code == 2
+    assert "here is a cluster: its head, or its workers?" in told.err
+    assert "next: roost resize here worker --type ..." in told.err
+    assert cluster() == before
+
+
+def test_a_machine_that_runs_is_not_stopped_without_a_yes(
+    desktop: Callable[[], State], roost: Roost
+) -> None:
+    before = desktop()
+    told = roost("resize", "there", "--type", NOWHERE, "--no-input")
+    assert told.code == 4
+    assert "desktop is running, and has to be stopped for this" in told.err
+    assert desktop() == before
+
+
+def test_a_desktop_becomes_another_type(
+    cloud: Full, desktop: Callable[[], State], roost: Roost
+) -> None:
+    before = desktop()
+    told = roost("resize", "there", "--type", NOWHERE, "--yes")
+    assert "there: desktop becomes m7i.2xlarge\n" in done(told)
+    assert machines(desktop()) == {"desktop": (NOWHERE, "running")}
+    assert ids(desktop()) == ids(before)
+    assert desktop().volumes[0].id == before.volumes[0].id
+    done(roost("up", "there"))  # by name: the type is in the record
+    assert machines(desktop()) == {"desktop": (NOWHERE, "running")}
+    assert cloud.lost == []
+
+
+def test_workers_are_replaced_and_the_head_is_not(
+    cloud: Full, cluster: Callable[[], State], roost: Roost
+) -> None:
+    before = ids(cluster())
+    done(roost("resize", "here", "worker", "--type", NOWHERE, "--yes"))
+    after = machines(cluster())
+    # The names of the old ones are taken until they are gone.
+    assert {after.pop("worker-3"), after.pop("worker-4")} == {(NOWHERE, "running")}
+    assert after == {"head": ("t3a.large", "running")}
+    assert ids(cluster())["head"] == before["head"]
+    assert sorted(cloud.retired) == ["worker-1", "worker-2"]
+
+
+@pytest.mark.parametrize("name", ["there", "here worker"])
+def test_where_there_is_no_room_the_old_type_comes_back(
+    name: str, cloud: Full, request: pytest.FixtureRequest, roost: Roost
+) -> None:
+    look = request.getfixturevalue("desktop" if name == "there" else "cluster")
+    before = machines(look())
+    cloud.weather = Weather(delay=2, capacity={NOWHERE: 0})
+    told = roost("resize", *name.split(), "--type", NOWHERE, "--yes")
+    old = before["desktop" if name == "there" else "worker-1"][0]
+    assert (told.code, told.out) == (1, "")
+    assert f"m7i.2xlarge cannot be had now; going back to {old}\n" in told.err
+    assert (
+        f"InsufficientInstanceCapacity: m7i.2xlarge; {name.split()[0]} is {old} again" in told.err
+    )
+    assert sorted(machines(look()).values()) == sorted(before.values())
+    after = machines(look())
+    done(roost("up", name.split()[0], "--no-input"))
+    assert machines(look()) == after  # the record is the old one too
+    assert cloud.lost == []
+
+
+# --- restart --------------------------------------------------------------------------------------
+
+
+def test_restart_in_a_cloud(cloud: Full, cluster: Callable[[], State], roost: Roost) -> None:
+    before = ids(cluster())
+    done(roost("restart", "here", "worker-2"))
+    assert cloud.restarted == ("worker-2",)
+    done(roost("restart", "here"))
+    assert cloud.restarted == ("worker-2", "head", "worker-1", "worker-2")
+    assert ids(cluster()) == before
+
+
+def test_restart_on_your_own_machine(
+    cloud: Full, cluster: Callable[[], State], roost: Roost, write: Callable[..., Path]
+) -> None:
+    """Its processes are stopped and started; those of the others go on."""
+    cloud.name = "local"
+    done(roost("up", write(HERE), "--yes"))
+    before = {i.name: i.started for i in cluster().instances}
+    done(roost("restart", "here", "worker-2"))
+    after = {i.name: i.started for i in cluster().instances}
+    assert {name for name in after if after[name] != before[name]} == {"worker-2"}
+    assert {state for _, state in machines(cluster()).values()} == {"running"}
+    assert cloud.restarted == ()
+
+
+def test_restart_of_what_is_not_there_or_does_not_run(
+    cluster: Callable[[], State], roost: Roost
+) -> None:
+    told = roost("restart", "here", "worker-9")
+    assert (told.code, "here has no instance worker-9" in told.err) == (2, True)
+    assert "(there are: head, worker-1, worker-2)" in told.err
+    done(roost("stop", "here"))
+    told = roost("restart", "here", "head")
+    assert (told.code, "head is not running" in told.err) == (1, True)
+    assert "next: roost start here" in told.err
+    assert machines(cluster())["head"][1] == "stopped"
+
+
+# --- down -----------------------------------------------------------------------------------------
+
+
+def test_down_keeps_data_and_up_finds_it(
+    cloud: Full, desktop: Callable[[], State], roost: Roost
+) -> None:
+    volume = desktop().volumes[0].id
+    told = done(roost("down", "there", "--keep-data", "--yes"))
+    assert "kept: volume data\n" in told
+    assert "note: volume data is kept\n" in told
+    assert [v.id for v in desktop().volumes] == [volume]
+    done(roost("up", "there", "--yes"))
+    assert [(v.id, v.state) for v in desktop().volumes] == [(volume, "attached")]
+    assert cloud.lost == []
+
+
+@pytest.mark.parametrize("word", ["data", "there"])
+def test_down_with_the_data_that_was_named(
+    word: str, cloud: Full, desktop: Callable[[], State], roost: Roost
+) -> None:
+    told = done(roost("down", "there", "--delete-data", word, "--yes"))
+    assert "volume data" in told
+    assert "nothing of there is left\n" in told
+    assert desktop().empty
+    assert cloud.lost == ["data"]
+
+
+def test_down_of_what_is_parked_keeps_its_copies(
+    desktop: Callable[[], State], roost: Roost
+) -> None:
+    done(roost("park", "there", "--yes"))
+    told = done(roost("down", "there", "--yes"))
+    assert "note: the snapshot of volume data is kept\n" in told
+    assert "note: the image of desktop's disk is kept\n" in told
+    done(roost("down", "there", "--delete-data", "data", "--yes"))
+    assert (desktop().snapshots, len(desktop().images)) == ((), 1)
+    done(roost("down", "there", "--delete-data", "there", "--yes"))
+    assert desktop().empty
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        ("--delete-data data", 4, "deleting there, with the data of data needs a yes"),
+        ("", 4, "deleting there needs a yes"),
+        ("--delete-data dta --yes", 2, "there has no data called dta (there are: data, there)"),
+        ("--delete-data data --keep-data --yes", 2, "say the opposite of each other"),
+    ],
+)
+def test_what_down_refuses(
+    words: str, code: int, text: str, desktop: Callable[[], State], roost: Roost
+) -> None:
+    before = desktop()
+    told = roost("down", "there", *words.split(), "--no-input")
+    assert (told.code, told.out) == (code, "")
+    assert text in told.err
+    assert desktop() == before
+
+
+def test_what_is_still_there_after_down_is_an_error(
+    cloud: Full, desktop: Callable[[], State], roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del desktop
+    monkeypatch.setattr(Full, "remains", lambda *_: ("eni-1",), raising=False)
+    told = roost("down", "there", "--yes", "--json")
+    assert told.code == 1
+    assert told.json["unexpected"] == ["eni-1"]
+    assert "still there with the tag of there: eni-1" in told.err
+    assert "or: roost audit" in told.err
+    assert cloud.observe("there").instances == ()
+
+
+# --- ls -------------------------------------------------------------------------------------------
+
+
+class Refusing(FakeCloud):
+    """It lets nobody in."""
+
+    def summaries(self) -> tuple[Summary, ...]:
+        raise AccessError("the token has expired", next="aws sso login")
+
+
+def test_ls_says_what_it_could_not_see(
+    cloud: Full, desktop: Callable[[], State], roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del desktop
+    refusing = Refusing(name="aws", region="eu-west-1")
+    monkeypatch.setattr(target, "clouds", lambda *_: (refusing, cloud))
+    for words in ((), ("--json",)):
+        told = roost("ls", *words)
+        assert told.code == 3
+        assert "there" in told.out
+        assert "what is there is unknown of aws eu-west-1: the token has expired" in told.err
+    assert [(row["name"], row["states"]) for row in told.json] == [("there", {"running": 1})]
+
+
+def test_ls_where_nothing_could_be_seen(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not say that nothing is there."""
+    monkeypatch.setattr(target, "clouds", lambda *_: (Refusing(name="aws", region="eu-west-1"),))
+    told = roost("ls")
+    assert (told.code, told.out) == (3, "")
+    assert "nothing is here yet" not in told.err
+
+
+# --- how they are reached -------------------------------------------------------------------------
+
+
+def test_the_ssh_configuration_comes_and_goes(
+    desktop: Callable[[], State], roost: Roost, alone: Path
+) -> None:
+    del desktop
+    place = alone / "ssh" / "names" / "there"
+    assert "Host roost-there" in (place / "config").read_text()
+    assert "HostName 192.0.2.7" in (place / "config").read_text()
+    done(roost("down", "there", "--yes"))
+    assert not place.exists()
