@@ -1,5 +1,6 @@
 """What the tests of the command line share: roost called in this process, and as a program."""
 
+import io
 import os
 import subprocess
 import sys
@@ -10,8 +11,11 @@ import pytest
 
 import roost as roost_package
 from roost.cli.main import main
-from roost.clouds.fake import FakeCloud, Weather
+from roost.clouds.fake import Weather
+from roost.plan.resources import State
 from tests.cli.calling import REPO, Ran, Roost
+from tests.cli.full import Full, done
+from tests.cli.made import HERE, THERE
 
 
 @pytest.fixture
@@ -105,10 +109,36 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Full:
     """A cloud in memory, which the commands take for AWS; its account allows everything."""
-    cloud = FakeCloud(Weather(delay=2), name="aws", region="us-east-1")
+    cloud = Full(Weather(delay=2), name="aws", region="us-east-1")
     for way in ("connect", "locate"):
         monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
     monkeypatch.setattr("roost.cli.up._check_account", lambda *_: None)
     return cloud
+
+
+@pytest.fixture
+def desktop(cloud: Full, roost: Roost, write: Callable[..., Path]) -> Callable[[], State]:
+    """A desktop with a volume, up; what there is of it."""
+    done(roost("up", write(THERE), "--yes"))
+    return lambda: cloud.observe("there")
+
+
+@pytest.fixture
+def cluster(cloud: Full, roost: Roost, write: Callable[..., Path]) -> Callable[[], State]:
+    """Head and two workers, up."""
+    file = write('cloud = "aws"' + HERE + '[aws]\nregion = "us-east-1"\n')
+    done(roost("up", file, "--yes"))
+    return lambda: cloud.observe("here")
+
+
+@pytest.fixture
+def types(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """``types("data\\n")``: somebody is there, and types this."""
+
+    def arrange(text: str) -> None:
+        monkeypatch.setattr("roost.cli.life.interactive", lambda: True)
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+    return arrange

@@ -1,8 +1,6 @@
 """The commands of a life in a cloud: what they ask, what they refuse, and what they leave."""
 
-import io
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,84 +8,11 @@ import pytest
 from roost.cli import target
 from roost.clouds.cloud import Summary
 from roost.clouds.fake import FakeCloud, Weather
-from roost.errors import AccessError, CapacityError
+from roost.errors import AccessError
 from roost.plan.resources import State
-from roost.plan.steps import Reboot, Start, Step
-from tests.cli.calling import Ran, Roost
+from tests.cli.calling import Roost
+from tests.cli.full import NOWHERE, Full, done, ids, machines
 from tests.cli.made import HERE, THERE
-
-NOWHERE = "m7i.2xlarge"
-"""A type that there is, and of which this cloud has none where a test says so."""
-
-
-class Full(FakeCloud):
-    """As on EC2, starting needs room too, and what runs has an address; it notes restarts."""
-
-    restarted: tuple[str, ...] = ()
-
-    def observe(self, name: str) -> State:
-        seen = super().observe(name)
-        up = (
-            replace(i, address="192.0.2.7") if i.state == "running" else i for i in seen.instances
-        )
-        return replace(seen, instances=tuple(up))
-
-    def apply(self, name: str, step: Step) -> None:
-        if isinstance(step, Reboot):
-            self.restarted += step.names
-        if isinstance(step, Start):
-            types = {i.name: i.shape.type for i in self.observe(name).instances}
-            if any(self.weather.capacity.get(types[one]) == 0 for one in step.names):
-                raise CapacityError(f"InsufficientInstanceCapacity: {types[step.names[0]]}")
-        super().apply(name, step)
-
-
-@pytest.fixture
-def cloud(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> Full:
-    full = Full(cloud.weather, name=cloud.name, region=cloud.region)
-    for way in ("connect", "locate"):
-        monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: full)
-    return full
-
-
-@pytest.fixture
-def desktop(cloud: Full, roost: Roost, write: Callable[..., Path]) -> Callable[[], State]:
-    """A desktop with a volume, up; what there is of it."""
-    done(roost("up", write(THERE), "--yes"))
-    return lambda: cloud.observe("there")
-
-
-@pytest.fixture
-def cluster(cloud: Full, roost: Roost, write: Callable[..., Path]) -> Callable[[], State]:
-    """Head and two workers, up."""
-    file = write('cloud = "aws"' + HERE + '[aws]\nregion = "us-east-1"\n')
-    done(roost("up", file, "--yes"))
-    return lambda: cloud.observe("here")
-
-
-@pytest.fixture
-def types(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """``types("data\\n")``: somebody is there, and types this."""
-
-    def arrange(text: str) -> None:
-        monkeypatch.setattr("roost.cli.life.interactive", lambda: True)
-        monkeypatch.setattr("sys.stdin", io.StringIO(text))
-
-    return arrange
-
-
-def done(told: Ran) -> str:
-    assert told.code == 0, told.err
-    return told.err
-
-
-def machines(state: State) -> dict[str, tuple[str, str]]:
-    return {i.name: (i.shape.type, i.state) for i in state.instances}
-
-
-def ids(state: State) -> dict[str, str]:
-    return {i.name: i.id for i in state.instances}
-
 
 # --- up -------------------------------------------------------------------------------------------
 
@@ -109,134 +34,6 @@ def test_up_again_asks_nothing(cloud: Full, desktop: Callable[[], State], roost:
     assert "costs" not in done(roost("up", "there", "--no-input"))
     assert ids(desktop()) == before
     del cloud
-
-
-# --- park and resume ------------------------------------------------------------------------------
-
-
-def test_parking_needs_a_yes(desktop: Callable[[], State], roost: Roost) -> None:
-    before = desktop()
-    told = roost("park", "there", "--no-input")
-    assert (told.code, told.out) == (4, "")
-    assert "there: volume data: snapshot\n" in told.err
-    assert "parking there needs a yes\n  there now: desktop (running)\n" in told.err
-    assert "next: roost park there --yes" in told.err
-    assert desktop() == before
-
-
-def test_parking_asks_who_is_there(
-    desktop: Callable[[], State], roost: Roost, types: Callable[[str], None]
-) -> None:
-    types("n\n")
-    told = roost("park", "there")
-    assert (told.code, "there is as it was" in told.err) == (4, True)
-    assert machines(desktop())["desktop"][1] == "running"
-    types("y\n")
-    assert "there is parked: snapshot of data (standard), image of desktop\n" in done(
-        roost("park", "there")
-    )
-    assert (desktop().instances, desktop().volumes) == ((), ())
-
-
-def test_discarding_needs_the_name(desktop: Callable[[], State], roost: Roost) -> None:
-    """--yes is not enough to lose data."""
-    before = desktop()
-    told = roost("park", "there", "--mode", "data=discard", "--yes")
-    assert told.code == 4
-    assert "discarding the data of volume data needs its name" in told.err
-    assert "next: roost park there --discard data" in told.err
-    assert desktop() == before
-
-
-def test_discarding_with_another_name_typed(
-    desktop: Callable[[], State], roost: Roost, types: Callable[[str], None]
-) -> None:
-    before = desktop()
-    types("dta\n")
-    told = roost("park", "there", "--mode", "data=discard", "--yes")
-    assert (told.code, '"dta" is not data; nothing was changed' in told.err) == (4, True)
-    assert "All data on volume data (100 GiB) will be gone." in told.err
-    assert desktop() == before
-
-
-@pytest.mark.parametrize("way", ["typed", "option"])
-def test_discarding(
-    way: str,
-    cloud: Full,
-    desktop: Callable[[], State],
-    roost: Roost,
-    types: Callable[[str], None],
-) -> None:
-    more = ("--discard", "data") if way == "option" else ()
-    if way == "typed":
-        types("data\n")
-    done(roost("park", "there", "--mode", "data=discard", "--yes", *more))
-    assert (desktop().volumes, desktop().snapshots) == ((), ())
-    assert cloud.lost == ["data"]  # and the cloud knows that it was the last of it
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        ("--mode data=cupboard", '"cupboard" is none of keep, snapshot, archive, s3, discard'),
-        ("--mode cupboard", '"cupboard" is none of keep, snapshot, archive, s3, discard'),
-        ("--mode dta=keep", "there has no volume dta (there are: data)"),
-        ("--discard dta", "there has no volume dta"),
-        ("--mode s3", "next: roost park there --mode data=snapshot"),
-        ("--mode data=s3", "parking in S3 needs `roost push`, which is not in this version yet"),
-    ],
-)
-def test_what_cannot_be_parked_so(
-    words: str, text: str, desktop: Callable[[], State], roost: Roost
-) -> None:
-    before = desktop()
-    told = roost("park", "there", *words.split(), "--yes")
-    assert (told.code, told.out) == (2, "")
-    assert text in told.err
-    assert desktop() == before
-
-
-def test_a_name_on_your_own_machine_is_not_parked(cloud: Full, roost: Roost) -> None:
-    cloud.name = "local"
-    told = roost("park", "there", "--yes")
-    assert (told.code, "costs nothing: roost stop there" in told.err) == (2, True)
-
-
-def test_parked_and_resumed_and_parked(
-    cloud: Full, desktop: Callable[[], State], roost: Roost
-) -> None:
-    was = ids(desktop())
-    for _ in range(3):
-        written = cloud.disks.contents[desktop().volumes[0].id]
-        done(roost("park", "there", "--yes"))
-        (snapshot,) = desktop().snapshots
-        assert (snapshot.volume, snapshot.state, snapshot.tier) == ("data", "completed", "standard")
-        assert "there is parked" in done(roost("park", "there", "--no-input"))  # and asks nothing
-        assert "there is up: 1 desktop\n" in done(roost("resume", "there"))
-        assert desktop().volumes[0].state == "attached"
-        assert desktop().volumes[0].snapshot == snapshot.name
-        assert cloud.disks.contents[desktop().volumes[0].id] != written
-    assert ids(desktop()) != was
-    assert cloud.lost == []
-
-
-def test_what_was_archived_is_not_waited_for(
-    cloud: Full, desktop: Callable[[], State], roost: Roost
-) -> None:
-    done(roost("park", "there", "--mode", "archive", "--yes"))
-    assert desktop().snapshots[0].tier in ("archiving", "archived")
-    cloud.wait("there", 0)
-    cloud.wait("there", 0)
-    told = roost("resume", "there")
-    assert (told.code, told.out) == (3, "")
-    assert "the data of data is on its way back from the archive" in told.err
-    assert "next: roost resume there" in told.err
-    assert desktop().instances == ()
-    cloud.wait("there", 0)
-    cloud.wait("there", 0)
-    done(roost("resume", "there"))
-    assert machines(desktop())["desktop"][1] == "running"
-    assert cloud.lost == []
 
 
 # --- resize ---------------------------------------------------------------------------------------
@@ -308,23 +105,22 @@ def test_workers_are_replaced_and_the_head_is_not(
     assert sorted(cloud.retired) == ["worker-1", "worker-2"]
 
 
-@pytest.mark.parametrize("name", ["there", "here worker"])
+@pytest.mark.parametrize("words", ["there", "here worker"])
 def test_where_there_is_no_room_the_old_type_comes_back(
-    name: str, cloud: Full, request: pytest.FixtureRequest, roost: Roost
+    words: str, cloud: Full, request: pytest.FixtureRequest, roost: Roost
 ) -> None:
+    name = words.partition(" ")[0]
     look = request.getfixturevalue("desktop" if name == "there" else "cluster")
     before = machines(look())
     cloud.weather = Weather(delay=2, capacity={NOWHERE: 0})
-    told = roost("resize", *name.split(), "--type", NOWHERE, "--yes")
+    told = roost("resize", *words.split(), "--type", NOWHERE, "--yes")
     old = before["desktop" if name == "there" else "worker-1"][0]
     assert (told.code, told.out) == (1, "")
     assert f"m7i.2xlarge cannot be had now; going back to {old}\n" in told.err
-    assert (
-        f"InsufficientInstanceCapacity: m7i.2xlarge; {name.split()[0]} is {old} again" in told.err
-    )
+    assert f"InsufficientInstanceCapacity: m7i.2xlarge; {name} is {old} again" in told.err
     assert sorted(machines(look()).values()) == sorted(before.values())
     after = machines(look())
-    done(roost("up", name.split()[0], "--no-input"))
+    done(roost("up", name, "--no-input"))
     assert machines(look()) == after  # the record is the old one too
     assert cloud.lost == []
 

@@ -1,0 +1,47 @@
+"""A cloud in memory that has room only where a test says so, and what the tests ask of it."""
+
+from dataclasses import replace
+
+from roost.clouds.fake import FakeCloud
+from roost.errors import CapacityError
+from roost.plan.resources import State
+from roost.plan.steps import Reboot, Start, Step
+from tests.cli.calling import Ran
+
+NOWHERE = "m7i.2xlarge"
+"""A type that there is, and of which this cloud has none where a test says so."""
+
+
+class Full(FakeCloud):
+    """As on EC2, starting needs room too, and what runs has an address; it notes restarts."""
+
+    restarted: tuple[str, ...] = ()
+
+    def observe(self, name: str) -> State:
+        seen = super().observe(name)
+        up = (
+            replace(i, address="192.0.2.7") if i.state == "running" else i for i in seen.instances
+        )
+        return replace(seen, instances=tuple(up))
+
+    def apply(self, name: str, step: Step) -> None:
+        if isinstance(step, Reboot):
+            self.restarted += step.names
+        if isinstance(step, Start):
+            types = {i.name: i.shape.type for i in self.observe(name).instances}
+            if any(self.weather.capacity.get(types[one]) == 0 for one in step.names):
+                raise CapacityError(f"InsufficientInstanceCapacity: {types[step.names[0]]}")
+        super().apply(name, step)
+
+
+def done(told: Ran) -> str:
+    assert told.code == 0, told.err
+    return told.err
+
+
+def machines(state: State) -> dict[str, tuple[str, str]]:
+    return {i.name: (i.shape.type, i.state) for i in state.instances}
+
+
+def ids(state: State) -> dict[str, str]:
+    return {i.name: i.id for i in state.instances}
