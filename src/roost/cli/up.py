@@ -56,7 +56,7 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
         if spec.kind == "cluster" and spec.cloud == "local":
             check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
         if where.name == "aws":
-            _check_account(where, wanted, have)
+            _check_account(where, spec, wanted, have)
             _agree(spec, wanted, have, yes=yes, no_input=no_input)
         try:
             state = bring_up(where, wanted, verb="up")
@@ -66,12 +66,13 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
     report(where, wanted, state, as_json)
 
 
-def _check_account(where: Cloud, wanted: Wanted, have: State) -> None:
-    """Quotas, before anything is made. Raises QuotaError."""
+def _check_account(where: Cloud, spec: Spec, wanted: Wanted, have: State) -> None:
+    """Network and quotas, before anything is made. Raises RoostError, QuotaError."""
     from roost.clouds.aws.cloud import AwsCloud
     from roost.clouds.aws.quotas import check_before
 
     assert isinstance(where, AwsCloud)
+    where.check_network(spec.name, spec.aws)
     for finding in check_before(where.clients, wanted, have, where.region):
         say(f"{finding.verdict}: {finding.text}")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roost.clouds.aws import nouns, requests, tags
 from roost.clouds.aws.audit import sweep
@@ -44,6 +44,9 @@ from roost.plan.steps import (
     Stop,
     describe,
 )
+
+if TYPE_CHECKING:
+    from roost.spec.aws import Aws
 
 Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
 """User-data from the record, the names of a launch, one of its instances, the head's private
@@ -191,6 +194,11 @@ class AwsCloud:
             self._memories.pop(name, None)
             yield
 
+    def check_network(self, name: str, aws: Aws | None) -> None:
+        """Raises RoostError where there is no network to be in; asked once, and known from then."""
+        with translated("look at the network"):
+            self._networks[name] = find_network(self.calls, aws)
+
     # --- effects -----------------------------------------------------------------------------
 
     def apply(self, name: str, step: Step) -> None:
@@ -199,10 +207,22 @@ class AwsCloud:
             try:
                 self._apply(name, self._memory(name), step)
             except self.ec2.exceptions.ClientError as error:
+                if code_of(error) in DENIED and self._gone(name, step):
+                    return
                 # Something else is still on its way: the next look will see how far it is.
                 if code_of(error) not in NOT_YET:
                     raise
                 self.sleep(FIRST_WAIT)
+
+    def _gone(self, name: str, step: Step) -> bool:
+        """Whether all that was to be deleted is gone.
+
+        Of what is gone EC2 knows no tags any more, so a policy that goes by tags denies the call.
+        """
+        if not isinstance(step, Delete):
+            return False
+        there = {(r.kind, r.name) for r in self.observe(name).resources}
+        return not any((step.kind, one) in there for one in step.names)
 
     def _apply(self, name: str, memory: Memory, step: Step) -> None:
         match step:

@@ -81,6 +81,12 @@ CREDENTIALS = frozenset(
     }
 )
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+SERVICES = {
+    "GetCallerIdentity": "sts",
+    "GetParameter": "ssm",
+    "GetServiceQuota": "servicequotas",
+}
+"""The service of calls that are not EC2's."""
 QUOTA = frozenset(
     {
         "AddressLimitExceeded",
@@ -123,7 +129,11 @@ def _known(error: Any, doing: str) -> RoostError:
         return CredentialsError(what, next="aws sso login   (or new keys: aws configure)")
     if code in DENIED:
         action = str(getattr(error, "operation_name", ""))
-        return AccessError(f"{what} (the permission ec2:{action} is missing)")
+        service = SERVICES.get(action, "ec2")
+        return AccessError(
+            f"{what} (the permission {service}:{action} is missing)",
+            next="roost iam FILE   (prints all that is needed)",
+        )
     if code in QUOTA:
         return QuotaError(
             what, next="ask for more: https://console.aws.amazon.com/servicequotas, Amazon EC2"

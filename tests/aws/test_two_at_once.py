@@ -1,0 +1,61 @@
+"""Two people at work on one name, on two computers: what they make between them is one thing."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from roost.clouds.converge import converge
+from roost.errors import BusyError, RoostError
+from roost.plan.plan import plan_up
+from roost.plan.resources import Wanted
+from tests.aws.conftest import Account
+from tests.aws.test_aws_life import DESKTOP, cluster, names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wanted", [DESKTOP, cluster(2)], ids=["desktop", "cluster"])
+def test_another_up_in_the_middle_of_one(
+    account: Account, wanted: Wanted, swept: dict[str, int]
+) -> None:
+    """At each call of one `up` a second computer does all of it; then both have the same."""
+    account.up(wanted)
+    calls = len(account.ec2.calls)
+    end = names(account.roost().observe(wanted.name))
+    account.ec2.discarded = {"data"}
+    account.down(wanted.name, frozenset({wanted.name}))
+    for number in range(calls):
+        account.forget_the_dead()
+        at = len(account.ec2.calls) + number
+
+        def other() -> None:
+            account.up(wanted)
+
+        account.ec2.meanwhile = {at: other}
+        with contextlib.suppress(RoostError):
+            account.up(wanted)
+        account.ec2.meanwhile = {}
+        account.up(wanted)
+        account.settle()
+        state = account.roost().observe(wanted.name)
+        assert names(state) == end, number
+        left = account.left()
+        assert len(left["instances"]) == len(end), number
+        assert len(left.get("addresses", [])) == len(wanted.addresses), number
+        assert len(state.volumes) == len(wanted.volumes), number
+        account.down(wanted.name, frozenset({wanted.name}))
+        account.settle()
+        assert account.left() == {}, number
+    swept[f"two at once, {'desktop' if wanted is DESKTOP else 'cluster'}"] = calls
+
+
+def test_on_one_computer_the_second_is_told_who_is_at_work(account: Account) -> None:
+    first, second = account.roost(), account.roost()
+    with (
+        first.hold("stars", "roost up stars"),
+        pytest.raises(BusyError, match="roost up stars"),
+        second.hold("stars", "roost down stars"),
+    ):
+        pass
+    converge(second, "stars", lambda have, _: plan_up(DESKTOP, have))
