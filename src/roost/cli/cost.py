@@ -12,6 +12,7 @@ from roost.cli.output import say, table, write_json
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
+    from roost.plan.resources import State
     from roost.prices.rates import Amount, Section
     from roost.prices.spent import BudgetUse, Cost, Spent
     from roost.spec import Spec
@@ -56,6 +57,14 @@ def command(name: str, place: Place, as_json: bool) -> None:
 def now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
+
+
+def so_far(cloud: Cloud, state: State) -> str:
+    """``"$12.30"``, ``"between $10.00 and $12.30"``: what it has cost so far."""
+    from roost.spec import from_json
+
+    spec = from_json(state.record) if state.record else None
+    return str(_cost(cloud, state.name, spec, now()).spent)
 
 
 def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:

@@ -49,6 +49,7 @@ def command(
       roost down scipion --delete-data scratch
       roost down scipion --delete-data scipion     all of its data
     """
+    from roost.cli.cost import so_far
     from roost.cli.life import drive, forget_ways, summary
     from roost.cli.target import existing, held, locate
     from roost.plan.down import plan_down
@@ -57,6 +58,8 @@ def command(
     with held(cloud, name):
         before = existing(cloud, name)
         say(f"{name}: {summary(before) or 'only its record'}")
+        if cloud.name == "aws":
+            say(f"it has cost {so_far(cloud, before)} so far, and its history goes with it")
         words = _words(before, typed, keep_data)
         _confirm(name, before, words, yes=yes, no_input=no_input)
         count = len(before.instances)

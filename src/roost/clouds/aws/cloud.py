@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from roost.clouds.aws import nouns, requests, tags
 from roost.clouds.aws.audit import sweep
 from roost.clouds.aws.calls import Calls
+from roost.clouds.aws.change import Changes
 from roost.clouds.aws.console import host_keys
-from roost.clouds.aws.disks import Disks
+from roost.clouds.aws.disks import DISK_STEPS, Disks
 from roost.clouds.aws.failures import DENIED, NOT_YET, code_of, translated
-from roost.clouds.aws.ledger import note
 from roost.clouds.aws.look import Look
 from roost.clouds.aws.make import Maker
 from roost.clouds.aws.memory import Memory
@@ -27,21 +27,13 @@ from roost.clouds.aws.network import Network, find_network
 from roost.clouds.aws.resize import check
 from roost.clouds.cloud import Summary
 from roost.clouds.local.hold import hold
-from roost.errors import CloudError
-from roost.plan.resources import Instance, Kind, State
+from roost.plan.resources import Instance, State
 from roost.plan.steps import (
-    Associate,
-    Attach,
     Create,
     Delete,
     Forget,
-    Reboot,
     Record,
-    Retire,
-    Retype,
-    Start,
     Step,
-    Stop,
     describe,
 )
 
@@ -134,7 +126,7 @@ class AwsCloud:
             return host_keys(self._console(name, instance))
 
     def _console(self, name: str, instance: str) -> str:
-        one = self._id(name, "instance", instance)
+        one = self._memory(name).id(name, "instance", instance)
         try:
             answer = self.ec2.get_console_output(InstanceId=one, Latest=True)
         except self.ec2.exceptions.ClientError as error:
@@ -167,7 +159,7 @@ class AwsCloud:
 
     def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
         """Raises UsageError where these instances cannot become the type ``new``."""
-        ids = set(self._ids(name, "instance", instances))
+        ids = {self._memory(name).id(name, "instance", one) for one in instances}
         described = [
             one
             for reservation in self._memory(name).described.get("instance", ())
@@ -230,46 +222,21 @@ class AwsCloud:
                 self._record(name, memory, record)
             case Create(_, resources):
                 self._maker(name, memory).make(resources)
-            case Delete(kind, names):
-                self._delete(name, memory, kind, names)
+            case Delete(("snapshot" | "image") as kind, names):
+                self._changes(name, memory).note_gone(names)
+                for one in names:
+                    self._disks(name, memory).delete(one)
+                    memory.remember_gone(kind, one)
             case Forget():
                 self.calls.unless_gone(
                     self.ec2.delete_launch_template,
                     LaunchTemplateName=requests.template_name(name),
                 )
                 memory.record = None
-            case Start() | Stop() | Reboot() | Retype() | Retire() | Attach() | Associate():
-                self._change(name, memory, step)
-            case _:
+            case _ if isinstance(step, DISK_STEPS):
                 self._disks(name, memory).apply(step)
-
-    def _change(self, name: str, memory: Memory, step: Step) -> None:
-        ids = partial(self._ids, name, "instance")
-        match step:
-            case Start(names):
-                # A start sets the time of launch anew: what was before is noted first.
-                self._note(name, memory)
-                self.calls.for_those_there(self.ec2.start_instances, ids(names))
-            case Stop(names):
-                self._stop(name, memory, names, ids)
-            case Reboot(names):
-                self.ec2.reboot_instances(InstanceIds=ids(names))
-            case Retype(pairs):
-                for one, kind in pairs:
-                    self.ec2.modify_instance_attribute(
-                        InstanceId=self._id(name, "instance", one), InstanceType={"Value": kind}
-                    )
-            case Retire():
-                pass  # a machine that is told to end lets its worker hand over by itself
-            case Attach(pairs):
-                self._attach(name, memory, pairs)
-            case Associate(addresses):
-                for address in addresses:
-                    self.calls.unless_gone(
-                        self.ec2.associate_address,
-                        AllocationId=self._id(name, "address", address.name),
-                        InstanceId=self._id(name, "instance", address.holder),
-                    )
+            case _:
+                self._changes(name, memory).apply(step)
 
     def _record(self, name: str, memory: Memory, record: str) -> None:
         """The first record makes the template; a later one is a new version of it."""
@@ -304,6 +271,9 @@ class AwsCloud:
         nodes = tags.launch([i.name for i in instances])
         return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
 
+    def _changes(self, name: str, memory: Memory) -> Changes:
+        return Changes(calls=self.calls, memory=memory, name=name, wall=self.wall)
+
     def _disks(self, name: str, memory: Memory) -> Disks:
         return Disks(
             calls=self.calls,
@@ -319,99 +289,6 @@ class AwsCloud:
         if name not in self._networks:
             self._networks[name] = find_network(self.calls, _aws(memory.record))
         return self._networks[name]
-
-    def _note(
-        self, name: str, memory: Memory, ended: Sequence[str] = (), *, terminated: bool = False
-    ) -> None:
-        """What has run so far goes into the history, in front of what ends it.
-
-        Who may only start and stop may not write it; then the history has a gap, and says so.
-        """
-        try:
-            note(self.calls, name, memory.described, self.wall(), ended, terminated=terminated)
-        except self.ec2.exceptions.ClientError as error:
-            if code_of(error) not in DENIED:
-                raise
-
-    def _stop(
-        self,
-        name: str,
-        memory: Memory,
-        names: tuple[str, ...],
-        ids: Callable[[tuple[str, ...]], list[str]],
-    ) -> None:
-        """Spot machines cannot be stopped: they hold no data, and go; ``start`` makes new ones."""
-        spot = tuple(n for n in names if n in memory.spot)
-        others = tuple(n for n in names if n not in memory.spot)
-        if spot:
-            self._note(name, memory, ids(spot), terminated=True)
-            self.calls.for_those_there(self.ec2.terminate_instances, ids(spot))
-        if others:
-            self._note(name, memory, ids(others))
-            self.calls.for_those_there(self.ec2.stop_instances, ids(others))
-
-    def _attach(self, name: str, memory: Memory, pairs: tuple[tuple[str, str], ...]) -> None:
-        """Each volume under a device name that its instance has free."""
-        taken = {
-            one: nouns.devices(memory.described, self._id(name, "instance", one))
-            for _, one in pairs
-        }
-        slots = {v.name: v.slot for v in memory.state.volumes} if memory.state else {}
-        for volume, instance in pairs:
-            # The machine knows its volumes by their devices, so each has its own, if it is free.
-            order = requests.devices_from(slots.get(volume, 0))
-            device = next((d for d in order if d not in taken[instance]), None)
-            if device is None:
-                raise CloudError(f"{instance} has no room for another volume")
-            taken[instance].add(device)
-            self.calls.unless_gone(
-                self.ec2.attach_volume,
-                VolumeId=self._id(name, "volume", volume),
-                InstanceId=self._id(name, "instance", instance),
-                Device=device,
-            )
-
-    def _delete(self, name: str, memory: Memory, kind: Kind, names: tuple[str, ...]) -> None:
-        gone, ec2 = self.calls.unless_gone, self.ec2
-        if kind in ("instance", "volume"):
-            self._note(name, memory, self._ids(name, kind, names), terminated=True)
-        elif kind == "snapshot":
-            self._note(name, memory, names, terminated=True)
-        if kind == "instance":
-            self.calls.for_those_there(ec2.terminate_instances, self._ids(name, kind, names))
-        for one in names:
-            match kind:
-                case "volume":
-                    gone(ec2.delete_volume, VolumeId=self._id(name, kind, one))
-                case "address":
-                    self._release(memory, self._id(name, kind, one))
-                case "security-group":
-                    gone(ec2.delete_security_group, GroupId=self._id(name, kind, one))
-                case "snapshot" | "image":
-                    self._disks(name, memory).delete(one)
-                case "key-pair":
-                    gone(ec2.delete_key_pair, KeyName=requests.key_name(name))
-            memory.remember_gone(kind, one)
-
-    def _release(self, memory: Memory, allocation: str) -> None:
-        """EC2 takes back only an address that nothing uses."""
-        for described in memory.described.get("address", ()):
-            if described["AllocationId"] == allocation and "AssociationId" in described:
-                self.calls.unless_gone(
-                    self.ec2.disassociate_address, AssociationId=described["AssociationId"]
-                )
-        self.calls.unless_gone(self.ec2.release_address, AllocationId=allocation)
-
-    # --- names -------------------------------------------------------------------------------
-
-    def _ids(self, name: str, kind: Kind, names: tuple[str, ...]) -> list[str]:
-        return [self._id(name, kind, one) for one in names]
-
-    def _id(self, name: str, kind: Kind, one: str) -> str:
-        found = self._memory(name).ids.get((kind, one))
-        if found is None:
-            raise CloudError(f"{name} has no {kind} {one}")
-        return found
 
 
 def _users(record: str | None) -> dict[str, str]:

@@ -15,6 +15,8 @@ from roost.plan.copies import images_of
 from roost.plan.resources import Image, Instance, Snapshot, State, Volume
 from roost.plan.steps import Adopt, Archive, Disown, Modify, Restore, Save, Snap, Step, Unseal
 
+DISK_STEPS = (Adopt, Archive, Disown, Modify, Restore, Save, Snap, Unseal)
+"""The steps that are about disks."""
 MOVING = frozenset({"IncorrectState", "InvalidSnapshot.InUse", "OperationNotPermitted"})
 """A snapshot whose tier is already being changed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from roost.errors import CloudError
 from roost.plan.resources import (
     Address,
     Image,
@@ -55,6 +56,13 @@ class Memory:
     fresh: bool = False
     notes: list[str] = field(default_factory=list)
     baked: tuple[BakedImage, ...] | None = ()
+
+    def id(self, name: str, kind: Kind, one: str) -> str:
+        """EC2's id of one of ``name``'s resources. Raises CloudError where it was not seen."""
+        found = self.ids.get((kind, one))
+        if found is None:
+            raise CloudError(f"{name} has no {kind} {one}")
+        return found
 
     def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
         """It was made just now."""
