@@ -46,9 +46,7 @@ def rates_of(spec: Spec) -> Rates | None:
     book = PriceBook(load(), datetime.now(UTC).date())
 
     def rates(found: Spec) -> tuple[float, float] | None:
-        running, stopped = rate_per_hour(
-            bill_of(wanted_of(found, Host(0, 0), load), region), book
-        )
+        running, stopped = rate_per_hour(bill_of(wanted_of(found, Host(0, 0), load), region), book)
         return None if running is None or stopped is None else (float(running), float(stopped))
 
     if spec.kind == "classroom":
