@@ -197,7 +197,7 @@ def copy_image(image: BakedImage, region: str, name: str, key: str | None) -> di
     return {**asked, "KmsKeyId": key} if key else asked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shelf:
     """The baked images of one region, and what is done to them."""
 
