@@ -139,9 +139,7 @@ class StrictImages(StrictEc2):
             copy = disks.get(image["ImageId"])
             if copy is not None:
                 ebs = {"SnapshotId": copy.id, "VolumeSize": copy.volume.size, "Encrypted": True}
-                image["BlockDeviceMappings"] = [
-                    {"DeviceName": image["RootDeviceName"], "Ebs": ebs}
-                ]
+                image["BlockDeviceMappings"] = [{"DeviceName": image["RootDeviceName"], "Ebs": ebs}]
 
     # --- copies and sharing -----------------------------------------------------------------
 
@@ -157,7 +155,9 @@ class StrictImages(StrictEc2):
         kinds = {s["ResourceType"]: s["Tags"] for s in asked["TagSpecifications"]}
         backend.amis[new].add_tags({t["Key"]: t["Value"] for t in kinds["image"]})
         old = self._with_disks().get(asked["SourceImageId"])
-        volume = backend.create_volume(size=old.volume.size if old else 30, zone_name=f"{self.region}a")
+        volume = backend.create_volume(
+            size=old.volume.size if old else 30, zone_name=f"{self.region}a"
+        )
         copy = backend.create_snapshot(volume.id, description="", from_ami=new)
         backend.delete_volume(volume.id)
         copy.add_tags({t["Key"]: t["Value"] for t in kinds["snapshot"]})

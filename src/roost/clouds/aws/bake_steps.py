@@ -215,7 +215,14 @@ class BakeSteps:
         source = image["ImageId"]
         gone = sorted(h["InstanceId"] for h in self.described["helper"] if is_gone(h))
         held = self._tags(HELPER, source)
-        root = {"VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
+        disks = (m for m in image["BlockDeviceMappings"] if "Ebs" in m)
+        sizes = {m["DeviceName"]: m["Ebs"]["VolumeSize"] for m in disks}
+        root = {
+            "VolumeSize": sizes[image["RootDeviceName"]],
+            "VolumeType": "gp3",
+            "Encrypted": True,
+            "DeleteOnTermination": True,
+        }
         face = {
             "DeviceIndex": 0,
             "SubnetId": subnet,
