@@ -23,7 +23,7 @@ def count(workers: int) -> tuple[int, int]:
 
     from tests.aws.conftest import Account
     from tests.aws.strict import Weather
-    from tests.aws.test_aws_life import cluster
+    from tests.aws.scenes import cluster
 
     with mock_aws(), tempfile.TemporaryDirectory() as folder:
         account = Account(Path(folder))

@@ -83,6 +83,18 @@ class Weather:
     spot_limit: int | None = None
 
 
+@dataclass(frozen=True)
+class Moment:
+    """A call: whether it changes anything, and whether time had passed before it."""
+
+    name: str
+    waited: bool
+
+    @property
+    def changes(self) -> bool:
+        return not self.name.startswith(("Describe", "Get"))
+
+
 @dataclass
 class StrictEc2(StrictDisks):
     """Wraps a client's calls. One of these is one account: it outlives clients that are killed."""
@@ -90,6 +102,8 @@ class StrictEc2(StrictDisks):
     weather: Weather = field(default_factory=Weather)
     calls: list[str] = field(default_factory=list)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    _waited: bool = False
     types: frozenset[str] = frozenset()
     _tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
     _blind: dict[str, int] = field(default_factory=dict)
@@ -112,8 +126,15 @@ class StrictEc2(StrictDisks):
         client._make_api_call = lambda name, asked: self._call(client, through, name, asked)
         return client
 
+    def begin(self) -> None:
+        """Count from here."""
+        self.calls.clear()
+        self.asked.clear()
+        self.moments.clear()
+
     def sleep(self, seconds: float) -> None:
         """Time passes: states move on."""
+        self._waited = True
         self.write()
         self.now += seconds
         for one, (state, left) in list(self._moving.items()):
@@ -146,6 +167,8 @@ class StrictEc2(StrictDisks):
         self.now += 2
         self.write()
         self.calls.append(name)
+        self.moments.append(Moment(name, self._waited))
+        self._waited = False
         self.asked.append((name, copy.deepcopy(asked)))
         if number == self.weather.kill_before:
             raise Killed

@@ -19,8 +19,8 @@ from moto import mock_aws
 from roost.errors import RoostError
 from roost.plan.resources import Volume
 from tests.aws.conftest import IMAGE, Account, only
+from tests.aws.scenes import DESKTOP, LARGER
 from tests.aws.strict import Killed, Weather
-from tests.aws.test_aws_life import DESKTOP, LARGER
 
 SCRATCH = Volume(name="scratch", size_gib=50, type="gp3", holder="desktop", mount="/s", slot=1)
 BOTH = replace(DESKTOP, volumes=(*DESKTOP.volumes, SCRATCH))

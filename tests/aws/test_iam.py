@@ -30,7 +30,7 @@ from roost.errors import AccessError
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import ACTIONS, Gate, allows
-from tests.aws.test_aws_life import DESKTOP, SCENES, prepare
+from tests.aws.scenes import DESKTOP, SCENES, prepare
 
 ROOT = Path(__file__).parents[2]
 SERVICES = {

@@ -9,8 +9,8 @@ import pytest
 from roost.errors import CloudError
 from roost.plan.resources import State
 from tests.aws.conftest import Account
+from tests.aws.scenes import DESKTOP, LARGER, cluster
 from tests.aws.strict import Weather
-from tests.aws.test_aws_life import DESKTOP, LARGER, cluster
 
 
 def copies(state: State) -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from roost.errors import BusyError, RoostError
 from roost.plan.plan import plan_up
 from roost.plan.resources import Wanted
 from tests.aws.conftest import Account
-from tests.aws.test_aws_life import DESKTOP, cluster, names
+from tests.aws.scenes import DESKTOP, cluster, names
 
 
 @pytest.mark.slow

@@ -1,0 +1,145 @@
+"""Scenes of the life of desktops and clusters on AWS, each with what comes before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from roost.plan.resources import (
+    Address,
+    Group,
+    KeyPair,
+    Rule,
+    SecurityGroup,
+    Shape,
+    State,
+    Volume,
+    Wanted,
+)
+from tests.aws.conftest import Account
+from tests.aws.strict import Moment, Weather
+
+SHAPE = Shape(type="m5.large", cpus=2, memory_gib=8, image="ubuntu-24.04", disk_gib=30)
+RULES = (Rule(port=22, source="caller"), Rule(port=443, source="192.0.2.0/24"))
+DESKTOP = Wanted(
+    name="stars",
+    record='{"name": "stars", "kind": "desktop", "tags": {"group": "astro"}}',
+    groups=(Group(role="desktop", count=1, shape=SHAPE),),
+    key_pairs=(KeyPair(name="stars"),),
+    security_groups=(SecurityGroup(name="stars", rules=RULES),),
+    volumes=(Volume(name="data", size_gib=500, type="gp3", holder="desktop", mount="/data"),),
+    addresses=(Address(name="desktop", holder="desktop"),),
+)
+
+
+def cluster(workers: int = 3, *, spot: bool = False) -> Wanted:
+    worker = Shape(
+        type="m5.xlarge", cpus=4, memory_gib=16, image="ubuntu-24.04", disk_gib=30, spot=spot
+    )
+    return Wanted(
+        name="ndvi",
+        record='{"name": "ndvi", "kind": "cluster"}',
+        groups=(
+            Group(role="head", count=1, shape=SHAPE),
+            Group(role="worker", count=workers, shape=worker),
+        ),
+        key_pairs=(KeyPair(name="ndvi"),),
+        security_groups=(SecurityGroup(name="ndvi", rules=RULES[:1]),),
+    )
+
+
+def names(state: State) -> dict[str, str]:
+    return {i.name: i.state for i in state.instances}
+
+
+SCENES: dict[str, Callable[[Account], object]] = {
+    "desktop up": lambda a: a.up(DESKTOP),
+    "desktop stop": lambda a: a.stop("stars"),
+    "desktop down": lambda a: a.down("stars"),
+    "desktop discard": lambda a: a.down("stars", frozenset({"data"})),
+    "cluster up": lambda a: a.up(cluster()),
+    "cluster grow": lambda a: a.up(cluster(5)),
+    "cluster shrink": lambda a: a.up(cluster(1)),
+    "cluster stop": lambda a: a.stop("ndvi"),
+    "cluster down": lambda a: a.down("ndvi"),
+    "desktop park": lambda a: a.park("stars"),
+    "desktop resume": lambda a: a.up(DESKTOP),
+    "desktop park again": lambda a: a.park("stars"),
+    "desktop archive": lambda a: a.park("stars", data="archive"),
+    "desktop resize": lambda a: a.resize(LARGER, "desktop"),
+    "desktop grow": lambda a: a.up(replace(DESKTOP, volumes=(LARGER_DATA,))),
+    "desktop parked down": lambda a: a.down("stars", frozenset({"stars"})),
+    "cluster park": lambda a: a.park("ndvi"),
+    "cluster resume": lambda a: a.up(cluster()),
+}
+LARGER_DATA = replace(DESKTOP.volumes[0], size_gib=800)
+LARGER = replace(
+    DESKTOP,
+    record='{"name": "stars", "kind": "desktop", "larger": true}',
+    groups=(Group(role="desktop", count=1, shape=replace(SHAPE, type="m5.4xlarge")),),
+)
+BEFORE = {
+    "desktop up": (),
+    "cluster up": (),
+    "desktop resume": ("desktop up", "desktop park"),
+    "desktop park again": ("desktop up", "desktop park", "desktop resume"),
+    "desktop parked down": ("desktop up", "desktop park"),
+    "cluster resume": ("cluster up", "cluster park"),
+}
+"""What comes before a scene, where that is not just its ``up``."""
+
+
+def prepare(account: Account, scene: str) -> None:
+    """What must be there for the scene to begin; and then nothing is counted yet."""
+    account.ec2.weather = Weather()
+    account.ec2.discarded = {"data"} if scene in DISCARDS else set()
+    for before in BEFORE.get(scene, (f"{scene.split(maxsplit=1)[0]} up",)):
+        SCENES[before](account)
+    account.settle()
+    account.ec2.begin()
+
+
+DISCARDS = ("desktop discard", "desktop parked down")
+
+
+def calm(account: Account, scene: str) -> tuple[list[Moment], dict[str, object]]:
+    """The calls that the scene takes when nothing goes wrong, and what is there then."""
+    prepare(account, scene)
+    SCENES[scene](account)
+    moments = list(account.ec2.moments)
+    wanted = summary(account)
+    clean(account)
+    return moments, wanted
+
+
+def summary(account: Account) -> dict[str, object]:
+    """What is there, without the ids that differ from run to run."""
+    account.ec2.weather = Weather()
+    account.settle()
+    found = {}
+    for name in ("stars", "ndvi"):
+        state = account.roost().observe(name)
+        found[name] = (
+            [(i.name, i.state, i.shape.type) for i in state.instances],
+            [(v.name, v.state, v.size_gib) for v in state.volumes],
+            [(a.name, a.attached) for a in state.addresses],
+            [g.name for g in state.security_groups],
+            [(s.volume, s.state, s.sealed, s.tier) for s in state.snapshots],
+            [(i.instance, i.state) for i in state.images],
+            state.record,
+        )
+    left = account.left()
+    return {**found, "counts": {kind: len(ids) for kind, ids in left.items()}}
+
+
+def clean(account: Account) -> None:
+    """Nothing is left after `down`, tagged or not, but data that nobody discarded."""
+    assert account.ec2.lost == []
+    account.ec2.discarded = {"data"}
+    account.down("stars", frozenset({"stars"}))
+    account.down("ndvi", frozenset({"ndvi"}))
+    assert account.left() == {}
+    account.ec2.discarded = set()
+    account.ec2.buried.clear()
+    account.forget_the_dead()
+    account.ec2.backend.tags.clear()  # of what is gone
