@@ -29,9 +29,19 @@ def document() -> str:
         for name in names:
             command = cli.get_command(whole, name)
             assert command is not None
-            text = command.get_help(context(command, name, whole))
-            parts.append(f"\n### roost {name}\n\n{block(text)}")
+            parts += described(command, context(command, name, whole), "###")
     return "".join(parts)
+
+
+def described(command: click.Command, here: click.Context, heading: str) -> list[str]:
+    """A command's help; of a group, that of its commands too."""
+    parts = [f"\n{heading} {here.command_path}\n\n{block(command.get_help(here))}"]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(here):
+            inner = command.get_command(here, name)
+            assert inner is not None
+            parts += described(inner, context(inner, name, here), f"{heading}#")
+    return parts
 
 
 def context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:

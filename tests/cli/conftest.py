@@ -115,6 +115,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Full:
     for way in ("connect", "locate"):
         monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
     monkeypatch.setattr("roost.cli.up._check_account", lambda *_: None)
+    monkeypatch.setattr("roost.cli.cost.so_far", lambda *_: "$12.34")
     return cloud
 
 

@@ -36,10 +36,16 @@ def check(command: str, told: Ran) -> Any:
     return told.json
 
 
-def commands() -> dict[str, click.Command]:
-    context = click.Context(cli)
-    found = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
-    return {name: command for name, command in found.items() if command is not None}
+def commands(group: click.Group = cli, before: str = "") -> dict[str, click.Command]:
+    """All of them; those of a group as ``image-bake``."""
+    found: dict[str, click.Command] = {}
+    for word in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), word)
+        assert command is not None
+        found[before + word] = command
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{before}{word}-")
+    return found
 
 
 def test_every_command_with_json_has_its_schema_and_no_other() -> None:

@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "resize": "Make it another type of machine: it is stopped, changed and started; disks and "
         "volumes stay.",
         "restart": "Restart its machines (or one); disks, addresses and what is on them stay.",
+        "image": "Make images of machines, so that the next ones start with their set-up done.",
         "extend": "Let it go on for longer: move its end time, and hold idleness off.",
     },
     "Pause and end": {
