@@ -69,6 +69,8 @@ SCENES: dict[str, Callable[[Account], object]] = {
     "desktop resize": lambda a: a.resize(LARGER, "desktop"),
     "desktop grow": lambda a: a.up(replace(DESKTOP, volumes=(LARGER_DATA,))),
     "desktop parked down": lambda a: a.down("stars", frozenset({"stars"})),
+    "desktop start": lambda a: a.up(DESKTOP),
+    "cluster resize": lambda a: a.resize(LARGER_HEAD, "head"),
     "cluster park": lambda a: a.park("ndvi"),
     "cluster resume": lambda a: a.up(cluster()),
 }
@@ -78,7 +80,13 @@ LARGER = replace(
     record='{"name": "stars", "kind": "desktop", "larger": true}',
     groups=(Group(role="desktop", count=1, shape=replace(SHAPE, type="m5.4xlarge")),),
 )
+LARGER_HEAD = replace(
+    cluster(),
+    record='{"name": "ndvi", "kind": "cluster", "larger": true}',
+    groups=(replace(LARGER.groups[0], role="head"), cluster().groups[1]),
+)
 BEFORE = {
+    "desktop start": ("desktop up", "desktop stop"),
     "desktop up": (),
     "cluster up": (),
     "desktop resume": ("desktop up", "desktop park"),

@@ -15,6 +15,7 @@ from roost.errors import (
     CloudError,
     NeedsConfirmationError,
     QuotaError,
+    RoostError,
     ThrottledError,
     UsageError,
 )
@@ -37,6 +38,7 @@ NEEDS = ("type", "cpus", "memory", "gpus", "gpu", "gpu_memory")
 @click.option("--memory", metavar="SIZE", help='And so much memory ("64GB").')
 @click.option("--gpus", type=click.IntRange(1), help="And so many GPUs.")
 @click.option("--gpu", metavar="MODEL", help="Of this model.")
+@click.option("--no-start", is_flag=True, help="Leave it stopped.")
 @place_options
 @json_option
 @yes_options
@@ -48,6 +50,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     memory: str | None,
     gpus: int | None,
     gpu: str | None,
+    no_start: bool,
     place: Place,
     as_json: bool,
     yes: bool,
@@ -74,12 +77,13 @@ def command(  # noqa: PLR0913 - one parameter for each option
     with held(cloud, name):
         spec, have = recorded(cloud, name)
         which = _role(spec, role)
+        _check_there(have, which)
         changed = _changed(spec, which, {k: v for k, v in asked.items() if v is not None})
         wanted = wanted_for(changed)
         kind = next(g.shape.type for g in wanted.groups if g.role == which)
         _check(cloud, have, which, kind)
         _confirm(have, which, kind, yes=yes, no_input=no_input)
-        state = _resize(cloud, wanted, wanted_for(spec), which)
+        state = _resize(cloud, wanted, wanted_for(spec), which, start=not no_start)
     report(cloud, wanted, state, as_json)
 
 
@@ -94,6 +98,15 @@ def _role(spec: Spec, role: str | None) -> Role:
     if role is not None:
         raise UsageError(f"{spec.name} is a {spec.kind}; only a cluster has a {role}")
     return "seat" if spec.kind == "classroom" else "desktop"
+
+
+def _check_there(have: State, role: Role) -> None:
+    """What is parked has no machine to change, and nothing is rented by the way."""
+    if not any(i.role == role for i in have.instances):
+        raise RoostError(
+            f"{have.name} has no {role} now: it is parked, or was never up",
+            next=f"another type in the file, then: roost up FILE   (or: roost resume {have.name})",
+        )
 
 
 def _changed(spec: Spec, role: Role, asked: dict[str, Any]) -> Spec:
@@ -140,12 +153,12 @@ def _confirm(have: State, role: Role, kind: str, *, yes: bool, no_input: bool) -
     ask(have.name, question, refused, yes=yes, no_input=no_input)
 
 
-def _resize(cloud: Cloud, wanted: Wanted, before: Wanted, role: Role) -> State:
+def _resize(cloud: Cloud, wanted: Wanted, before: Wanted, role: Role, *, start: bool) -> State:
     """Resize; where the new type does not start, back to the old one, and say why."""
     kind = next(g.shape.type for g in wanted.groups if g.role == role)
     say(f"{wanted.name}: {role} becomes {kind}")
     try:
-        return _drive(cloud, wanted, role)
+        return _drive(cloud, wanted, role, start=start)
     except (CapacityError, QuotaError) as error:
         why: CloudError | AccessError = error
     except CloudError as error:
@@ -154,7 +167,7 @@ def _resize(cloud: Cloud, wanted: Wanted, before: Wanted, role: Role) -> State:
         why = error
     old = next(g.shape.type for g in before.groups if g.role == role)
     say(f"{kind} cannot be had now; going back to {old}")
-    state = _drive(cloud, before, role)
+    state = _drive(cloud, before, role, start=start)
     raise type(why)(
         f"{why.what}; {wanted.name} is {old} again",
         exists=state.conditions,
@@ -162,14 +175,14 @@ def _resize(cloud: Cloud, wanted: Wanted, before: Wanted, role: Role) -> State:
     )
 
 
-def _drive(cloud: Cloud, wanted: Wanted, role: Role) -> State:
+def _drive(cloud: Cloud, wanted: Wanted, role: Role, *, start: bool) -> State:
     from roost.cli.life import drive
     from roost.plan.resize import plan_resize
 
     return drive(
         cloud,
         wanted.name,
-        lambda have, given_up: plan_resize(wanted, have, role, given_up),
+        lambda have, given_up: plan_resize(wanted, have, role, given_up, start=start),
         title=f"resize {wanted.name}",
         total=sum(group.count for group in wanted.groups),
     )

@@ -8,11 +8,17 @@ from roost.plan.steps import Delete, Record, Retire, Retype, Step, Stop
 
 
 def plan_resize(
-    wanted: Wanted, have: State, role: Role, given_up: frozenset[str] = frozenset()
+    wanted: Wanted,
+    have: State,
+    role: Role,
+    given_up: frozenset[str] = frozenset(),
+    *,
+    start: bool = True,
 ) -> Plan:
     """The steps to all instances of ``role`` being of the type that is wanted, and running.
 
     Workers hold nothing, so those of another type are replaced; the others keep their disks.
+    Without ``start`` they are left stopped.
     """
     types = {group.role: group.shape.type for group in wanted.groups}
     other = [
@@ -20,9 +26,9 @@ def plan_resize(
         for i in have.instances
         if i.role == role and i.shape.type != types.get(role) and i.state != "deleting"
     ]
-    if not other:
-        return plan_up(wanted, have, given_up=given_up)
     steps: list[Step] = [Record(wanted.record)] if have.record != wanted.record else []
+    if not other:
+        return plan_up(wanted, have, given_up=given_up) if start else Plan(tuple(steps))
     if role == "worker":
         names = tuple(i.name for i in other)
         steps += [Retire(names), Delete("instance", names)]

@@ -101,6 +101,8 @@ class Launch:
                 if len(made) < len(rest):
                     why.append((rung, CapacityError(said)))
                 rest = self._remember(rung, rest, made)
+                if self._first.role != "worker":  # its data will be in this zone
+                    rungs = [r for r in rungs if r.zone == rung.zone]
             if rungs and rest:
                 self.maker.memory.notes.append(step_down(self._first.role, rung, said, rungs[0]))
         if rest:
