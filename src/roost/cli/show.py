@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, table, write_json
+
+if TYPE_CHECKING:
+    from roost.plan.resources import State
 
 
 @click.command("show")
@@ -23,7 +28,6 @@ def command(name: str, place: Place, as_json: bool) -> None:
     from roost.access.browser import address_of
     from roost.cli.life import instance_json
     from roost.cli.target import existing, kind_of, locate
-    from roost.units import format_size
 
     cloud = locate(name, place)
     state = existing(cloud, name)
@@ -36,9 +40,26 @@ def command(name: str, place: Place, as_json: bool) -> None:
                 "cloud": cloud.name,
                 "address": address,
                 "instances": [instance_json(i) for i in state.instances],
+                **_disks_json(state),
             }
         )
         return
+    if state.instances:
+        click.echo(_machines(state))
+    else:
+        say(f"{name} has no machines now: `roost up {name}` makes them, or brings them back")
+    if disks := _disks(state):
+        header = ("DISK", "WHAT", "SIZE", "STATE", "ON", "ID")
+        click.echo(("\n" if state.instances else "") + table(header, disks, frozenset({2})))
+    if address:
+        click.echo(f"\n{address}")
+    if any(i.state == "failed" for i in state.instances):
+        say(f"`roost up {name}` mends what failed, `roost logs {name}` says why")
+
+
+def _machines(state: State) -> str:
+    from roost.units import format_size
+
     rows = [
         (
             i.name,
@@ -51,8 +72,58 @@ def command(name: str, place: Place, as_json: bool) -> None:
         for i in state.instances
     ]
     header = ("INSTANCE", "STATE", "TYPE", "THREADS", "MEMORY", "NOTE")
-    click.echo(table(header, rows, frozenset({3, 4})))
-    if address:
-        click.echo(f"\n{address}")
-    if any(i.state == "failed" for i in state.instances):
-        say(f"`roost up {name}` mends what failed, `roost logs {name}` says why")
+    return table(header, rows, frozenset({3, 4}))
+
+
+def _disks(state: State) -> list[tuple[str, ...]]:
+    """Volumes, and the copies of what is or was there."""
+    rows: list[tuple[str, ...]] = [
+        (v.name, "volume", f"{v.size_gib:g} GiB", v.state, v.holder, v.id) for v in state.volumes
+    ]
+    rows += [
+        (
+            s.volume,
+            "snapshot" if s.tier == "standard" else f"snapshot, {s.tier}",
+            f"{s.size_gib:g} GiB",
+            s.state,
+            "",
+            s.name,
+        )
+        for s in state.snapshots
+    ]
+    rows += [(i.instance, "image", "", i.state, "", i.name) for i in state.images]
+    rows += [
+        (a.name, "address", "", "attached" if a.attached else "kept", a.holder, a.ip or a.id)
+        for a in state.addresses
+    ]
+    return rows
+
+
+def _disks_json(state: State) -> dict[str, object]:
+    return {
+        "volumes": [
+            {
+                "name": v.name,
+                "size_gib": v.size_gib,
+                "type": v.type,
+                "state": v.state,
+                "holder": v.holder,
+                "id": v.id,
+            }
+            for v in state.volumes
+        ],
+        "snapshots": [
+            {
+                "id": s.name,
+                "volume": s.volume,
+                "size_gib": s.size_gib,
+                "state": s.state,
+                "tier": s.tier,
+            }
+            for s in state.snapshots
+        ],
+        "images": [{"id": i.name, "instance": i.instance, "state": i.state} for i in state.images],
+        "addresses": [
+            {"name": a.name, "ip": a.ip, "attached": a.attached} for a in state.addresses
+        ],
+    }
