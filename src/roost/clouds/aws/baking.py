@@ -43,6 +43,8 @@ MOST_REPEATS = 40
 """So often the same step may come back before it is said that it does not take."""
 MOST_THROTTLED = 8
 CONSOLE_LINES = 12
+KINDS = ("image", "helper", "machine", "snapshot", "group")
+"""What is looked at; the first ones change while an image is made."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Bakery:
     _last: tuple[Step, ...] = ()
     _repeats: int = 0
     _waits: int = 0
+    _machine_again: bool = True
     _throttled: int = 0
 
     def bake(self) -> BakedImage:
@@ -110,9 +113,10 @@ class Bakery:
         return plan.done
 
     def _plan(self, seen: Seen) -> BakePlan:
-        if self._why is None:
-            self._keep = self._keep or finished(seen)
-        if self._keep or self._why is not None:
+        if not self._ending and finished(seen):
+            self._keep = finished(seen)
+            seen = self.look()  # now at all of it
+        if self._ending:
             return plan_finish(seen, self._keep)
         return plan_bake(seen, self.wall().timestamp())
 
@@ -133,25 +137,42 @@ class Bakery:
     # --- looking -----------------------------------------------------------------------------
 
     def look(self) -> Seen:
-        """All that the wish has made, in five calls, and one for the word of a helper."""
-        job, every = self.job, self.calls.every
-        of_it = mine(job.image)
-        machine = [{"Name": "instance-id", "Values": [job.instance]}]
-        with translated(f"look at image {job.image}"):
-            self._described = {
-                "image": every("describe_images", "Images", Owners=["self"], Filters=of_it),
-                "snapshot": every(
-                    "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=of_it
-                ),
-                "helper": _instances(every("describe_instances", "Reservations", Filters=of_it)),
-                "machine": _instances(every("describe_instances", "Reservations", Filters=machine)),
-                "group": every("describe_security_groups", "SecurityGroups", Filters=of_it),
-            }
+        """What the wish has made, in one to five calls, and one for the word of a helper."""
+        with translated(f"look at image {self.job.image}"):
+            for kind in self._asked():
+                self._described[kind] = self._every(kind)
             seen = seen_in(self._described)
-            if seen.result is None and not self._keep and self._why is None:
+            self._machine_again = seen.machine is not None and (
+                seen.machine.marked or not any(s.state == "completed" for s in seen.sources)
+            )
+            if seen.result is None and not self._ending:
                 self._listen(seen)
         words = {one: verdict(text, self._word(one)) for one, text in self._consoles.items()}
         return seen_in(self._described, words)
+
+    @property
+    def _ending(self) -> bool:
+        return bool(self._keep) or self._why is not None
+
+    def _asked(self) -> tuple[str, ...]:
+        """All at first and at the end; meanwhile only what changes."""
+        if self._ending or not self._described:
+            return KINDS
+        return KINDS[: 3 if self._machine_again else 2]
+
+    def _every(self, kind: str) -> list[Any]:
+        every, of_it = self.calls.every, mine(self.job.image)
+        match kind:
+            case "image":
+                return every("describe_images", "Images", Owners=["self"], Filters=of_it)
+            case "snapshot":
+                return every("describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=of_it)
+            case "group":
+                return every("describe_security_groups", "SecurityGroups", Filters=of_it)
+            case "machine":
+                of_it = [{"Name": "instance-id", "Values": [self.job.instance]}]
+        reservations = every("describe_instances", "Reservations", Filters=of_it)
+        return [one for reservation in reservations for one in reservation["Instances"]]
 
     def _listen(self, seen: Seen) -> None:
         """Read the consoles of helpers that have had time to say something."""
@@ -224,7 +245,3 @@ def _helper(one: Mapping[str, Any], words: Mapping[str, str]) -> Helper:
         started=one["LaunchTime"].timestamp(),
         verdict=words.get(one["InstanceId"], ""),
     )
-
-
-def _instances(reservations: list[Any]) -> list[Any]:
-    return [one for reservation in reservations for one in reservation["Instances"]]
