@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -270,12 +271,16 @@ def told(account: Account, wanted: Wanted) -> tuple[State, list[tuple[str, str |
     """What ``up`` hands to the machines: the first one's name, and the head's address."""
     heard: list[tuple[str, str | None]] = []
 
-    def user_data(instances: tuple[Instance, ...], head: str | None) -> bytes:
-        heard.append((instances[0].name, head))
+    def boot(
+        record: str, nodes: str, first: Instance, head: str | None, devices: Sequence[str]
+    ) -> bytes:
+        assert (record, devices[0]) == (wanted.record, "/dev/sdf")
+        assert nodes.startswith(first.name)
+        heard.append((first.name, head))
         return f"#cloud-config\n# {head}\n".encode()
 
     roost = account.roost()
-    roost.user_data = user_data
+    roost.boot = boot
     state = converge(roost, wanted.name, lambda have, _: plan_up(wanted, have))
     return state, heard
 
