@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from roost.cli import target
+from roost.cli import ls
 from roost.clouds.cloud import Summary
 from roost.clouds.fake import FakeCloud, Weather
-from roost.errors import AccessError
+from roost.errors import AccessError, UsageError
 from roost.plan.resources import State
 from tests.cli.calling import Roost
 from tests.cli.full import NOWHERE, Full, done, ids, machines
@@ -76,6 +76,28 @@ def test_a_machine_that_runs_is_not_stopped_without_a_yes(
     assert told.code == 4
     assert "desktop is running, and has to be stopped for this" in told.err
     assert desktop() == before
+
+
+def test_what_the_cloud_would_refuse_is_said_before_anything_stops(
+    desktop: Callable[[], State], roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def check(*words: object) -> None:
+        asked.append(words[1:])
+        raise UsageError("desktop is x86_64")
+
+    monkeypatch.setattr(Full, "check_type", check, raising=False)
+    before = desktop()
+    told = roost("resize", "there", "--type", NOWHERE, "--yes")
+    assert (told.code, "desktop is x86_64" in told.err) == (2, True)
+    assert asked == [("there", ("desktop",), NOWHERE)]
+    assert desktop() == before
+
+
+def test_a_resize_that_leaves_it_stopped(desktop: Callable[[], State], roost: Roost) -> None:
+    done(roost("resize", "there", "--type", NOWHERE, "--no-start", "--yes"))
+    assert machines(desktop()) == {"desktop": (NOWHERE, "stopped")}
 
 
 def test_a_desktop_becomes_another_type(
@@ -252,7 +274,7 @@ def test_ls_says_what_it_could_not_see(
 ) -> None:
     del desktop
     refusing = Refusing(name="aws", region="eu-west-1")
-    monkeypatch.setattr(target, "clouds", lambda *_: (refusing, cloud))
+    monkeypatch.setattr(ls, "there", lambda *_: (refusing, cloud))
     for words in ((), ("--json",)):
         told = roost("ls", *words)
         assert told.code == 3
@@ -263,7 +285,7 @@ def test_ls_says_what_it_could_not_see(
 
 def test_ls_where_nothing_could_be_seen(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not say that nothing is there."""
-    monkeypatch.setattr(target, "clouds", lambda *_: (Refusing(name="aws", region="eu-west-1"),))
+    monkeypatch.setattr(ls, "there", lambda *_: (Refusing(name="aws", region="eu-west-1"),))
     told = roost("ls")
     assert (told.code, told.out) == (3, "")
     assert "nothing is here yet" not in told.err

@@ -13,6 +13,7 @@ from roost.cli.output import say, table, write_json
 from roost.errors import PartlyDoneError, RoostError
 
 if TYPE_CHECKING:
+    from roost.clouds.aws.listing import Listing
     from roost.clouds.cloud import Cloud, Summary
 
 
@@ -31,15 +32,13 @@ def command(place: Place, as_json: bool) -> None:
       roost ls --region eu-west-1
       roost ls --json | jq -r '.[].name'
     """
-    from roost.cli.target import clouds
-
-    there = clouds(place)
-    with ThreadPoolExecutor(max(1, len(there))) as pool:
-        answers = tuple(pool.map(_summaries, there))
+    looked_in = there(place)
+    with ThreadPoolExecutor(max(1, len(looked_in))) as pool:
+        answers = tuple(pool.map(_summaries, looked_in))
     rows = [row for answer in answers if not isinstance(answer, RoostError) for row in answer]
     unknown = [
         f"{cloud.name}{f' {cloud.region}' if cloud.region else ''}: {answer.what}"
-        for cloud, answer in zip(there, answers, strict=True)
+        for cloud, answer in zip(looked_in, answers, strict=True)
         if isinstance(answer, RoostError)
     ]
     _print(rows, as_json, empty=not unknown)
@@ -47,7 +46,30 @@ def command(place: Place, as_json: bool) -> None:
         raise PartlyDoneError("what is there is unknown of " + "; ".join(unknown))
 
 
-def _summaries(cloud: Cloud) -> tuple[Summary, ...] | RoostError:
+def there(place: Place) -> tuple[Cloud | Listing, ...]:
+    """Where to look: this machine if it has anything, and each region that may have something."""
+    from roost.cli.target import NOWHERE, _perhaps_on_aws
+    from roost.home import names
+
+    elsewhere = place.cloud == "aws" or place.region or place.profile
+    here = (_local(),) if names() and (place.cloud == "local" or not elsewhere) else ()
+    if place.cloud == "local" or (place == NOWHERE and not _perhaps_on_aws()):
+        return here
+    from roost.clouds.aws.listing import listings
+    from roost.clouds.aws.session import regions
+
+    among = (place.region,) if place.region is not None else regions(place.profile)
+    return (*here, *listings(among, place.profile))
+
+
+def _local() -> Cloud:
+    from roost.clouds.local.cloud import LocalCloud
+    from roost.recipes.local import boot
+
+    return LocalCloud(boot)
+
+
+def _summaries(cloud: Cloud | Listing) -> tuple[Summary, ...] | RoostError:
     try:
         return cloud.summaries()
     except RoostError as error:

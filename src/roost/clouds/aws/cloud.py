@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from roost.clouds.aws.change import Changes
 from roost.clouds.aws.console import host_keys
 from roost.clouds.aws.disks import DISK_STEPS, Disks
 from roost.clouds.aws.failures import DENIED, NOT_YET, code_of, translated
+from roost.clouds.aws.listing import summaries
 from roost.clouds.aws.look import Look
 from roost.clouds.aws.make import Maker
 from roost.clouds.aws.memory import Memory
@@ -96,29 +96,7 @@ class AwsCloud:
 
     def summaries(self) -> tuple[Summary, ...]:
         """Every name in this region, also those of which only the record is left."""
-        mine = [{"Name": "tag-key", "Values": [tags.NAME]}]
-        with translated("list what roost has"):
-            reservations = self.calls.every("describe_instances", "Reservations", Filters=mine)
-            templates = self.calls.every(
-                "describe_launch_templates", "LaunchTemplates", Filters=mine
-            )
-        records = {tags.read(t["Tags"])[tags.NAME]: t for t in templates}
-        states: dict[str, Counter[str]] = {name: Counter() for name in records}
-        for reservation in reservations:
-            name = tags.read(reservation["Instances"][0].get("Tags"))[tags.NAME]
-            for instance in nouns.instances([reservation]):
-                states.setdefault(name, Counter())[instance.state] += 1
-        return tuple(
-            Summary(
-                name=name,
-                kind=tags.read(records.get(name, {}).get("Tags")).get(tags.KIND, "unknown"),
-                cloud=self.name,
-                region=self.region,
-                states=dict(count),
-                created=records.get(name, {}).get("CreateTime"),
-            )
-            for name, count in sorted(states.items())
-        )
+        return summaries(self.ec2, self.region)
 
     def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
         """What the console says the instance's SSH host keys are; () where it says nothing yet."""

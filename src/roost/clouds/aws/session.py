@@ -53,15 +53,53 @@ def open_session(profile: str | None) -> Any:
     try:
         import boto3
     except ImportError:
-        raise UsageError(
-            "boto3 is not installed, and AWS needs it", next="pip install 'roost[aws]'"
-        ) from None
+        raise _no_boto3() from None
     from botocore.exceptions import ProfileNotFound
 
     try:
         return boto3.Session(profile_name=profile)
     except ProfileNotFound as error:
-        raise CredentialsError(str(error), next="aws configure list-profiles") from None
+        raise _no_profile(error) from None
+
+
+def core_session(profile: str | None) -> Any:
+    """botocore's session, for what needs nothing of boto3 and shall be fast.
+
+    Raises UsageError without botocore, CredentialsError for no such profile.
+    """
+    try:
+        import botocore.session
+    except ImportError:
+        raise _no_boto3() from None
+    from botocore.exceptions import ProfileNotFound
+
+    session = botocore.session.Session(profile=profile)
+    try:
+        session.get_scoped_config()
+    except ProfileNotFound as error:
+        raise _no_profile(error) from None
+    return session
+
+
+def _no_boto3() -> UsageError:
+    return UsageError("boto3 is not installed, and AWS needs it", next="pip install 'roost[aws]'")
+
+
+def _no_profile(error: Exception) -> CredentialsError:
+    return CredentialsError(str(error), next="aws configure list-profiles")
+
+
+def client_config() -> Any:
+    """How all of roost's clients call: retries, patience, and who they say they are."""
+    from botocore.config import Config
+
+    from roost import __version__
+
+    return Config(
+        retries={"mode": "standard", "max_attempts": 5},
+        connect_timeout=10,
+        user_agent_extra=f"roost/{__version__}",
+    )
 
 
 class Clients:
@@ -75,24 +113,16 @@ class Clients:
     def __call__(self, service: str) -> Any:
         """The client of a service: "ec2", "iam", "sts", "service-quotas"."""
         if service not in self._made:
-            from botocore.config import Config
-
-            from roost import __version__
-
-            config = Config(
-                retries={"mode": "standard", "max_attempts": 5},
-                connect_timeout=10,
-                user_agent_extra=f"roost/{__version__}",
-            )
-            with _explained():
+            with explained():
                 self._made[service] = self._session.client(
-                    service, region_name=self._region, config=config
+                    service, region_name=self._region, config=client_config()
                 )
         return self._made[service]
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Raise roost's errors for what is wrong with the way to AWS."""
     with translated("connect to AWS"):
         try:
             yield
@@ -146,7 +176,7 @@ def _used(profile: str | None) -> Path:
 
 
 def _default_region(profile: str | None) -> str | None:
-    region: str | None = open_session(profile).region_name
+    region: str | None = core_session(profile).get_config_variable("region")
     return region
 
 
