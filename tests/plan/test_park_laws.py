@@ -401,3 +401,18 @@ def test_a_park_that_was_broken_off_proves_nothing_after_the_next_up():
         assert state.volumes == ()
         assert not cloud.lost, at
     assert broken >= 8
+
+
+def test_resume_brings_back_the_type_that_was_and_up_the_type_of_the_file():
+    cloud = FakeCloud()
+    up(cloud)
+    park(cloud)
+    larger = wanted(DATA, SCRATCH, type="m7i.4xlarge")
+    have = cloud.observe("demo")
+
+    def head(plan: Plan) -> str:
+        made = [r for s in plan.steps if isinstance(s, Create) for r in s.resources]
+        return next(i.shape.type for i in made if isinstance(i, Instance) and i.name == "head")
+
+    assert head(plan_up(larger, have, as_parked=True)) == "m7i.large"
+    assert head(plan_up(larger, have)) == "m7i.4xlarge"

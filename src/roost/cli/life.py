@@ -38,9 +38,16 @@ def drive(
 
 
 def bring_up(
-    cloud: Cloud, wanted: Wanted, *, verb: str, drop: frozenset[str] = frozenset()
+    cloud: Cloud,
+    wanted: Wanted,
+    *,
+    verb: str,
+    drop: frozenset[str] = frozenset(),
+    as_parked: bool = False,
 ) -> State:
     """Drive to all of ``wanted`` running: what `up`, `start`, `scale` and `resume` come to.
+
+    ``as_parked``: machines come back as the type that they were.
 
     Raises PartlyUpError where enough of it runs, and PartlyDoneError where data is on its way back
     from the archive, which nobody waits for.
@@ -49,7 +56,7 @@ def bring_up(
     from roost.plan.plan import plan_up
 
     def planner(have: State, given_up: frozenset[str]) -> Plan:
-        return plan_up(wanted, have, drop=drop, given_up=given_up)
+        return plan_up(wanted, have, drop=drop, given_up=given_up, as_parked=as_parked)
 
     total = sum(group.count for group in wanted.groups)
     state = drive(

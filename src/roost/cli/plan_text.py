@@ -91,7 +91,8 @@ def _shape(shape: Shape) -> str:
         shape.image,
         "spot" if shape.spot else "",
     ]
-    return f"{shape.type}: " + ", ".join(part for part in parts if part)
+    others = f" (or {', or '.join(shape.others)})" if shape.others else ""
+    return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
 
 
 def _reach(spec: Spec) -> str:

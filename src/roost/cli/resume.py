@@ -22,14 +22,12 @@ def command(name: str, place: Place, as_json: bool) -> None:
     Example:
       roost resume pixinsight
     """
-    from roost.cli.life import bring_up
     from roost.cli.target import held, locate, recorded, wanted_for
-    from roost.cli.up import report
+    from roost.cli.up import bring_and_report
 
     cloud = locate(name, place)
     with held(cloud, name):
         spec, _ = recorded(cloud, name)
         wanted = wanted_for(spec)
         say(f"resuming {name}")
-        state = bring_up(cloud, wanted, verb="resume")
-    report(cloud, wanted, state, as_json)
+        bring_and_report(cloud, wanted, as_json, verb="resume", as_parked=True)

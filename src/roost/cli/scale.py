@@ -28,9 +28,8 @@ def command(name: str, place: Place, workers: int, drop: tuple[str, ...], as_jso
       roost scale ndvi 4
       roost scale ndvi 1 --drop worker-2
     """
-    from roost.cli.life import bring_up
     from roost.cli.target import held, locate, recorded, wanted_for
-    from roost.cli.up import report
+    from roost.cli.up import bring_and_report
 
     cloud = locate(name, place)
     with held(cloud, name):
@@ -41,8 +40,7 @@ def command(name: str, place: Place, workers: int, drop: tuple[str, ...], as_jso
         count = spec.workers.model_copy(update={"count": workers})
         wanted = wanted_for(spec.model_copy(update={"workers": count}))
         say(f"scaling {name} to {workers} workers")
-        state = bring_up(cloud, wanted, verb="scale", drop=frozenset(drop))
-    report(cloud, wanted, state, as_json)
+        bring_and_report(cloud, wanted, as_json, verb="scale", drop=frozenset(drop))
 
 
 def _check_limits(found: Workers, name: str, count: int) -> None:

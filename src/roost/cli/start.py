@@ -19,14 +19,12 @@ def command(name: str, place: Place, as_json: bool) -> None:
     Example:
       roost start ndvi
     """
-    from roost.cli.life import bring_up
     from roost.cli.target import held, locate, recorded, wanted_for
-    from roost.cli.up import report
+    from roost.cli.up import bring_and_report
 
     cloud = locate(name, place)
     with held(cloud, name):
         spec, _ = recorded(cloud, name)
         wanted = wanted_for(spec)
         say(f"starting {name}")
-        state = bring_up(cloud, wanted, verb="start")
-    report(cloud, wanted, state, as_json)
+        bring_and_report(cloud, wanted, as_json, verb="start")

@@ -35,10 +35,8 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
       roost up ndvi                again, by name, from any folder
     """
     say(f"roost up {target or 'roost.toml'}")
-    from roost.cli.life import bring_up
     from roost.cli.target import connect, held, spec_of, wanted_for
     from roost.clouds.local.ready import check_port, check_room
-    from roost.clouds.quorum import PartlyUpError
 
     spec = spec_of(target, place)
     where = connect(spec, place)
@@ -58,12 +56,7 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
         if where.name == "aws":
             _check_account(where, spec, wanted, have)
             _agree(spec, wanted, have, yes=yes, no_input=no_input)
-        try:
-            state = bring_up(where, wanted, verb="up")
-        except PartlyUpError as error:
-            report(where, wanted, error.state, as_json)
-            raise
-    report(where, wanted, state, as_json)
+        bring_and_report(where, wanted, as_json, verb="up")
 
 
 def _check_account(where: Cloud, spec: Spec, wanted: Wanted, have: State) -> None:
@@ -128,6 +121,27 @@ def _check_folder(spec: Spec, record: str | None, *, yes: bool, no_input: bool) 
     )
     question = f"{what}. Change it to what this file says?"
     ask(spec.name, question, refused, yes=yes, no_input=no_input)
+
+
+def bring_and_report(
+    cloud: Cloud,
+    wanted: Wanted,
+    as_json: bool,
+    *,
+    verb: str,
+    drop: frozenset[str] = frozenset(),
+    as_parked: bool = False,
+) -> None:
+    """Bring it up, and say what runs; also where only a part of it could be had."""
+    from roost.cli.life import bring_up
+    from roost.clouds.quorum import PartlyUpError
+
+    try:
+        state = bring_up(cloud, wanted, verb=verb, drop=drop, as_parked=as_parked)
+    except PartlyUpError as error:
+        report(cloud, wanted, error.state, as_json)
+        raise
+    report(cloud, wanted, state, as_json)
 
 
 def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:

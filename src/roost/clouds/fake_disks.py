@@ -85,6 +85,7 @@ class Disks:
         made = Image(
             name=f"ami-{self._made}",
             instance=instance.name,
+            type=instance.shape.type,
             source=instance.id,
             state="pending",
             taken=now,

@@ -69,14 +69,16 @@ def plan_up(
     *,
     drop: frozenset[str] = frozenset(),
     given_up: frozenset[str] = frozenset(),
+    as_parked: bool = False,
 ) -> Plan:
     """The steps from ``have`` to all of ``wanted`` running.
 
     ``drop`` names the instances to close first where there are too many; ``given_up`` those that
-    failed in this very run and are not tried again.
+    failed in this very run and are not tried again. ``as_parked``: what was parked comes back as
+    the type that it was, also where the file's needs would choose another today.
     """
     keep, close, missing = _sort_instances(wanted, have, drop)
-    back, later = _brought_back(wanted, have, missing)
+    back, later = _brought_back(wanted, have, missing, as_parked)
     record = [Record(wanted.record)] if have.record != wanted.record else []
     if later:
         return _wait_for(later, record)
@@ -157,7 +159,7 @@ def _names(role: Role, most: int) -> Iterator[str]:
 
 
 def _brought_back(
-    wanted: Wanted, have: State, instances: list[Instance]
+    wanted: Wanted, have: State, instances: list[Instance], as_parked: bool
 ) -> tuple[list[Instance | Volume], list[Snapshot | Image]]:
     """What is to be made now, from its copy where there is one; and the copies to wait for.
 
@@ -181,7 +183,8 @@ def _brought_back(
         if image is None:
             now.append(instance)
         elif image.state == "completed":
-            shape = replace(instance.shape, image=image.name)
+            kind = image.type if as_parked and image.type else instance.shape.type
+            shape = replace(instance.shape, image=image.name, type=kind)
             now.append(replace(instance, shape=shape))
         else:
             later.append(image)

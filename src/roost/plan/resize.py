@@ -20,11 +20,11 @@ def plan_resize(
     Workers hold nothing, so those of another type are replaced; the others keep their disks.
     Without ``start`` they are left stopped.
     """
-    types = {group.role: group.shape.type for group in wanted.groups}
+    types = {g.role: (g.shape.type, *g.shape.others) for g in wanted.groups}
     other = [
         i
         for i in have.instances
-        if i.role == role and i.shape.type != types.get(role) and i.state != "deleting"
+        if i.role == role and i.shape.type not in types.get(role, ()) and i.state != "deleting"
     ]
     steps: list[Step] = [Record(wanted.record)] if have.record != wanted.record else []
     if not other:
@@ -34,7 +34,7 @@ def plan_resize(
         steps += [Retire(names), Delete("instance", names)]
         return Plan(tuple(steps), _moving(have))
     running = tuple(i.name for i in other if i.state in ("running", "failed"))
-    stopped = tuple((i.name, types[role]) for i in other if i.state == "stopped")
+    stopped = tuple((i.name, types[role][0]) for i in other if i.state == "stopped")
     if running:
         steps.append(Stop(running))
     if stopped:

@@ -176,7 +176,8 @@ class Snapshot:
 class Image:
     """A copy of the disk that an instance boots from. Its ``name`` is the cloud's id.
 
-    ``instance`` is the instance's name, ``source`` its id; ``taken`` in seconds since 1970.
+    ``instance`` is the instance's name, ``source`` its id, ``type`` the type that it was;
+    ``taken`` in seconds since 1970.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Image:
     source: str
     state: CopyState
     taken: float
+    type: str = ""
     kind: Kind = "image"
 
 

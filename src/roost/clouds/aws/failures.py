@@ -44,6 +44,7 @@ THERE = frozenset(
 """What shall be made is there: a call whose answer was lost had made it."""
 NO_CAPACITY = frozenset(
     {
+        "InsufficientFreeAddressesInSubnet",
         "InsufficientInstanceCapacity",
         "InsufficientHostCapacity",
         "InsufficientReservedInstanceCapacity",

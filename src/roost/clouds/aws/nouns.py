@@ -182,6 +182,7 @@ def _image(one: str, held: Mapping[str, str], state: CopyState, at: datetime | s
         name=one,
         instance=held[tags.NODE],
         source=held[tags.SOURCE],
+        type=held.get(tags.TYPE, ""),
         state=state,
         taken=_seconds(taken),
     )

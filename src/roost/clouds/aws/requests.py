@@ -207,7 +207,8 @@ def create_image(
     image only; ``failed`` counts those that came to nothing.
     """
     title = f"roost {name} {instance.name} {instance.id} {int(instance.started)} {failed}"
-    found = tags.tags(name, instance.name, {tags.SOURCE: instance.id}, users)
+    mine = {tags.SOURCE: instance.id, tags.TYPE: instance.shape.type}
+    found = tags.tags(name, instance.name, mine, users)
     return {
         "InstanceId": instance.id,
         "Name": title,
