@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 
 from roost.cli.main import cli
-from roost.clouds.fake import FakeCloud
+from roost.clouds.fake import FakeCloud, Weather
 from roost.plan.resources import State
 from tests.cli.calling import OUTPUTS, REPO, Ran, Roost
 from tests.cli.made import HERE, THERE, put, wanted
@@ -197,6 +197,18 @@ class TestACloud:
         assert len(check("restart", roost("restart", "here", "--json"))["instances"]) == 4
         assert len(check("logs", roost("logs", "here", "--json"))) == 4
         assert len(check("down", roost("down", "here", "--yes", "--json"))["deleted"]) == 4
+
+    def test_where_only_a_part_could_be_had_that_part_is_printed(
+        self, cloud: FakeCloud, roost: Roost, write: Callable[..., Path]
+    ) -> None:
+        file = write('cloud = "aws"' + HERE + 'min = 1\n[aws]\nregion = "us-east-1"\n')
+        check("up", roost("up", file, "--json", "--yes"))
+        cloud.weather = Weather(capacity={"t3a.large": 1})
+        told = roost("scale", "here", 4, "--json")
+        assert told.code == 3
+        assert "here is up without worker-3, worker-4" in told.err
+        found = check("scale", dataclasses.replace(told, code=0))
+        assert [i["name"] for i in found["instances"]] == ["head", "worker-1", "worker-2"]
 
     def test_down_names_the_volumes_that_it_keeps(self, roost: Roost, desktop: Path) -> None:
         del desktop
