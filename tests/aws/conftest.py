@@ -23,7 +23,7 @@ from roost.plan.resize import plan_resize
 from roost.plan.resources import Role, State, Wanted
 from tests.aws.strict import StrictEc2, Weather
 
-SWEPT = pytest.StashKey[dict[str, int]]()
+SWEPT = "swept"
 IMAGE = "ami-12c6146b"
 REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
@@ -169,14 +169,25 @@ def only(image: str, region: str = REGION) -> None:
 
 
 @pytest.fixture
-def swept(request: pytest.FixtureRequest) -> dict[str, int]:
+def swept(request: pytest.FixtureRequest) -> Iterator[dict[str, int]]:
     """How many points a sweep went through, by its name; printed at the end."""
-    return request.config.stash.setdefault(SWEPT, {})
+    found: dict[str, int] = {}
+    yield found
+    # So that they also come from another process (pytest -n).
+    request.node.user_properties += [(SWEPT, list(one)) for one in found.items()]
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """The numbers of the sweeps."""
-    for name, points in sorted(config.stash.get(SWEPT, {}).items()):
-        terminalreporter.write_line(f"{name}: {points} points, all converged")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The numbers of the sweeps, of each and in all."""
+    points: dict[str, int] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for key, value in getattr(report, "user_properties", ()):
+                if key == SWEPT:
+                    points[value[0]] = value[1]
+    for name, count in sorted(points.items()):
+        terminalreporter.write_line(f"{name}: {count} points, all converged")
+    kinds = sorted({name.split(",")[0] for name in points})
+    for kind in kinds:
+        total = sum(count for name, count in points.items() if name.split(",")[0] == kind)
+        terminalreporter.write_line(f"{kind}: {total:,} points in all")

@@ -77,8 +77,7 @@ def killed(account: Account, scene: str) -> bool:
 
 
 def fault_points(moments: list[Moment], fault: str) -> list[int]:
-    """Every call that changes something; of looking, each kind of call where it comes first and
-    after every wait."""
+    """Every call that changes something; of looking, each kind of call where it comes first."""
     only = FAULTS_OF.get(fault)
     seen: set[str] = set()
     points = []
@@ -86,7 +85,7 @@ def fault_points(moments: list[Moment], fault: str) -> list[int]:
         first = moment.name not in seen
         seen.add(moment.name)
         able = only is None or moment.name in only
-        if able and (moment.changes or first or moment.waited or len(moments) <= SHORT):
+        if able and (moment.changes or first):
             points.append(number)
     return points
 
