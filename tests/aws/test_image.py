@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from roost.cli import image as cli_image
 from roost.clouds.aws.baked import best, images
+from roost.clouds.aws.permissions import ANY, NEEDS, policy
 from roost.errors import (
     CapacityError,
     NeedsConfirmationError,
@@ -29,6 +30,7 @@ from roost.plan.wanted import Host, wanted_of
 from roost.recipes.digest import recipe_digest
 from roost.spec import Spec, load
 from tests.aws.conftest import REGION, Account
+from tests.aws.policies.gate import Gate
 from tests.aws.strict import Killed, Weather
 from tests.aws.strict_images import StrictImages
 
@@ -310,6 +312,26 @@ def test_what_cannot_be(bench: Bench, words: Any, error: Any, said: str) -> None
     bench.up()
     with pytest.raises(error, match=said):
         bench.done(*words)
+
+
+def test_the_policy_of_every_name_allows_all_of_it(bench: Bench) -> None:
+    bench.up()
+    gate = Gate(policy(ANY, REGION, NEEDS), boto3.client("ec2", region_name=REGION))
+    gate.install(bench.account.client)
+    bench.done("bake", "stars", "--yes")
+    bench.done("copy", "stars", "--as", "other", "--region", REGION, "--key", "alias/ours")
+    bench.done("share", "other", "111122223333")
+    bench.done("rm", "other", "--yes")
+    bench.account.down("stars")
+    bench.up()
+    assert {
+        "CreateImage",
+        "CopyImage",
+        "GetConsoleOutput",
+        "ModifyImageAttribute",
+        "ModifySnapshotAttribute",
+        "DeregisterImage",
+    } <= set(gate.judged)
 
 
 # --- the sweeps ----------------------------------------------------------------------------------

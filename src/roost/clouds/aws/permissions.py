@@ -99,7 +99,8 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:CreateVolume", verbs="up resume", makes=("volume",), own=True, need="volume"),
     Call(action="ec2:CreateSnapshot", verbs="park", makes=("snapshot",), own=True, need="volume"),
     Call(action="ec2:CreateImage", verbs="park image", makes=("image", "snapshot"), own=True),
-    Call(action="ec2:CopyImage", verbs="image", makes=("image", "snapshot")),
+    # The image that is copied is judged, too; in its own region, which may be another one.
+    Call(action="ec2:CopyImage", verbs="image", makes=("image", "snapshot"), uses=("image",)),
     Call(action="ec2:CreateSecurityGroup", verbs="up", makes=("security-group",), uses=("vpc",)),
     Call(action="ec2:ImportKeyPair", verbs="up", makes=("key-pair",)),
     Call(action="ec2:CreateLaunchTemplate", verbs="up", makes=("launch-template",)),
