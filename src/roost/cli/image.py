@@ -190,6 +190,9 @@ def list_(region: str | None, profile: str | None, as_json: bool) -> None:
     """
     shelves = _shelves(region, profile)
     found = [(one, shelf.region) for shelf in shelves for one in shelf.all()]
+    for shelf in shelves:
+        for half in shelf.half_made():
+            say(f"half made in {shelf.region}: {half}; `roost image bake` goes on with it")
     if as_json:
         write_json([_as_json(one, place) for one, place in found])
     elif found:

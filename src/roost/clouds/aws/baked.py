@@ -210,6 +210,14 @@ class Shelf:
         with translated(f"list the images in {self.region}"):
             return described(self.calls)
 
+    def half_made(self) -> tuple[str, ...]:
+        """What was being made of which machine, where a roost was killed in the middle."""
+        copies = [*mine(), {"Name": f"tag:{tags.ROLE}", "Values": [COPY]}]
+        with translated(f"list the images in {self.region}"):
+            found = self.calls.every("describe_images", "Images", Owners=["self"], Filters=copies)
+        held = [tags.read(one["Tags"]) for one in found]
+        return tuple(sorted(f"{one[tags.NODE]} (of {one[tags.MADE_FROM]})" for one in held))
+
     def copy(self, image: BakedImage, source: str, name: str, key: str | None) -> BakedImage:
         """A copy of an image of the region ``source``, here; waits until it is completed.
 
