@@ -1,5 +1,6 @@
 """The commands that connect, on a cloud whose machines are an sshd of this computer."""
 
+import socket
 import sys
 import threading
 import urllib.request
@@ -187,6 +188,18 @@ class TestOpen:
         told = roost("open", "ndvi", "--no-browser")
         assert told.code == 1
         assert "takes no SSH yet" in told.err
+
+
+def test_open_where_nothing_serves_the_page_yet(
+    roost: Roost, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = taken.getsockname()[1]
+    monkeypatch.setattr("roost.access.pages.page_of", lambda _: Page(free, "lab", "http"))
+    told = roost("open", "ndvi", "--no-browser")
+    tunnel.close("ndvi")
+    assert told.code == 1
+    assert f"nothing on head serves the page yet (port {free} there)" in told.err
 
 
 def test_open_where_there_is_no_page(roost: Roost, cloud: Cloud) -> None:

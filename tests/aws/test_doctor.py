@@ -54,7 +54,7 @@ def test_the_programs_that_are_missing_come_with_what_installs_them() -> None:
             "is not installed",
             "install OpenSSH's client: apt install openssh-client, dnf install openssh-clients",
         ),
-        ("boto3", "problem", "is not installed", "pip install 'roost[aws]'"),
+        ("boto3", "problem", "is not installed", "pip install boto3"),
     ]
     here = tuple(examine_here({"uv": "/usr/bin/uv"}.get, lambda _: False, aws=False))
     assert [f.check for f in here] == ["uv"]

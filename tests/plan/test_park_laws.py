@@ -416,3 +416,14 @@ def test_resume_brings_back_the_type_that_was_and_up_the_type_of_the_file():
 
     assert head(plan_up(larger, have, as_parked=True)) == "m7i.large"
     assert head(plan_up(larger, have)) == "m7i.4xlarge"
+
+
+def test_another_type_in_the_file_is_said_and_not_made():
+    cloud = FakeCloud()
+    up(cloud)
+    larger = wanted(DATA, SCRATCH, type="m7i.4xlarge")
+    state = up(cloud, larger)
+    assert [i.shape.type for i in state.instances] == ["m7i.large", "m7i.large"]
+    assert plan_up(larger, state).notes == (
+        "not m7i.4xlarge, as the file says now: head (`roost resize`)",
+    )

@@ -141,6 +141,20 @@ def _ports(connection: Connection, remote: int) -> Iterator[int]:
         yield port
 
 
+def answers(port: int, patience: float = 2.0) -> bool:
+    """Whether something is at the other end: ssh hangs up at once where nothing listens there.
+
+    A server that waits for us to speak first (HTTP, TLS) is silent for all of ``patience``.
+    """
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), patience) as end:
+        end.settimeout(patience)
+        try:
+            return end.recv(1) != b""
+        except TimeoutError:
+            return True
+    return False
+
+
 def _listens(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2):
         return True

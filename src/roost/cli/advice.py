@@ -12,7 +12,12 @@ from roost.cli.output import say, table, write_json
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
     from roost.plan.resources import State
-    from roost.prices.advice import Advice
+    from roost.prices.advice import Advice, Option
+    from roost.prices.parking import Mode
+
+
+NOT_YET: frozenset[Mode] = frozenset({"s3"})
+"""Ways that are priced, and that this version cannot go."""
 
 
 def show(cloud: Cloud, have: State, days: int, as_json: bool) -> None:
@@ -51,7 +56,7 @@ def advice(cloud: Cloud, have: State, days: int) -> list[tuple[str, str, Advice]
             None if stored is None else gb(stored),
         )
         size = f"{volume.size_gib:g} GiB" + (f" ({stored:g} GiB used)" if stored else "")
-        found.append((volume.name, size, advise((item,), days, book)))
+        found.append((volume.name, size, advise((item,), days, book, NOT_YET)))
     return found
 
 
@@ -63,12 +68,18 @@ def _text(found: Advice) -> str:
             str(option.parked.coming_back.amount),
             f"{option.parked.minimum_days} days" if option.parked.minimum_days else "",
             str(option.total),
-            "<- cheapest" if option is found.best else "",
+            _remark(option, found),
         )
         for option in found.options
     ]
     header = ("WAY", "A MONTH", "COMING BACK", "MINIMUM", f"{found.days} DAYS", "")
     return f"{table(header, rows, frozenset({1, 2, 4}))}\n{found.reason}\n"
+
+
+def _remark(option: Option, found: Advice) -> str:
+    if option.parked.mode in NOT_YET:
+        return "not in this version"
+    return "<- cheapest" if option is found.best else ""
 
 
 def _json(name: str, size: str, found: Advice) -> dict[str, Any]:

@@ -88,14 +88,21 @@ def _page(state: State) -> Page:
 
 def _tunnel(cloud: Cloud, state: State, page: Page) -> int:
     from roost.access.trouble import explain
-    from roost.access.tunnel import opened
+    from roost.access.tunnel import answers, opened
     from roost.cli.reach import connected
 
     way = connected(cloud, state, None)
     try:
-        return opened(way, page.port)
+        port = opened(way, page.port)
     except RoostError as error:
         raise explain(way, state) or error from None
+    if not answers(port):
+        raise RoostError(
+            f"nothing on {way.node.name} serves the page yet (port {page.port} there)",
+            exists=state.conditions,
+            next=f"roost logs {state.name} --follow   (how far its set-up is)",
+        )
+    return port
 
 
 def _stay(cloud: Cloud, state: State, page: Page, no_browser: bool) -> None:

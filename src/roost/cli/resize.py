@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost resize ndvi worker --cpus 8
     """
     from roost.cli.target import held, locate, recorded, wanted_for
-    from roost.cli.up import report
+    from roost.cli.up import hourly, report
 
     asked = {"type": type_, "cpus": cpus, "memory": memory, "gpus": gpus, "gpu": gpu}
     cloud = locate(name, place)
@@ -82,6 +82,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         wanted = wanted_for(changed)
         kind = next(g.shape.type for g in wanted.groups if g.role == which)
         _check(cloud, have, which, kind)
+        say(f"with {kind} it costs {hourly(changed, wanted)} while it runs")
         _confirm(have, which, kind, yes=yes, no_input=no_input)
         state = _resize(cloud, wanted, wanted_for(spec), which, start=not no_start)
     report(cloud, wanted, state, as_json)

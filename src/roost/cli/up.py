@@ -173,12 +173,8 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
 
 
 def _say_how_to_reach(state: State) -> None:
-    from roost.access.pages import page_of
-
-    if page_of(state.record) is not None:
-        say(f"its page, in the browser:  roost open {state.name}")
-    say(f"a shell:                   roost ssh {state.name}")
-    say(f"how far its set-up is:     roost logs {state.name} --follow")
+    say(f"a shell:                 roost ssh {state.name}")
+    say(f"how far its set-up is:   roost logs {state.name} --follow")
 
 
 def _counted(state: State) -> str:

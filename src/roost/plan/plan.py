@@ -40,6 +40,8 @@ from roost.plan.steps import (
     Unseal,
 )
 
+PROCESS = "process"
+"""The type of an instance on the user's own machine."""
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 """Roles of which there can be many: worker-1, worker-2, ..."""
 
@@ -339,4 +341,11 @@ def _notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
     prints = {group.role: group.fingerprint for group in wanted.groups}
     changed = [i.name for i in keep if i.fingerprint != prints[i.role]]
     if changed:
-        yield f"set up before the file changed: {', '.join(changed)} (stop and up renews them)"
+        local = all(i.shape.type == PROCESS for i in keep)
+        then = "stop and up renews them" if local else "only new machines are set up as it says now"
+        yield f"set up before the file changed: {', '.join(changed)} ({then})"
+    for group in wanted.groups:
+        types = (group.shape.type, *group.shape.others)
+        other = [i.name for i in keep if i.role == group.role and i.shape.type not in types]
+        if other:
+            yield f"not {types[0]}, as the file says now: {', '.join(other)} (`roost resize`)"

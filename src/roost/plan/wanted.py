@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from roost.errors import UsageError
@@ -133,12 +133,12 @@ def _group(role: Role, count: int, shape: Shape, spec: Spec) -> Group:
 
 def _fingerprint(spec: Spec, shape: Shape) -> str:
     """Changes with all that an instance is set up as, and with nothing else."""
-    # What else would do makes no difference to a machine that is there.
-    plain = replace(shape, others=(), or_on_demand=False)
-    parts: dict[str, object] = {"shape": asdict(plain), "cloud": spec.cloud}
+    # Not the type: a machine of another type is set up the same, and can be resized.
+    plain = {"image": shape.image, "arch": shape.arch, "disk": shape.disk_gib}
+    parts: dict[str, object] = {"cloud": spec.cloud, **plain}
     if spec.cloud == "local" and spec.kind == "cluster":
         # Not the shape: a worker's share of the memory follows the number of workers.
-        parts["shape"] = spec.local.model_dump(mode="json")
+        parts["local"] = spec.local.model_dump(mode="json")
     if spec.kind == "cluster":
         parts["environment"] = spec.environment.digest
         parts["jupyter"] = spec.jupyter.model_dump(mode="json")

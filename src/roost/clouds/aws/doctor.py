@@ -42,7 +42,9 @@ def examine_here(
         yield judge_here(program, which(program), mend)
     if aws:
         yield judge_here(
-            "boto3", "is installed" if has("boto3") else None, "pip install 'roost[aws]'"
+            "boto3",
+            "is installed" if has("boto3") else None,
+            "pip install boto3",
         )
 
 

@@ -82,7 +82,9 @@ def core_session(profile: str | None) -> Any:
 
 
 def _no_boto3() -> UsageError:
-    return UsageError("boto3 is not installed, and AWS needs it", next="pip install 'roost[aws]'")
+    return UsageError(
+        "boto3 is not installed, and AWS needs it", next="pip install boto3   (where roost is)"
+    )
 
 
 def _no_profile(error: Exception) -> CredentialsError:
