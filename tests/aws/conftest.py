@@ -29,26 +29,14 @@ REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
 
 
-class Ssm:
-    """The public parameters, which moto does not have: any system is the same image."""
-
-    def __init__(self, image: str) -> None:
-        self.image = image
-        self.asked: list[str] = []
-
-    def get_parameter(self, Name: str) -> dict[str, Any]:  # noqa: N803
-        self.asked.append(Name)
-        return {"Parameter": {"Value": self.image}}
-
-
 @dataclass
 class Account:
     """The account, and the commands a user gives; each is a process of its own."""
 
     locks: Path
     ec2: StrictEc2 = field(default_factory=StrictEc2)
-    ssm: Ssm = field(default_factory=lambda: Ssm(IMAGE))
     now: float = 0.0
+    elsewhere: list[str] = field(default_factory=list)
 
     @cached_property
     def client(self) -> Any:
@@ -64,7 +52,7 @@ class Account:
     def roost(self) -> AwsCloud:
         """A new process: it knows nothing."""
         return AwsCloud(
-            clients=lambda service: {"ec2": self.client, "ssm": self.ssm}[service],
+            clients={"ec2": self.client}.__getitem__,
             region=self.ec2.region,
             caller=lambda: "203.0.113.7/32",
             public_key=lambda: KEY,

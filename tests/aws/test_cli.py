@@ -54,7 +54,17 @@ def roost(
     def client(self: session.Clients, service: str) -> Any:
         new = service not in self._made
         found = make(self, service)
-        return account.ec2.install(found) if new and service == "ec2" else found
+        if new and service == "ec2":
+            return account.ec2.install(found)
+        if new:
+            through = found._make_api_call
+
+            def noted(name: str, asked: Any) -> Any:
+                account.elsewhere.append(name)
+                return through(name, asked)
+
+            found._make_api_call = noted
+        return found
 
     monkeypatch.setattr(session, "connect", connected)
     monkeypatch.setattr(session.Clients, "__call__", client)
@@ -149,6 +159,22 @@ def test_the_whole_life(
     assert f"nothing of {example} is left" in told.err
     assert account.left() == {}
     assert account.ec2.lost == []
+
+
+@pytest.mark.parametrize("workers", [1, 100])
+def test_the_requests_of_up_do_not_grow(
+    roost: Roost, account: Account, tmp_path: Path, workers: int
+) -> None:
+    """Of the whole command, with its checks of network and quotas; some of it on spot."""
+    file = tmp_path / "many.toml"
+    file.write_text(
+        f'''name = "many"\nkind = "cluster"\ncloud = "aws"\n[aws]\nregion = "eu-central-1"
+[environment]\nproject = "{REPO}/examples/ndvi"\n[jupyter]\nenabled = false
+[workers]\ncount = {workers}\nspot = true\n'''
+    )
+    account.ec2.weather = Weather(delay=0)
+    ok(roost("up", file, "--yes"))
+    assert len(account.ec2.calls) + len(account.elsewhere) == 12, account.ec2.calls
 
 
 def test_nothing_is_rented_without_a_yes(roost: Roost, account: Account) -> None:
