@@ -82,6 +82,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
         wanted = wanted_for(changed)
         kind = next(g.shape.type for g in wanted.groups if g.role == which)
         _check(cloud, have, which, kind)
+        if spec.budget is not None:
+            say("note: the machine goes on counting its budget by the price it was started with")
         say(f"with {kind} it costs {hourly(changed, wanted)} while it runs")
         _confirm(have, which, kind, yes=yes, no_input=no_input)
         state = _resize(cloud, wanted, wanted_for(spec), which, start=not no_start)

@@ -75,6 +75,7 @@ def _agree(spec: Spec, wanted: Wanted, have: State, *, yes: bool, no_input: bool
     from roost.cli.life import ask
     from roost.plan.plan import plan_up
     from roost.plan.steps import Create, describe
+    from roost.recipes.rented import rates_of
 
     made = [step for step in plan_up(wanted, have).steps if isinstance(step, Create)]
     if not any(step.kind in ("instance", "volume", "address") for step in made):
@@ -83,6 +84,8 @@ def _agree(spec: Spec, wanted: Wanted, have: State, *, yes: bool, no_input: bool
         say(f"  {describe(step)}")
     cost = hourly(spec, wanted)
     say(f"it costs {cost}; `roost plan` says more")
+    if spec.budget is not None and rates_of(spec) is None:
+        say("note: a price is unknown, so the machine cannot hold the budget of the file")
     refused = NeedsConfirmationError(
         f"this rents machines for {cost}, and needs a yes",
         exists=have.conditions,
