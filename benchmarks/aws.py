@@ -2,27 +2,21 @@
 
     uv run python benchmarks/aws.py [--runs 5] [--workers 100]
 
-The requests are counted by the log of a moto that is as strict as EC2 (tests/aws/strict.py); a
-head and N workers, in an account where nothing of roost's is. Without a disk or address of its own,
-as a cluster is. The time is of both programs as users start them, by turns, against one moto
-server, until they see that all machines run. flintrock (2.1.0, from PyPI) would go on and wait for
-SSH: the next function that it calls, `provision_cluster`, ends the process instead.
+Both programs are started as users start them, against one moto server, in an account where nothing
+of theirs is; requests are counted by the server's log. A head and N workers, without a disk or
+address of its own, as a cluster is. The time is by turns, until they see that all machines run.
+flintrock (2.1.0, from PyPI) would go on and wait for SSH: the next function that it calls,
+`provision_cluster`, ends the process instead.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 from aws_bench import REGION, ROOST, Bench, account, load, ratio, row
 from startup import PEERS, peers
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 STOPS_AT_RUNNING = """\
 import os
 import flintrock.ec2
@@ -33,19 +27,16 @@ main()
 """flintrock, up to the point where all machines run."""
 
 
-def count(workers: int) -> tuple[int, int]:
-    """Requests to EC2, and to SSM."""
-    from moto import mock_aws
-
-    from tests.aws.conftest import Account
-    from tests.aws.scenes import cluster
-    from tests.aws.strict import Weather
-
-    with mock_aws(), tempfile.TemporaryDirectory() as folder:
-        account = Account(Path(folder))
-        account.ec2.weather = Weather(delay=0)
-        account.up(cluster(workers))
-        return len(account.ec2.calls), len(account.ssm.asked)
+def requests(workers: tuple[int, ...]) -> None:
+    """Prints a table: requests of `roost up`, until it sees that all machines run."""
+    print("| workers | requests | target |\n|--:|--:|--:|")
+    with account() as bench:
+        for number in workers:
+            bench.empty()
+            bench.clear_log()
+            bench.run([ROOST, "up", bench.spec(number), "--yes"])
+            asked = [one for one in bench.log() if one["program"] == "roost"]
+            print(f"| {number:,} | {len(asked)} | <= 12 |", flush=True)
 
 
 def flintrock(bench: Bench, workers: int) -> list[str]:
@@ -80,10 +71,10 @@ def against_flintrock(workers: int, runs: int) -> None:
     print("| command | requests | median s | min-max s | moto's part s | ratio | target |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for name, program in (("flintrock launch", "Boto3"), ("roost up", "roost")):
-        requests, served = asked[program] / (runs + 1), moto[program] / (runs + 1)
+        each, served = asked[program] / runs, moto[program] / runs
         verdict = f"{ratio(times[name], times['flintrock launch'])} | <= 0.3"
         told = verdict if program == "roost" else " | "
-        print(f"| {name} | {requests:g} | {row(times[name])} | {served:.2f} | {told} |")
+        print(f"| {name} | {each:g} | {row(times[name])} | {served:.2f} | {told} |")
 
 
 def main() -> None:
@@ -91,12 +82,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--workers", type=int, default=100)
     said = parser.parse_args()
-    os.environ |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    print("| workers | requests to EC2 | to SSM | together | target |")
-    print("|--:|--:|--:|--:|--:|")
-    for workers in (1, 10, 100, 1000):
-        ec2, ssm = count(workers)
-        print(f"| {workers:,} | {ec2} | {ssm} | {ec2 + ssm} | <= 12 |")
+    requests((1, 10, 100, 1000))
     against_flintrock(said.workers, said.runs)
 
 

@@ -107,7 +107,7 @@ class Bench:
     def turns(
         self, commands: Mapping[str, Command], runs: int, before: Callable[[], None] | None = None
     ) -> dict[str, list[float]]:
-        """Seconds of each command, by turns; the first turn warms up and does not count."""
+        """Seconds of each command, by turns. The first turn warms up; the log is of the others."""
         times: dict[str, list[float]] = {name: [] for name in commands}
         for turn in range(runs + 1):
             for name, argv in commands.items():
@@ -116,6 +116,8 @@ class Bench:
                 seconds = self.run(argv)
                 if turn:
                     times[name].append(seconds)
+            if turn == 0:
+                self.clear_log()
         return times
 
 
