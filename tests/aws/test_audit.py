@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from roost.catalogue import load
-from roost.cli.audit import command
+from roost.cli.main import cli
 from roost.clouds.aws import audit as looking
 from roost.clouds.aws.audit import inventory, sweep, sweep_all, unused
 from roost.errors import AccessError, PartlyDoneError, UsageError
@@ -356,7 +356,7 @@ def roost_audit(full: Account, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
     def call(*words: str) -> Result:
-        return CliRunner().invoke(command, words)
+        return CliRunner().invoke(cli, ["audit", *words])
 
     return call
 

@@ -103,7 +103,15 @@ def states(shown: Any) -> dict[str, str]:
     return {i["name"]: i["state"] for i in shown["instances"]}
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize(
+    "example",
+    [
+        "pixinsight",
+        "ndvi",
+        pytest.param("scipion", marks=pytest.mark.slow),
+        pytest.param("starcluster", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.timeout(900)
 def test_the_whole_life(
     example: str, roost: Roost, live: Callable[..., Any], account: Account

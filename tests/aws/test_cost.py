@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from roost.cli.cost import NOT_COUNTED, command
+from roost.cli.cost import NOT_COUNTED
+from roost.cli.main import cli
 from roost.clouds.aws import ledger as history
 from roost.clouds.aws.calls import Calls
 from roost.errors import NotFoundError
@@ -223,7 +224,7 @@ def roost_cost(account: Account, monkeypatch: pytest.MonkeyPatch) -> Any:
     def call(ledger: Ledger, *seen: Seen, words: tuple[str, ...] = ()) -> Result:
         there = There(seen, began=START, now=int(later.timestamp()))
         monkeypatch.setattr(history, "history", lambda *_: (ledger, there))
-        return CliRunner().invoke(command, ["pix", "--region", REGION, *words])
+        return CliRunner().invoke(cli, ["cost", "pix", "--region", REGION, *words])
 
     return call
 

@@ -107,6 +107,7 @@ def test_nothing_is_lost(credentials: None, acts: list[tuple[str, str, int]]) ->
     obey(acts)
 
 
+@pytest.mark.slow
 def test_a_park_broken_off_and_a_start_by_hand(account: Account) -> None:
     """At each call: the machine that a broken park left stopped is started in the console."""
     account.up(DESKTOP)

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from roost.cli import image as cli_image
+from roost.cli.main import cli
 from roost.clouds.aws.baked import best, images
 from roost.clouds.aws.permissions import ANY, NEEDS, policy
 from roost.errors import (
@@ -82,7 +82,7 @@ class Bench:
 
     def run(self, *words: str) -> Result:
         """A process of its own; a kill goes through."""
-        result = CliRunner().invoke(cli_image.command, words)
+        result = CliRunner().invoke(cli, ["image", *words])
         if isinstance(result.exception, Killed):
             raise result.exception
         return result

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from roost.cli import extend, reach, target
+from roost.cli import reach, target
+from roost.cli.main import cli
 from roost.errors import NotFoundError, PartlyDoneError, RoostError, UsageError
 from roost.plan.resources import Instance, Role, Shape, State
 
@@ -58,7 +59,7 @@ def roost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roost:
 
 def call(*words: str) -> tuple[str, str]:
     result = CliRunner().invoke(
-        extend.command, words, catch_exceptions=False, standalone_mode=False
+        cli, ["extend", *words], catch_exceptions=False, standalone_mode=False
     )
     if result.exception:
         raise result.exception

@@ -48,12 +48,12 @@ def command(place: Place, as_json: bool) -> None:
 
 def there(place: Place) -> tuple[Cloud | Listing, ...]:
     """Where to look: this machine if it has anything, and each region that may have something."""
-    from roost.cli.target import NOWHERE, _perhaps_on_aws
+    from roost.cli.target import NOWHERE, perhaps_on_aws
     from roost.home import names
 
     elsewhere = place.cloud == "aws" or place.region or place.profile
     here = (_local(),) if names() and (place.cloud == "local" or not elsewhere) else ()
-    if place.cloud == "local" or (place == NOWHERE and not _perhaps_on_aws()):
+    if place.cloud == "local" or (place == NOWHERE and not perhaps_on_aws()):
         return here
     from roost.clouds.aws.listing import listings
     from roost.clouds.aws.session import regions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roost.cli.output import say
-from roost.plan.steps import describe
+from roost.plan.steps import describe, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,11 +53,18 @@ class Lines:
         for note in progress.state.notes[self.notes :]:
             self._say(note)
         self.notes = len(progress.state.notes)
-        for instance in progress.state.instances:
+        for now, names in self._news(progress.state).items():
+            self._say(f"{shorten(names)}: {now}")
+
+    def _news(self, state: State) -> dict[str, tuple[str, ...]]:
+        """What is new, and of which instances: a hundred that start are one line."""
+        news: dict[str, tuple[str, ...]] = {}
+        for instance in state.instances:
             now = f"{instance.state}{': ' if instance.note else ''}{instance.note}"
             if self.said.get(instance.name) != now:
                 self.said[instance.name] = now
-                self._say(f"{instance.name}: {now}")
+                news[now] = (*news.get(now, ()), instance.name)
+        return news
 
     def _say(self, text: str) -> None:
         say(f"[{time.monotonic() - self.begun:5.1f} s] {text}")

@@ -79,7 +79,7 @@ def locate(name: str, place: Place = NOWHERE) -> Cloud:
         return _local()
     if place.region is not None:
         return _aws(place.region, place.profile)
-    if place == NOWHERE and not _perhaps_on_aws():
+    if place == NOWHERE and not perhaps_on_aws():
         raise missing(name)
     from roost.clouds.aws.session import regions, regions_with
 
@@ -95,7 +95,7 @@ def locate(name: str, place: Place = NOWHERE) -> Cloud:
     return _aws(found[0], place.profile)
 
 
-def _perhaps_on_aws() -> bool:
+def perhaps_on_aws() -> bool:
     """Whether to ask AWS for a name: this computer has used it, or is configured for it."""
     from roost.clouds.aws.session import used_here
 
@@ -119,7 +119,7 @@ def clouds(place: Place = NOWHERE) -> tuple[Cloud, ...]:
         return (_local(),)
     if place.region is not None:
         return (*local, _aws(place.region, place.profile))
-    if place == NOWHERE and not _perhaps_on_aws():
+    if place == NOWHERE and not perhaps_on_aws():
         return local
     from roost.clouds.aws.session import regions
 
@@ -141,7 +141,7 @@ def file_or_name(target: str | None) -> Path | str:
         return target
     if path.is_dir() and (path / DEFAULT_FILE).is_file():
         return path / DEFAULT_FILE
-    if target is not None and _may_be_a_name(target) and _perhaps_on_aws():
+    if target is not None and _may_be_a_name(target) and perhaps_on_aws():
         return target
     files = sorted(str(p) for p in [*Path().glob("*.toml"), *path.parent.glob("*.toml")])
     close = get_close_matches(str(path), [*files, *known], n=1)

@@ -214,7 +214,7 @@ def describe(step: Step) -> str:
         case _:
             first, noun, rest = WORDS[type(step)]
             verb = f"{first} {_count(len(about), noun)}{rest}"
-    return f"{verb}: {_shorten(about)}"
+    return f"{verb}: {shorten(about)}"
 
 
 def _count(number: int, kind: str) -> str:
@@ -223,7 +223,8 @@ def _count(number: int, kind: str) -> str:
     return f"1 {word}" if number == 1 else f"{number} {plural}"
 
 
-def _shorten(names: tuple[str, ...], most: int = 4) -> str:
+def shorten(names: tuple[str, ...], most: int = 4) -> str:
+    """``"worker-1, worker-2, worker-3 ... worker-1000"``."""
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[: most - 1])} ... {names[-1]}"

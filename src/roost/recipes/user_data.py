@@ -11,6 +11,7 @@ import gzip
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -193,6 +194,7 @@ def _programs(facts: MachineFacts) -> tuple[File, ...]:
     )
 
 
+@lru_cache(maxsize=64)
 def program(name: str) -> File:
     """One of the machine's programs; ``/usr/lib/roost/run NAME`` runs it.
 

@@ -152,6 +152,8 @@ def unused(
 
 def _judged(found: Found, records: set[str]) -> Found:
     """With the command that ends it, and whether anybody still knows of it."""
+    if found.name == tags.IMAGES:
+        return _with_end(found, f"roost image ls --region {found.region}")
     orphan = found.name not in records
     command = f"roost down {shlex.quote(found.name)} --region {found.region}"
     return _with_end(found, command, orphan=orphan)

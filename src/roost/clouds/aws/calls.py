@@ -23,8 +23,16 @@ class Calls:
         """``field`` of every page of ``call``."""
         if not self.ec2.can_paginate(call):
             return list(getattr(self.ec2, call)(**asked)[field])
-        pages = self.ec2.get_paginator(call).paginate(**asked, PaginationConfig={"PageSize": PAGE})
+        size = min(PAGE, self._most(call))
+        pages = self.ec2.get_paginator(call).paginate(**asked, PaginationConfig={"PageSize": size})
         return [one for page in pages for one in page[field]]
+
+    def _most(self, call: str) -> int:
+        """The largest page that EC2 gives of this list; some are of 100 or 200 only."""
+        meta = self.ec2.meta
+        operation = meta.service_model.operation_model(meta.method_to_api_mapping[call])
+        limit = operation.input_shape.members["MaxResults"].metadata.get("max", PAGE)
+        return int(limit)
 
     def unless_there(self, call: Callable[..., Any], **asked: Any) -> Any | None:
         """The answer of a call that makes; None where a lost call had made it."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
 """User-data from the record, the names of a launch, one of its instances, the head's private
 address, and the device names of data volumes."""
-LONGEST_WAIT = 10.0
+LONGEST_WAIT, SHORTEST_WAIT = 10.0, 0.5
 FIRST_WAIT = 2.0
 
 
@@ -153,9 +153,9 @@ class AwsCloud:
         return "\n".join(text.splitlines()[-lines:])
 
     def wait(self, name: str, since: float) -> None:
-        """Longer the longer it takes: a launch takes tens of seconds."""
+        """Longer the longer it takes: half as long again each time."""
         del name
-        self.sleep(min(LONGEST_WAIT, FIRST_WAIT + since / 10))
+        self.sleep(min(LONGEST_WAIT, SHORTEST_WAIT + since / 2))
 
     @contextmanager
     def hold(self, name: str, what: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ launch, and the instance's launch index says which of them it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 NAME = "roost"
@@ -67,6 +68,7 @@ def launch(names: Sequence[str]) -> str:
     return " ".join(parts)
 
 
+@lru_cache(maxsize=256)
 def launched(text: str) -> tuple[str, ...]:
     """The names that ``launch`` wrote."""
     names: list[str] = []
