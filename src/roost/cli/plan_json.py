@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from roost.cli.money import amount_json, section_json
 from roost.plan.steps import Create, Delete, describe, subjects
-from roost.prices.rates import Unknown
 
 if TYPE_CHECKING:
     from roost.plan.plan import Plan
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from roost.plan.steps import Step
     from roost.prices.estimate import Estimate
     from roost.prices.parking import Parked
-    from roost.prices.rates import Amount, Line, Section
     from roost.spec import Spec
 
 Data = dict[str, Any]
@@ -83,10 +82,10 @@ def _cost(spec: Spec, cost: Estimate | None) -> Data:
         return {"known": free, "usd": 0 if free else None}
     return {
         "known": all(part.amount.known for part in (cost.use, cost.running, cost.stopped)),
-        "usd": _amount(cost.use.amount)["usd"],
-        "running_hour": _section(cost.running),
-        "stopped_hour": _section(cost.stopped),
-        "use": _section(cost.use),
+        "usd": amount_json(cost.use.amount)["usd"],
+        "running_hour": section_json(cost.running),
+        "stopped_hour": section_json(cost.stopped),
+        "use": section_json(cost.use),
         "parked_month": [_parked(way) for way in cost.parked],
         "hours_running": cost.hours.hours_running,
         "hours_existing": cost.hours.hours_existing,
@@ -97,49 +96,12 @@ def _cost(spec: Spec, cost: Estimate | None) -> Data:
     }
 
 
-def _amount(amount: Amount) -> Data:
-    """``usd`` is what is known of it: null where that is nothing."""
-    nothing = amount.at_least and not amount.usd
-    return {
-        "usd": None if nothing else amount.usd,
-        "known": amount.known,
-        "at_most": amount.at_most,
-    }
-
-
-def _section(section: Section) -> Data:
-    return {**_amount(section.amount), "lines": [_line(line) for line in section.lines]}
-
-
-def _line(line: Line) -> Data:
-    price = line.price
-    if isinstance(price, Unknown):
-        rate: Data = {"unit": None, "usd_per_unit": None, "source": None, "date": None}
-        note = price.reason
-    else:
-        rate = {
-            "unit": price.unit,
-            "usd_per_unit": price.usd,
-            "source": price.source,
-            "date": price.date,
-        }
-        note = line.note
-    return {
-        "item": line.item,
-        "basis": line.basis,
-        "quantity": line.quantity,
-        **rate,
-        **_amount(line.amount),
-        "note": note,
-    }
-
-
 def _parked(way: Parked) -> Data:
     return {
         "mode": way.mode,
         "storage_class": way.storage_class,
         "minimum_days": way.minimum_days,
         "note": way.note,
-        "storage": _section(way.per_month),
-        "coming_back": _section(way.coming_back),
+        "storage": section_json(way.per_month),
+        "coming_back": section_json(way.coming_back),
     }

@@ -22,12 +22,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
     Example:
       roost resume pixinsight
     """
-    from roost.cli.target import held, locate, recorded, wanted_for
-    from roost.cli.up import bring_and_report
+    from roost.cli.up import bring_back
 
-    cloud = locate(name, place)
-    with held(cloud, name):
-        spec, _ = recorded(cloud, name)
-        wanted = wanted_for(spec)
-        say(f"resuming {name}")
-        bring_and_report(cloud, wanted, as_json, verb="resume", as_parked=True)
+    say(f"resuming {name}")
+    bring_back(name, place, as_json, verb="resume", as_parked=True)

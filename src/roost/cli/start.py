@@ -19,12 +19,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
     Example:
       roost start ndvi
     """
-    from roost.cli.target import held, locate, recorded, wanted_for
-    from roost.cli.up import bring_and_report
+    from roost.cli.up import bring_back
 
-    cloud = locate(name, place)
-    with held(cloud, name):
-        spec, _ = recorded(cloud, name)
-        wanted = wanted_for(spec)
-        say(f"starting {name}")
-        bring_and_report(cloud, wanted, as_json, verb="start")
+    say(f"starting {name}")
+    bring_back(name, place, as_json, verb="start")

@@ -147,6 +147,21 @@ def bring_and_report(
     report(cloud, wanted, state, as_json)
 
 
+def bring_back(
+    name: str, place: Place, as_json: bool, *, verb: str, as_parked: bool = False
+) -> None:
+    """All of what a name was made as, running again: from its record, wherever it is."""
+    from roost.cli.target import held, locate, recorded, wanted_for
+
+    cloud = locate(name, place)
+    with held(cloud, name):
+        spec, _ = recorded(cloud, name)
+        wanted = wanted_for(spec)
+        if cloud.name == "aws":
+            say(f"while it runs it costs {hourly(spec, wanted)}")
+        bring_and_report(cloud, wanted, as_json, verb=verb, as_parked=as_parked)
+
+
 def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     """What runs now, and where to go: the address alone on stdout, or JSON."""
     from roost.access.browser import address_of
