@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -186,3 +187,11 @@ def test_without_credentials_the_next_command_is_said():
     with pytest.raises(CredentialsError) as raised, translated("look"):
         raise NoCredentialsError
     assert "aws configure" in str(raised.value.next)
+
+
+def test_a_page_of_a_proxy_is_no_answer_and_worth_another_try() -> None:
+    with (
+        pytest.raises(ThrottledError, match="look at it: what came back is not an answer of AWS"),
+        translated("look at it"),
+    ):
+        raise ResponseParserError("Unable to parse response (syntax error), invalid XML")

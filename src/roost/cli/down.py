@@ -59,7 +59,7 @@ def command(
         before = existing(cloud, name)
         say(f"{name}: {summary(before) or 'only its record'}")
         if cloud.name == "aws":
-            say(f"it has cost {so_far(cloud, before)} so far, and its history goes with it")
+            say(f"it has cost {so_far(cloud, before)} so far")
         words = _words(before, typed, keep_data)
         _confirm(name, before, words, yes=yes, no_input=no_input)
         count = len(before.instances)

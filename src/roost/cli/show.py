@@ -65,7 +65,7 @@ def _machines(state: State) -> str:
             i.name,
             i.state,
             i.shape.type,
-            str(i.shape.cpus),
+            str(i.shape.cpus or "-"),
             format_size(round(i.shape.memory_gib, 1)) if i.shape.memory_gib else "-",
             i.note,
         )

@@ -196,7 +196,7 @@ WORDS: dict[type, tuple[str, Kind, str]] = {
     Snap: ("take a snapshot of", "volume", ""),
     Start: ("start", "instance", ""),
     Stop: ("stop", "instance", ""),
-    Unseal: ("open for writing what", "snapshot", " hold"),
+    Unseal: ("mark", "snapshot", " as older than the volume"),
 }
 """What people read of a step: verb, noun, and what follows the noun."""
 

@@ -110,9 +110,13 @@ def code_of(error: BaseException) -> str:
 def translated(doing: str) -> Iterator[None]:
     """Raise roost's errors for botocore's; ``doing`` is what was tried: "create 2 instances"."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
+    except ResponseParserError as error:
+        # Not AWS's words: a proxy's or a load balancer's page. Trying again is safe.
+        raise ThrottledError(f"{doing}: what came back is not an answer of AWS") from error
     except ClientError as error:
         raise _known(error, doing) from error
     except BotoCoreError as error:
