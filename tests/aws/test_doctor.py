@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from roost.cli.doctor import command
+from roost.cli.main import cli
 from roost.clouds.aws import doctor
 from roost.clouds.aws.doctor import Case, examine_account, examine_case, examine_here
 from roost.clouds.aws.network import Network
@@ -280,7 +280,7 @@ def answered(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*words: str) -> Any:
-    return CliRunner().invoke(command, words, catch_exceptions=False)
+    return CliRunner().invoke(cli, ["doctor", *words], catch_exceptions=False)
 
 
 @pytest.mark.usefixtures("answered")

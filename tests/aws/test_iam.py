@@ -15,7 +15,8 @@ import pytest
 from botocore import xform_name
 from click.testing import CliRunner
 
-from roost.cli.iam import command, commands
+from roost.cli.iam import commands
+from roost.cli.main import cli
 from roost.clouds.aws.permissions import (
     ANY,
     CALLS,
@@ -298,7 +299,7 @@ def test_a_role_is_passed_to_machines_only_and_only_one_of_roosts() -> None:
 
 
 def run(*words: str) -> Any:
-    return CliRunner().invoke(command, words, catch_exceptions=False)
+    return CliRunner().invoke(cli, ["iam", *words], catch_exceptions=False)
 
 
 def test_the_policy_is_on_stdout_and_how_to_use_it_on_stderr() -> None:

@@ -97,7 +97,8 @@ def fault_points(moments: list[Moment], fault: str) -> list[int]:
 def test_the_fault_sweep(account: Account, scene: str, fault: str, swept: dict[str, int]) -> None:
     """One fault: it goes on, or stops with a message of roost's; then the same command again."""
     moments, wanted = calm(account, scene)
-    points = fault_points(moments, fault)
+    # A failure inside AWS takes the same way as throttling: a part of it is enough.
+    points = fault_points(moments, fault)[:: 3 if fault == "InternalError" else 1]
     for number in points:
         prepare(account, scene)
         account.ec2.weather = (

@@ -104,4 +104,4 @@ def test_an_example_that_cannot_be_typed_is_noticed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(plan, "help", "Examples:\n  roost plan x.toml --clod aws   a remark\n")
     assert examples("plan") == [["plan", "x.toml", "--clod", "aws"]]
     with pytest.raises(click.NoSuchOption):
-        plan.make_context("plan", examples("plan")[0][1:])
+        plan.make_context("plan", examples("plan")[0][1:], parent=click.Context(cli))
