@@ -303,3 +303,17 @@ def test_the_ssh_configuration_comes_and_goes(
     assert "HostName 192.0.2.7" in (place / "config").read_text()
     done(roost("down", "there", "--yes"))
     assert not place.exists()
+
+
+def test_a_machine_that_the_file_has_no_more_is_not_deleted_without_a_yes(
+    cloud: Full, roost: Roost, write: Callable[..., Path]
+) -> None:
+    room = 'name = "room"\nkind = "classroom"\ncloud = "aws"\nseats = {}\n[machine]\ncpus = 2\n'
+    room += '[aws]\nregion = "us-east-1"\n'
+    done(roost("up", write(room.format(3)), "--yes"))
+    told = roost("up", write(room.format(2)), "--no-input")
+    assert told.code == 4
+    assert "seat-3: not in the file any more; the disk it boots from would be deleted" in told.err
+    assert sorted(machines(cloud.observe("room"))) == ["seat-1", "seat-2", "seat-3"]
+    done(roost("up", write(room.format(2)), "--yes"))
+    assert sorted(machines(cloud.observe("room"))) == ["seat-1", "seat-2"]

@@ -53,6 +53,7 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
         _check_folder(spec, have.record, yes=yes, no_input=no_input)
         if spec.kind == "cluster" and spec.cloud == "local":
             check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
+        _agree_to_lose(wanted, have, yes=yes, no_input=no_input)
         if where.name == "aws":
             _check_account(where, spec, wanted, have)
             _agree(spec, wanted, have, yes=yes, no_input=no_input)
@@ -68,6 +69,32 @@ def _check_account(where: Cloud, spec: Spec, wanted: Wanted, have: State) -> Non
     where.check_network(spec.name, spec.aws)
     for finding in check_before(where.clients, wanted, have, where.region):
         say(f"{finding.verdict}: {finding.text}")
+
+
+def _agree_to_lose(wanted: Wanted, have: State, *, yes: bool, no_input: bool) -> None:
+    """Machines that the file has no more go with what is on their disks. Workers hold nothing."""
+    from roost.cli.life import ask
+    from roost.plan.plan import plan_up
+    from roost.plan.resources import SURPLUS
+    from roost.plan.steps import Delete
+
+    roles = {i.name: i.role for i in have.instances}
+    gone = [
+        name
+        for step in plan_up(wanted, have).steps
+        if isinstance(step, Delete) and step.kind == "instance"
+        for name in step.names
+        if roles.get(name) != "worker" and not name.endswith(SURPLUS)
+    ]
+    if not gone:
+        return
+    what = f"{', '.join(gone)}: not in the file any more; the disk it boots from would be deleted"
+    refused = NeedsConfirmationError(
+        what,
+        exists=have.conditions,
+        next=f"roost park {wanted.name}   (saves it), or: the same with --yes",
+    )
+    ask(wanted.name, f"{what}. Delete?", refused, yes=yes, no_input=no_input)
 
 
 def _agree(spec: Spec, wanted: Wanted, have: State, *, yes: bool, no_input: bool) -> None:
