@@ -317,3 +317,13 @@ def test_a_machine_that_the_file_has_no_more_is_not_deleted_without_a_yes(
     assert sorted(machines(cloud.observe("room"))) == ["seat-1", "seat-2", "seat-3"]
     done(roost("up", write(room.format(2)), "--yes"))
     assert sorted(machines(cloud.observe("room"))) == ["seat-1", "seat-2"]
+
+
+def test_without_boto3_what_runs_here_is_found_all_the_same(
+    roost: Roost, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert roost("ls").code == 0
+    told = roost("show", "foo")
+    assert (told.code, 'nothing named "foo" exists here' in told.err) == (2, True)

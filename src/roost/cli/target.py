@@ -96,7 +96,14 @@ def locate(name: str, place: Place = NOWHERE) -> Cloud:
 
 
 def perhaps_on_aws() -> bool:
-    """Whether to ask AWS for a name: this computer has used it, or is configured for it."""
+    """Whether to ask AWS for a name: this computer has used it, or is configured for it.
+
+    Without boto3 it has not; then what runs here is found all the same.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("botocore") is None:
+        return False
     from roost.clouds.aws.session import used_here
 
     told = any(os.environ.get(key) for key in SAYS_AWS)
