@@ -107,7 +107,7 @@ def states(shown: Any) -> dict[str, str]:
     "example",
     [
         "pixinsight",
-        "ndvi",
+        pytest.param("ndvi", marks=pytest.mark.slow),
         pytest.param("scipion", marks=pytest.mark.slow),
         pytest.param("starcluster", marks=pytest.mark.slow),
     ],

@@ -62,6 +62,7 @@ def test_a_small_disk(small_disk: Path, lab: Lab) -> None:
     assert not small.home.exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_gets_full(small_disk: Path, lab: Lab) -> None:
     lab.roost("up")  # makes the environment, if no test has yet
     lab.roost("down", "life", "--yes")

@@ -58,6 +58,7 @@ assert one.plan == two.plan == one.observed, one.plan
     assert len(up.states()) == 2
 
 
+@pytest.mark.slow
 def test_adapting_follows_the_work(up: Lab) -> None:
     up.python(
         BEGIN
