@@ -14,6 +14,8 @@ import pytest
 from roost.cli.main import main
 from roost.clouds.aws import session
 from roost.clouds.aws.cloud import AwsCloud
+from roost.clouds.aws.requests import template_data
+from roost.errors import AccessError
 from tests.aws.conftest import Account
 from tests.aws.strict import Weather
 from tests.cli.calling import REPO, Ran, Roost
@@ -252,3 +254,33 @@ def test_advice_with_numbers_by_hand(roost: Roost, account: Account) -> None:
     # The archive: 500 x 0.0135 for 90 days at least.
     assert ways["archive"]["per_month"]["usd"] == pytest.approx(6.75)
     assert ways["archive"]["days_charged"] == 90
+
+
+def test_what_has_a_record_of_another_roost_can_be_taken_down(
+    roost: Roost, account: Account
+) -> None:
+    ok(roost("up", "examples/ndvi.toml", "--cloud", "aws", "--yes"))
+    # Of a roost that knows more kinds than this one.
+    later = template_data('{"name": "ndvi", "kind": "submarine", "tags": {}}')
+    account.client.create_launch_template_version(
+        LaunchTemplateName="roost-ndvi", LaunchTemplateData=later
+    )
+    told = roost("down", "ndvi", "--yes")
+    assert told.code == 0, told.err
+    assert "it has cost" in told.err
+    assert account.left() == {}
+
+
+def test_a_cost_that_cannot_be_known_keeps_nobody_from_ending_it(
+    roost: Roost, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ok(roost("up", "examples/ndvi.toml", "--cloud", "aws", "--yes"))
+
+    def refused(*_: object) -> None:
+        raise AccessError("you may not look at snapshots")
+
+    monkeypatch.setattr("roost.clouds.aws.ledger.history", refused)
+    told = roost("down", "ndvi", "--yes")
+    assert told.code == 0, told.err
+    assert "it has cost unknown (you may not look at snapshots) so far" in told.err
+    assert account.left() == {}

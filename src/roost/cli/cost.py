@@ -9,6 +9,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, table, write_json
+from roost.errors import RoostError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -60,11 +61,15 @@ def now() -> datetime:
 
 
 def so_far(cloud: Cloud, state: State) -> str:
-    """``"$12.30"``, ``"between $10.00 and $12.30"``: what it has cost so far."""
-    from roost.spec import from_json
+    """``"$12.30"``, ``"between $10.00 and $12.30"``, or ``"unknown"``: what it has cost so far.
 
-    spec = from_json(state.record) if state.record else None
-    return str(_cost(cloud, state.name, spec, now()).spent)
+    It keeps nobody from ending a cost: neither a record that cannot be read, nor a list that may
+    not be looked at.
+    """
+    try:
+        return str(_cost(cloud, state.name, None, now()).spent)
+    except RoostError as error:
+        return f"unknown ({error.what})"
 
 
 def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:
