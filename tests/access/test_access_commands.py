@@ -1,7 +1,6 @@
 """The commands that connect, on a cloud whose machines are an sshd of this computer."""
 
 import socket
-import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -12,13 +11,12 @@ import pytest
 
 from roost.access import tunnel
 from roost.access.pages import Page
-from roost.cli.main import SECTIONS, main
 from roost.errors import AccessError
 from roost.plan.resources import State
 from tests.access.conftest import Server
 from tests.access.made_state import cluster, desktop, instance
 from tests.access.test_real_ssh import Page as Handler
-from tests.cli.calling import Ran, Roost
+from tests.cli.calling import Ran, Roost, caller
 
 HERE = {"address": "127.0.0.1"}
 
@@ -54,8 +52,6 @@ def cloud(here: object, server: Server, monkeypatch: pytest.MonkeyPatch) -> Clou
     state = cluster(instance("head", 1, **HERE), instance("worker-1", 2, **HERE))
     cloud = Cloud(state, server.host_key)
     monkeypatch.setattr("roost.cli.target.locate", lambda *_: cloud)
-    for command in ("cp", "ssh-config"):
-        monkeypatch.setitem(SECTIONS["Work"], command, "")
     return cloud
 
 
@@ -66,14 +62,7 @@ def roost(
     """main() in this process, with what it and its programs wrote."""
     del cloud
 
-    def call(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["roost", *map(str, words)])
-        capfd.readouterr()
-        code = main()
-        told = capfd.readouterr()
-        return Ran(code, told.out, told.err)
-
-    return call
+    return caller(monkeypatch, capfd)
 
 
 class TestSsh:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from roost.cli.main import main
 from roost.clouds.aws import session
 from roost.clouds.aws.cloud import AwsCloud
 from roost.clouds.aws.requests import template_data
 from roost.errors import AccessError
 from tests.aws.conftest import Account
 from tests.aws.strict import Weather
-from tests.cli.calling import REPO, Ran, Roost
+from tests.cli.calling import REPO, Ran, Roost, caller
 
 EXAMPLES = {
     "pixinsight": ("eu-central-1", {"data"}),
@@ -76,14 +74,7 @@ def roost(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(REPO)
 
-    def call(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["roost", *map(str, words)])
-        capsys.readouterr()
-        code = main()
-        told = capsys.readouterr()
-        return Ran(code, told.out, told.err)
-
-    return call
+    return caller(monkeypatch, capsys)
 
 
 def ok(ran: Ran) -> Any:

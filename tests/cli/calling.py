@@ -1,10 +1,15 @@
 """How the tests call roost, and what comes back."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from roost.cli.main import main
 
 REPO = Path(__file__).parents[2]
 OUTPUTS = REPO / "schema" / "output"
@@ -24,3 +29,16 @@ class Ran:
 
 
 Roost = Callable[..., Ran]
+
+
+def caller(monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> Roost:
+    """``roost("plan", "x.toml")``: main() in this process, with what it wrote."""
+
+    def call(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["roost", *map(str, words)])
+        captured.readouterr()
+        code = main()
+        told = captured.readouterr()
+        return Ran(code, told.out, told.err)
+
+    return call

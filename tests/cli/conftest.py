@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 import roost as roost_package
-from roost.cli.main import main
 from roost.clouds.fake import Weather
 from roost.plan.resources import State
-from tests.cli.calling import REPO, Ran, Roost
+from tests.cli.calling import REPO, Ran, Roost, caller
 from tests.cli.full import Full, done
 from tests.cli.made import HERE, THERE
 
@@ -43,14 +42,7 @@ def roost(
 ) -> Roost:
     """``roost("plan", "x.toml")``: main() in this process, with what it wrote."""
 
-    def call(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["roost", *map(str, words)])
-        capsys.readouterr()
-        code = main()
-        told = capsys.readouterr()
-        return Ran(code, told.out, told.err)
-
-    return call
+    return caller(monkeypatch, capsys)
 
 
 @pytest.fixture

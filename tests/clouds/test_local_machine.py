@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -190,6 +191,32 @@ def test_only_one_at_a_time_and_the_second_is_told_who(tmp_path):
         raise AssertionError
     with hold(file, "demo", "roost down demo"):
         pass
+
+
+def test_what_a_killed_roost_had_begun_ends_before_the_next_one_begins(tmp_path):
+    """Its child goes on for a moment, and two of them at work on one name would be one too many."""
+    file = tmp_path / "demo.lock"
+    done = tmp_path / "done"
+    child = f"import time, pathlib; time.sleep(0.7); pathlib.Path({str(done)!r}).touch()"
+    killed = (
+        "import os, subprocess, sys, pathlib\n"
+        "from roost.clouds.local.hold import hold\n"
+        f"with hold(pathlib.Path({str(file)!r}), 'demo', 'roost scale demo 1'):\n"
+        f"    subprocess.Popen([sys.executable, '-c', {child!r}], close_fds=False)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed], check=False)
+    assert not done.exists()
+    with hold(file, "demo", "roost up demo"):
+        assert done.exists()
+
+
+def test_what_a_killed_roost_was_about_to_stop_is_stopped_first(cloud, tmp_path):
+    up(cloud)
+    (folder("demo", tmp_path).machine("head") / "stopped").touch()
+    assert [i.state for i in cloud.observe("demo").instances] == ["running"]
+    with cloud.hold("demo", "roost up"):
+        assert [i.state for i in cloud.observe("demo").instances] == ["stopped"]
 
 
 def test_what_a_killed_roost_left_half_made_or_half_deleted_is_tidied(cloud, tmp_path):

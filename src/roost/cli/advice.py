@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,13 +34,12 @@ def show(cloud: Cloud, have: State, days: int, as_json: bool) -> None:
 
 def advice(cloud: Cloud, have: State, days: int) -> list[tuple[str, str, Advice]]:
     """Name, size and advice of each volume; by what is written to it, where that is known."""
-    from roost.catalogue import load
+    from roost.cli.money import todays_book
     from roost.plan.bill import gb
     from roost.prices.advice import advise
     from roost.prices.bill import Volumes
-    from roost.prices.book import PriceBook
 
-    book = PriceBook(load(), datetime.now(UTC).date())
+    book = todays_book()
     used = {s.volume: s.used_gib for s in reversed(have.snapshots) if s.used_gib is not None}
     found = []
     for volume in have.volumes:

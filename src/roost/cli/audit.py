@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,14 +41,13 @@ def command(all_regions: bool, region: str | None, profile: str | None, as_json:
       roost audit --all-regions
       roost audit --all-regions --json | jq .per_month.usd
     """
-    from roost.catalogue import load
-    from roost.prices.book import PriceBook
+    from roost.cli.money import todays_book
     from roost.prices.inventory import audit
 
     if all_regions and region is not None:
         raise UsageError("all regions, or one of them?", next="roost audit --all-regions")
     inventories = _look(_where(region, profile, all_regions=all_regions), profile)
-    found = audit(inventories, PriceBook(load(), datetime.now(UTC).date()))
+    found = audit(inventories, todays_book())
     if as_json:
         write_json(_as_json(found, inventories))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -399,9 +398,8 @@ def _table(found: Iterable[tuple[BakedImage, str]]) -> str:
 
 def _monthly(image: BakedImage, region: str) -> Section:
     """What it costs at most: its snapshot is of all that can be on its disk."""
-    from roost.catalogue import load
+    from roost.cli.money import todays_book
     from roost.prices.bill import Snapshots
-    from roost.prices.book import PriceBook
     from roost.prices.inventory import Found, monthly
 
     found = Found(
@@ -411,7 +409,7 @@ def _monthly(image: BakedImage, region: str) -> Section:
         region=region,
         items=(Snapshots(int(image.size_gib), region),),
     )
-    return monthly(found, PriceBook(load(), datetime.now(UTC).date()))
+    return monthly(found, todays_book())
 
 
 def _as_json(image: BakedImage, region: str) -> dict[str, Any]:

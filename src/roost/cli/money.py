@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Any
 from roost.prices.rates import Unknown
 
 if TYPE_CHECKING:
+    from roost.prices.book import PriceBook
     from roost.prices.rates import Amount, Line, Section
 
 Data = dict[str, Any]
+
+
+def todays_book() -> PriceBook:
+    """The shipped list prices, by the rules of today."""
+    from datetime import UTC, datetime
+
+    from roost.catalogue import load
+    from roost.prices.book import PriceBook
+
+    return PriceBook(load(), datetime.now(UTC).date())
 
 
 def amount_json(amount: Amount) -> Data:

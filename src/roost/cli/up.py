@@ -123,17 +123,15 @@ def _agree(spec: Spec, wanted: Wanted, have: State, *, yes: bool, no_input: bool
 
 def hourly(spec: Spec, wanted: Wanted) -> str:
     """``"at most $0.4587 an hour while it runs"``."""
-    from datetime import UTC, datetime
 
-    from roost.catalogue import load
+    from roost.cli.money import todays_book
     from roost.plan.bill import bill_of
     from roost.prices.bill import Use
-    from roost.prices.book import PriceBook
     from roost.prices.charges import lasting
     from roost.prices.rates import section
 
     region = spec.aws.region if spec.aws else ""
-    book = PriceBook(load(), datetime.now(UTC).date())
+    book = todays_book()
     return f"{section(lasting(bill_of(wanted, region), Use(1, 1), book)).amount} an hour"
 
 

@@ -339,3 +339,20 @@ def _tidy(place: Folder) -> None:
     ]
     for path in half:
         shutil.rmtree(path, ignore_errors=True)
+    _finish(place)
+
+
+def _finish(place: Folder) -> None:
+    """Stop what a killed roost was about to stop: it would go down later, beside the next steps."""
+    marked = [p for p in _machines(place) if (p / "stopped").exists() and processes.alive(p)]
+    if not marked:
+        return
+    names = tuple(path.name for path in marked)
+    if HEAD not in names:
+        try:
+            _retire(place, names)
+        except CloudError:  # they could not hand over what they hold, so they stay
+            for path in marked:
+                (path / "stopped").unlink(missing_ok=True)
+            return
+    _stop(place, names)
