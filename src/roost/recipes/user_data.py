@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from roost.errors import UsageError
 from roost.plan.resources import Role
+from roost.recipes.step import File
 from roost.recipes.strip import strip
 
 if TYPE_CHECKING:
@@ -68,15 +69,6 @@ class MachineBudget:
     running: float
     stopped: float
     worker: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One more file, that a recipe needs; programs in ``/etc/roost/setup.d`` are set-up steps."""
-
-    path: str
-    content: str
-    mode: str = "0644"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
