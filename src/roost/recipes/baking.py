@@ -12,7 +12,8 @@ import json
 from importlib.resources import files as resources
 from typing import Any
 
-from roost.recipes.user_data import AT, UNITS, File, program
+from roost.recipes.step import File
+from roost.recipes.user_data import AT, UNITS, program
 
 PROGRAMS = ("__init__", "common", "which", "devices", "volumes", "setup", "clean", "bake")
 
