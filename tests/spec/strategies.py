@@ -140,8 +140,13 @@ def kind(
     )
 
 
+packages = lists(st.sampled_from(["htop", "libgdal-dev", "g++"]))
 desktops = kind(
-    "desktop", {"machine": machines}, cloud=rented, protocol=st.sampled_from(["novnc", "dcv"])
+    "desktop",
+    {"machine": machines},
+    cloud=rented,
+    protocol=st.sampled_from(["novnc", "dcv"]),
+    apt=packages,
 )
 classrooms = kind("classroom", {"machine": machines, "seats": st.integers(1, 10_000)}, cloud=rented)
 clusters = kind(
@@ -154,7 +159,7 @@ clusters = kind(
     workers=workers(),
     environment=some(
         python=st.sampled_from(["3.11", "3.12.7"]),
-        apt=lists(st.sampled_from(["htop", "libgdal-dev", "g++"])),
+        apt=packages,
         languages=lists(st.sampled_from(["python", "r", "julia", "c", "c++", "fortran"])),
     ),
     shared=mounts,

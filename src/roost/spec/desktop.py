@@ -8,6 +8,7 @@ from pydantic import Field
 
 from roost.spec.common import Common
 from roost.spec.machine import Machine
+from roost.spec.values import Package
 
 
 class Desktop(Common):
@@ -20,3 +21,4 @@ class Desktop(Common):
     protocol: Literal["novnc", "dcv"] = Field(
         "novnc", description="How the desktop is seen: noVNC in a browser, or Amazon DCV."
     )
+    apt: tuple[Package, ...] = Field((), description="System packages beside the desktop's own.")

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from roost.spec.table import Table, around, project_folder, wrong
+from roost.spec.values import Package
 
 BUILT_IN = Path(__file__).parent / "environments" / "dask"
 """What a Dask cluster runs whose file names no project."""
@@ -30,7 +31,7 @@ class Environment(Table):
     python: str | None = Field(
         None, description="The Python version; the project's own choice otherwise."
     )
-    apt: tuple[str, ...] = Field((), description="System packages (not on your own machine).")
+    apt: tuple[Package, ...] = Field((), description="System packages (not on your own machine).")
     languages: tuple[Literal["python", "r", "julia", "c", "c++", "fortran"], ...] = Field(
         (), description="Compilers and languages for a general-purpose cluster."
     )
@@ -56,14 +57,6 @@ class Environment(Table):
     def _version(cls, found: str | None) -> str | None:
         if found is not None and not re.fullmatch(r"3\.\d{1,2}(\.\d{1,2})?", found):
             raise wrong("not a version of Python", allowed='"3.12" or "3.12.7"')
-        return found
-
-    @field_validator("apt")
-    @classmethod
-    def _packages(cls, found: tuple[str, ...]) -> tuple[str, ...]:
-        for number, package in enumerate(found):
-            if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", package):
-                raise wrong("not a name of a package", allowed='like "libgdal-dev"', at=(number,))
         return found
 
     @field_validator("digest")

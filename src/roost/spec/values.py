@@ -135,6 +135,12 @@ def _bucket(found: str) -> str:
     return found
 
 
+def _package(found: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", found):
+        raise wrong("not a name of a package", allowed='like "libgdal-dev"')
+    return found
+
+
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME})]
 Size = Annotated[
@@ -150,6 +156,8 @@ Span = Annotated[
     PlainSerializer(format_span, return_type=str),
     WithJsonSchema({"type": "string", "pattern": SPAN, "examples": ["30m", "1h30m", "5d"]}),
 ]
+Package = Annotated[str, AfterValidator(_package)]
+"""Of the system: what apt-get installs."""
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Source = Annotated[
     str, AfterValidator(_source), WithJsonSchema({"type": "string", "pattern": SOURCE})
