@@ -204,8 +204,7 @@ def test_the_programs_need_nothing_but_python(tmp_path: Path) -> None:
     for file in (
         *machine_files(WORKER),
         *machine_files(DESKTOP),
-        program("clean"),
-        program("bake"),
+        *(program(name) for name in ("clean", "bake", "steps", "receive", "follow")),
     ):
         path = tmp_path / file.path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,12 @@ def shell(config: Path, alias: str, line: Sequence[str] = (), *, tty: bool = Fal
     return ["ssh", "-F", str(config), *options, "--", alias, *([shlex.join(line)] if line else [])]
 
 
+def batch(config: Path, alias: str, line: Sequence[str]) -> list[str]:
+    """A command that nobody watches: it asks for nothing, and gives up soon."""
+    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+    return ["ssh", "-F", str(config), *options, "--", alias, shlex.join(line)]
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One side of a copy. ``name`` is None for a path on this computer."""

@@ -31,13 +31,13 @@ REST = (
 """What programs and users leave behind."""
 STAYS = (*EDITED, "/etc/machine-id", "/var/lib/roost", "/var/lib/systemd/random-seed")
 """Emptied, or without what was roost's; systemd writes a new seed whenever it ends."""
-KEPT = "packages-*"
+KEPT = ("packages-*", "step-*")
 """Steps of the set-up that an image has behind it. Others may hold what is one machine's own."""
 
 
 def bake(machine: Machine) -> list[str]:
     """Erase all that is personal or one machine's own; the paths."""
-    done = [path.name for path in machine.at(DONE).glob(KEPT)]
+    done = [path.name for pattern in KEPT for path in machine.at(DONE).glob(pattern)]
     found = erase(machine, personal(machine))
     for pattern in (*STATE, *REST):
         for path in sorted(machine.root.glob(pattern)):

@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 
+class Failed(Exception):  # noqa: N818 - shown by its text only
+    """A step of the set-up that failed, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Where things are; ``root`` is ``/``, but in tests."""

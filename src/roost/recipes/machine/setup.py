@@ -1,7 +1,7 @@
 """The machine sets itself up: at its first boot, and again at each, where done is skipped.
 
-What a desktop, Dask or Slurm needs is a program in ``/etc/roost/setup.d``: run in the order of
-their names, each once, again if it failed.
+What a desktop, Dask or Slurm needs is handed over by ssh (``steps.py``), maybe while this is at
+work; programs in ``/etc/roost/setup.d`` run too, each once, again if it failed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from roost.recipes.machine import volumes, which
-from roost.recipes.machine.common import Machine, read, run, write
+from roost.recipes.machine.common import Failed, Machine, boot, read, run, write
 
 DONE = "/var/lib/roost/done"
 """A folder: the steps that need not be done again. ``set-up`` is written when all are."""
@@ -28,10 +29,6 @@ HOUR = 3600.0
 BEGIN, END = "# roost: begin", "# roost: end"
 
 
-class Failed(Exception):  # noqa: N818 - shown by its text only
-    """A step that failed, and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """``do`` returns a note for the status; ``once``: not again after it was done."""
@@ -39,15 +36,19 @@ class Step:
     name: str
     do: Callable[[], str]
     once: bool = False
+    title: str = ""
 
 
 def steps(machine: Machine, metadata: which.Metadata, patience: float) -> list[Step]:
     """All of them, in order."""
     found = [Step("name", partial(name, machine, metadata))]
-    packages = machine.facts.get("packages", [])
+    given = _handed_over(machine)
+    more = given.packages(machine) if given else []
+    packages = sorted({*machine.facts.get("packages", []), *more})
     if packages:
-        digest = f"{zlib.crc32(' '.join(sorted(packages)).encode()):08x}"
-        found.append(Step(f"packages-{digest}", partial(install, packages), once=True))
+        digest = f"{zlib.crc32(' '.join(packages).encode()):08x}"
+        title = f"installing {len(packages)} packages"
+        found.append(Step(f"packages-{digest}", partial(install, packages), True, title))
     # After the packages, because volumes are attached meanwhile; programs may need both.
     found.append(Step("volumes", partial(data, machine, patience)))
     place = machine.at("/etc/roost/setup.d")
@@ -57,7 +58,18 @@ def steps(machine: Machine, metadata: which.Metadata, patience: float) -> list[S
         for one in programs
         if os.access(one, os.X_OK)
     ]
+    for one in given.handed_over(machine)["steps"] if given else ():
+        found.append(Step(one["name"], partial(given.do, machine, one), title=one["title"]))
     return found
+
+
+def _handed_over(machine: Machine) -> Any:
+    """The module of the hand-over, which comes with the first one."""
+    if not machine.at("/etc/roost/handover.json").exists():
+        return None
+    from roost.recipes.machine import steps
+
+    return steps
 
 
 def set_up(
@@ -67,23 +79,25 @@ def set_up(
     pause: float = 10,
 ) -> bool:
     """Every step in turn; whether all are done. The first that fails for good ends it."""
+    given = stamp(machine)
     todo = steps(machine, metadata, patience)
     notes: list[str] = []
     for number, step in enumerate(todo, 1):
         marker = machine.at(f"{DONE}/{step.name}")
         if step.once and marker.exists():
             continue
-        say(machine, number, len(todo), step.name, "working")
+        title = step.title or step.name
+        say(machine, number, len(todo), title, "working", given=given)
         try:
             note = _tried(machine, step, pause)
         except (Failed, OSError, ValueError, KeyError) as why:
-            say(machine, number, len(todo), step.name, "failed", str(why))
+            say(machine, number, len(todo), title, "failed", str(why), given)
             return False
         if note:
             notes.append(note)
         write(marker, "")
     write(machine.at(f"{DONE}/set-up"), "")
-    say(machine, len(todo), len(todo), "ready", "done", "; ".join(notes))
+    say(machine, len(todo), len(todo), "ready", "done", "; ".join(notes), given)
     return True
 
 
@@ -100,10 +114,26 @@ def _tried(machine: Machine, step: Step, pause: float, tries: int = 3) -> str:
     raise AssertionError("not reached")
 
 
-def say(machine: Machine, step: int, of: int, name: str, state: str, note: str = "") -> None:
+def stamp(machine: Machine) -> str:
+    """Which hand-over the machine has."""
+    return str(read(machine.at("/etc/roost/handover.json")).get("digest", ""))
+
+
+def this_boot(machine: Machine) -> str:
+    """What was done in an earlier boot says nothing of the services of this one."""
+    try:
+        return boot(machine)[0]
+    except (OSError, IndexError, ValueError):
+        return ""
+
+
+def say(
+    machine: Machine, step: int, of: int, name: str, state: str, note: str = "", given: str = ""
+) -> None:
     """The status file, the log, and a line on the console, which the cloud shows without ssh."""
     found = {"step": step, "of": of, "name": name, "state": state, "note": note}
-    write(machine.status, {**found, "at": int(time.time())})
+    more = {"handover": given, "boot": this_boot(machine), "at": int(time.time())}
+    write(machine.status, {**found, **more})
     text = f"roost: {step}/{of} {name}: {state} {note}".rstrip()
     machine.log(text)
     console = machine.at("/dev/console")
@@ -178,10 +208,14 @@ def main() -> None:
     run(["systemctl", "stop", *UPGRADES])
     try:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        done = set_up(machine, which.Metadata())
+        before = None
+        while before != stamp(machine):  # it may come while this is at work
+            before = stamp(machine)
+            done = set_up(machine, which.Metadata())
     except SystemExit:
-        before = read(machine.status)
-        say(machine, before["step"], before["of"], before["name"], "failed", "it took too long")
+        last = read(machine.status)
+        why = ("failed", "it took too long", last.get("handover", ""))
+        say(machine, last["step"], last["of"], last["name"], *why)
         raise
     finally:
         run(["systemctl", "start", *UPGRADES])

@@ -1,0 +1,93 @@
+"""What is handed over to each machine of a name, from its spec. Pure.
+
+The base comes with the launch, in user-data; this comes by ssh after the boot: it may be long, and
+it holds what only the name's own machines may know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roost.recipes.step import Step, digest
+
+if TYPE_CHECKING:
+    from roost.plan.resources import Role
+    from roost.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a spec does not say: the head's private address, and the SHA-256 of each upload."""
+
+    head: str | None = None
+    uploads: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """For the machines of one role. ``makers`` are programs that make the ``shared`` secrets, on
+    the head, where they are not made yet; ``uploads`` the checksums that the steps need."""
+
+    steps: tuple[Step, ...]
+    makers: Mapping[str, str] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Changes with whatever a machine would do."""
+        return digest([step.to_json() for step in self.steps])
+
+    @property
+    def uploads(self) -> frozenset[str]:
+        """The checksums of what the steps need."""
+        return frozenset(one.sha256 for step in self.steps for one in step.uploads)
+
+    def document(self) -> str:
+        """The file that the machine reads."""
+        steps = [step.to_json() for step in self.steps]
+        return json.dumps({"digest": self.digest, "steps": steps}, indent=1) + "\n"
+
+
+def handover_of(spec: Spec, role: Role, around: Around) -> Handover:
+    """What machines of ``role`` get."""
+    return Handover(steps=steps_of(spec, role, around))
+
+
+def steps_of(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
+    """All steps, in order."""
+    del spec, role, around
+    return ()
+
+
+def uploads_of(spec: Spec) -> dict[str, Path]:
+    """What must be brought, by key: files, and folders to be packed."""
+    del spec
+    return {}
+
+
+def secrets_of(spec: Spec, role: Role) -> dict[str, Path]:
+    """The user's own secrets that a machine needs, by name: files of this computer."""
+    del spec, role
+    return {}
+
+
+def machine_programs() -> dict[str, str]:
+    """All programs of a machine, by their path below the folder of its Python modules.
+
+    Those of user-data too: a machine that an older roost launched gets the ones of today.
+    """
+    found = {"roost/__init__.py": "", "roost/recipes/__init__.py": ""}
+    for file in files("roost.recipes").joinpath("machine").iterdir():
+        if file.name.endswith(".py"):
+            found[f"roost/recipes/machine/{file.name}"] = file.read_text()
+    return found
+
+
+def program(name: str) -> str:
+    """One of the recipes' programs, as text."""
+    return files("roost.recipes").joinpath("programs", name).read_text()
