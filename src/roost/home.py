@@ -1,12 +1,14 @@
 """Where roost keeps what runs on this machine. Standard library only: nodes import it too.
 
-``<home>`` is $ROOST_HOME or the platform's data folder; ``<home>/local/<name>/`` is one name::
+``<home>`` is $ROOST_HOME or the platform's data folder (on a rented machine of a cluster,
+``/var/lib/roost/cluster``); ``<home>/local/<name>/`` is one name::
 
     spec.json        the record: the spec that made it
     token            JupyterLab's token, mode 0600
     tls/             ca.pem cert.pem key.pem, mode 0600
     scheduler.json   where the Dask scheduler is (written by it)
     members.json     the workers that have joined (written by the scheduler)
+    working          touched while workers have tasks (by the scheduler)
     jupyter.json     where JupyterLab is (written by it)
     control.json     how to call roost again
     project          the folder in which the user's notebooks are
@@ -70,6 +72,11 @@ class Folder:
     def members(self) -> Path:
         """The workers that have joined."""
         return self.path / "members.json"
+
+    @property
+    def working(self) -> Path:
+        """As old as the last look at which workers had tasks."""
+        return self.path / "working"
 
     @property
     def jupyter(self) -> Path:

@@ -64,6 +64,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         self._attachment = find(name, Path(home) if home else None)
+        self._local = _is_local(self._attachment.place)
         self.security = _security(self._attachment.place)
         self.scheduler = None
         self._poll_task: asyncio.Task[None] | None = None
@@ -152,7 +153,12 @@ class RoostCluster(Cluster):  # type: ignore[misc]
 
     @property
     def plan(self) -> set[str]:
-        """The workers that roost has, joined or not: folders of instances."""
+        """The workers that roost has, joined or not: folders of instances.
+
+        On rented machines those that have joined: nobody here sees the others.
+        """
+        if not self._local:
+            return self.observed
         machines = self._attachment.place.machines
         if not machines.is_dir():
             return set()
@@ -176,7 +182,10 @@ class RoostCluster(Cluster):  # type: ignore[misc]
     # --- how many ----------------------------------------------------------------------------
 
     def scale(self, n: int) -> Any:
-        """Have ``n`` workers; this ends adaptive scaling. Raises RoostError if roost refuses."""
+        """Have ``n`` workers; this ends adaptive scaling. Raises RoostError if roost refuses.
+
+        On rented machines it always does, and says what to type where they were rented.
+        """
         adaptive: Adaptive | None = self._adaptive  # type: ignore[has-type]
         if adaptive is not None:
             adaptive.stop(reason="scaled by hand")
@@ -184,7 +193,12 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         return self.sync(self._scale, int(n), ())
 
     def adapt(self, Adaptive: type[Adaptive] | None = None, **kwargs: Any) -> Adaptive:  # noqa: N803
-        """Follow the work, between ``minimum`` and ``maximum`` workers; as Dask's own."""
+        """Follow the work, between ``minimum`` and ``maximum`` workers; as Dask's own.
+
+        Raises RoostError on rented machines.
+        """
+        if not self._local:
+            raise _not_from_here(self._attachment.place, "N")
         adaptive: distributed.deploy.adaptive.Adaptive = super().adapt(
             Adaptive or RoostAdaptive, **kwargs
         )
@@ -202,6 +216,8 @@ class RoostCluster(Cluster):  # type: ignore[misc]
             await self._scale(len(self.plan) - len(going), going)
 
     async def _scale(self, n: int, drop: Iterable[str]) -> None:
+        if not self._local:
+            raise _not_from_here(self._attachment.place, n)
         if not drop and n < len(self.plan):
             drop = await self._least_loaded(len(self.plan) - n)
         await asyncio.to_thread(_scale_by_roost, self._attachment.place, n, tuple(drop))
@@ -241,6 +257,20 @@ def _security(place: Folder) -> Security:
         tls_client_cert=str(tls / "cert.pem"),
         tls_client_key=str(tls / "key.pem"),
         require_encryption=True,
+    )
+
+
+def _is_local(place: Folder) -> bool:
+    """Whether the roost that made the cluster is on this machine and can be called."""
+    return bool(json.loads(place.control.read_text()).get("roost"))
+
+
+def _not_from_here(place: Folder, n: int | str) -> RoostError:
+    """No machine holds the keys to its own cloud."""
+    return RoostError(
+        f"the machines of {place.name} are rented, and their number is not changed from here: type"
+        f" `roost scale {place.name} {n}` on your own computer",
+        next=f"roost scale {place.name} {n}",
     )
 
 

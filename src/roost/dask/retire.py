@@ -11,12 +11,19 @@ import asyncio
 import json
 import os
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from roost.dask.attach import scheduler, tls_variables
 from roost.home import Folder
 
 PATIENCE = 90.0
+MARK_VARIABLE = "ROOST_RETIRED"
+"""Where a worker whose supervisor starts it again and again notes that it has retired."""
+AWAY = 600.0
+"""Seconds for which a retired worker stays away. A machine that is not gone by then stays."""
 
 
 async def retire(address: str, names: list[str]) -> list[str]:
@@ -26,8 +33,36 @@ async def retire(address: str, names: list[str]) -> list[str]:
 
     args = Security().get_connection_args("client")
     async with rpc(address, connection_args=args) as asked:
+        await _tell(asked, names)
         gone = await asked.retire_workers(names=names, close_workers=True, remove=True)
     return sorted(str(worker["name"]) for worker in gone.values())
+
+
+async def _tell(asked: Any, names: list[str]) -> None:
+    """Their supervisors would start them again; they note that they shall not come back."""
+    from distributed.protocol.pickle import dumps
+
+    known = (await asked.identity(n_workers=-1))["workers"]
+    those = [address for address, worker in known.items() if str(worker["name"]) in names]
+    if those:
+        note = {"op": "run", "function": dumps(stay_away), "args": dumps(()), "kwargs": dumps({})}
+        await asked.broadcast(msg={**note, "wait": True}, workers=those, on_error="ignore")
+
+
+def stay_away() -> None:
+    """On the worker: do not come back once this one has ended."""
+    if MARK_VARIABLE in os.environ:
+        with suppress(OSError):
+            Path(os.environ[MARK_VARIABLE]).touch()
+
+
+def still_retired() -> bool:
+    """On the worker: whether it has retired a short while ago."""
+    try:
+        since = Path(os.environ[MARK_VARIABLE]).stat().st_mtime
+    except (KeyError, OSError):
+        return False
+    return 0 <= time.time() - since < AWAY
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """``python -m roost.dask.worker --folder F --name worker-1 ...``: Dask's own worker, for one name.
 
-It waits for the scheduler, so head and workers can start in any order.
+It waits for the scheduler, so head and workers can start in any order. Threads and memory are all
+that the machine has, where nothing else is said.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 from roost.dask.attach import tls_variables, wait_for_scheduler
 from roost.dask.ports import LOOPBACK
+from roost.dask.retire import still_retired
 from roost.home import Folder
 
 PATIENCE = 120.0
@@ -22,6 +25,8 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": 268_435_456,
     "MALLOC_MMAP_THRESHOLD_": 268_435_456,
 }
+SYSTEM_BYTES, SYSTEM_SHARE = 300 * 2**20, 0.05
+"""What a whole machine keeps for its system, the nanny and the cache of its disks."""
 
 
 def arguments(address: str, options: argparse.Namespace) -> list[str]:
@@ -30,10 +35,10 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
         address,
         *("--name", options.name),
         *("--nworkers", "1"),
-        *("--nthreads", str(options.nthreads)),
-        *("--memory-limit", str(options.memory_limit)),
+        *("--nthreads", str(options.nthreads or cpus())),
+        *("--memory-limit", str(options.memory_limit or memory())),
         *("--local-directory", options.local_directory),
-        *("--host", LOOPBACK),
+        *("--host", options.host),
         *("--death-timeout", "60"),
         # Its pages would listen everywhere without this, dashboard or not.
         *("--dashboard-address", f"{LOOPBACK}:0"),
@@ -42,16 +47,34 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
     ]
 
 
+def cpus() -> int:
+    """The CPUs that this machine lets us use."""
+    from distributed.system import CPU_COUNT
+
+    return int(CPU_COUNT)
+
+
+def memory() -> int:
+    """Bytes for the worker where it has the machine to itself."""
+    from distributed.system import MEMORY_LIMIT
+
+    whole = int(MEMORY_LIMIT)
+    return max(whole // 2, int(whole * (1 - SYSTEM_SHARE)) - SYSTEM_BYTES)
+
+
 def main() -> int:
     """Run until told to stop, or until the scheduler is gone. 1 where none was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--name", required=True)
-    parser.add_argument("--nthreads", type=int, default=1)
-    parser.add_argument("--memory-limit", default="auto", help="bytes")
+    parser.add_argument("--nthreads", type=int, help="(default: the CPUs)")
+    parser.add_argument("--memory-limit", help="bytes (default: nearly all)")
     parser.add_argument("--local-directory", required=True)
+    parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     options = parser.parse_args()
     place = Folder(options.folder)
+    while still_retired():
+        time.sleep(1)
     # Dask reads its configuration when it is imported; that takes a while, so it is done before
     # the scheduler is there.
     os.environ.update(tls_variables(place))
