@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from roost.spec.common import Common
-from roost.spec.machine import Machine
+from roost.spec.machine import Machine, arch_of
+from roost.spec.pixinsight import PixInsight
+from roost.spec.table import wrong
 from roost.spec.values import Package
 
 
@@ -22,3 +24,18 @@ class Desktop(Common):
         "novnc", description="How the desktop is seen: noVNC in a browser, or Amazon DCV."
     )
     apt: tuple[Package, ...] = Field((), description="System packages beside the desktop's own.")
+    pixinsight: PixInsight | None = Field(
+        None, description="PixInsight, from your own download and with your own licence."
+    )
+
+    @field_validator("pixinsight")
+    @classmethod
+    def _runs_there(cls, found: PixInsight | None, info: ValidationInfo) -> PixInsight | None:
+        machine: Machine | None = info.data.get("machine")
+        if found is not None and machine is not None and _arch(machine) == "arm64":
+            raise wrong("PixInsight is made for x86_64 only", hint="choose another machine")
+        return found
+
+
+def _arch(machine: Machine) -> str | None:
+    return arch_of(machine.exact[0]) if machine.exact else machine.arch
