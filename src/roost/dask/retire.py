@@ -1,7 +1,8 @@
-"""``python -m roost.dask.retire --folder F NAME...``: let workers hand over before they go.
+"""``python -m roost.dask.retire [--folder F] [NAME...]``: let workers hand over before they go.
 
-Names that the scheduler does not know are fine: asking twice is asking once. Without a scheduler
-there is nothing to hand over, and that is fine too. Prints the names that were retired, as JSON.
+On a node, its own cluster and worker are meant where none are named. Names that the scheduler does
+not know are fine: asking twice is asking once. Without a scheduler there is nothing to hand over,
+and that is fine too. Prints the names that were retired, as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from roost.dask.attach import scheduler, tls_variables
-from roost.home import Folder
+from roost.home import Folder, folder
 
 PATIENCE = 90.0
 MARK_VARIABLE = "ROOST_RETIRED"
@@ -65,12 +66,20 @@ def still_retired() -> bool:
     return 0 <= time.time() - since < AWAY
 
 
+def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The folder and the names, those of this node where none are given."""
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    if options.folder is None:
+        options.folder = folder(os.environ["ROOST_NAME"]).path
+    options.names = options.names or [os.environ["ROOST_NODE"]]
+    return options
+
+
 def main() -> None:
     """Retire, and say who went."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("names", nargs="+")
-    options = parser.parse_args()
+    options = options_of(argparse.ArgumentParser(description=__doc__))
     place = Folder(options.folder)
     os.environ.update(tls_variables(place))
     said = scheduler(place)
