@@ -16,7 +16,7 @@ from roost.clouds.aws.requests import template_data
 from roost.errors import AccessError
 from tests.aws.conftest import Account
 from tests.aws.strict import Weather
-from tests.cli.calling import REPO, Ran, Roost, caller
+from tests.cli.calling import REPO, Ran, Roost, all_ready, caller
 
 EXAMPLES = {
     "pixinsight": ("eu-central-1", {"data"}),
@@ -74,6 +74,7 @@ def roost(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(REPO)
 
+    all_ready(monkeypatch)
     return caller(monkeypatch, capsys)
 
 

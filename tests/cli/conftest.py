@@ -12,7 +12,7 @@ import pytest
 import roost as roost_package
 from roost.clouds.fake import Weather
 from roost.plan.resources import State
-from tests.cli.calling import REPO, Ran, Roost, caller
+from tests.cli.calling import REPO, Ran, Roost, all_ready, caller
 from tests.cli.full import Full, done
 from tests.cli.made import HERE, THERE
 
@@ -42,6 +42,7 @@ def roost(
 ) -> Roost:
     """``roost("plan", "x.toml")``: main() in this process, with what it wrote."""
 
+    all_ready(monkeypatch)
     return caller(monkeypatch, capsys)
 
 

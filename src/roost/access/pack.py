@@ -10,21 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roost.errors import RoostError
+from roost.recipes.handover import Source
 
 LEFT_OUT = frozenset(
-    [
-        ".git",
-        ".venv",
-        "__pycache__",
-        ".ipynb_checkpoints",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".pytest_cache",
-        ".tox",
-        "node_modules",
-        ".DS_Store",
-        "dask-worker-space",
-    ]
+    (
+        *(".git", ".venv", "__pycache__", ".ipynb_checkpoints", ".DS_Store", "node_modules"),
+        *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", "dask-worker-space"),
+    )
 )
 """What is made again where it is needed, or is nobody else's business."""
 MOST = 2 * 2**30
@@ -44,17 +36,18 @@ class Packed:
         return self.file.stat().st_size
 
 
-def pack(source: Path, into: Path) -> Packed:
+def pack(found: Source, into: Path) -> Packed:
     """A file as it is; a folder as an archive in the folder ``into``.
 
     The same content gives the same archive, whoever packs it and when. Raises RoostError where
     it cannot be read, or is no project but a heap of data.
     """
+    source = found.path
     try:
         if not source.is_dir():
             return Packed(source, checksum(source))
         made = into / f"{source.name}-{len(list(into.iterdir()))}.tar.gz"
-        _pack_folder(source, made)
+        _pack_folder(found, made)
     except OSError as error:
         raise RoostError(f"{error.filename or source}: {error.strerror}") from None
     return Packed(made, checksum(made))
@@ -66,26 +59,29 @@ def checksum(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _pack_folder(source: Path, made: Path) -> None:
-    total = 0
+def _pack_folder(found: Source, made: Path) -> None:
+    source, total = found.path, 0
     with (
         made.open("wb") as raw,
         gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0, compresslevel=6) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for path in _all_of(source):
+        for path in _all_of(source, found.only):
             total += path.lstat().st_size
             if total > MOST:
                 raise RoostError(
                     f"{source} is larger than 2 GiB: data does not belong beside the code",
-                    next="another folder for the data, outside of the project",
+                    next="put the data in another folder, outside of the project",
                 )
-            tar.add(path, str(path.relative_to(source)), recursive=False, filter=_plain)
+            name = str(Path(found.below) / path.relative_to(source))
+            tar.add(path, name, recursive=False, filter=_plain)
 
 
-def _all_of(folder: Path) -> Iterator[Path]:
+def _all_of(folder: Path, only: tuple[str, ...] = ()) -> Iterator[Path]:
     """Files, folders and links below a folder, in the order of their names."""
     for path in sorted(folder.iterdir()):
+        if only and path.name not in only:
+            continue
         if path.name in LEFT_OUT or path.is_socket() or path.is_fifo():
             continue
         yield path

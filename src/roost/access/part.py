@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from roost.access.pack import Packed
-from roost.errors import RoostError
 from roost.recipes.handover import Handover, machine_programs
 
 MIB = 2**20
@@ -17,10 +16,10 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the machines of one role get; ``files`` by checksum, ``secrets`` by name."""
+    """What the machines of one role get; ``secrets`` by name; ``file_of`` finds an upload."""
 
     handover: Handover
-    files: Mapping[str, Packed] = field(default_factory=dict)
+    file_of: Callable[[str], Packed]
     secrets: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, to: IO[bytes], there: frozenset[str], tell: Callable[[str], None]) -> None:
@@ -34,9 +33,7 @@ class Part:
                 _add(tar, f"makers/{name}", text)
             _add(tar, "handover.json", self.handover.document())
             for sha256 in sorted(self.handover.uploads - there):
-                if sha256 not in self.files:
-                    raise RoostError("what was brought at its first `roost up` is gone")
-                self._upload(tar, self.files[sha256], tell)
+                self._upload(tar, self.file_of(sha256), tell)
 
     def _upload(self, tar: tarfile.TarFile, packed: Packed, tell: Callable[[str], None]) -> None:
         info = tarfile.TarInfo(f"uploads/{packed.sha256}")

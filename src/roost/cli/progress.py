@@ -16,6 +16,7 @@ from roost.plan.steps import describe, shorten
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from roost.access.machines import News
     from roost.clouds.converge import Progress
     from roost.plan.resources import State
 
@@ -56,6 +57,12 @@ class Lines:
         for now, names in self._news(progress.state).items():
             self._say(f"{shorten(names)}: {now}")
 
+    def hear(self, news: News) -> None:
+        """Say how far a machine is, if it is further."""
+        if self.said.get(news.node) != news.text:
+            self.said[news.node] = news.text
+            self._say(f"{news.node}: {news.text}")
+
     def _news(self, state: State) -> dict[str, tuple[str, ...]]:
         """What is new, and of which instances: a hundred that start are one line."""
         news: dict[str, tuple[str, ...]] = {}
@@ -75,17 +82,9 @@ def _bar(
     title: str, total: int, done: Callable[[State], int]
 ) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns: list[Any] = [
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    ]
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with Bar(*_columns(), console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=max(total, 1), note="")
         noted: list[str] = []
 
@@ -99,6 +98,46 @@ def _bar(
         yield watch
 
 
+def _columns() -> list[Any]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+    return [
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    ]
+
+
 def _note(progress: Progress) -> str:
     busy = [f"{i.name}: {i.note}" for i in progress.state.instances if i.note]
     return click.unstyle(busy[0]) if busy else ""
+
+
+# --- machines that set themselves up -------------------------------------------------------------
+
+
+@contextmanager
+def following(title: str, total: int) -> Iterator[Callable[[News], None]]:
+    """A function that is told how far each machine is, by many threads."""
+    if not sys.stderr.isatty():
+        lines = Lines()
+        yield lines.hear
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(*_columns(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=max(total, 1), note="")
+        ready: set[str] = set()
+
+        def watch(news: News) -> None:
+            if news.state != "working":
+                ready.add(news.node)
+            if news.state == "failed":
+                bar.console.print(f"{news.node}: {news.text}", markup=False, highlight=False)
+            note = f"{news.node}: {news.text}"
+            bar.update(task, completed=len(ready), note=note)
+
+        yield watch

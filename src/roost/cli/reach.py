@@ -24,7 +24,7 @@ def connected(cloud: Cloud, state: State, node: str | None) -> Connection:
     """
     from roost.access.connection import connection
 
-    found = connection(state, node, _host_keys(cloud))
+    found = connection(state, node, host_keys_of(cloud))
     for one in found.unproven:
         say(
             f"the console has not told the host key of {one} yet: "
@@ -33,7 +33,7 @@ def connected(cloud: Cloud, state: State, node: str | None) -> Connection:
     return found
 
 
-def _host_keys(cloud: Cloud) -> Callable[[str, str], tuple[str, ...]]:
+def host_keys_of(cloud: Cloud) -> Callable[[str, str], tuple[str, ...]]:
     """The cloud's own; a console that cannot be read is no reason not to connect."""
 
     def read(name: str, instance: str) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost resize scipion --cpus 32 --gpus 1
       roost resize ndvi worker --cpus 8
     """
+    from roost.cli.handover import settle
     from roost.cli.target import held, locate, recorded, wanted_for
     from roost.cli.up import hourly, report
 
@@ -87,6 +88,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         say(f"with {kind} it costs {hourly(changed, wanted)} while it runs")
         _confirm(have, which, kind, yes=yes, no_input=no_input)
         state = _resize(cloud, wanted, wanted_for(spec), which, start=not no_start)
+        settle(cloud, state, fresh=False)
     report(cloud, wanted, state, as_json)
 
 

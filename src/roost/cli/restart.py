@@ -30,6 +30,7 @@ def command(name: str, node: str | None, place: Place, as_json: bool) -> None:
       roost restart scipion
       roost restart training seat-7
     """
+    from roost.cli.handover import boots_of, settle
     from roost.cli.target import held, locate, recorded, wanted_for
     from roost.cli.up import report
     from roost.plan.steps import Reboot
@@ -43,9 +44,11 @@ def command(name: str, node: str | None, place: Place, as_json: bool) -> None:
         if cloud.name == "local":
             state = _again(cloud, wanted, names)
         else:
-            # For its cloud a machine that restarts stays up: there is nothing to wait for.
+            # For its cloud a machine that restarts stays up: only the machine can tell.
+            before = boots_of(cloud, have, names)
             cloud.apply(name, Reboot(names))
             state = have
+            settle(cloud, state, fresh=False, boots=before)
     report(cloud, wanted, state, as_json)
 
 

@@ -161,14 +161,18 @@ def bring_and_report(
     as_parked: bool = False,
 ) -> None:
     """Bring it up, and say what runs; also where only a part of it could be had."""
+    from roost.cli.handover import settle
     from roost.cli.life import bring_up
     from roost.clouds.quorum import PartlyUpError
 
+    fresh = verb == "up"
     try:
         state = bring_up(cloud, wanted, verb=verb, drop=drop, as_parked=as_parked)
     except PartlyUpError as error:
+        settle(cloud, error.state, fresh=fresh)
         report(cloud, wanted, error.state, as_json)
         raise
+    settle(cloud, state, fresh=fresh)
     report(cloud, wanted, state, as_json)
 
 
@@ -216,8 +220,11 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
 
 
 def _say_how_to_reach(state: State) -> None:
-    say(f"a shell:                 roost ssh {state.name}")
-    say(f"how far its set-up is:   roost logs {state.name} --follow")
+    from roost.access.pages import page_of
+
+    say(f"a shell:      roost ssh {state.name}")
+    if page_of(state.record) is not None:
+        say(f"its page:     roost open {state.name}")
 
 
 def _counted(state: State) -> str:

@@ -29,6 +29,15 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is brought: a file, or a folder (``only`` these of it, if any, ``below`` that name)."""
+
+    path: Path
+    only: tuple[str, ...] = ()
+    below: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
     """For the machines of one role. ``makers`` are programs that make the ``shared`` secrets, on
     the head, where they are not made yet; ``uploads`` the checksums that the steps need."""
@@ -64,8 +73,8 @@ def steps_of(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
     return ()
 
 
-def uploads_of(spec: Spec) -> dict[str, Path]:
-    """What must be brought, by key: files, and folders to be packed."""
+def uploads_of(spec: Spec) -> dict[str, Source]:
+    """What must be brought, by key."""
     del spec
     return {}
 

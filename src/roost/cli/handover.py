@@ -1,0 +1,141 @@
+"""After the cloud has done its part: machines get theirs, and are followed until they are ready."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from roost.cli.output import say
+from roost.cli.progress import following
+from roost.cli.reach import host_keys_of
+from roost.errors import RoostError, SetupError
+
+if TYPE_CHECKING:
+    from roost.access.machines import Machines, News
+    from roost.access.pack import Packed
+    from roost.access.part import Part
+    from roost.clouds.cloud import Cloud
+    from roost.plan.resources import Role, State
+    from roost.recipes.handover import Source
+    from roost.spec import Spec
+
+
+def settle(
+    cloud: Cloud, state: State, *, fresh: bool, boots: Mapping[str, str] | None = None
+) -> None:
+    """Wait until every machine that runs is ready. Raises SetupError, naming those that are not.
+
+    ``fresh``: with the project and other files as they are on this computer now; else as they
+    were brought, where they were. ``boots`` are to be over first, by node.
+    """
+    from roost.access.handover import hand_over
+    from roost.access.machines import Machines
+    from roost.spec import from_json
+
+    instances = tuple(i for i in state.instances if i.state == "running" and i.address)
+    if cloud.name == "local" or not instances or state.record is None:
+        return
+    spec = from_json(state.record)
+    say("(from here the machines go on by themselves; Ctrl-C leaves them at it)")
+    with (
+        tempfile.TemporaryDirectory(prefix="roost-") as place,
+        following(f"set up {state.name}", len(instances)) as watch,
+    ):
+        machines = Machines(state, host_keys_of(cloud), watch)
+        parts = Bringing(machines, spec, fresh, Path(place))
+        try:
+            ends = hand_over(machines, instances, parts.part, boots or {})
+        except KeyboardInterrupt:
+            say(f"\nleft as it is; `roost up {state.name}` waits again")
+            raise
+    _raise_failed(state, ends)
+
+
+def boots_of(cloud: Cloud, state: State, nodes: tuple[str, ...]) -> dict[str, str]:
+    """Which boot each of these machines is in; those that do not answer at once are left out."""
+    from roost.access.machines import Machines
+
+    machines = Machines(state, host_keys_of(cloud), lambda _: None, patience=15)
+    found = {}
+    for instance in state.instances:
+        if instance.name in nodes and instance.address:
+            try:
+                found[instance.name] = machines.peek(instance).boot
+            except RoostError as error:
+                say(f"note: {error.what}")
+    return found
+
+
+@dataclass(slots=True)
+class Bringing:
+    """What this computer brings: found once, and packed once."""
+
+    machines: Machines
+    spec: Spec
+    fresh: bool
+    place: Path
+    packed: dict[str, Packed] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
+        """The part of a role's machines; ``uploads`` (key -> checksum) are on the main machine."""
+        from roost.access.part import Part
+        from roost.recipes.handover import Around, handover_of, secrets_of, uploads_of
+
+        for key, source in uploads_of(self.spec).items():
+            if key not in self.keys:
+                self.keys[key] = self._found(key, source, uploads)
+        around = Around(head=self._head(), uploads=dict(self.keys))
+        made = handover_of(self.spec, cast("Role", role), around)
+        own = {
+            name: path.read_text()
+            for name, path in secrets_of(self.spec, cast("Role", role)).items()
+            if path.is_file()
+        }
+        return Part(made, self._file, {**own, **shared})
+
+    def _found(self, key: str, source: Source, there: Mapping[str, str]) -> str:
+        from roost.access.pack import pack
+
+        if key in there and (not self.fresh or not source.path.exists()):
+            return there[key]
+        if not source.path.exists():
+            raise RoostError(
+                f"{source.path} is not on this computer, and not on the machines",
+                next=f"roost up {self.spec.name}   (where it is)",
+            )
+        packed = pack(source, self.place)
+        self.packed[packed.sha256] = packed
+        return packed.sha256
+
+    def _file(self, sha256: str) -> Packed:
+        """From here; else from the main machine, which got it from another computer."""
+        from roost.access.handover import brought
+
+        if sha256 not in self.packed:
+            self.packed[sha256] = brought(self.machines, sha256, self.place)
+        return self.packed[sha256]
+
+    def _head(self) -> str | None:
+        heads = [i for i in self.machines.state.instances if i.role == "head"]
+        return heads[0].private if heads else None
+
+
+def _raise_failed(state: State, ends: Mapping[str, News]) -> None:
+    failed = {name: news for name, news in ends.items() if news.state == "failed"}
+    if not failed:
+        return
+    parts = []
+    for name, news in sorted(failed.items()):
+        log = "".join(f"\n    {line}" for line in news.log)
+        parts.append(f"{name}: {news.text}{log}")
+    ready = len(ends) - len(failed)
+    raise SetupError(
+        "set-up failed on " + "\n".join(parts) + (f"\n{ready} others are ready" if ready else ""),
+        exists=state.conditions,
+        next=f"roost up {state.name}   (tries again; `roost logs {state.name} NODE --follow` says"
+        f" more, `roost down {state.name}` removes)",
+    )
