@@ -64,25 +64,64 @@ class Handover:
 
 def handover_of(spec: Spec, role: Role, around: Around) -> Handover:
     """What machines of ``role`` get."""
-    return Handover(steps=steps_of(spec, role, around))
+    return Handover(
+        steps=steps_of(spec, role, around),
+        makers=_makers(spec) if role == "head" else {},
+        shared=_shared(spec) if role == "head" else (),
+    )
 
 
 def steps_of(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
     """All steps, in order."""
-    del spec, role, around
+    if spec.kind == "desktop":
+        from roost.recipes import desktop, pixinsight, scipion
+
+        software = (*pixinsight.steps(spec, around), *scipion.steps(spec, around))
+        return (*desktop.steps(spec), *software)
+    if spec.kind == "cluster":
+        from roost.recipes import languages, rented_dask, shared, slurm
+
+        common = (*shared.steps(spec, role), *languages.steps(spec, role))
+        if spec.scheduler == "slurm":
+            return (*common, *slurm.steps(spec, role))
+        return (*common, *rented_dask.steps(spec, role, around.uploads))
     return ()
 
 
 def uploads_of(spec: Spec) -> dict[str, Source]:
     """What must be brought, by key."""
-    del spec
+    if spec.kind == "desktop":
+        from roost.recipes import pixinsight
+
+        return {key: Source(path=path) for key, path in pixinsight.uploads(spec).items()}
+    if spec.kind == "cluster" and spec.scheduler == "dask":
+        from roost.recipes import rented_dask
+
+        return rented_dask.uploads(spec)
     return {}
 
 
 def secrets_of(spec: Spec, role: Role) -> dict[str, Path]:
     """The user's own secrets that a machine needs, by name: files of this computer."""
-    del spec, role
-    return {}
+    if role != "desktop":
+        return {}
+    from roost.recipes import pixinsight
+
+    return pixinsight.secrets(spec)
+
+
+def _makers(spec: Spec) -> dict[str, str]:
+    from roost.recipes import rented_dask, slurm
+
+    dask = spec.kind == "cluster" and spec.scheduler == "dask"
+    return rented_dask.makers() if dask else slurm.makers(spec)
+
+
+def _shared(spec: Spec) -> tuple[str, ...]:
+    from roost.recipes import rented_dask, slurm
+
+    dask = spec.kind == "cluster" and spec.scheduler == "dask"
+    return rented_dask.SHARED if dask else slurm.SHARED
 
 
 def machine_programs() -> dict[str, str]:
