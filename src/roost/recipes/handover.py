@@ -81,7 +81,7 @@ def steps_of(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
     if spec.kind == "cluster":
         from roost.recipes import languages, rented_dask, shared, slurm
 
-        common = (*shared.steps(spec, role), *languages.steps(spec, role))
+        common = (*shared.steps(spec, role), *languages.steps(spec, role, around.uploads))
         if spec.scheduler == "slurm":
             return (*common, *slurm.steps(spec, role))
         return (*common, *rented_dask.steps(spec, role, around.uploads))
@@ -98,7 +98,9 @@ def uploads_of(spec: Spec) -> dict[str, Source]:
         from roost.recipes import rented_dask
 
         return rented_dask.uploads(spec)
-    return {}
+    from roost.recipes import languages
+
+    return languages.uploads(spec)
 
 
 def secrets_of(spec: Spec, role: Role) -> dict[str, Path]:

@@ -33,7 +33,7 @@ def uploads(spec: Cluster) -> dict[str, Source]:
 
 def steps(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
     """uv, and the environment; ``sums`` has the checksums of uploads."""
-    return (_uv(), _environment(spec, sums[PROJECT]))
+    return (uv_step(), _environment(spec, sums[PROJECT]))
 
 
 def path(spec: Cluster) -> Path:
@@ -46,7 +46,7 @@ def project(sums: Mapping[str, str]) -> str:
     return f"{AT}/project/{sums[PROJECT][:16]}"
 
 
-def _uv() -> Step:
+def uv_step() -> Step:
     """No system of today packages uv; its own users install it from PyPI."""
     at = f"{AT}/uv"
     pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir")
