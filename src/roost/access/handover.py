@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from roost.access.connection import write_config
 from roost.access.machines import Lost, Machines, News
 from roost.access.pack import Packed
 from roost.access.part import Part
+from roost.access.places import places
 from roost.access.ssh_config import main_machine
 from roost.errors import RoostError
 from roost.plan.resources import Instance
@@ -61,6 +63,23 @@ def hand_over(
             pool.shutdown(cancel_futures=True)
             raise
         return {name: future.result() for name, future in futures.items()}
+
+
+def glance(machines: Machines) -> dict[str, str]:
+    """How far the set-up of each machine is that was reached from here before, all at once."""
+    place = places(machines.state.name)
+    known = [
+        one
+        for one in machines.state.instances
+        if one.state == "running"
+        and one.address
+        and (place.pinned(one.id).is_file() or place.accepted(one.id).is_file())
+    ]
+    if not known:
+        return {}
+    write_config(machines.state)
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        return dict(zip((one.name for one in known), pool.map(machines.status, known), strict=True))
 
 
 def _one(

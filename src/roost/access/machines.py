@@ -33,6 +33,7 @@ PEEK = (
     " cat /etc/roost/handover.json 2>/dev/null || true"
 )
 """What is there: which boot it is, the uploads, and the last hand-over."""
+STATUS = "/var/lib/roost/status.json"
 RECEIVE = (
     'umask 077; d=$(mktemp -d /var/lib/roost/incoming.XXXXXX); tar -xf - -C "$d";'
     ' PYTHONPATH="$d/lib" PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -P'
@@ -180,6 +181,16 @@ class Machines:
                 why = str(lost)
             self._check(instance, why, last + self.patience)
             self._ended.wait(PAUSE)
+
+    def status(self, instance: Instance) -> str:
+        """How far its set-up is, as it says now; "" where it does not answer at once."""
+        try:
+            found = json.loads(self._ask(instance, ["cat", STATUS]))
+            step = f"{found['step']}/{found['of']} {found['name']}"
+            texts = {"working": step, "failed": f"set-up failed: {step}", "done": "ready"}
+            return texts[found["state"]]
+        except (Lost, RoostError, ValueError, KeyError):
+            return ""
 
     def fetch(self, instance: Instance, path: str, into: IO[bytes]) -> None:
         """The content of a file there, written to one here. Raises Lost, RoostError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -52,6 +52,21 @@ def settle(
             say(f"\nleft as it is; `roost up {state.name}` waits again")
             raise
     _raise_failed(state, ends)
+
+
+def set_ups(cloud: Cloud, state: State) -> State:
+    """With how far each machine's set-up is as its note; a machine that is silent has none."""
+    from roost.access.handover import glance
+    from roost.access.machines import Machines
+
+    if cloud.name == "local":
+        return state
+    found = glance(Machines(state, host_keys_of(cloud), lambda _: None))
+    instances = tuple(
+        replace(i, note="; ".join(n for n in (i.note, found.get(i.name, "")) if n))
+        for i in state.instances
+    )
+    return replace(state, instances=instances)
 
 
 def boots_of(cloud: Cloud, state: State, nodes: tuple[str, ...]) -> dict[str, str]:

@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 def command(name: str, place: Place, as_json: bool) -> None:
     """Show one name: its instances, how they are, and its address.
 
+    In a cloud, machines that this computer has reached before are asked how far their set-up is.
+
     \b
     Examples:
       roost show ndvi
       roost show ndvi --json
     """
     from roost.access.browser import address_of
+    from roost.cli.handover import set_ups
     from roost.cli.life import instance_json
     from roost.cli.target import existing, kind_of, locate
 
     cloud = locate(name, place)
-    state = existing(cloud, name)
+    state = set_ups(cloud, existing(cloud, name))
     address = address_of(state)
     if as_json:
         write_json(
