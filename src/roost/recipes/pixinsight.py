@@ -8,10 +8,10 @@ are set then.
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roost.recipes.handover import program
 from roost.recipes.step import Command, File, Step, Upload
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def _installed(sha256: str) -> Step:
         packages=(*LIBRARIES, *TOOLS),
         files=(
             _program("install"),
-            File(f"/usr/local/share/applications/{ICON}", _text(ICON)),
-            File(f"~/Desktop/{ICON}", _text(ICON), "0755", "user"),
+            File(f"/usr/local/share/applications/{ICON}", program(ICON)),
+            File(f"~/Desktop/{ICON}", program(ICON), "0755", "user"),
         ),
         uploads=(Upload(key=KEY, sha256=sha256, to=source, unpack=True, owner="root"),),
         commands=(Command(argv=(f"{AT}/install", source)),),
@@ -127,13 +127,13 @@ def _own(spec: Spec, licensed: bool) -> Step:
 def _preferences(spec: Spec, licensed: bool) -> Step:
     """Set here where there is a licence, else by the first start that finds one."""
     wanted = json.dumps({"swap": swap(spec), "downloads": downloads(spec)})
-    script = f"var text = {json.dumps(wanted)};\n{_text('pixinsight-preferences.js')}"
+    script = f"var text = {json.dumps(wanted)};\n{program('pixinsight-preferences.js')}"
     done = Command(argv=(f"{AT}/preferences",), user="user", seconds=600)
     return Step(
         name="pixinsight-preferences",
         title="setting PixInsight's folders",
         files=(
-            File("/usr/local/bin/PixInsight", _text("pixinsight"), "0755"),
+            File("/usr/local/bin/PixInsight", program("pixinsight"), "0755"),
             File(f"{AT}/folders", "".join(f"{folder}\n" for folder in _folders(spec))),
             File(f"{AT}/preferences.json", wanted),
             File(f"{AT}/preferences.js", script),
@@ -144,8 +144,4 @@ def _preferences(spec: Spec, licensed: bool) -> Step:
 
 
 def _program(name: str) -> File:
-    return File(f"{AT}/{name}", _text(f"pixinsight-{name}"), "0755")
-
-
-def _text(name: str) -> str:
-    return files("roost.recipes").joinpath("programs", name).read_text()
+    return File(f"{AT}/{name}", program(f"pixinsight-{name}"), "0755")

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from roost.spec.common import Common
 from roost.spec.machine import Machine, arch_of
 from roost.spec.pixinsight import PixInsight
+from roost.spec.scipion import Scipion
 from roost.spec.table import wrong
 from roost.spec.values import Package
 
@@ -26,6 +27,9 @@ class Desktop(Common):
     apt: tuple[Package, ...] = Field((), description="System packages beside the desktop's own.")
     pixinsight: PixInsight | None = Field(
         None, description="PixInsight, from your own download and with your own licence."
+    )
+    scipion: Scipion | None = Field(
+        None, description="Scipion for cryo-EM, with its plugins and their programs."
     )
 
     @field_validator("pixinsight")
