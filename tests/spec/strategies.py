@@ -118,6 +118,7 @@ common = {
         {"usd": moneys}, optional={"at_end": st.sampled_from(["stop", "park"])}
     ),
     "tags": tags,
+    "timezone": st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"]),
 }
 aws = st.fixed_dictionaries(
     {"region": st.just("eu-west-1")},

@@ -252,6 +252,7 @@ def facts_of(
         idle=int(idle.total_seconds()) if idle else None,
         end=end,
         budget=_budget(spec, rates) if holds and rates else None,
+        timezone=spec.timezone,
         packages=tuple(spec.environment.apt) if spec.kind == "cluster" else (),
         spot=spec.workers.on_spot if spec.kind == "cluster" and role == "worker" else False,
     )

@@ -14,7 +14,7 @@ from roost.spec.data import Data
 from roost.spec.openstack import OpenStack
 from roost.spec.schedule import Budget, Schedule
 from roost.spec.table import Table, around, wrong
-from roost.spec.values import Name
+from roost.spec.values import Name, Zone
 from roost.spec.volume import Volume
 
 CloudName = Literal["local", "aws", "openstack"]
@@ -54,6 +54,9 @@ class Common(Table):
     data: Data = Field(Data(), description="What is copied in and out.")
     schedule: Schedule = Field(Schedule(), description="When it stops by itself.")
     budget: Budget | None = Field(None, description="What it may cost.")
+    timezone: Zone | None = Field(
+        None, description="The machines' time zone; UTC otherwise.", examples=["Europe/Berlin"]
+    )
     tags: dict[TagKey, TagValue] = Field(
         {}, description="Tags on all that is created, for your bill."
     )

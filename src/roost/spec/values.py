@@ -166,3 +166,25 @@ Mount = Annotated[str, AfterValidator(_mount), WithJsonSchema({"type": "string",
 Bucket = Annotated[
     str, AfterValidator(_bucket), WithJsonSchema({"type": "string", "pattern": BUCKET})
 ]
+
+
+# --- time zones ----------------------------------------------------------------------------------
+
+ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
+
+
+def _zone(found: str) -> str:
+    """By its shape, and by the list of this computer, where it has one."""
+    from zoneinfo import available_timezones
+
+    known = available_timezones()
+    if not re.fullmatch(ZONE, found) or (known and found not in known):
+        raise wrong(
+            "not a time zone",
+            allowed='a name of the IANA list, like "Europe/Berlin" or "UTC"',
+            hint=did_you_mean(found, known),
+        )
+    return found
+
+
+Zone = Annotated[str, AfterValidator(_zone), WithJsonSchema({"type": "string", "pattern": ZONE})]
