@@ -19,6 +19,7 @@ import pytest
 
 from roost.errors import UsageError
 from roost.recipes import machine as programs
+from roost.recipes.handover import machine_programs
 from roost.recipes.strip import strip
 from roost.recipes.user_data import (
     LIMIT,
@@ -32,7 +33,6 @@ from roost.recipes.user_data import (
     facts_of,
     machine_files,
     machine_json,
-    program,
     user_data,
 )
 from roost.spec import load
@@ -201,14 +201,12 @@ def test_strings_with_hashes_stay() -> None:
 
 def test_the_programs_need_nothing_but_python(tmp_path: Path) -> None:
     """Installed as on a machine, away from roost, each is imported."""
-    for file in (
-        *machine_files(WORKER),
-        *machine_files(DESKTOP),
-        *(program(name) for name in ("clean", "bake", "steps", "receive", "follow")),
-    ):
-        path = tmp_path / file.path.lstrip("/")
+    given = [(file.path, file.content) for file in machine_files(WORKER)]
+    given += [(f"/usr/lib/roost/{path}", text) for path, text in machine_programs().items()]
+    for at, content in given:
+        path = tmp_path / at.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file.content)
+        path.write_text(content)
     names = [f"roost.recipes.machine.{name}" for name in modules() if name != "__init__"]
     done = subprocess.run(
         [
