@@ -33,6 +33,7 @@ from roost.recipes.user_data import (
     facts_of,
     machine_files,
     machine_json,
+    program,
     user_data,
 )
 from roost.spec import load
