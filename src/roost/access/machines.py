@@ -112,6 +112,7 @@ class Machines:
     def _know(self, instance: Instance) -> None:
         """Its host keys by its console, which may be a little behind; and its way."""
         place = places(self.state.name)
+        place.make()
         deadline = time.monotonic() + KEYS_PATIENCE
         while not place.pinned(instance.id).is_file() and not place.accepted(instance.id).is_file():
             learn(place, self.state.name, instance, self.host_keys)

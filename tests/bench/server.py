@@ -1,0 +1,99 @@
+"""The bench's own process: EC2 on a free port of the loopback, machines behind it.
+
+It lives as long as its standard input is open, so it does not outlive who started it. It runs in
+a mount namespace of its own: whatever it mounts is gone with it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.bench.answers import use
+from tests.bench.backend import BenchEc2
+from tests.bench.base import base
+from tests.bench.control import Control
+from tests.bench.disks import Disks
+from tests.bench.network import free_network
+from tests.bench.places import RUNS, alone, run
+from tests.bench.site import Site
+from tests.bench.sweep import FACTS, hold, sweep
+
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+
+
+def main() -> None:
+    """Serve until the standard input ends."""
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with alone(RUNS.with_name("sweep.lock")):
+        sweep()
+        place = Path(tempfile.mkdtemp(dir=RUNS))
+        lock = hold(place)
+    logging.basicConfig(filename=place / "log", level=logging.WARNING)
+    system = base()
+    run("mount", "-t", "tmpfs", "tmpfs", _folder("/run/netns"))
+    network = free_network()
+    group = f"roost-bench-{place.name}"
+    facts: dict[str, Any] = {"place": str(place), "network": network.number, "group": group}
+    (place / FACTS).write_text(json.dumps(facts))
+    site = Site(place, network, system, Disks(place), group)
+    try:
+        facts |= _served(site)
+        (place / FACTS).write_text(json.dumps(facts))
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
+        threading.Thread(target=_read_to_the_end, args=(done,), daemon=True).start()
+        done.wait()
+    finally:
+        site.close()
+        run("umount", "-R", "/run/netns", check=False)
+        assert lock is not None
+        lock.close()
+        sweep()
+
+
+def _served(site: Site) -> dict[str, Any]:
+    BenchEc2.site, BenchEc2.place = site, REGION
+    use(BenchEc2)
+    from moto.ec2.models import ec2_backends
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    backend = ec2_backends[ACCOUNT][REGION]
+    control = Control(backend)
+    control.start()
+    host, port = server.get_host_and_port()
+    return {
+        "endpoint": f"http://{host}:{port}",
+        "control": control.address,
+        "region": REGION,
+        "caller": f"{site.network.gateway}/32",
+        "image": site.base.image,
+    }
+
+
+def _folder(path: str) -> Path:
+    Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
+def _read_to_the_end(done: threading.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    done.set()
+
+
+if __name__ == "__main__":
+    main()
