@@ -49,7 +49,7 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
 
 def cpus() -> int:
     """The CPUs that this machine lets us use."""
-    from distributed.system import CPU_COUNT
+    from dask.system import CPU_COUNT
 
     return int(CPU_COUNT)
 

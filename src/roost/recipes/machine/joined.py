@@ -17,7 +17,9 @@ from roost.recipes.machine.steps import user
 
 PATIENCE = 120.0
 CONNECTED = "01"
-PAUSE = 0.2
+PAUSE = 0.5
+MOST_STARTS = 3
+"""A service that ends more often in this time does not work, whatever it is waited for."""
 
 
 def wait(machine: Machine, services: list[str], patience: float = PATIENCE) -> str:
@@ -27,11 +29,11 @@ def wait(machine: Machine, services: list[str], patience: float = PATIENCE) -> s
     if facts["role"] == "head":
         for service in services:
             file = place / f"{service}.json"
-            if not _until(file.is_file, patience):
+            if not _until(file.is_file, service, patience):
                 raise Failed(f"{service} does not start:\n{_journal(service)}")
         return ""
     head = str(facts["head"])
-    if _until(lambda: connected(machine, head), patience):
+    if _until(lambda: connected(machine, head), "worker", patience):
         return ""
     if _answers(head):
         raise Failed(f"the worker does not reach its scheduler:\n{_journal('worker')}")
@@ -46,13 +48,22 @@ def connected(machine: Machine, head: str) -> bool:
     return any(row[2] == peer and row[3] == CONNECTED and row[7] == uid for row in rows)
 
 
-def _until(there: Callable[[], bool], patience: float) -> bool:
+def _until(there: Callable[[], bool], service: str, patience: float) -> bool:
+    """Whether it came true, before the service had ended again and again."""
     deadline = time.monotonic() + patience
+    before = _starts(service)
     while not there():
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or _starts(service) > before + MOST_STARTS:
             return False
         time.sleep(PAUSE)
     return True
+
+
+def _starts(service: str) -> int:
+    """How often systemd had to start it again."""
+    words = ["systemctl", "show", "--property=NRestarts", "--value", f"roost-{service}.service"]
+    said = run(words)[1].strip()
+    return int(said) if said.isdigit() else 0
 
 
 def _answers(head: str) -> bool:
