@@ -1,11 +1,13 @@
 // One password opens the desktop. It stays in this tab (sessionStorage), so that a reload does not
-// ask again; what it opens comes from the server, and goes to noVNC behind the "#", which no
-// server and no log gets to see.
+// ask again; what it opens is asked for at each connection, because it may change with the machine.
+import RFB from "./novnc/core/rfb.js";
+
 const KEPT = "roost-desktop";
-const ask = document.getElementById("ask");
-const input = document.getElementById("password");
-const said = document.getElementById("said");
-const screen = document.getElementById("screen");
+const PAUSE = 1500;
+const at = (id) => document.getElementById(id);
+let rfb = null;
+
+class Refused extends Error {}
 
 async function opened(password) {
   const plain = password.toLowerCase().replace(/[^a-z0-9]/g, "");
@@ -13,54 +15,116 @@ async function opened(password) {
     headers: { Authorization: `Bearer ${plain}` },
     cache: "no-store",
   });
-  if (answer.status === 403) {
-    sessionStorage.removeItem(KEPT);
-    throw new Error("That is not the password.");
-  }
+  if (answer.status === 403) throw new Refused("That is not the password.");
   if (answer.status === 429) throw new Error("Too many tries; wait a minute.");
   if (!answer.ok) throw new Error(`The machine answers with an error (${answer.status}).`);
   return answer.json();
 }
 
-function show(found) {
-  const settings = new URLSearchParams({
-    autoconnect: "true",
-    reconnect: "true",
-    reconnect_delay: "1500",
-    path: `../screen/${found.socket}`,
-    password: found.password,
-    // The screen is as large as the owner's window; who only looks sees it in the size of theirs.
-    resize: found.view ? "scale" : "remote",
-  });
-  if (found.view) settings.set("view_only", "true");
-  ask.hidden = true;
-  screen.hidden = false;
-  screen.src = `novnc/vnc.html#${settings}`;
-  screen.addEventListener("load", () => screen.focus());
+// --- the password --------------------------------------------------------------------------------
+
+function ask(why) {
+  sessionStorage.removeItem(KEPT);
+  at("screen").hidden = at("tools").hidden = at("paper").hidden = true;
+  at("state").textContent = "";
+  at("ask").hidden = false;
+  at("said").textContent = why;
+  at("password").select();
 }
 
-async function enter(password) {
-  said.textContent = "";
+at("ask").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const password = at("password").value;
   try {
     const found = await opened(password);
     sessionStorage.setItem(KEPT, password);
-    show(found);
+    at("ask").hidden = true;
+    connect(found);
   } catch (error) {
-    ask.hidden = false;
-    input.select();
-    said.textContent = error instanceof TypeError ? "The machine does not answer." : error.message;
+    ask(error instanceof TypeError ? "The machine does not answer." : error.message);
+  }
+});
+
+// --- the desktop ---------------------------------------------------------------------------------
+
+function connect(found) {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  at("screen").hidden = at("tools").hidden = false;
+  at("looking").hidden = !found.view;
+  rfb = new RFB(at("screen"), `${scheme}://${location.host}/screen/${found.socket}`, {
+    credentials: { password: found.password },
+    shared: true,
+  });
+  // The desktop is as large as its owner's window; who looks on sees it in the size of theirs.
+  rfb.viewOnly = found.view;
+  rfb.resizeSession = !found.view;
+  rfb.scaleViewport = true;
+  rfb.background = "#22303c";
+  rfb.addEventListener("connect", () => {
+    at("state").textContent = "";
+    rfb.focus();
+  });
+  rfb.addEventListener("clipboard", (event) => copied(event.detail.text));
+  rfb.addEventListener("disconnect", lost);
+}
+
+// A session that has ended (logging out), a machine that starts again, a network that was away.
+function lost() {
+  rfb = null;
+  at("state").textContent = "The desktop is away; it comes back here.";
+  setTimeout(again, PAUSE);
+}
+
+async function again() {
+  try {
+    connect(await opened(sessionStorage.getItem(KEPT) ?? ""));
+  } catch (error) {
+    if (error instanceof Refused) ask(error.message);
+    else lost();
   }
 }
 
-ask.addEventListener("submit", (event) => {
-  event.preventDefault();
-  enter(input.value);
+// --- the clipboard -------------------------------------------------------------------------------
+
+function copied(text) {
+  at("text").value = text;
+  // Not every browser lets a page do so; the text field is there for the others.
+  navigator.clipboard?.writeText(text).catch(() => {});
+}
+
+async function bring() {
+  if (!rfb || rfb.viewOnly || !navigator.clipboard?.readText) return;
+  try {
+    // Only where the user has allowed it: asking at every click would be a nuisance.
+    const may = await navigator.permissions.query({ name: "clipboard-read" });
+    if (may.state === "granted") give(await navigator.clipboard.readText());
+  } catch {
+    // This browser knows no such permission.
+  }
+}
+
+function give(text) {
+  if (text && text !== at("text").value) {
+    at("text").value = text;
+    rfb?.clipboardPasteFrom(text);
+  }
+}
+
+at("text").addEventListener("input", () => rfb?.clipboardPasteFrom(at("text").value));
+window.addEventListener("focus", bring);
+at("clipboard").addEventListener("click", () => {
+  at("paper").hidden = !at("paper").hidden;
+  if (at("paper").hidden) return;
+  at("text").focus();
+  // The one place where a browser may ask whether this page may read the clipboard.
+  navigator.clipboard?.readText?.().then(give, () => {});
 });
 
-const kept = sessionStorage.getItem(KEPT);
-if (kept) {
-  enter(kept);
-} else {
-  ask.hidden = false;
-  input.focus();
-}
+at("full").addEventListener("click", async () => {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await document.documentElement.requestFullscreen();
+  rfb?.focus();
+});
+
+if (sessionStorage.getItem(KEPT)) again();
+else ask("");
