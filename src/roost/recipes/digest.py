@@ -11,6 +11,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from roost.recipes.handover import Around, steps_of, uploads_of
 from roost.recipes.user_data import facts_of
 
 if TYPE_CHECKING:
@@ -35,12 +36,19 @@ def system_of(spec: Spec, role: Role) -> str:
 
 def _parts(spec: Spec, role: Role) -> dict[str, Any]:
     facts = facts_of(spec, role, role, ())
+    steps = steps_of(spec, role, Around(uploads=dict.fromkeys(uploads_of(spec), "")))
     parts: dict[str, Any] = {
         "kind": spec.kind,
         "role": role,
         "system": system_of(spec, role),
         "arch": _arch(_machine(spec, role)),
-        "packages": sorted(facts.packages),
+        "packages": sorted({*facts.packages, *(p for step in steps for p in step.packages)}),
+        # Files and services are seen to at every boot; what takes long is in commands.
+        "steps": [
+            [step.name, *(list(command.argv) for command in step.commands)]
+            for step in steps
+            if not step.own and step.commands
+        ],
         "files": {file.path: file.content for file in facts.files},
     }
     if spec.kind == "desktop":
