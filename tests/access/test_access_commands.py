@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.access import tunnel
+from roost.access import pages, tunnel
 from roost.access.pages import Page
 from roost.errors import AccessError
 from roost.plan.resources import State
@@ -171,6 +171,22 @@ class TestOpen:
         assert roost("open", "ndvi", "--json").json == {"name": "ndvi", "address": address}
         assert "the tunnel to ndvi is closed" in roost("open", "ndvi", "--close").err
         assert "no tunnel to ndvi is open" in roost("open", "ndvi", "--close").err
+
+    def test_the_token_comes_from_the_machine(
+        self, roost: Roost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        port = pages.page_of("").port
+        secret = tmp_path / "token"
+        page = Page(port, "lab", "http", str(secret))
+        monkeypatch.setattr("roost.access.pages.page_of", lambda _: page)
+        told = roost("open", "ndvi", "--no-browser")
+        assert told.code == 1
+        assert "head has no token yet: " in told.err
+        secret.write_text("s3cret\n")
+        told = roost("open", "ndvi", "--no-browser")
+        assert told.code == 0, told.err
+        assert told.out.endswith("/?token=s3cret\n")
+        assert "s3cret" not in told.err
 
     def test_a_machine_that_refuses(self, roost: Roost, here: Callable[[int], None]) -> None:
         here(1)

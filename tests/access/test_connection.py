@@ -139,7 +139,11 @@ def test_what_is_typed_next_when_nothing_answers(monkeypatch: pytest.MonkeyPatch
 def test_the_page_of_each_kind() -> None:
     assert page_of(desktop().record) == Page(443, "vnc.html?resize=remote")
     assert page_of(desktop(protocol="dcv").record) == Page(8443, "")
-    assert page_of(cluster().record) == Page(8888, "lab", "http")
+    token = "/var/lib/roost/cluster/local/ndvi/token"
+    assert page_of(cluster().record) == Page(8888, "lab", "http", token)
+    assert Page(8888, "lab", "http", token).at("127.0.0.1:20888", "a b") == (
+        "http://127.0.0.1:20888/?token=a%20b"
+    )
     assert page_of(cluster(jupyter={"enabled": False}).record) is None
     assert page_of(cluster(kind="classroom").record) is None
     assert page_of(None) is None
@@ -159,6 +163,8 @@ def test_a_public_address_only_where_the_file_opens_it() -> None:
     assert public_address(six) == "https://[2001:db8::1]/vnc.html?resize=remote"
     stopped = desktop(instance("desktop", 1, state="stopped"), access=open_)
     assert address_of(stopped) is None
+    # JupyterLab is reached through a tunnel only.
+    assert public_address(cluster(access=open_)) is None
 
 
 def test_a_page_on_this_machine_is_not_taken_for_that_of_a_cloud(home: Path) -> None:

@@ -8,21 +8,28 @@ from typing import Any
 
 from roost.access.ssh_config import main_machine
 from roost.plan.resources import State
+from roost.recipes.rented_dask import JUPYTER_PORT, token_file
+from roost.web.address import address
 
 SCREENS = {"novnc": (443, "vnc.html?resize=remote"), "dcv": (8443, "")}
-JUPYTER = 8888
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a machine: its port on the machine's own loopback, and its path."""
+    """A page of a machine: its port on the machine's own loopback, and its path.
+
+    ``token`` is the file there with the secret that the address must hold, if it must.
+    """
 
     port: int
     path: str
     scheme: str = "https"
+    token: str | None = None
 
-    def at(self, host: str) -> str:
+    def at(self, host: str, token: str = "") -> str:
         """The address to open, on another host and port."""
+        if token:
+            return address({"url": f"{self.scheme}://{host}/"}, token)
         return f"{self.scheme}://{host}/{self.path}"
 
 
@@ -33,7 +40,7 @@ def page_of(record: str | None) -> Page | None:
         port, path = SCREENS[spec.get("protocol", "novnc")]
         return Page(port, path)
     if spec.get("kind") == "cluster" and spec.get("jupyter", {}).get("enabled", True):
-        return Page(JUPYTER, "lab", "http")
+        return Page(JUPYTER_PORT, "lab", "http", token_file(spec["name"]))
     return None
 
 
@@ -43,9 +50,12 @@ def cloud_of(record: str | None) -> str:
 
 
 def public_address(state: State) -> str | None:
-    """The page's address on the internet; None where the file opens HTTPS to nobody."""
+    """The page's address on the internet; None where the file opens HTTPS to nobody.
+
+    JupyterLab has none: whoever had its token on the way could work as its user.
+    """
     page, main = page_of(state.record), main_machine(state)
-    if page is None or main is None or main.address is None:
+    if page is None or main is None or main.address is None or page.scheme != "https":
         return None
     if not _read(state.record).get("access", {}).get("https"):
         return None

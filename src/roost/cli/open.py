@@ -11,6 +11,7 @@ from roost.cli.output import say, write_json
 from roost.errors import RoostError, UsageError
 
 if TYPE_CHECKING:
+    from roost.access.connection import Connection
     from roost.access.pages import Page
     from roost.clouds.cloud import Cloud
     from roost.plan.resources import State
@@ -40,6 +41,7 @@ def command(
       roost open pixinsight --close
     """
     from roost.access.browser import address_of
+    from roost.cli.reach import connected
     from roost.cli.target import existing, locate
 
     if as_json and foreground:
@@ -53,7 +55,9 @@ def command(
         page = _page(state)
         if foreground:
             return _stay(cloud, state, page, no_browser)
-        address = page.at(f"127.0.0.1:{_tunnel(cloud, state, page)}")
+        way = connected(cloud, state, None)
+        port = _tunnel(way, state, page)
+        address = page.at(f"127.0.0.1:{port}", _token(way, page))
     if address is None:
         raise RoostError(
             f"{name} has no page to open now",
@@ -86,12 +90,17 @@ def _page(state: State) -> Page:
     return page
 
 
-def _tunnel(cloud: Cloud, state: State, page: Page) -> int:
+def _token(way: Connection, page: Page) -> str:
+    """The secret that the page wants in its address, if it does. It is kept nowhere."""
+    from roost.access.fetch import fetched
+
+    return fetched(way, page.token).strip() if page.token else ""
+
+
+def _tunnel(way: Connection, state: State, page: Page) -> int:
     from roost.access.trouble import explain
     from roost.access.tunnel import answers, opened
-    from roost.cli.reach import connected
 
-    way = connected(cloud, state, None)
     try:
         port = opened(way, page.port)
     except RoostError as error:
@@ -113,7 +122,7 @@ def _stay(cloud: Cloud, state: State, page: Page, no_browser: bool) -> None:
     way = connected(cloud, state, None)
     try:
         with in_foreground(way, page.port) as (port, process):
-            _show(page.at(f"127.0.0.1:{port}"), no_browser)
+            _show(page.at(f"127.0.0.1:{port}", _token(way, page)), no_browser)
             say("the tunnel is open until Ctrl-C")
             process.wait()
     except RoostError as error:

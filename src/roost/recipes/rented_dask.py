@@ -80,9 +80,14 @@ def steps(spec: Cluster, role: Role, sums: Mapping[str, str]) -> tuple[Step, ...
 # --- the user's folder -------------------------------------------------------------------------
 
 
-def folder(spec: Cluster) -> Folder:
+def folder(name: str) -> Folder:
     """The folder of the cluster on each of its machines."""
-    return Folder(Path(HOME) / "local" / spec.name)
+    return Folder(Path(HOME) / "local" / name)
+
+
+def token_file(name: str) -> str:
+    """The user's file with JupyterLab's token, on the head."""
+    return str(folder(name).token)
 
 
 def work_folder(spec: Cluster) -> str:
@@ -131,8 +136,8 @@ def _node(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
     """roost's modules, the programs, and where this machine is in its cluster."""
     package = Upload(key=PACKAGE_KEY, sha256=sums[PACKAGE_KEY], to=PACKAGE, unpack=True)
     constants = {
-        **node_variables(folder(spec), environment.path(spec)),
-        **tls_variables(folder(spec)),
+        **node_variables(folder(spec.name), environment.path(spec)),
+        **tls_variables(folder(spec.name)),
     }
     lines = [f"{key}={shlex.quote(value)}\n" for key, value in constants.items()]
     return Step(
@@ -236,7 +241,7 @@ def _jupyter(spec: Cluster) -> Step:
 
 def _module(spec: Cluster, module: str) -> tuple[str, ...]:
     python = str(environment.path(spec) / "bin" / "python")
-    return (python, "-m", module, "--folder", str(folder(spec).path))
+    return (python, "-m", module, "--folder", str(folder(spec.name).path))
 
 
 def _step(
