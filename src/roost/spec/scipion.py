@@ -72,7 +72,7 @@ class Scipion(Table):
         min_length=1,
         max_length=5,
         description="Each version of scipion-app with the command that starts it; "
-        f'{{ scipion = "{VERSION}" }} by default. The first one is `scipion3` too.',
+        f'`{{ scipion = "{VERSION}" }}` by default. The first one is `scipion3` too.',
     )
     plugins: tuple[Plugin, ...] = Field(
         (),
