@@ -6,6 +6,7 @@ import base64
 import os
 from typing import Any
 
+QUOTA = 1024.0
 CONSOLE = 64 * 1024
 """So much of its end EC2 keeps."""
 
@@ -25,7 +26,9 @@ def use(backend: type) -> None:
         tags,
     )
     from moto.ec2.responses import EC2Response
+    from moto.servicequotas.models import ServiceQuotasBackend
 
+    ServiceQuotasBackend.get_service_quota = _quota(ServiceQuotasBackend.get_service_quota)  # type: ignore[method-assign]
     models.ec2_backends.backend = backend
     site = backend.site  # type: ignore[attr-defined]
     for module, name in (
@@ -45,6 +48,26 @@ def use(backend: type) -> None:
     EC2Response.ec2_backend = property(_hearing)  # type: ignore[assignment]
     EC2Response.get_console_output = _console_output  # type: ignore[method-assign]
     tags.TagBackend.describe_tags = _as_ec2(tags.TagBackend.describe_tags)  # type: ignore[method-assign]
+
+
+def _quota(of_moto: Any) -> Any:
+    """moto has none of EC2: here each is as large as a bench could ever need."""
+
+    def quota(self: Any, service: str, code: str) -> Any:
+        if service != "ec2":
+            return of_moto(self, service, code)
+        return {
+            "ServiceCode": "ec2",
+            "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+            "QuotaCode": code,
+            "QuotaName": code,
+            "Value": QUOTA,
+            "Unit": "None",
+            "Adjustable": True,
+            "GlobalQuota": False,
+        }
+
+    return quota
 
 
 def _hearing(self: Any) -> Any:

@@ -7,6 +7,7 @@ lifecycle). Every check here is one that moto does not make.
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from moto.core.utils import utcnow
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.instances import Instance
 
+from tests.aws.strict_images import GROUP_NAME
 from tests.bench.disks import Image
 from tests.bench.ebs import MOMENT, BenchEbs, refused
 from tests.bench.network import Allowed
@@ -37,8 +39,9 @@ class BenchEc2(BenchEbs):
 
     def __init__(self, region_name: str, account_id: str) -> None:
         self.keys: dict[str, str] = {}
+        self.credentials: dict[str, Any] = {}
         self.parameters: dict[str, str] = {}
-        self.full: set[tuple[str, str]] = set()
+        self.room: dict[tuple[str, str], int] = {}
         super().__init__(region_name, account_id)
         if region_name == self.place:
             self._publish_debian()
@@ -96,9 +99,8 @@ class BenchEc2(BenchEbs):
         most = int(self.asked.get("MaxCount", count))
         faces = kw.get("nics") or [{}]
         subnet = self.get_subnet(faces[0].get("SubnetId") or kw["subnet_id"])
-        if (kw["instance_type"], subnet.availability_zone) in self.full:
-            raise refused("InsufficientInstanceCapacity", f"no {kw['instance_type']} there now")
         self._check_address(faces[0].get("PrivateIpAddress"), subnet, most)
+        most = self._room(kw["instance_type"], subnet.availability_zone, count, most)
         self._check_disks(image)
         made = super().run_instances(image, most, user_data, groups, **kw)
         for instance in made.instances:
@@ -129,6 +131,15 @@ class BenchEc2(BenchEbs):
         if not found:
             raise refused("InvalidParameterValue", f"Invalid value '{name}' for InstanceType.")
         return dict(found[0])
+
+    def _room(self, kind: str, zone: str, least: int, most: int) -> int:
+        """How many there is room for; one by one less, where a test has said how much there is."""
+        left = min(most, self.room.get((kind, zone), most))
+        if left < least:
+            raise refused("InsufficientInstanceCapacity", f"we have no {kind} in {zone} now")
+        if (kind, zone) in self.room:
+            self.room[kind, zone] -= left
+        return left
 
     def _check_address(self, wanted: str | None, subnet: Any, most: int) -> None:
         if wanted is None:
@@ -236,7 +247,7 @@ class BenchEc2(BenchEbs):
             for one in found:
                 if one.state not in ("stopped", "running", "pending"):
                     raise refused("IncorrectInstanceState", f"{one.id} is {one.state}")
-                if (one.instance_type, one.placement.zone) in self.full:
+                if self.room.get((one.instance_type, str(one.placement.zone))) == 0:
                     raise refused("InsufficientInstanceCapacity", "we have none now")
             before = [(one, copy.copy(one._state)) for one in found]
             for one, state in before:
@@ -287,6 +298,21 @@ class BenchEc2(BenchEbs):
             self.site.machines[one.id].reboot()
         return found
 
+    def modify_instance_attribute(self, instance_id: str, key: str, value: Any) -> Any:
+        """Another type only of what is stopped, and only one that there is."""
+        if key == "instance_type":
+            state = self.get_instance(instance_id).state
+            if state != "stopped":
+                raise refused("IncorrectInstanceState", f"{instance_id} is {state}")
+            self.type_of(value)
+        return super().modify_instance_attribute(instance_id, key, value)
+
+    def role_of(self, instance: Any) -> str | None:
+        """The role whose credentials the instance has."""
+        found = self.iam_instance_profile_associations.get(instance.id)
+        roles = found.iam_instance_profile.roles if found is not None else []
+        return str(roles[0].arn) if roles else None
+
     # --- who may enter ----------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -328,6 +354,21 @@ class BenchEc2(BenchEbs):
             if group_id in groups and one.state != "terminated":
                 raise refused("DependencyViolation", f"{group_id} has a dependent object")
         return super().delete_security_group(name, group_id)
+
+    def create_security_group(self, name: str, description: str, *args: Any, **kw: Any) -> Any:
+        """Only with the characters that EC2 takes."""
+        for text in (name, description):
+            if not re.fullmatch(GROUP_NAME, text) or text.startswith("sg-"):
+                raise refused("InvalidParameterValue", f"invalid characters: {text}")
+        return super().create_security_group(name, description, *args, **kw)
+
+    def release_address(self, address: Any = None, allocation_id: Any = None) -> Any:
+        """Not from an instance that is there."""
+        for one in self.addresses:
+            held = one.instance if one.allocation_id == allocation_id else None
+            if held is not None and held.state not in ("terminated", "shutting-down"):
+                raise refused("InvalidIPAddress.InUse", f"{one.public_ip} is in use by {held.id}")
+        return super().release_address(address, allocation_id)
 
     def associate_address(self, instance: Any = None, *args: Any, **kw: Any) -> Any:
         """Only with what runs or is stopped."""

@@ -234,6 +234,27 @@ class Bench:
         """The machine with that instance id."""
         return Machine(self, instance)
 
+    def layer(
+        self,
+        name: str,
+        packages: Sequence[str],
+        below: str | None = None,
+        *,
+        recommends: bool = False,
+    ) -> str:
+        """The AMI of a Debian 12 in which these packages are installed already; built once, which
+        takes as long as installing them, and kept. ``below`` is another such AMI."""
+        words = {"packages": list(packages), "below": below, "recommends": recommends}
+        return str(self.control("layer", name=name, **words))
+
+    def debian(self, image: str) -> None:
+        """``image = "debian-12"`` means this AMI, until the end of the test."""
+        self.control("debian", image=image)
+
+    def room(self, type_name: str, zone: str, count: int) -> None:
+        """So many more of a type EC2 has in a zone; then it is full. Until the end of the test."""
+        self.control("room", type=type_name, zone=zone, count=count)
+
     def left(self) -> dict[str, list[str]]:
         """What of machines is still on this computer, by kind."""
         found = {

@@ -7,7 +7,9 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.bench.backend import DEBIAN
+from tests.bench.backend import DEBIAN, PARAMETER
+from tests.bench.disks import Image
+from tests.bench.layers import layer
 from tests.bench.places import until
 
 PATIENCE = 120.0
@@ -44,9 +46,26 @@ class Control(ThreadingHTTPServer):
             for one, machine in site.machines.items()
         }
 
-    def do_it_full(self, places: list[list[str]]) -> None:
-        """Where there is no room from now on: pairs of type and zone."""
-        self.backend.full = {(kind, zone) for kind, zone in places}
+    def do_it_room(self, type: str, zone: str, count: int) -> None:  # noqa: A002
+        """So many more of a type there are in a zone, from now on."""
+        self.backend.room[type, zone] = count
+
+    def do_it_layer(
+        self, name: str, packages: list[str], below: str | None, recommends: bool
+    ) -> str:
+        """The id of an image with these packages installed."""
+        backend = self.backend
+        under = backend.contents[backend.resolved(below or backend.site.base.image)]
+        folder = layer(under.layers, packages, recommends=recommends)
+        image = f"ami-{folder.name.removeprefix('layer-')}"
+        with backend.lock:
+            if image not in backend.amis:
+                backend.add_image(image, f"bench-{name}", Image((folder, *under.layers)))
+        return image
+
+    def do_it_debian(self, image: str) -> None:
+        """Which image "debian-12" is from now on, until the account is cleared."""
+        self.backend.parameters[PARAMETER] = image
 
     def do_it_crash(self, machine: str) -> None:
         """The plug of a machine is pulled, and nobody has asked EC2 for it."""
@@ -85,8 +104,9 @@ class Control(ThreadingHTTPServer):
         for groups in backend.groups.values():
             for one in [g for g in groups.values() if g.name != "default"]:
                 del groups[one.id]
-        for known in (backend.tags, backend.tokens, backend.full, backend.keys):
+        for known in (backend.tags, backend.tokens, backend.room, backend.keys):
             known.clear()
+        backend.parameters[PARAMETER] = backend.site.base.image
         backend.refresh()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from moto.ec2 import urls
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 
+from tests.aws.strict_images import IMAGE_NAME
 from tests.bench.disks import Image
 from tests.bench.machine import Attached
 from tests.bench.site import Site
@@ -30,7 +32,8 @@ def refused(code: str, message: str) -> EC2ClientError:
 
 class BenchEbs(EC2Backend):
     """``asked`` has all parameters of the call that is answered now, by their names; ``contents``
-    what is in each image, ``booted`` what each instance's disk began as. ``place`` is the region that has machines."""
+    what is in each image, ``booted`` what each instance's disk began as. ``place`` is the region
+    that has machines."""
 
     site: ClassVar[Site]
     place: ClassVar[str]
@@ -252,6 +255,39 @@ class BenchEbs(EC2Backend):
         self.collect()
         return answer
 
+    def modify_snapshot_tier(self, snapshot_id: str, storage_tier: str) -> Any:
+        """To the archive: only what is whole, and it takes a moment."""
+        self._whole(snapshot_id, "standard")
+        answer = super().modify_snapshot_tier(snapshot_id, storage_tier)
+        self._tiering(answer, "archival-in-progress")
+        return answer
+
+    def restore_snapshot_tier(self, snapshot_id: str, *args: Any, **kw: Any) -> Any:
+        """From the archive."""
+        self._whole(snapshot_id, "archive")
+        answer = super().restore_snapshot_tier(snapshot_id, *args, **kw)
+        self._tiering(answer, "permanent-restore-in-progress")
+        return answer
+
+    def _whole(self, snapshot: str, tier: str) -> None:
+        found = self.get_snapshot(snapshot)
+        if snapshot in self.moving or "in-progress" in (found.last_tiering_operation_status or ""):
+            raise refused("IncorrectState", f"{snapshot} is on its way")
+        if found.storage_tier != tier:
+            raise refused("IncorrectState", f"{snapshot} is in the {found.storage_tier} tier")
+
+    def _tiering(self, snapshot: Any, meanwhile: str) -> None:
+        """moto is done at once; EC2 shows the old tier until the end."""
+        after = (snapshot.storage_tier, snapshot.last_tiering_operation_status)
+        snapshot.storage_tier = "standard" if after[0] == "archive" else "archive"
+        snapshot.last_tiering_operation_status = meanwhile
+
+        def work() -> None:
+            time.sleep(2 * MOMENT)
+            snapshot.storage_tier, snapshot.last_tiering_operation_status = after
+
+        self.later(work)
+
     def collect(self) -> None:
         """Copies that neither EC2 nor a machine's disk needs any more are deleted."""
         images = [*self.contents.values(), *self.booted.values()]
@@ -269,8 +305,7 @@ class BenchEbs(EC2Backend):
         """Of a machine that is off: a running one would be rebooted for it, which roost never
         wants. Data volumes have to be left out by name, as roost does."""
         with self.lock:
-            if any(ami.name == name for ami in self.amis.values()):
-                raise refused("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
+            self._check_name(name)
             instance = self.get_instance(instance_id)
             if instance.state != "stopped":
                 raise refused("IncorrectInstanceState", f"{instance_id} is {instance.state}")
@@ -289,6 +324,12 @@ class BenchEbs(EC2Backend):
                 self.calls.asked = asked
             self._copy_root(ami.ebs_snapshot, instance, ami.id)
             return ami
+
+    def _check_name(self, name: str) -> None:
+        if not re.fullmatch(IMAGE_NAME, name):
+            raise refused("InvalidAMIName.Malformed", f"AMI name {name} has wrong characters")
+        if any(ami.name == name for ami in self.amis.values()):
+            raise refused("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
 
     def _own_snapshot(self, ami: Any, instance: Any, tags: Any) -> None:
         """moto gives each image a snapshot of a volume of 15 GiB; this one is of its disk."""
@@ -312,8 +353,7 @@ class BenchEbs(EC2Backend):
         """Within the region."""
         if region != self.region_name:
             raise refused("Unsupported", "the bench has one region")
-        if any(ami.name == name for ami in self.amis.values()):
-            raise refused("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
+        self._check_name(name)
         ami = super().copy_image(source, region, name, text)
         kinds = {one["ResourceType"]: one["Tags"] for one in self.asked["TagSpecifications"]}
         ami.add_tags({tag["Key"]: tag["Value"] for tag in kinds.get("image", [])})

@@ -72,6 +72,11 @@ class Network:
         return f"10.{self.number}.0.1"
 
     @property
+    def resolver(self) -> str:
+        """Who knows the machines' names."""
+        return f"10.{self.number}.0.2"
+
+    @property
     def link(self) -> str:
         """The name of the interface that holds this computer's addresses."""
         return f"rb{self.number}"
@@ -89,6 +94,7 @@ class Network:
         run("ip", "link", "set", self.link, "up")
         for subnet in self.vpc.subnets(new_prefix=20):
             run("ip", "addr", "add", f"{subnet[1]}/32", "dev", self.link)
+        run("ip", "addr", "add", f"{self.resolver}/32", "dev", self.link)
         run("ip", "route", "add", "unreachable", str(self.vpc))
         public = f"10.{self.number}.128.0/17"
         run("ip", "route", "add", public, "dev", self.link, "src", self.gateway)
@@ -106,6 +112,11 @@ class Network:
     def table(self) -> str:
         """The name of its nft table."""
         return f"roost_bench_{self.number}"
+
+    def known(self, address: str) -> str | None:
+        """The private address of the machine that has this one, private or public."""
+        private = self.publics.get(address, address)
+        return private if private in self.ports else None
 
     def public_address(self) -> str:
         """A public address that nobody had before."""

@@ -20,6 +20,7 @@ from tests.bench.backend import BenchEc2
 from tests.bench.base import base
 from tests.bench.control import Control
 from tests.bench.disks import Disks
+from tests.bench.names import Resolver
 from tests.bench.network import free_network
 from tests.bench.places import RUNS, alone, run
 from tests.bench.site import Site
@@ -46,7 +47,8 @@ def main() -> None:
     group = f"roost-bench-{place.name}"
     facts: dict[str, Any] = {"place": str(place), "network": network.number, "group": group}
     (place / FACTS).write_text(json.dumps(facts))
-    site = Site(place, network, system, Disks(place), group)
+    site = Site(place, network, system, Disks(place), group, REGION)
+    names = Resolver(network.resolver, REGION, network.known)
     try:
         facts |= _served(site)
         (place / FACTS).write_text(json.dumps(facts))
@@ -55,6 +57,7 @@ def main() -> None:
         threading.Thread(target=_read_to_the_end, args=(done,), daemon=True).start()
         done.wait()
     finally:
+        names.close()
         site.close()
         run("umount", "-R", "/run/netns", check=False)
         assert lock is not None
@@ -70,7 +73,11 @@ def _served(site: Site) -> dict[str, Any]:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
+    inside = ThreadedMotoServer(site.network.gateway, 0, verbose=False)
+    for one in (server, inside):
+        one.start()
+    address, door = inside.get_host_and_port()
+    site.environment["AWS_ENDPOINT_URL"] = f"http://{address}:{door}"
     backend = ec2_backends[ACCOUNT][REGION]
     control = Control(backend)
     control.start()

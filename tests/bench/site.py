@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 from tests.bench.base import Base
 from tests.bench.disks import Disks, Image
 from tests.bench.groups import end_group
+from tests.bench.layers import DOWNLOADS
 from tests.bench.machine import Attached, Ended, Machine
-from tests.bench.metadata import Service, Tree, serve
+from tests.bench.metadata import Tree, serve
 from tests.bench.network import Network, within
-from tests.bench.places import CACHE
-
-DOWNLOADS = CACHE / "packages"
-"""Packages that any machine has downloaded, for the next ones."""
+from tests.bench.shares import Shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +43,15 @@ class Site:
     base: Base
     disks: Disks
     group: str
+    region: str
     machines: dict[str, Machine] = field(default_factory=dict)
-    services: dict[str, Service] = field(default_factory=dict)
+    services: dict[str, tuple[ThreadingHTTPServer, ...]] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    shares: Shares = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self.shares = Shares(self)
 
     def boot(self, order: Order, attached: Iterable[Attached]) -> Machine:
         """A machine boots: a new one, or one that was off."""
@@ -56,6 +60,7 @@ class Site:
         self.disks.mount_root(order.id, order.image)
         self._prepare(machine)
         machine.start(attached)
+        self.shares.returned(order.id)
         return machine
 
     def _plugged(self, order: Order) -> Machine:
@@ -72,14 +77,24 @@ class Site:
         )
         with self._lock:
             self.machines[order.id] = machine
-            self.services[order.id] = serve(port, order.tree, order.strict)
+            metadata = serve(port, order.tree, order.strict)
+            self.services[order.id] = (metadata, self.shares.serve(machine))
         return machine
 
     def _prepare(self, machine: Machine) -> None:
-        """What the hypervisor's network would tell it."""
-        resolv = machine.root / "etc/resolv.conf"
-        resolv.unlink(missing_ok=True)
-        shutil.copyfile("/etc/resolv.conf", resolv)
+        """What its network tells it, and how it finds this EC2."""
+        etc = machine.root / "etc"
+        resolver = f"nameserver {self.network.resolver}\nsearch {self.region}.compute.internal\n"
+        (etc / "resolv.conf").unlink(missing_ok=True)
+        (etc / "resolv.conf").write_text(resolver)
+        words = " ".join(f'"{name}={value}"' for name, value in self.environment.items())
+        unit = etc / "systemd/system.conf.d/91-bench.conf"
+        unit.write_text(f"[Manager]\nDefaultEnvironment={words}\n")
+        logins = etc / "environment"
+        known = logins.read_text().splitlines() if logins.exists() else []
+        kept = [line for line in known if line.partition("=")[0] not in self.environment]
+        lines = [*kept, *(f"{name}={value}" for name, value in self.environment.items())]
+        logins.write_text("".join(f"{line}\n" for line in lines))
         machine.downloads.mkdir(parents=True, exist_ok=True)
         share(DOWNLOADS, machine.downloads)
 
@@ -88,12 +103,8 @@ class Site:
         machine = self.machines.get(one)
         if machine is None:
             return
+        self.shares.ended(one)
         machine.stop()
-        self.at_rest(one)
-
-    def at_rest(self, one: str) -> None:
-        """The machine is off: nobody holds its disk any more."""
-        machine = self.machines[one]
         self.disks.unmount_root(one)
         share(machine.downloads, DOWNLOADS)
 
@@ -101,9 +112,9 @@ class Site:
         """Off, and nothing of it is left."""
         machine = self.machines.get(one)
         if machine is not None:
+            self.shares.ended(one)
             machine.stop(patience=20)
-            service = self.services.pop(one, None)
-            if service is not None:
+            for service in self.services.pop(one, ()):
                 service.shutdown()
                 service.server_close()
             share(machine.downloads, DOWNLOADS)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 from typing import Any
+
+from moto.core.utils import utcnow
+
+SOON = timedelta(minutes=15)
 
 
 def metadata(backend: Any, instance: Any) -> dict[str, Any]:
@@ -67,7 +72,37 @@ def _meta_data(backend: Any, instance: Any) -> dict[str, Any]:
         found["tags"] = {"instance": tags}
     if instance.id in backend.keys:
         found["public-keys"] = {"0": {"openssh-key": backend.keys[instance.id]}}
+    role = backend.role_of(instance)
+    if role is not None:
+        found["iam"] = {
+            "info": json.dumps({"Code": "Success", "InstanceProfileArn": role}),
+            "security-credentials": {
+                role.rsplit("/", 1)[-1]: _credentials(backend, instance, role)
+            },
+        }
     return found
+
+
+def _credentials(backend: Any, instance: Any, role: str) -> str:
+    """Of the role, for an hour. They are made once and again when they are old."""
+    from moto.sts.models import sts_backends
+
+    kept = backend.credentials.get(instance.id)
+    if kept is None or kept.role_arn != role or kept.expiration < utcnow() + SOON:
+        sts = sts_backends[backend.account_id][backend.partition]
+        kept = sts.assume_role(backend.region_name, instance.id, role, "", 3600, "")
+        backend.credentials[instance.id] = kept
+    return json.dumps(
+        {
+            "Code": "Success",
+            "LastUpdated": utcnow().isoformat(timespec="seconds") + "Z",
+            "Type": "AWS-HMAC",
+            "AccessKeyId": kept.access_key_id,
+            "SecretAccessKey": kept.secret_access_key,
+            "Token": kept.session_token,
+            "Expiration": kept.expiration.isoformat(timespec="seconds") + "Z",
+        }
+    )
 
 
 def _document(backend: Any, instance: Any) -> str:

@@ -15,11 +15,13 @@ grep -q bench-hypervisor-uuid "$source"
 # Its address is there before it boots, and nobody answers DHCP.
 rm -f "$root/usr/sbin/dhclient"
 
-# nfs-common brings programs of these names, which need a kernel with NFS. Ours stay in their place.
-for name in mount.nfs mount.nfs4 umount.nfs umount.nfs4; do
+# Packages bring programs of these names, which need what this kernel lacks. Ours stay in their place.
+for name in mount.nfs mount.nfs4 umount.nfs umount.nfs4 resize2fs; do
     chroot "$root" dpkg-divert --quiet --local --rename --add \
         --divert "/sbin/$name.real" "/sbin/$name"
-    ln -f "$root/usr/lib/bench/$name" "$root/sbin/$name" 2>/dev/null ||
-        cp "$root/usr/lib/bench/$name" "$root/sbin/$name"
+    cp "$root/usr/lib/bench/$name" "$root/sbin/$name"
+done
+for unit in proc-fs-nfsd.mount run-rpc_pipefs.mount nfs-blkmap.service nfs-mountd.service; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 chroot "$root" systemctl enable --quiet bench-mounts.service
