@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from roost.recipes.handover import Around, program
+from roost.recipes.handover import program
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
+    from roost.recipes.handover import Around
     from roost.spec import Desktop, Spec
     from roost.spec.scipion import Scipion
 
