@@ -26,7 +26,7 @@ PACKAGES = {
     "c": ("gcc", "libc6-dev", *COMPILED),
     "c++": ("g++", *COMPILED),
     "fortran": ("gfortran", *COMPILED),
-    "r": ("r-base-core", "r-base-dev"),
+    "r": ("r-base-core", "r-base-dev", "r-recommended"),
     "julia": ("ca-certificates", "curl"),
     "python": ("python3", "python3-dev", "python3-venv"),
 }
@@ -152,7 +152,7 @@ def _julia(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
 
 def _folder(place: str) -> Command:
     """The user's, like all that is in it. On a volume, so no image has it."""
-    return Command(argv=("install", "-d", "-o", "1000", "-g", "1000", place), seconds=60)
+    return Command(argv=("install", "-d", "-o", "1000", place), seconds=60)
 
 
 def _program(name: str) -> File:
@@ -160,4 +160,4 @@ def _program(name: str) -> File:
 
 
 def _text(name: str, place: str) -> str:
-    return program(name).replace("@", place)
+    return program(name).replace("SOFTWARE", place)

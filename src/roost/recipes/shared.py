@@ -84,5 +84,5 @@ def _program(name: str) -> File:
 
 def _unit(name: str, folder: str) -> File:
     return File(
-        f"/etc/systemd/system/{UNIT}", program(f"shared-{name}.service").replace("@", folder)
+        f"/etc/systemd/system/{UNIT}", program(f"shared-{name}.service").replace("FOLDER", folder)
     )

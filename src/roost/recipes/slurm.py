@@ -73,7 +73,7 @@ def _head(spec: Cluster) -> Step:
         title="installing Slurm's controller",
         packages=("slurmctld",),
         files=(
-            File("/etc/slurm/slurm.conf", configuration(spec)),
+            File(f"{AT}/slurm.conf", configuration(spec)),
             File("/etc/slurm/job_submit.lua", _submit(spec)),
             _program("settings"),
             _program("nodes"),
@@ -113,7 +113,7 @@ def _after(spec: Cluster) -> str:
 
 
 def configuration(spec: Cluster) -> str:
-    """``slurm.conf``: the same for any number of workers.
+    """``slurm.conf``, to which the head adds what its Slurm can do; for any number of workers.
 
     CPUs are what the file and AWS call so (a core may have two), and jobs share a node by CPUs;
     ``--mem`` limits a job's memory, and does not divide the node's.
@@ -146,9 +146,6 @@ MaxArraySize=10001
 MaxJobCount=50000
 AccountingStorageType=accounting_storage/none
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-
-# What this system and its kernel can do.
-Include found.conf
 """
 
 

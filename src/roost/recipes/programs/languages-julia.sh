@@ -1,4 +1,4 @@
 #!/bin/sh
 # What is installed with it is there on all nodes. The empty last entry is Julia's own.
-export JULIA_DEPOT_PATH="${JULIA_DEPOT_PATH:-@/julia-packages:}"
-exec @/julia/bin/julia "$@"
+export JULIA_DEPOT_PATH="${JULIA_DEPOT_PATH:-SOFTWARE/julia-packages:}"
+exec SOFTWARE/julia/bin/julia "$@"

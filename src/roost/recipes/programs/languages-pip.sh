@@ -1,3 +1,3 @@
 #!/bin/sh
 # Installs for all nodes, also where no login shell has set the PATH.
-exec @/python/bin/python -m pip "$@"
+exec SOFTWARE/python/bin/python -m pip "$@"

@@ -1,8 +1,8 @@
-# Written by roost: what is installed in @ is there on all nodes.
+# Written by roost: what is installed in SOFTWARE is there on all nodes.
 if [ "$(id -u)" -ge 1000 ]; then
-    PATH=@/bin:$PATH
-    if [ -d @/python ]; then
-        export VIRTUAL_ENV=@/python UV_CACHE_DIR=@/cache/uv
+    PATH=SOFTWARE/bin:$PATH
+    if [ -d SOFTWARE/python ]; then
+        export VIRTUAL_ENV=SOFTWARE/python UV_CACHE_DIR=SOFTWARE/cache/uv
         PATH=$VIRTUAL_ENV/bin:$PATH
     fi
 fi

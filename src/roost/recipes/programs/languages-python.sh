@@ -1,3 +1,3 @@
 #!/bin/sh
 # The cluster's Python, also where no login shell has set the PATH.
-exec @/python/bin/python "$@"
+exec SOFTWARE/python/bin/python "$@"
