@@ -181,7 +181,7 @@ class TestOpen:
         monkeypatch.setattr("roost.access.pages.page_of", lambda _: page)
         told = roost("open", "ndvi", "--no-browser")
         assert told.code == 1
-        assert "head has no token yet: " in told.err
+        assert "no token yet on head: " in told.err
         secret.write_text("s3cret\n")
         told = roost("open", "ndvi", "--no-browser")
         assert told.code == 0, told.err

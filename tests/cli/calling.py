@@ -56,4 +56,5 @@ def all_ready(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("roost.access.handover.hand_over", hand_over)
     monkeypatch.setattr("roost.cli.handover.boots_of", lambda *_: {})
+    monkeypatch.setattr("roost.access.retire.retire", lambda *_: None)
     return seen

@@ -92,7 +92,7 @@ def _page(state: State) -> Page:
 
 def _token(way: Connection, page: Page) -> str:
     """The secret that the page wants in its address, if it does. It is kept nowhere."""
-    from roost.access.fetch import fetched
+    from roost.access.ask import fetched
 
     return fetched(way, page.token).strip() if page.token else ""
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,17 @@ def _aws(region: str | None, profile: str | None) -> AwsCloud:
     from roost.clouds.aws.session import connect
     from roost.recipes.rented import boot
 
-    return connect(region, profile, public_key, boot)
+    cloud = connect(region, profile, public_key, boot)
+    cloud.retire = partial(_retire, cloud)
+    return cloud
+
+
+def _retire(cloud: Cloud, state: State, names: tuple[str, ...]) -> None:
+    """The machines do it themselves: the cloud knows nothing of what runs on them."""
+    from roost.access.retire import retire
+    from roost.cli.reach import host_keys_of
+
+    retire(state, names, host_keys_of(cloud), say)
 
 
 def locate(name: str, place: Place = NOWHERE) -> Cloud:

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 BIN = "/opt/roost/bin"
 RUN = "/usr/lib/roost/run"
+RETIRE = (f"{BIN}/release",)
+"""On the head, as root, with names of workers: they hand over what they hold, and stay away. It
+ends with 1 where they cannot."""
+INSIDE = (f"{BIN}/in-cluster",)
+"""On every node, before a command: in the user's folder, with the environment of the cluster."""
 CONSTANTS = "/etc/roost/node.env"
 JUPYTER_PORT = 8888
 """On the head's loopback; ``roost open`` makes a tunnel to it."""

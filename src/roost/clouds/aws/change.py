@@ -12,7 +12,7 @@ from roost.clouds.aws.failures import DENIED, code_of
 from roost.clouds.aws.ledger import note
 from roost.clouds.aws.memory import Memory
 from roost.errors import CloudError
-from roost.plan.resources import Address, Kind
+from roost.plan.resources import Address, Kind, State
 from roost.plan.steps import (
     Associate,
     Attach,
@@ -26,6 +26,14 @@ from roost.plan.steps import (
     describe,
 )
 
+Retirer = Callable[[State, tuple[str, ...]], None]
+"""Lets workers hand over what they hold, from the state and their names. Raises CloudError."""
+
+
+def no_retiring(state: State, names: tuple[str, ...]) -> None:
+    """They go as they are."""
+    del state, names
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -35,6 +43,7 @@ class Changes:
     memory: Memory
     name: str
     wall: Callable[[], datetime]
+    retire: Retirer = no_retiring
 
     def apply(self, step: Step) -> None:
         """Do a step that makes nothing."""
@@ -54,8 +63,8 @@ class Changes:
                         InstanceId=self.memory.id(self.name, "instance", one),
                         InstanceType={"Value": kind},
                     )
-            case Retire():
-                pass  # a machine that is told to end lets its worker hand over by itself
+            case Retire(names):
+                self.retire(self.memory.state or State(name=self.name), names)
             case _:
                 self._join_or_delete(step)
 

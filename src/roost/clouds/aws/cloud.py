@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from roost.clouds.aws import nouns, requests, tags
 from roost.clouds.aws.audit import sweep
 from roost.clouds.aws.calls import Calls
-from roost.clouds.aws.change import Changes
+from roost.clouds.aws.change import Changes, Retirer, no_retiring
 from roost.clouds.aws.console import host_keys
 from roost.clouds.aws.disks import DISK_STEPS, Disks
 from roost.clouds.aws.failures import DENIED, NOT_YET, code_of, translated
@@ -53,7 +53,7 @@ class AwsCloud:
 
     ``clients`` gives boto3's client of a service; ``caller`` the CIDR of the user's own address,
     ``public_key`` the user's public SSH key; ``locks`` is where roosts of this computer meet;
-    ``boot`` gives what machines are started with.
+    ``boot`` gives what machines are started with; ``retire`` lets workers hand over to others.
     """
 
     clients: Callable[[str], Any]
@@ -63,6 +63,7 @@ class AwsCloud:
     locks: Path
     profile: str | None = None
     boot: Booter | None = None
+    retire: Retirer = no_retiring
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -250,7 +251,9 @@ class AwsCloud:
         return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
 
     def _changes(self, name: str, memory: Memory) -> Changes:
-        return Changes(calls=self.calls, memory=memory, name=name, wall=self.wall)
+        return Changes(
+            calls=self.calls, memory=memory, name=name, wall=self.wall, retire=self.retire
+        )
 
     def _disks(self, name: str, memory: Memory) -> Disks:
         return Disks(
