@@ -98,13 +98,17 @@ class BenchEc2(BenchEbs):
         self.type_of(kw["instance_type"])
         most = int(self.asked.get("MaxCount", count))
         faces = kw.get("nics") or [{}]
+        if "SubnetId" not in faces[0] and not kw.get("subnet_id"):
+            kw["subnet_id"] = next(iter(self.get_default_subnets().values())).id
         subnet = self.get_subnet(faces[0].get("SubnetId") or kw["subnet_id"])
         self._check_address(faces[0].get("PrivateIpAddress"), subnet, most)
         most = self._room(kw["instance_type"], subnet.availability_zone, count, most)
         self._check_disks(image)
+        self._with_root(image, kw)
         made = super().run_instances(image, most, user_data, groups, **kw)
         for instance in made.instances:
             self.booted[instance.id] = self.contents[image]
+            instance.security_groups = list(instance.nics[0].group_set)
             if instance.key_name:
                 (key,) = self.describe_key_pairs([instance.key_name])
                 self.keys[instance.id] = key.public_key
@@ -156,6 +160,17 @@ class BenchEc2(BenchEbs):
             root = mapping["DeviceName"] == self.amis[image].root_device_name
             if root and size is not None and int(size) < needed:
                 raise refused("InvalidBlockDeviceMapping", "smaller than the snapshot")
+
+    def _with_root(self, image: str, kw: Any) -> None:
+        """What is not said of the disk is as the image has it."""
+        device = self.amis[image].root_device_name
+        said = list(kw.get("block_device_mappings") or ())
+        if device not in {mapping["DeviceName"] for mapping in said}:
+            said.append({"DeviceName": device, "Ebs": {"DeleteOnTermination": True}})
+        for mapping in said:
+            if mapping["DeviceName"] == device:
+                mapping["Ebs"].setdefault("VolumeSize", self.amis[image].ebs_snapshot.volume.size)
+        kw["block_device_mappings"] = said
 
     # --- states -----------------------------------------------------------------------------
 
