@@ -6,11 +6,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from roost.access import pages, tunnel
 from roost.access.pages import Page
+from roost.cli import target
 from roost.errors import AccessError
 from roost.plan.resources import State
 from tests.access.conftest import Server
@@ -114,6 +117,39 @@ class TestSsh:
         told = roost("ssh", "ndvi", "worker-9")
         assert told.code == 2
         assert "no instance worker-9 (there are: head, worker-1)" in told.err
+
+
+class TestRun:
+    @pytest.fixture(autouse=True)
+    def inside(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The program of the machine that this computer has not."""
+        monkeypatch.setattr("roost.recipes.rented_dask.INSIDE", ("env", "INSIDE=yes"))
+
+    @pytest.fixture
+    def spec(self, monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> Callable[..., None]:
+        """What the record says."""
+
+        def say(**more: Any) -> None:
+            made = {"name": "ndvi", "kind": "cluster", "scheduler": "dask", "run": None, **more}
+            found = (SimpleNamespace(**made), cloud.state)
+            monkeypatch.setattr(target, "recorded", lambda *_: found)
+
+        return say
+
+    def test_the_files_command_and_its_exit_code(
+        self, roost: Roost, spec: Callable[..., None]
+    ) -> None:
+        spec(run=SimpleNamespace(command=("sh", "-c", "echo $INSIDE $0 $1; exit 3", "ndvi")))
+        assert roost("run", "ndvi") == Ran(3, "yes ndvi\n", "")
+        assert roost("run", "ndvi", "--", "--chunk").out == "yes ndvi --chunk\n"
+        assert roost("run", "ndvi", "--", "echo", "a  b").out == "a  b\n"
+
+    def test_what_is_no_dask_cluster(self, roost: Roost, spec: Callable[..., None]) -> None:
+        spec(scheduler="slurm")
+        told = roost("run", "ndvi", "--", "make", "all")
+        assert told.code == 2
+        assert "ndvi is no Dask cluster" in told.err
+        assert "next: roost ssh ndvi -- make all" in told.err
 
 
 class TestCp:

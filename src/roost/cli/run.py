@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import PassesOn, Place, name_argument, passed_on
+from roost.cli.options import PassesOn, Place, name_argument, passed_on, place_options
 from roost.errors import UsageError
+
+if TYPE_CHECKING:
+    from roost.clouds.cloud import Cloud
+    from roost.plan.resources import State
+    from roost.spec import Spec
 
 
 @click.command("run", cls=PassesOn)
 @name_argument
-def command(name: str) -> None:
+@place_options
+def command(name: str, place: Place) -> None:
     """Run the file's command (or another) in its project folder, on its cluster.
 
     It runs with the cluster's own locked environment, and a plain `Client()` in it is the
-    cluster's. Its exit code is the command's.
+    cluster's. On rented machines it runs on the head, in the head's copy of the folder: `roost cp`
+    brings its results. Its exit code is the command's.
 
     \b
     Examples:
@@ -24,10 +32,10 @@ def command(name: str) -> None:
       roost run ndvi -- --chunk 1000          the same with more words
       roost run ndvi -- python my_script.py   another command
     """
-    from roost.access.shell import run
     from roost.cli.target import locate, recorded
 
-    spec, state = recorded(locate(name, Place("local")), name)
+    cloud = locate(name, place)
+    spec, state = recorded(cloud, name)
     line = choose(_command(spec), passed_on())
     if not line:
         raise UsageError(
@@ -35,7 +43,27 @@ def command(name: str) -> None:
             next=f"roost run {name} -- python my_script.py",
         )
     sys.stderr.flush()
+    if cloud.name != "local":
+        return _there(cloud, spec, state, line)
+    from roost.access.shell import run
+
     raise click.exceptions.Exit(run(state, "head", line))
+
+
+def _there(cloud: Cloud, spec: Spec, state: State, line: tuple[str, ...]) -> None:
+    from roost.access.child import run_through
+    from roost.access.ssh import shell
+    from roost.cli.reach import connected, ended, on_terminal
+    from roost.recipes.rented_dask import INSIDE
+
+    if spec.kind != "cluster" or spec.scheduler != "dask":
+        raise UsageError(
+            f"{spec.name} is no Dask cluster, which is what `roost run` runs on",
+            next=f"roost ssh {spec.name} -- {' '.join(line)}",
+        )
+    way = connected(cloud, state, None)
+    code = run_through(shell(way.config, way.alias, (*INSIDE, *line), tty=on_terminal()))
+    ended(code, way, state)
 
 
 def _command(spec: object) -> tuple[str, ...]:
