@@ -181,7 +181,9 @@ class Cluster(Common):
     )
     shared: Mount | None = Field(None, description="A folder that all machines share.")
     jupyter: Jupyter = Field(
-        Jupyter(), description="JupyterLab on the head: whether, and what it opens."
+        Jupyter(),
+        validate_default=True,
+        description="JupyterLab on the head of a Dask cluster: whether, and what it opens.",
     )
     run: Run | None = Field(None, description="What `roost run` does.")
 
@@ -197,3 +199,18 @@ class Cluster(Common):
                 allowed='"dask", or cloud = "aws" or "openstack"',
             )
         return found
+
+    @field_validator("jupyter")
+    @classmethod
+    def _beside_dask(cls, found: Jupyter, info: ValidationInfo) -> Jupyter:
+        """JupyterLab's page is made for Dask; a Slurm cluster has none, unless it is asked for."""
+        if info.data.get("scheduler") != "slurm" or not found.enabled:
+            return found
+        here = around(info)
+        if "enabled" in found.model_fields_set and (here is None or not here.recorded):
+            raise wrong(
+                "JupyterLab comes with Dask only",
+                allowed='false, or scheduler = "dask"',
+                at=("enabled",),
+            )
+        return found.model_copy(update={"enabled": False})
