@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from roost.access import pages, tunnel
+from roost.access import ask, pages, tunnel
+from roost.access.connection import Connection
 from roost.access.pages import Page
 from roost.cli import target
-from roost.errors import AccessError
+from roost.errors import AccessError, RoostError
 from roost.plan.resources import State
 from tests.access.conftest import Server
 from tests.access.made_state import cluster, desktop, instance
@@ -250,10 +251,90 @@ def test_open_where_there_is_no_page(roost: Roost, cloud: Cloud) -> None:
     assert "ndvi has no page to open" in told.err
 
 
-def test_open_by_the_public_address(roost: Roost, cloud: Cloud) -> None:
+class TestOpenDesktop:
+    """Its passwords are fetched from the machine and printed, and that is all."""
+
+    @pytest.fixture
+    def passwords(
+        self, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Path]:
+        """The file with them; the page is a small web server, and root is whoever runs this."""
+        passwords = tmp_path / "desktop.json"
+        passwords.write_text('{"password": "mine-1234", "view_password": "theirs-5678"}')
+        cloud.state = desktop(instance("desktop", 1, **HERE))
+        real = ask.asked
+
+        def asked(way: Connection, words: list[str]) -> str:
+            assert words[:3] == ["sudo", "-n", "cat"]
+            return real(way, words[2:])
+
+        monkeypatch.setattr(ask, "asked", asked)
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+            threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+            page = Page(web.server_port, "", "http", passwords=str(passwords))
+            monkeypatch.setattr("roost.access.pages.page_of", lambda _: page)
+            yield passwords
+            tunnel.close("ndvi")
+            web.shutdown()
+
+    def test_through_the_tunnel(self, roost: Roost, passwords: Path) -> None:
+        told = roost("open", "ndvi", "--no-browser")
+        assert told.code == 0, told.err
+        address, password = told.out.splitlines()
+        assert address.startswith("http://127.0.0.1:")
+        assert password == "password: mine-1234"
+        assert "1234" not in told.err
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            assert answer.read() == b"the page"
+        found = roost("open", "ndvi", "--json").json
+        assert found == {"name": "ndvi", "address": address, "password": "mine-1234"}
+
+    def test_who_only_looks_on_gets_another_password(self, roost: Roost, passwords: Path) -> None:
+        told = roost("open", "ndvi", "--no-browser", "--view")
+        assert told.out.splitlines()[1:] == ["password: theirs-5678"]
+        assert roost("open", "ndvi", "--view", "--json").json["password"] == "theirs-5678"
+
+    def test_before_the_passwords_are_made(self, roost: Roost, passwords: Path) -> None:
+        passwords.unlink()
+        told = roost("open", "ndvi", "--no-browser")
+        assert told.code == 1
+        assert "no desktop.json yet on desktop" in told.err
+        passwords.write_text("{}")
+        assert "no passwords" in roost("open", "ndvi", "--no-browser").err
+
+    def test_the_browser_is_not_told_the_password(
+        self, roost: Roost, passwords: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened: list[str] = []
+        monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) is None)
+        told = roost("open", "ndvi")
+        assert opened == [told.out.splitlines()[0]]
+        assert "1234" not in opened[0]
+
+
+def test_open_by_the_public_address(
+    roost: Roost, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cloud.state = desktop(access={"https": ["anywhere"]})
+    passwords = '{"password": "mine-1234", "view_password": "theirs-5678"}'
+    monkeypatch.setattr(cloud, "keys", ())
+    monkeypatch.setattr(ask, "asked", lambda *_: passwords)
     told = roost("open", "ndvi", "--no-browser")
-    assert told.out == "https://203.0.113.1/vnc.html?resize=remote\n"
+    assert told.out == "https://203.0.113.1/\npassword: mine-1234\n"
+
+    def away(*_: object) -> str:
+        raise RoostError("desktop cannot be reached")
+
+    monkeypatch.setattr(ask, "asked", away)
+    told = roost("open", "ndvi", "--no-browser")
+    assert (told.code, told.out) == (0, "https://203.0.113.1/\n")
+    assert "could not be asked: " in told.err
+
+
+def test_only_a_desktop_is_looked_on(roost: Roost) -> None:
+    told = roost("open", "ndvi", "--view")
+    assert told.code == 2
+    assert "only a desktop has a password for looking on" in told.err
 
 
 def test_logs(roost: Roost, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which machine, whether it can be reached, where its files are, and which page it has."""
 
+import json
 import socket as sockets
 import stat
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 from roost.access import trouble
 from roost.access.browser import address_of
 from roost.access.connection import connection
-from roost.access.pages import Page, page_of, public_address
+from roost.access.pages import Login, Page, login_of, page_of, public_address
 from roost.access.places import places, socket
 from roost.access.trouble import explain, shut_out
 from roost.errors import NotFoundError, RoostError
@@ -137,8 +138,11 @@ def test_what_is_typed_next_when_nothing_answers(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_page_of_each_kind() -> None:
-    assert page_of(desktop().record) == Page(443, "vnc.html?resize=remote")
-    assert page_of(desktop(protocol="dcv").record) == Page(8443, "")
+    passwords = "/etc/roost/secrets/desktop.json"
+    assert page_of(desktop().record) == Page(6080, "", "http", None, passwords, True)
+    assert page_of(desktop(protocol="dcv").record) == (
+        Page(8443, "#roost", "https", None, passwords, True)
+    )
     token = "/var/lib/roost/cluster/local/ndvi/token"
     assert page_of(cluster().record) == Page(8888, "lab", "http", token)
     assert Page(8888, "lab", "http", token).at("127.0.0.1:20888", "a b") == (
@@ -147,20 +151,34 @@ def test_the_page_of_each_kind() -> None:
     assert page_of(cluster(jupyter={"enabled": False}).record) is None
     assert page_of(cluster(kind="classroom").record) is None
     assert page_of(None) is None
-    assert Page(443, "vnc.html?resize=remote").at("127.0.0.1:20443") == (
-        "https://127.0.0.1:20443/vnc.html?resize=remote"
-    )
+    assert Page(8443, "#roost").at("127.0.0.1:20443") == "https://127.0.0.1:20443/#roost"
+
+
+def test_what_a_page_asks_for() -> None:
+    found = '{"password": "p", "view_password": "v", "socket": "s"}'
+    assert login_of(found) == Login("p")
+    assert login_of(found, view=True) == Login("v")
+    assert login_of(found).lines() == ["password: p"]
+    assert login_of(found).to_json() == {"password": "p"}
+    named = '{"user": "ubuntu", "password": "p", "view_user": "viewer", "view_password": "v"}'
+    assert login_of(named).lines() == ["user: ubuntu", "password: p"]
+    assert login_of(named, view=True).to_json() == {"user": "viewer", "password": "v"}
+    for other in ("{}", "[]", "null"):
+        with pytest.raises(ValueError, match="no passwords"):
+            login_of(other)
+    with pytest.raises(json.JSONDecodeError):
+        login_of('{"password": "p"')
 
 
 def test_a_public_address_only_where_the_file_opens_it() -> None:
     shut, open_ = {"ssh": ["me"], "https": []}, {"https": ["me"]}
     assert public_address(desktop(access=shut)) is None
     public = desktop(access=open_)
-    assert public_address(public) == "https://203.0.113.1/vnc.html?resize=remote"
-    assert address_of(public) == "https://203.0.113.1/vnc.html?resize=remote"
-    assert public_address(desktop(access=open_, protocol="dcv")) == "https://203.0.113.1/"
+    assert public_address(public) == "https://203.0.113.1/"
+    assert address_of(public) == "https://203.0.113.1/"
+    assert public_address(desktop(access=open_, protocol="dcv")) == "https://203.0.113.1/#roost"
     six = desktop(instance("desktop", 1, address="2001:db8::1"), access=open_)
-    assert public_address(six) == "https://[2001:db8::1]/vnc.html?resize=remote"
+    assert public_address(six) == "https://[2001:db8::1]/"
     stopped = desktop(instance("desktop", 1, state="stopped"), access=open_)
     assert address_of(stopped) is None
     # JupyterLab is reached through a tunnel only.

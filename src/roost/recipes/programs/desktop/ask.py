@@ -46,7 +46,9 @@ def show(text: str, *, hour: bool) -> bool:
     words += ["--urgency=critical", "--action=hour=One more hour"] if hour else []
     words += [] if hour else [f"--expire-time={MINUTE}"]
     bus = f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{USER}/bus"
-    line = ["runuser", "-u", user, "--", "env", bus, *words, "--", "This machine", text]
+    # By lines: the number is needed while the notice is still there.
+    as_user = ["runuser", "-u", user, "--", "env", bus, "stdbuf", "-oL"]
+    line = [*as_user, *words, "--", "This machine", text]
     clicked = False
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as asked:
         for said in asked.stdout or ():
