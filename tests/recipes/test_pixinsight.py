@@ -20,6 +20,14 @@ from tests.recipes.pixinsight_stand_in import build
 
 GOLDEN = Path(__file__).parent / "golden" / "pixinsight.json"
 PROGRAMS = Path(pixinsight.__file__).parent / "programs"
+PLACES = {
+    "/usr/local/bin/PixInsight": "pixinsight",
+    "/usr/lib/roost/icon-trust": "icon-trust",
+    "/usr/lib/roost/pixinsight/install": "pixinsight-install",
+    "/usr/lib/roost/pixinsight/license": "pixinsight-license",
+    "/usr/lib/roost/pixinsight/preferences": "pixinsight-preferences",
+}
+"""What is a program of ours, and which."""
 SUM = "ab" * 32
 HEAD = """\
 name = "stars"
@@ -80,12 +88,8 @@ def test_all_steps(folder: Path) -> None:
     for step in found.values():
         del step["digest"]
         for file in step["files"]:
-            name = file["path"].rpartition("/")[2]
-            if file["mode"] == "0755" and "Desktop" not in file["path"]:
-                text = PROGRAMS.joinpath(
-                    f"pixinsight-{name}" if name != "PixInsight" else name.lower()
-                )
-                assert file["content"] == text.read_text()
+            if file["path"] in PLACES:
+                assert file["content"] == PROGRAMS.joinpath(PLACES[file["path"]]).read_text()
                 file["content"] = "..."
     if os.environ.get("ROOST_WRITE_GOLDEN"):
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
@@ -227,9 +231,7 @@ def test_only_for_x86_64(folder: Path, machine: str) -> None:
 # --- the programs --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["pixinsight", "pixinsight-install", "pixinsight-license", "pixinsight-preferences"]
-)
+@pytest.mark.parametrize("name", PLACES.values())
 def test_the_shell_reads_it(name: str) -> None:
     subprocess.run(["sh", "-n", str(PROGRAMS / name)], check=True)
 

@@ -11,7 +11,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roost.recipes import icons
 from roost.recipes.handover import program
+from roost.recipes.icons import Icon
 from roost.recipes.step import Command, File, Step, Upload
 
 if TYPE_CHECKING:
@@ -97,18 +99,17 @@ def _folders(spec: Spec) -> tuple[str, ...]:
 
 def _installed(sha256: str) -> Step:
     """Another archive is another PixInsight; nothing else installs it again."""
-    source = f"{SOURCE}/{sha256[:16]}"
+    source, icon = f"{SOURCE}/{sha256[:16]}", Icon(ICON, program(ICON))
     return Step(
         name="pixinsight",
         title="installing PixInsight",
-        packages=(*LIBRARIES, *TOOLS),
+        packages=(*LIBRARIES, *TOOLS, *icons.PACKAGES),
         files=(
             _program("install"),
-            File(f"/usr/local/share/applications/{ICON}", program(ICON)),
-            File(f"~/Desktop/{ICON}", program(ICON), "0755", "user"),
+            *icon.files,
         ),
         uploads=(Upload(key=KEY, sha256=sha256, to=source, unpack=True, owner="root"),),
-        commands=(Command(argv=(f"{AT}/install", source)),),
+        commands=(Command(argv=(f"{AT}/install", source)), icon.command),
     )
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from roost.recipes import icons
 from roost.recipes.handover import program
+from roost.recipes.icons import Icon
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ HOURS = 8 * 3600
 PACKAGES = (
     *("python3-venv", "python3-tk", "gcc", "g++", "gfortran", "make", "cmake", "git", "wget"),
     *("rsync", "unzip", "file", "libopenmpi-dev", "openmpi-bin", "libfftw3-dev", "libtiff-dev"),
-    *("xvfb", "xauth", "libgl1", "libegl1", "libglib2.0-bin", "libdbus-1-3", "libfontconfig1"),
+    *("xvfb", "xauth", "libgl1", "libegl1", "libdbus-1-3", "libfontconfig1"),
     *("libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4", "libxcb-image0"),
     *("libxcb-keysyms1", "libxcb-render-util0", "libxcb-shape0", "libxcb-xinerama0"),
 )
@@ -51,22 +53,23 @@ def _version(spec: Desktop, wanted: Scipion, alias: str, *, first: bool) -> Step
     starter = f'#!/bin/sh\nexec {wanted.prefix}/{alias}/scipion3 "$@"\n'
     entry = program("Scipion.desktop").replace("ALIAS", alias)
     entry = entry.replace("TITLE", alias.capitalize()).replace("PREFIX", wanted.prefix)
+    icon = Icon(f"{alias}.desktop", entry)
     return Step(
         name=alias,
         title=f"installing Scipion {wanted.versions[alias]}",
-        packages=(*PACKAGES, *(CUDA if _has_cuda(spec) else ())),
+        packages=(*PACKAGES, *icons.PACKAGES, *(CUDA if _has_cuda(spec) else ())),
         files=(
             _installer(),
             File(f"{AT}/hosts.slurm.conf", program("scipion-hosts.conf")),
             File(facts, json.dumps(_facts(spec, wanted, alias), indent=1) + "\n"),
             *(File(f"/usr/local/bin/{name}", starter, "0755") for name in names),
-            File(f"/usr/local/share/applications/{alias}.desktop", entry),
-            File(f"~/Desktop/{alias}.desktop", entry, "0755", "user"),
+            *icon.files,
         ),
         commands=(
             Command(argv=(f"{AT}/install", "folder", facts)),
             Command(argv=(f"{AT}/install", "install", facts), user="user", seconds=HOURS),
             Command(argv=(f"{AT}/install", "check", facts), user="user"),
+            icon.command,
         ),
         own=_is_below_a_volume(spec, wanted.prefix),
     )
