@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.bench.bench import Bench, Roost
-from tests.bench.test_bench import CLASSROOM, spec
+from tests.bench.seats import CLASSROOM, spec
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 
