@@ -12,8 +12,8 @@ export DBUS_SESSION_BUS_ADDRESS="unix:path=$XDG_RUNTIME_DIR/bus"
 dbus-update-activation-environment --systemd \
     DISPLAY XAUTHORITY XDG_CONFIG_DIRS XDG_CURRENT_DESKTOP XDG_SESSION_TYPE
 # With a GPU, whatever is started from the desktop draws on it.
-if [ -e /dev/nvidia0 ] && command -v vglrun >/dev/null; then
+if [ -e /dev/nvidia0 ] && [ -x /opt/VirtualGL/bin/vglrun ]; then
     export VGL_DISPLAY=egl
-    exec vglrun +wm startxfce4
+    exec /opt/VirtualGL/bin/vglrun +wm startxfce4
 fi
 exec startxfce4
