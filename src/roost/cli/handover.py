@@ -103,7 +103,8 @@ class Bringing:
         for key, source in uploads_of(self.spec).items():
             if key not in self.keys:
                 self.keys[key] = self._found(key, source, uploads)
-        around = Around(head=self._head(), uploads=dict(self.keys))
+        workers = tuple(i.name for i in self.machines.state.instances if i.role == "worker")
+        around = Around(head=self._head(), workers=workers, uploads=dict(self.keys))
         made = handover_of(self.spec, cast("Role", role), around)
         own = {
             name: path.read_text()

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What a spec does not say: the head's private address, and the SHA-256 of each upload."""
+    """What a spec does not say: the head's private address, the workers that there are, and the
+    SHA-256 of each upload."""
 
     head: str | None = None
+    workers: tuple[str, ...] = ()
     uploads: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -83,7 +85,7 @@ def steps_of(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
 
         common = (*shared.steps(spec, role), *languages.steps(spec, role, around.uploads))
         if spec.scheduler == "slurm":
-            return (*common, *slurm.steps(spec, role))
+            return (*common, *slurm.steps(spec, role, around.workers))
         return (*common, *rented_dask.steps(spec, role, around.uploads))
     return ()
 

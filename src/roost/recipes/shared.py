@@ -60,6 +60,7 @@ def _mounted(folder: str) -> Step:
         # Before the service, which would say only that it failed.
         commands=(Command(argv=(f"{AT}/mount", str(PATIENCE)), seconds=PATIENCE + 60),),
         services=(UNIT,),
+        own=True,
     )
 
 

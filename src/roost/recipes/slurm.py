@@ -7,6 +7,7 @@ The head runs no jobs: it is where people log in, compile and submit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from roost.recipes.handover import program
@@ -34,11 +35,13 @@ MOST = 10_000
 """Nodes that there can be."""
 
 
-def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
-    """What the head, or a worker, of a Slurm cluster does."""
+def steps(spec: Spec, role: Role, workers: Sequence[str] = ()) -> tuple[Step, ...]:
+    """What the head, or a worker, of a Slurm cluster does; ``workers`` are those that there are."""
     if spec.kind != "cluster" or spec.scheduler != "slurm":
         return ()
-    return (_munge(), _head(spec) if role == "head" else _worker(spec))
+    if role != "head":
+        return (_munge(), _worker(spec))
+    return (_munge(), _head(spec), *((_known(workers),) if workers else ()))
 
 
 def makers(spec: Spec) -> dict[str, str]:
@@ -80,11 +83,22 @@ def _head(spec: Cluster) -> Step:
             _unit("roost-slurmctld.service"),
         ),
         commands=(
-            # Debian's own unit would start it in each boot before its settings are known.
+            # Debian's own unit would start it at each boot beside ours.
             Command(argv=("systemctl", "mask", "--now", "slurmctld.service")),
             Command(argv=(f"{AT}/settings",)),
         ),
         services=("roost-slurmctld.service",),
+        own=True,
+    )
+
+
+def _known(workers: Sequence[str]) -> Step:
+    """Workers that are no more, though nobody told Slurm: the cloud took them, or they broke."""
+    return Step(
+        name="nodes",
+        title="comparing Slurm's nodes",
+        commands=(Command(argv=(*KEEP, *sorted(workers)), seconds=300),),
+        own=True,
     )
 
 
@@ -103,6 +117,7 @@ def _worker(spec: Cluster) -> Step:
             Command(argv=(f"{AT}/join", "wait", str(PATIENCE)), seconds=PATIENCE + 60),
         ),
         services=("roost-slurmd.service",),
+        own=True,
     )
 
 
