@@ -50,17 +50,17 @@ def fetch(url: str, sha256: str, target: Path) -> None:
     """The file, tried a few times. Raises OSError where it is another one."""
     for left in reversed(range(TRIES)):
         try:
-            with urllib.request.urlopen(url, timeout=120) as answer:  # noqa: S310 - https
-                with target.open("wb") as file:
-                    shutil.copyfileobj(answer, file)
+            found = urllib.request.urlopen(url, timeout=120)  # noqa: S310 - https
+            with found as answer, target.open("wb") as file:
+                shutil.copyfileobj(answer, file)
             break
         except OSError:
             if not left:
                 raise
             time.sleep(10)
-    found = hashlib.sha256(target.read_bytes()).hexdigest()
-    if found != sha256:
-        raise OSError(f"{url} has the SHA-256 {found}, and should have {sha256}")
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    if digest != sha256:
+        raise OSError(f"{url} has the SHA-256 {digest}, and should have {sha256}")
 
 
 def packages(folder: Path) -> list[str]:

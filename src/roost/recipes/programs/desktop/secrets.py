@@ -88,7 +88,8 @@ def main() -> None:
     SECRETS.mkdir(parents=True, exist_ok=True)
     found = known()
     words = f"{found['vnc']}\n{found['view_vnc']}\n".encode()
-    hidden = subprocess.run(["vncpasswd", "-f"], input=words, stdout=subprocess.PIPE, check=True)
+    line = ["tigervncpasswd", "-f"]
+    hidden = subprocess.run(line, input=words, stdout=subprocess.PIPE, check=True)
     keep("desktop-vnc", hidden.stdout)
     keep("desktop-tokens", f"{found['token']}: {SOCKET}\n".encode())
     keep("desktop-nginx.conf", nginx(found).encode())
