@@ -53,14 +53,14 @@ def use(backend: type) -> None:
 def _quota(of_moto: Any) -> Any:
     """moto has none of EC2: here each is as large as a bench could ever need."""
 
-    def quota(self: Any, service: str, code: str) -> Any:
-        if service != "ec2":
-            return of_moto(self, service, code)
+    def quota(self: Any, service_code: str, quota_code: str) -> Any:
+        if service_code != "ec2":
+            return of_moto(self, service_code, quota_code)
         return {
             "ServiceCode": "ec2",
             "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
-            "QuotaCode": code,
-            "QuotaName": code,
+            "QuotaCode": quota_code,
+            "QuotaName": quota_code,
             "Value": QUOTA,
             "Unit": "None",
             "Adjustable": True,

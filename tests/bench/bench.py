@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.bench.base import sources
 from tests.bench.disks import loops_below
-from tests.bench.groups import members
+from tests.bench.groups import hierarchies, members
 from tests.bench.machine import within
 from tests.bench.network import cables
 from tests.bench.places import until
@@ -112,6 +112,15 @@ class Machine:
     def shell(self, script: str, seconds: float = 120) -> Ran:
         """Lines of sh inside, as root."""
         return self.run("sh", "-c", script, seconds=seconds)
+
+    def memory_limit(self) -> int:
+        """Bytes that all of its processes may have."""
+        for place in hierarchies():
+            for name in ("memory.limit_in_bytes", "memory.max"):
+                file = place / self.bench.facts["group"] / self.id / name
+                if file.exists():
+                    return int(file.read_text())
+        raise FileNotFoundError("this computer has no control group of memory")
 
     def wait(self, state: str, seconds: float = 120) -> None:
         """Until EC2 says that it is in this state."""

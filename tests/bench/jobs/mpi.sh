@@ -1,0 +1,3 @@
+#!/bin/bash
+mpirun ./pi-c
+mpirun ./pi-fortran

@@ -1,0 +1,169 @@
+"""PixInsight's stand-in on a real desktop: installed, licensed, started, and in an image without
+its licence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from roost.recipes.handover import Around, steps_of
+from roost.spec import load
+from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for
+from tests.recipes.pixinsight_stand_in import NEEDS, build
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(1500)]
+
+LICENSE = "4d81-a-licence-of-nobody-c07e"
+TOOLS = (*NEEDS, "xdotool")
+FILE = """\
+name = "stars"
+kind = "desktop"
+apt = [{apt}]
+
+[aws]
+region = "{region}"
+
+[machine]
+type = "t3.large"
+image = "debian-12"
+disk = "8GB"
+
+[pixinsight]
+installer = "{archive}"
+license = "mine"
+
+[[volumes]]
+name = "data"
+size = "1GB"
+
+[[volumes]]
+name = "scratch"
+size = "1GB"
+park = "discard"
+
+[access]
+ssh = ["{caller}"]
+"""
+SWAP = [f"/scratch/pixinsight/swap{number}" for number in (1, 2, 3, 4)]
+ICON = (71, 500)
+"""Where it is: below the trash, the home and the two volumes."""
+
+
+def prepared(bench: Bench, roost: Roost) -> Path:
+    """The file, its archive and its licence; its packages are in the system already."""
+    (roost.home / "mine").write_text(f"{LICENSE}\n")
+    archive = build(roost.home)
+    apt = ", ".join(f'"{name}"' for name in TOOLS)
+    words = {"region": bench.region, "caller": bench.caller, "archive": archive.name}
+    file = roost.file(FILE.format(apt=apt, **words))
+    steps = steps_of(load(file), "desktop", Around(uploads={"pixinsight": ""}))
+    bench.debian(bench.layer("pixinsight", sorted({p for s in steps for p in s.packages})))
+    return file
+
+
+def as_user(machine: Machine, *argv: str, seconds: float = 120) -> Ran:
+    user = machine.shell("id -un 1000").ok().out.strip()
+    home = f"/home/{user}"
+    env = ("env", f"HOME={home}", "DISPLAY=:1", f"XAUTHORITY={home}/.Xauthority")
+    return machine.run("runuser", "-u", user, "--", *env, *argv, seconds=seconds)
+
+
+def windows(machine: Machine) -> str:
+    return as_user(machine, "xwininfo", "-root", "-tree").out
+
+
+def where_the_licence_is(machine: Machine) -> list[str]:
+    places = "/home /root /etc /var /opt /usr/lib/roost /usr/local /data /scratch /tmp /run/roost"
+    return machine.shell(f"grep -rlsF {LICENSE} {places}").out.split()
+
+
+def test_pixinsight_from_its_archive_to_an_image(bench: Bench, roost: Roost) -> None:
+    file = prepared(bench, roost)
+    up = roost("up", file, "--yes").ok()
+    assert "installing PixInsight" in up.err
+    machine = bench.machine("stars", "desktop")
+    home = machine.shell("getent passwd 1000 | cut -d: -f6").out.strip()
+
+    licence = f"{home}/.pixinsight-license"
+    secret = "/etc/roost/secrets/pixinsight-license"
+    assert sorted(where_the_licence_is(machine)) == sorted([licence, secret])
+    assert machine.run("stat", "-c", "%a %u", licence).out == "600 1000\n"
+    assert machine.run("stat", "-c", "%a %u", secret).out == "600 0\n"
+    assert LICENSE not in up.out + up.err + machine.console
+
+    assert machine.run("stat", "-c", "%a", *SWAP).out == "1777\n" * 4
+    assert machine.run("findmnt", "-no", "TARGET", "-T", SWAP[0]).out == "/scratch\n"
+    settings = json.loads(machine.run("cat", f"{home}/.PixInsight/settings.json").ok().out)
+    assert settings == {
+        "ImageWindow_swapDirectories": [[folder] for folder in SWAP],
+        "ImageWindow_downloadsDirectory": "/scratch/pixinsight/downloads",
+    }
+
+    starts_headless(machine)
+    starts_from_its_icon(machine)
+    again_changes_nothing(roost, machine, file)
+    comes_from_an_image_without_its_licence(bench, roost, file, licence)
+    roost("down", "stars", "--yes", "--discard", "data").ok()
+
+
+def starts_headless(machine: Machine) -> None:
+    flags = ("-n", "--automation-mode", "--force-exit")
+    assert as_user(machine, "timeout", "60", "xvfb-run", "-a", "PixInsight", *flags).code == 0
+    # It does not take what it does not know: it waits for somebody, as the real one does.
+    wrong = as_user(machine, "timeout", "5", "xvfb-run", "-a", "PixInsight", "--quiet")
+    assert wrong.code == 124
+
+
+def starts_from_its_icon(machine: Machine) -> None:
+    wait_for(lambda: "xfce4-panel" in windows(machine), 120, "the desktop's panel")
+    assert '"PixInsight": ("xmessage"' not in windows(machine)
+    where = [str(number) for number in ICON]
+    click = ("click", "--repeat", "2", "--delay", "80", "1")
+
+    def clicked() -> bool:
+        if '"PixInsight": ("xmessage"' not in windows(machine):
+            as_user(machine, "xdotool", "mousemove", *where, *click)
+            as_user(machine, "sleep", "3")
+        return '"PixInsight": ("xmessage"' in windows(machine)
+
+    try:
+        wait_for(clicked, 60, "PixInsight's window")
+    except TimeoutError:
+        print(windows(machine), machine.shell("ps aux; tail -n 200 /var/log/roost.log").out)
+        raise
+    assert "Attention" not in windows(machine)
+    machine.run("pkill", "-x", "xmessage")
+
+
+def again_changes_nothing(roost: Roost, machine: Machine, file: Path) -> None:
+    look = "stat -c '%n %Y %i' /opt/PixInsight /usr/local/bin/PixInsight /home/*/.PixInsight/*"
+    before = machine.shell(look).ok().out
+    roost("up", file, "--yes").ok()
+    assert machine.shell(look).ok().out == before
+
+
+def comes_from_an_image_without_its_licence(
+    bench: Bench, roost: Roost, file: Path, licence: str
+) -> None:
+    roost("image", "bake", "stars", "--yes").ok()
+    (image,) = json.loads(roost("image", "ls", "--json").ok().out)["images"]
+    other = bench.ec2.run_instances(
+        ImageId=image["id"], InstanceType="t3.large", MinCount=1, MaxCount=1
+    )["Instances"][0]["InstanceId"]
+    plain = bench.one(other)
+    plain.booted()
+    assert plain.run("test", "-x", "/opt/PixInsight/bin/PixInsight.sh").code == 0
+    assert where_the_licence_is(plain) == []
+    assert plain.shell("ls -d /etc/roost /home/*/.pixinsight-license").out == ""
+    bench.ec2.terminate_instances(InstanceIds=[other])
+    # The machine that was copied has kept it, and so has the next one that is made from the image.
+    assert bench.machine("stars", "desktop").run("test", "-s", licence).code == 0
+    roost("down", "stars", "--yes").ok()
+    up = roost("up", file, "--yes").ok()
+    assert "installing PixInsight" not in up.err
+    machine = bench.machine("stars", "desktop")
+    assert machine.described["ImageId"] == image["id"]
+    assert machine.run("stat", "-c", "%a %u", licence).out == "600 1000\n"
+    assert machine.run("stat", "-c", "%a", *SWAP).out == "1777\n" * 4
