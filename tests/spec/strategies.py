@@ -127,6 +127,9 @@ aws = st.fixed_dictionaries(
         "zones": lists(st.sampled_from(["eu-west-1a", "eu-west-1b"])),
         "vpc": st.just("vpc-0a"),
         "subnet": st.just("subnet-0a"),
+        "instance_profile": st.sampled_from(
+            ["lab", "arn:aws:iam::123456789012:instance-profile/roost/lab"]
+        ),
     },
 )
 rented = st.sampled_from(["aws", "openstack"])
@@ -148,7 +151,7 @@ desktops = kind(
     cloud=rented,
     protocol=st.sampled_from(["novnc", "dcv"]),
     apt=packages,
-)
+).filter(lambda d: (d.get("protocol"), d["machine"].get("image")) != ("dcv", "debian-12"))
 classrooms = kind("classroom", {"machine": machines, "seats": st.integers(1, 10_000)}, cloud=rented)
 clusters = kind(
     "cluster",

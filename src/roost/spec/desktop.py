@@ -32,6 +32,17 @@ class Desktop(Common):
         None, description="Scipion for cryo-EM, with its plugins and their programs."
     )
 
+    @field_validator("protocol")
+    @classmethod
+    def _made_for_it(cls, found: str, info: ValidationInfo) -> str:
+        machine: Machine | None = info.data.get("machine")
+        if found == "dcv" and machine is not None and machine.image.startswith("debian"):
+            raise wrong(
+                f"Amazon DCV is not made for {machine.image}",
+                hint='protocol = "novnc", or image = "ubuntu-24.04" in [machine]',
+            )
+        return found
+
     @field_validator("pixinsight")
     @classmethod
     def _runs_there(cls, found: PixInsight | None, info: ValidationInfo) -> PixInsight | None:
