@@ -28,6 +28,7 @@ from tests.bench.sweep import FACTS, hold, sweep
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
+INOTIFY = 8192
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def main() -> None:
         lock = hold(place)
     logging.basicConfig(filename=place / "log", level=logging.WARNING)
     system = base()
+    _many_machines()
     run("mount", "-t", "tmpfs", "tmpfs", _folder("/run/netns"))
     network = free_network()
     group = f"roost-bench-{place.name}"
@@ -94,6 +96,13 @@ def _served(site: Site) -> dict[str, Any]:
 def _folder(path: str) -> Path:
     Path(path).mkdir(parents=True, exist_ok=True)
     return Path(path)
+
+
+def _many_machines() -> None:
+    """Each systemd watches dozens of files, and all of them are root's: 128 are few machines."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text()) < INOTIFY:
+        limit.write_text(str(INOTIFY))
 
 
 def _read_to_the_end(done: threading.Event) -> None:
