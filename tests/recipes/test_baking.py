@@ -33,6 +33,8 @@ SECRETS = (
     "var/lib/roost/guard.json",
     "var/log/auth.log",
     "etc/roost/setup.d/50-desktop",
+    "etc/dcv/dcv.key",
+    "etc/shadow-",
     "etc/systemd/system/roost-guard.timer",
     "etc/systemd/system/timers.target.wants/roost-guard.timer",
 )
@@ -52,6 +54,18 @@ def full(machine: Machine) -> Machine:
         machine.at(f"var/lib/roost/done/{step}").parent.mkdir(exist_ok=True)
         machine.at(f"var/lib/roost/done/{step}").write_text("")
     return machine
+
+
+def test_passwords_go_and_users_stay(full: Machine) -> None:
+    """In place: the group of that file reads it."""
+    file = full.at("etc/shadow")
+    file.write_text("root:*:1:0::::\nubuntu:$6$salt$hash:1:0::::\nviewer:$y$j9T$x:1:0::::\nx:!:1\n")
+    file.chmod(0o640)
+    before = file.stat()
+    bake.bake(full)
+    assert file.read_text() == "root:*:1:0::::\nubuntu:*:1:0::::\nviewer:*:1:0::::\nx:!:1\n"
+    assert (file.stat().st_ino, file.stat().st_mode) == (before.st_ino, before.st_mode)
+    assert "/etc/shadow" not in bake.left(full)
 
 
 def test_all_that_is_personal_goes_and_what_was_installed_stays(full: Machine) -> None:

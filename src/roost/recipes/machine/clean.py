@@ -21,6 +21,10 @@ SYSTEM = (
     "/etc/hostname",
     "/etc/hosts",
     "/etc/fstab",
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/dcv/dcv.key",
+    "/etc/dcv/dcv.pem",
     "/var/lib/dbus/machine-id",
     "/var/lib/systemd/random-seed",
     "/var/lib/cloud",
@@ -61,8 +65,8 @@ PERSONAL = (
     ".mozilla",
     ".cache",
 )
-EDITED = ("/etc/hosts", "/etc/fstab")
-"""Only roost's lines go out of these."""
+EDITED = ("/etc/hosts", "/etc/fstab", "/etc/shadow")
+"""Only roost's lines go out of these, and passwords."""
 
 
 def personal(machine: Machine) -> list[Path]:
@@ -84,7 +88,9 @@ def erase(machine: Machine, found: list[Path]) -> list[str]:
     """Take these off the disk for good; the paths."""
     for path in found:
         short = "/" + str(path.relative_to(machine.root))
-        if short in EDITED:
+        if short == "/etc/shadow":
+            _without_passwords(path)
+        elif short in EDITED:
             _without_roost(path)
         elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -101,3 +107,12 @@ def _without_roost(path: Path) -> None:
         return
     lines = path.read_text().splitlines()
     write(path, "\n".join(line for line in lines if "x-roost=" not in line) + "\n")
+
+
+def _without_passwords(path: Path) -> None:
+    """In place: others than its owner may have to read it, by its group."""
+    rows = [line.split(":") for line in path.read_text().splitlines()]
+    for row in rows:
+        if len(row) > 1 and row[1].startswith("$"):
+            row[1] = "*"
+    path.write_text("".join(":".join(row) + "\n" for row in rows))
