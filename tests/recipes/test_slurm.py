@@ -1,0 +1,304 @@
+"""Slurm on a cluster: its steps whole, what changes them, and its programs by themselves."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from roost.recipes import slurm
+from roost.recipes.step import Step
+from roost.spec import load
+from tests.recipes.slurm_cluster import (
+    CLUSTER,
+    PROGRAMS,
+    cluster,
+    program,
+    readable,
+    steps,
+)
+
+GOLDEN = Path(__file__).parent / "golden" / "slurm.json"
+
+
+def all_steps(folder: Path, text: str = CLUSTER) -> dict[str, Step]:
+    """Of head and worker."""
+    spec = cluster(folder, text)
+    found = {f"head {name}": step for name, step in steps(spec, "head").items()}
+    return {**found, **{f"worker {name}": step for name, step in steps(spec, "worker").items()}}
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+def test_all_steps(tmp_path: Path) -> None:
+    """ROOST_WRITE_GOLDEN=1 writes them; programs and digests are left out."""
+    found = readable(all_steps(tmp_path))
+    if os.environ.get("ROOST_WRITE_GOLDEN"):
+        GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
+    assert found == json.loads(GOLDEN.read_text())
+
+
+def test_every_file_of_the_programs_is_one_of_ours() -> None:
+    for path in PROGRAMS.glob("slurm-*"):
+        assert path.read_text().startswith(("#!/usr/bin/python3\n", "#!/bin/sh\n", "-- "))
+
+
+def test_another_number_of_workers_is_news_to_slurm_and_to_nothing_else(tmp_path: Path) -> None:
+    spec = cluster(tmp_path)
+    two, three = (steps(spec, "head", names) for names in (("a", "b"), ("a", "b", "c")))
+    assert {name for name in two if two[name] != three[name]} == {"nodes"}
+    assert steps(spec, "head", ("b", "a")) == two
+    assert "nodes" not in steps(spec, "head", ())
+    assert steps(spec, "worker", ("a",)) == steps(spec, "worker", ("a", "b"))
+
+
+def test_what_a_file_changes(tmp_path: Path) -> None:
+    before = all_steps(tmp_path)
+    more = CLUSTER.replace('size = "10GB"', 'size = "20GB"')
+    assert all_steps(tmp_path, more) == before
+    other = all_steps(tmp_path, CLUSTER.replace('name = "star"', 'name = "moon"'))
+    assert {name for name in before if before[name] != other[name]} == {"head slurm"}
+    alone = all_steps(tmp_path, CLUSTER.replace('shared = "/shared"\n', ""))
+    assert "roost-shared" not in json.dumps(readable(alone))
+    assert "roost-shared" in json.dumps(readable({"it": before["worker slurm"]}))
+
+
+def test_a_dask_cluster_has_none_of_it(tmp_path: Path) -> None:
+    dask = cluster(tmp_path, CLUSTER.replace('scheduler = "slurm"\n', ""))
+    assert slurm.steps(dask, "head") == () == slurm.steps(dask, "worker")
+    assert slurm.makers(dask) == {}
+    assert list(slurm.makers(cluster(tmp_path))) == ["slurm"]
+    desktop = tmp_path / "desktop.toml"
+    desktop.write_text(
+        'name = "d"\nkind = "desktop"\n[aws]\nregion = "us-east-1"\n[machine]\ncpus = 2\n'
+    )
+    assert slurm.steps(load(desktop), "desktop") == ()
+
+
+def test_no_image_holds_what_is_one_clusters_own(tmp_path: Path) -> None:
+    for step in all_steps(tmp_path).values():
+        if step.name in ("munge", "slurm", "nodes"):
+            assert step.own
+
+
+# --- the key -------------------------------------------------------------------------------------
+
+
+def make_secret(folder: Path) -> bytes:
+    words = {"ROOST_SECRETS": str(folder), "PATH": os.environ["PATH"]}
+    subprocess.run(["sh", PROGRAMS / "slurm-secrets"], check=True, env=words, timeout=10)
+    return base64.b64decode((folder / "munge.key").read_text(), validate=False)
+
+
+def test_the_key_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:
+    key = make_secret(tmp_path)
+    assert len(key) == 1024
+    assert make_secret(tmp_path) == key
+    assert stat.S_IMODE((tmp_path / "munge.key").stat().st_mode) == 0o600
+    other = tmp_path / "other"
+    other.mkdir()
+    assert make_secret(other) != key
+
+
+# --- what the system can do ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ModuleType:
+    (tmp_path / "etc/slurm").mkdir(parents=True)
+    place = tmp_path / "usr/lib/roost/slurm"
+    place.mkdir(parents=True)
+    (place / "slurm.conf").write_text("ClusterName=star\n")
+    return program("slurm-settings")
+
+
+def found_settings(root: Path) -> tuple[list[str], list[str]]:
+    conf = (root / "etc/slurm/slurm.conf").read_text().splitlines()
+    assert conf[0] == "ClusterName=star"
+    return conf[3:], (root / "etc/slurm/cgroup.conf").read_text().splitlines()[1:]
+
+
+def plugins(root: Path, *names: str) -> None:
+    place = root / "usr/lib/x86_64-linux-gnu/slurm-wlm"
+    place.mkdir(parents=True)
+    for name in names:
+        (place / f"{name}.so").touch()
+
+
+def test_jobs_are_confined_where_the_kernel_can(tmp_path: Path, settings: ModuleType) -> None:
+    plugins(tmp_path, "mpi_pmix", "mpi_pmi2", "job_submit_lua")
+    controllers = tmp_path / "sys/fs/cgroup/cgroup.controllers"
+    controllers.parent.mkdir(parents=True)
+    controllers.write_text("cpuset cpu io memory hugetlb pids rdma misc\n")
+    settings.main(tmp_path)
+    conf, cgroup = found_settings(tmp_path)
+    assert conf == [
+        "MpiDefault=pmix",
+        "JobSubmitPlugins=lua",
+        "ProctrackType=proctrack/cgroup",
+        "TaskPlugin=task/cgroup,task/affinity",
+    ]
+    assert cgroup == ["ConstrainCores=yes", "ConstrainRAMSpace=yes"]
+    settings.main(tmp_path)
+    assert found_settings(tmp_path) == (conf, cgroup)
+
+
+@pytest.mark.parametrize("controllers", ["", "io pids\n", None])
+def test_jobs_run_all_the_same_where_it_cannot(
+    tmp_path: Path, settings: ModuleType, controllers: str | None
+) -> None:
+    if controllers is not None:
+        (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+        (tmp_path / "sys/fs/cgroup/cgroup.controllers").write_text(controllers)
+    settings.main(tmp_path)
+    conf, cgroup = found_settings(tmp_path)
+    nothing = ["ProctrackType=proctrack/linuxproc", "TaskPlugin=task/none"]
+    assert conf == ["MpiDefault=none", *nothing]
+    assert cgroup == ["CgroupPlugin=cgroup/v1"]
+
+
+# --- nodes that come and go ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A controller in a file, and ``scontrol`` and ``squeue`` that ask it."""
+    state = tmp_path / "state.json"
+    for name in ("scontrol", "squeue"):
+        script = tmp_path / name
+        fake_slurm = Path(__file__).with_name("fake_slurm.py")
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} {fake_slurm} {name} {state} "$@"\n')
+        script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return state
+
+
+def tell(state: Path, nodes: dict[str, str], jobs: dict[str, str] | None = None) -> None:
+    """Nodes and their states; jobs and their nodes."""
+    found = {name: {"State": one} for name, one in nodes.items()}
+    state.write_text(json.dumps({"nodes": found, "jobs": jobs or {}, "done": []}))
+
+
+def told(state: Path) -> dict[str, str]:
+    found = json.loads(state.read_text())["nodes"]
+    return {name: words["State"] for name, words in found.items()}
+
+
+def test_a_worker_that_goes_leaves_slurm(fake: Path) -> None:
+    nodes = program("slurm-nodes")
+    tell(fake, {"s-worker-1": "IDLE", "s-worker-2": "IDLE"})
+    assert nodes.retire(["s-worker-2", "s-worker-9"]) == ["s-worker-2"]
+    assert told(fake) == {"s-worker-1": "IDLE"}
+    assert nodes.retire(["s-worker-2"]) == []
+    assert told(fake) == {"s-worker-1": "IDLE"}
+
+
+def test_a_worker_at_work_stays_and_goes_on_taking_jobs(fake: Path) -> None:
+    nodes = program("slurm-nodes")
+    tell(fake, {"s-worker-1": "IDLE", "s-worker-2": "MIXED"}, {"17": "s-worker-2"})
+    with pytest.raises(nodes.Trouble, match=r"Slurm still runs 17 .*scontrol requeue JOB"):
+        nodes.retire(["s-worker-1", "s-worker-2"], patience=0)
+    assert told(fake) == {"s-worker-1": "IDLE", "s-worker-2": "IDLE"}
+    done = json.loads(fake.read_text())["done"]
+    assert [words for words in done if "delete" in words] == []
+
+
+def test_what_is_no_more_is_forgotten(fake: Path) -> None:
+    nodes = program("slurm-nodes")
+    tell(fake, {"s-worker-1": "IDLE", "s-worker-2": "DOWN*+DYNAMIC_NORM"}, {"3": "s-worker-2"})
+    assert nodes.keep(["s-worker-1", "s-worker-3"]) == ["s-worker-2"]
+    assert told(fake) == {"s-worker-1": "IDLE"}
+    before = fake.read_text()
+    assert nodes.keep(["s-worker-1"]) == []
+    assert json.loads(fake.read_text())["nodes"] == json.loads(before)["nodes"]
+
+
+def test_a_worker_that_was_to_go_and_stays_works_again(fake: Path) -> None:
+    nodes = program("slurm-nodes")
+    mine = {"State": "IDLE+DRAIN", "Reason": "roost: it goes [root@2026-01-01T00:00:00]"}
+    theirs = {"State": "IDLE+DRAIN", "Reason": "its disk is full [ann@2026-01-01T00:00:00]"}
+    fake.write_text(json.dumps({"nodes": {"a": mine, "b": theirs}, "jobs": {}, "done": []}))
+    assert nodes.keep(["a", "b"]) == []
+    assert told(fake) == {"a": "IDLE", "b": "IDLE+DRAIN"}
+
+
+# --- a worker joins ------------------------------------------------------------------------------
+
+
+RECORD = {"NodeAddr": "10.0.0.5", "CPUTot": "4", "RealMemory": "16000"}
+
+
+@pytest.mark.parametrize(
+    ("words", "other"),
+    [
+        ({}, False),
+        ({"RealMemory": "16100"}, False),
+        ({"RealMemory": "15900"}, False),
+        ({"RealMemory": "32000"}, True),
+        ({"RealMemory": "8000"}, True),
+        ({"NodeAddr": "10.0.0.6"}, True),
+        ({"CPUTot": "8"}, True),
+    ],
+)
+def test_the_same_name_on_another_machine(words: dict[str, str], other: bool) -> None:
+    join = program("slurm-join")
+    assert join.is_other({**RECORD, **words}, "10.0.0.5", 4, 16_000) is other
+
+
+@pytest.mark.parametrize(
+    ("state", "up"),
+    [
+        ("IDLE+DYNAMIC_NORM", True),
+        ("MIXED+DYNAMIC_NORM", True),
+        ("ALLOCATED+DYNAMIC_NORM", True),
+        ("IDLE+DRAIN+DYNAMIC_NORM", True),
+        ("IDLE*+DYNAMIC_NORM", False),
+        ("DOWN*+DYNAMIC_NORM+NOT_RESPONDING", False),
+        ("IDLE+DYNAMIC_NORM+NOT_RESPONDING", False),
+        ("IDLE+DYNAMIC_NORM+INVALID_REG", False),
+        ("UNKNOWN*", False),
+        ("", False),
+    ],
+)
+def test_when_a_worker_has_joined(state: str, up: bool) -> None:
+    assert program("slurm-join").is_up(state) is up
+
+
+def prepared(join: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(join, "HERE", folder / "joined")
+    monkeypatch.setattr(join, "wait", lambda _: None)
+    monkeypatch.setattr(join, "me", lambda: "s-worker-1")
+    monkeypatch.setattr(join, "address", lambda: address)
+    monkeypatch.setattr(join, "memory", lambda: 16_000)
+    monkeypatch.setattr(join.os, "cpu_count", lambda: 4)
+    join.prepare()
+
+
+@pytest.mark.parametrize(
+    ("address", "joined", "kept"),
+    [("10.0.0.5", False, True), ("10.0.0.9", False, False), ("10.0.0.9", True, True)],
+)
+def test_slurm_forgets_the_machine_that_had_the_name(
+    fake: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    joined: bool,
+    kept: bool,
+) -> None:
+    """Only in a boot that has not joined yet: then no job of its own can be here."""
+    nodes = {"s-worker-1": {**RECORD, "State": "DOWN*"}, "s-worker-2": {"State": "IDLE"}}
+    fake.write_text(json.dumps({"nodes": nodes, "jobs": {}, "done": []}))
+    if joined:
+        (tmp_path / "joined").touch()
+    prepared(program("slurm-join"), tmp_path, monkeypatch, address)
+    assert ("s-worker-1" in told(fake)) is kept
+    assert "s-worker-2" in told(fake)
