@@ -120,7 +120,10 @@ def test_without_a_licence_the_folders_wait_for_the_first_start(folder: Path) ->
     found = steps_of(folder, PIXINSIGHT)
     with_one = steps_of(folder, LICENSED)
     assert pixinsight.secrets(spec_of(folder, PIXINSIGHT)) == {}
-    assert found["pixinsight-preferences"]["commands"] == []
+    first = found["pixinsight-preferences"]["commands"]
+    assert [command["argv"] for command in first] == [
+        ["/usr/lib/roost/icon-trust", "PixInsight.desktop"]
+    ]
     assert found["pixinsight-preferences"]["files"] == with_one["pixinsight-preferences"]["files"]
     assert [c["argv"][0] for c in found["pixinsight-own"]["commands"]] == ["install"]
     assert changed(found, with_one) == {"pixinsight-own", "pixinsight-preferences"}

@@ -99,17 +99,14 @@ def _folders(spec: Spec) -> tuple[str, ...]:
 
 def _installed(sha256: str) -> Step:
     """Another archive is another PixInsight; nothing else installs it again."""
-    source, icon = f"{SOURCE}/{sha256[:16]}", Icon(ICON, program(ICON))
+    source = f"{SOURCE}/{sha256[:16]}"
     return Step(
         name="pixinsight",
         title="installing PixInsight",
         packages=(*LIBRARIES, *TOOLS, *icons.PACKAGES),
-        files=(
-            _program("install"),
-            *icon.files,
-        ),
+        files=(_program("install"),),
         uploads=(Upload(key=KEY, sha256=sha256, to=source, unpack=True, owner="root"),),
-        commands=(Command(argv=(f"{AT}/install", source)), icon.command),
+        commands=(Command(argv=(f"{AT}/install", source)),),
     )
 
 
@@ -126,7 +123,11 @@ def _own(spec: Spec, licensed: bool) -> Step:
 
 
 def _preferences(spec: Spec, licensed: bool) -> Step:
-    """Set here where there is a licence, else by the first start that finds one."""
+    """Set here where there is a licence, else by the first start that finds one.
+
+    Its icon comes here too: a desktop that shows it sooner looks in vain for its picture.
+    """
+    icon = Icon(ICON, program(ICON))
     wanted = json.dumps({"swap": swap(spec), "downloads": downloads(spec)})
     script = f"var text = {json.dumps(wanted)};\n{program('pixinsight-preferences.js')}"
     done = Command(argv=(f"{AT}/preferences",), user="user", seconds=600)
@@ -139,8 +140,9 @@ def _preferences(spec: Spec, licensed: bool) -> Step:
             File(f"{AT}/preferences.json", wanted),
             File(f"{AT}/preferences.js", script),
             _program("preferences"),
+            *icon.files,
         ),
-        commands=(done,) if licensed else (),
+        commands=(icon.command, done) if licensed else (icon.command,),
     )
 
 
