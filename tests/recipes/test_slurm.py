@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from tests.recipes.slurm_cluster import (
     steps,
 )
 
+UNITS = "/etc/systemd/system/"
 GOLDEN = Path(__file__).parent / "golden" / "slurm.json"
 
 
@@ -49,6 +52,31 @@ def test_all_steps(tmp_path: Path) -> None:
 def test_every_file_of_the_programs_is_one_of_ours() -> None:
     for path in PROGRAMS.glob("slurm-*"):
         assert path.read_text().startswith(("#!/usr/bin/python3\n", "#!/bin/sh\n", "-- "))
+
+
+def test_scripts_and_units_are_without_fault(tmp_path: Path) -> None:
+    """Of Slurm, the shared folder and the languages."""
+    scripts = [
+        path for kind in ("slurm", "shared", "languages") for path in PROGRAMS.glob(f"{kind}-*")
+    ]
+    shell = [path for path in scripts if path.read_text().startswith("#!/bin/sh")]
+    assert len(shell) == 10
+    for path in shell:
+        subprocess.run(["sh", "-n", path], check=True, timeout=10)
+    if shutil.which("shellcheck"):
+        subprocess.run(["shellcheck", "-s", "sh", *shell], check=True, timeout=60)
+    if not shutil.which("systemd-analyze"):
+        return
+    units = [f for s in all_steps(tmp_path).values() for f in s.files if f.path.startswith(UNITS)]
+    for file in units:
+        # What they run is on the machine only.
+        text = re.sub(r"^(Exec\w+=)\S+", r"\1/bin/true", file.content, flags=re.MULTILINE)
+        unit = tmp_path / Path(file.path).name
+        unit.write_text(text)
+        words = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(unit)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        mine = [line for line in done.stderr.splitlines() if unit.name in line]
+        assert mine == [], file.path
 
 
 def test_another_number_of_workers_is_news_to_slurm_and_to_nothing_else(tmp_path: Path) -> None:
