@@ -70,7 +70,10 @@ def listing() -> None:
     """Every bench that lives, and its machines."""
     for place in alive():
         bench = at(place)
-        print(f"{place.name}  {bench.facts.get('endpoint', 'starting')}")
+        if "endpoint" not in bench.facts:
+            print(f"{place.name}  starting")
+            continue
+        print(f"{place.name}  {bench.facts['endpoint']}")
         for one, known in bench.control("machines").items():
             state = "off" if known["leader"] is None else f"pid {known['leader']}"
             print(f"  {one}  {known['private']:15}  {state}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -40,6 +41,7 @@ class BenchEc2(BenchEbs):
     def __init__(self, region_name: str, account_id: str) -> None:
         self.keys: dict[str, str] = {}
         self.credentials: dict[str, Any] = {}
+        self.busy: dict[str, threading.Lock] = {}
         self.parameters: dict[str, str] = {}
         self.room: dict[tuple[str, str], int] = {}
         super().__init__(region_name, account_id)
@@ -178,7 +180,16 @@ class BenchEc2(BenchEbs):
         """The instance is in that state now."""
         instance._state.name, instance._state.code = state, CODES[state]
 
+    def _alone(self, instance: Any) -> threading.Lock:
+        """What boots a machine and what ends it wait for each other."""
+        return self.busy.setdefault(instance.id, threading.Lock())
+
     def _boot(self, instance: Any) -> None:
+        with self._alone(instance):
+            if instance.state in ("pending", "running"):  # nobody has ended it meanwhile
+                self._booted(instance)
+
+    def _booted(self, instance: Any) -> None:
         began = time.monotonic()
         kind = self.type_of(instance.instance_type)
         order = Order(
@@ -196,7 +207,7 @@ class BenchEc2(BenchEbs):
         except Exception:
             instance.state_reason.code = "Server.InternalError"
             instance.state_reason.message = "Server.InternalError: it did not start"
-            self._terminated(instance)
+            self._end(instance)
             raise
         time.sleep(max(0.0, MOMENT - (time.monotonic() - began)))
         with self.lock:
@@ -207,6 +218,7 @@ class BenchEc2(BenchEbs):
     def _ended(self, instance: Any, how: str) -> None:
         """Its first process is gone: it rebooted, or it switched itself off."""
         if how == "reboot" and instance.state in ("running", "pending"):
+            self.site.shares.ended(instance.id)
             self._boot(instance)
             return
         with self.lock:
@@ -223,14 +235,20 @@ class BenchEc2(BenchEbs):
         instance.state_reason.message = f"{why}: Instance initiated shutdown"
 
     def _stopped(self, instance: Any) -> None:
-        self.site.off(instance.id)
-        for volume in self.data_of(instance):
-            self.site.disks.release(volume)
-        with self.lock:
-            Instance.stop(instance)
-            self.refresh()
+        with self._alone(instance):
+            self.site.off(instance.id)
+            for volume in self.data_of(instance):
+                self.site.disks.release(volume)
+            with self.lock:
+                if instance.state == "stopping":  # and not ended meanwhile
+                    Instance.stop(instance)
+                self.refresh()
 
     def _terminated(self, instance: Any) -> None:
+        with self._alone(instance):
+            self._end(instance)
+
+    def _end(self, instance: Any) -> None:
         self.site.destroy(instance.id)
         volumes = {m.volume_id: m.delete_on_termination for m in self.mappings(instance).values()}
         with self.lock:
@@ -268,10 +286,18 @@ class BenchEc2(BenchEbs):
             for one, state in before:
                 if state.name == "stopped":
                     one.start()  # moto's: a new public address
+                    self._keep_address(one)
                     one.launch_time = utcnow()
                     self.to(one, "pending")
                     self.later(self._boot, one)
             return before
+
+    def _keep_address(self, instance: Any) -> None:
+        """An Elastic IP stays through stop and start; moto gives another address."""
+        for address in self.addresses:
+            held: Any = address.instance
+            if held is instance:
+                instance.nics[0].public_ip = address.public_ip
 
     def stop_instances(self, instance_ids: list[str]) -> Any:
         """Not spot machines, and nothing that is only beginning."""

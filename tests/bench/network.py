@@ -204,13 +204,8 @@ table inet {table} {{
   map private_of {{ type ipv4_addr : ipv4_addr; {_elements(to_private)} }}
   map public_of {{ type ipv4_addr : ipv4_addr; {_elements(to_public)} }}
 {chains}
-  chain forward {{
-    type filter hook forward priority 0; policy accept;
-    ct state established,related accept
-    {jump}
-  }}
-  chain output {{
-    type filter hook output priority 0; policy accept;
+  chain delivering {{
+    type filter hook postrouting priority 0; policy accept;
     ct state established,related accept
     {jump}
   }}

@@ -46,7 +46,7 @@ def test_park_and_resume_bring_disk_and_data_back(bench: Bench, roost: Roost) ->
     assert after.id != before.id
     assert roost("ssh", "room", "--", "cat", "/data/work", "home").ok().out == "work\nhome\n"
 
-    roost("down", "room", "--yes", "--discard", "data-1").ok()
+    roost("down", "room", "--yes", "--delete-data", "room").ok()
     assert bench.left() == {}
 
 
