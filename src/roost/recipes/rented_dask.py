@@ -42,6 +42,8 @@ SHARED = ("dask-ca.pem", "dask-cert.pem", "dask-key.pem")
 """Secrets that the head makes and every worker needs."""
 PACKAGE_KEY, NOTEBOOK = "roost", "notebook"
 """Keys of uploads."""
+NOTHING = f"{environment.AT}/project/none"
+"""A folder that is not there."""
 PACKAGE_PARTS = ("__init__.py", "errors.py", "home.py", "dask", "web")
 """What of roost itself runs on the nodes."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -112,7 +114,7 @@ def _project(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
         commands.append((RUN, "project", "bring", source, work))
     if spec.shared:
         commands.append((RUN, "project", "link", work, home))
-    elif role != "head":
+    elif role != "head" and source != NOTHING:
         commands.append((RUN, "project", "link", source, home))
     return Step(
         name="project",
@@ -131,7 +133,7 @@ def _brought(spec: Cluster, sums: Mapping[str, str]) -> tuple[str, tuple[Upload,
     if NOTEBOOK in sums:
         at = f"{environment.AT}/project/{sums[NOTEBOOK][:16]}"
         return at, (Upload(key=NOTEBOOK, sha256=sums[NOTEBOOK], to=at, unpack=True),)
-    return f"{environment.AT}/project/none", ()
+    return NOTHING, ()
 
 
 # --- the node ----------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def checksum(path: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Files and links; the folders in which they are come with them."""
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             yield from _files(path)
         else:
