@@ -29,6 +29,8 @@ KEEP = (f"{AT}/nodes", "keep")
 """On the head, as root, with the names of all workers that there are: others leave Slurm."""
 PACKAGES = ("munge", "slurm-client", "libpmix-dev")
 """Of all nodes. Slurm opens libpmix.so, which is in the package for developers."""
+FOLDERS = ("/var/lib/slurm/slurmctld", "/var/log/slurm")
+"""The controller's own."""
 PATIENCE = 1800
 """Seconds in which the head must be ready once its workers are."""
 MOST = 10_000
@@ -85,6 +87,7 @@ def _head(spec: Cluster) -> Step:
         commands=(
             # Debian's own unit would start it at each boot beside ours.
             Command(argv=("systemctl", "mask", "--now", "slurmctld.service")),
+            Command(argv=("install", "-d", "-o", "slurm", "-g", "slurm", *FOLDERS)),
             Command(argv=(f"{AT}/settings",)),
         ),
         services=("roost-slurmctld.service",),
