@@ -243,6 +243,8 @@ class StrictEc2(StrictDisks):
         self._check(through, name, asked)
         if name == "RunInstances":
             answer = through(name, self.launches.granted(through, asked, self._as_it_is))
+            if "IamInstanceProfile" in asked:
+                self._give_roles(asked["IamInstanceProfile"], answer["Instances"])
         else:
             answer = through(name, asked)
         self._tokens[key] = (text, copy.deepcopy(answer))
@@ -294,6 +296,16 @@ class StrictEc2(StrictDisks):
     def _state(self, through: Callable[[str, Any], Any], one: str) -> str:
         found = through("DescribeInstances", {"InstanceIds": [one]})["Reservations"]
         return str(self._as_it_is(found[0]["Instances"][0])["State"]["Name"])
+
+    def _check_RunInstances(self, through: Any, asked: Any) -> None:  # noqa: N802
+        del through
+        self.launches.check_profile(asked)
+
+    def _give_roles(self, named: dict[str, str], instances: list[Any]) -> None:
+        """moto gives an instance profile to the first machine of a launch, EC2 to all."""
+        for instance in instances[1:]:
+            one = instance["InstanceId"]
+            self.backend.associate_iam_instance_profile(one, named.get("Name"), named.get("Arn"))
 
     def _check_StopInstances(self, through: Any, asked: Any) -> None:  # noqa: N802
         for one in asked["InstanceIds"]:

@@ -1,7 +1,8 @@
 """What EC2 says to a launch: images by parameter, types, room, limits, private addresses.
 
 Sources: EC2 API reference (RunInstances, "Error codes"), user guide ("Reference AMIs using Systems
-Manager parameters"), VPC user guide ("Subnet CIDR blocks").
+Manager parameters"), VPC user guide ("Subnet CIDR blocks"). What it says of instance profiles is
+from what its users were told.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.iam import iam_backends
 
 if TYPE_CHECKING:
     from tests.aws.strict import Weather
@@ -49,6 +52,22 @@ class Launches:
         count = self._room(asked, subnet["AvailabilityZone"], there)
         # moto launches as few as it may, EC2 as many as it has.
         return {**asked, "ImageId": image, "MinCount": count, "MaxCount": count}
+
+    def check_profile(self, asked: Any) -> None:
+        """An instance profile is there, and has a role."""
+        named = asked.get("IamInstanceProfile")
+        if named is None:
+            return
+        ((key, value),) = named.items()
+        found = profile(named)
+        if found is None:
+            what = f"Invalid IAM Instance Profile {'ARN' if key == 'Arn' else 'name'}"
+            where = f"iamInstanceProfile.{key.lower()}"
+            why = f"Value ({value}) for parameter {where} is invalid. {what}"
+            raise _refused("InvalidParameterValue", why)
+        if not found.roles:
+            why = f'IAM Instance Profile "{found.arn}" has no associated IAM Roles'
+            raise _refused("InvalidParameterValue", why)
 
     def _image(self, image: str) -> str:
         if not image.startswith("resolve:ssm:"):
@@ -88,6 +107,13 @@ class Launches:
         used = {i.get("PrivateIpAddress") for i in there if i["SubnetId"] == subnet["SubnetId"]}
         if wanted in used | self.weather.taken:
             raise _refused("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
+
+
+def profile(named: dict[str, str]) -> Any | None:
+    """moto's instance profile of a launch's ``IamInstanceProfile``."""
+    known = iam_backends[DEFAULT_ACCOUNT_ID]["aws"].instance_profiles.values()
+    mine = (p for p in known if p.arn == named.get("Arn") or p.name == named.get("Name"))
+    return next(mine, None)
 
 
 def _instances(through: Through) -> Iterator[Any]:

@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from roost.clouds.aws import session
 from roost.clouds.aws.cloud import AwsCloud
+from roost.clouds.aws.machine_role import TRUST
 from roost.clouds.aws.requests import template_data
 from roost.errors import AccessError
 from tests.aws.conftest import Account
@@ -184,6 +186,56 @@ def test_nothing_is_rented_without_a_yes(roost: Roost, account: Account) -> None
     assert told.code == 4
     assert "at most $0.4587 an hour" in told.err
     assert account.left() == {}
+
+
+ROLE = """name = "stars"
+kind = "desktop"
+protocol = "dcv"
+[aws]
+region = "eu-central-1"
+{}
+[machine]
+type = "m5.large"
+"""
+
+
+def test_up_looks_for_the_instance_profile_before_it_makes_anything(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    file = tmp_path / "stars.toml"
+    file.write_text(ROLE.format('instance_profile = "lab"'))
+    told = roost("up", file, "--yes")
+    assert (told.code, "the account has no instance profile lab" in told.err) == (5, True)
+    assert f"roost iam {file} --machine" in told.err
+    assert account.left() == {}
+
+    iam = boto3.client("iam")
+    iam.create_instance_profile(InstanceProfileName="lab")
+    iam.create_role(RoleName="lab", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.add_role_to_instance_profile(InstanceProfileName="lab", RoleName="lab")
+    told = roost("up", file, "--yes")
+    assert (told.code, "instance profile" in told.err) == (0, False)
+    # Once there is nothing to launch, nobody asks again.
+    account.elsewhere.clear()
+    ok(roost("up", file, "--yes"))
+    assert "GetInstanceProfile" not in account.elsewhere
+
+
+def test_up_warns_of_a_desktop_with_dcv_and_no_instance_profile(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    file = tmp_path / "stars.toml"
+    file.write_text(ROLE.format(""))
+    told = roost("up", file, "--yes")
+    assert told.code == 0, told.err
+    assert 'warning: protocol = "dcv" and no instance_profile in [aws]' in told.err
+    assert f"-> roost iam {file} --machine" in told.err
+    # It is there as it is now; later the file names one.
+    file.write_text(ROLE.format('instance_profile = "lab"'))
+    told = roost("up", file, "--yes")
+    assert told.code == 0, told.err
+    assert "note: without the instance profile lab: desktop" in told.err
+    assert "warning" not in told.err
 
 
 def test_a_name_is_found_from_any_folder(

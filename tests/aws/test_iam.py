@@ -256,7 +256,12 @@ def actions(found: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "found", [policy("a" * 32, "ap-southeast-1", NEEDS), policy(ANY, None, NEEDS)]
+    "found",
+    [
+        policy("a" * 32, "ap-southeast-1", NEEDS),
+        policy("a" * 32, "ap-southeast-1", NEEDS, profile="p" * 128),
+        policy(ANY, None, NEEDS),
+    ],
 )
 def test_it_fits_and_is_no_administrator(found: dict[str, Any]) -> None:
     assert size(found) <= SIZE_LIMIT
@@ -272,8 +277,8 @@ def example(name: str) -> Any:
 
 def test_what_each_example_needs() -> None:
     assert needs_of(example("ndvi")) == {"spot"}
-    assert needs_of(example("pixinsight")) == {"volume", "role"}
-    assert needs_of(example("scipion")) == {"volume", "role"}
+    assert needs_of(example("pixinsight")) == {"volume"}
+    assert needs_of(example("scipion")) == {"volume"}
     assert needs_of(example("starcluster")) == {"volume"}
     assert needs_of(example("training")) == {"fixed address"}
 
@@ -286,13 +291,50 @@ def test_a_spec_that_wants_no_volume_address_or_role_may_make_none() -> None:
     assert {"ec2:DeleteVolume", "ec2:ReleaseAddress"} <= found
 
 
-def test_a_role_is_passed_to_machines_only_and_only_one_of_roosts() -> None:
+TO_EC2 = {"iam:PassedToService": "ec2.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "passed", "refused"),
+    [
+        (
+            "lab",
+            ["arn:aws:iam::1:role/lab", "arn:aws:iam::1:role/roost/lab"],
+            ["arn:aws:iam::1:role/our-lab", "arn:aws:iam::1:role/lab-admin"],
+        ),
+        (
+            "arn:aws:iam::1:instance-profile/roost/lab",
+            ["arn:aws:iam::1:role/lab", "arn:aws:iam::1:role/roost/lab"],
+            ["arn:aws:iam::2:role/roost/lab", "arn:aws:iam::1:role/roost/other"],
+        ),
+        (
+            None,
+            ["arn:aws:iam::1:role/roost/lab", "arn:aws:iam::1:role/roost/other"],
+            ["arn:aws:iam::1:role/lab", "arn:aws:iam::1:role/admin"],
+        ),
+    ],
+)
+def test_only_the_role_of_the_named_profile_is_passed_and_to_machines_only(
+    profile: str | None, passed: list[str], refused: list[str]
+) -> None:
+    found = policy("stars", REGION, {"role"}, profile=profile)
+    for role in passed:
+        assert allows(found, "iam:PassRole", role, TO_EC2)
+        assert not allows(found, "iam:PassRole", role, {})
+        to_lambda = {"iam:PassedToService": "lambda.amazonaws.com"}
+        assert not allows(found, "iam:PassRole", role, to_lambda)
+    for role in refused:
+        assert not allows(found, "iam:PassRole", role, TO_EC2)
+    for role in (*passed, *refused):
+        there = role.replace(":role/", ":instance-profile/")
+        exact = profile is not None and profile.startswith("arn:")
+        may = there == profile if exact else role in passed
+        assert allows(found, "iam:GetInstanceProfile", there, {}) == may
+
+
+def test_no_role_is_passed_where_the_file_names_no_profile() -> None:
     found = policy("pixinsight", REGION, needs_of(example("pixinsight")))
-    role, other = "arn:aws:iam::1:role/roost/x", "arn:aws:iam::1:role/admin"
-    to_ec2 = {"iam:PassedToService": "ec2.amazonaws.com"}
-    assert allows(found, "iam:PassRole", role, to_ec2)
-    assert not allows(found, "iam:PassRole", other, to_ec2)
-    assert not allows(found, "iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"})
+    assert not actions(found) & {"iam:PassRole", "iam:GetInstanceProfile"}
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -171,7 +171,12 @@ def test_what_the_helper_is(bench: Bench) -> None:
     assert asked["InstanceType"] == "t3.small"
     assert "KeyName" not in asked
     assert asked["InstanceInitiatedShutdownBehavior"] == "stop"
-    assert asked["MetadataOptions"] == {"HttpTokens": "required", "HttpEndpoint": "enabled"}
+    assert asked["MetadataOptions"] == {
+        "HttpTokens": "required",
+        "HttpEndpoint": "enabled",
+        "HttpPutResponseHopLimit": 1,
+    }
+    assert "IamInstanceProfile" not in asked  # nothing on it works for the user
     assert asked["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is False
     assert asked["BlockDeviceMappings"][0]["Ebs"] == {
         "VolumeSize": 30,

@@ -63,7 +63,11 @@ def test_the_parameters_of_a_launch():
         "MinCount": 1,
         "MaxCount": 3,
         "KeyName": "roost-ndvi",
-        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpEndpoint": "enabled",
+            "HttpPutResponseHopLimit": 1,
+        },
         "InstanceInitiatedShutdownBehavior": "stop",
         "NetworkInterfaces": [
             {
@@ -95,6 +99,18 @@ def test_the_parameters_of_a_launch():
         "roost:role": "worker",
         "roost:fingerprint": "",
     }
+
+
+def test_a_launch_hands_on_the_instance_profile_of_the_file():
+    def asked(profile: str) -> object:
+        shape = Shape(type="m5.large", cpus=2, memory_gib=8, disk_gib=30, profile=profile)
+        head = Instance(name="head", role="head", shape=shape)
+        return requests.run_instances("ndvi", (head,), SITE, seen=()).get("IamInstanceProfile")
+
+    arn = "arn:aws:iam::123456789012:instance-profile/roost/lab"
+    assert asked("lab") == {"Name": "lab"}
+    assert asked(arn) == {"Arn": arn}
+    assert asked("") is None
 
 
 def test_a_token_is_the_same_for_the_same_wish_and_for_no_other():

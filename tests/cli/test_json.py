@@ -277,13 +277,15 @@ def test_cost_of_what_has_no_price(
         ("examples/pixinsight.toml", "roost-pixinsight", "ec2:RunInstances"),
         ("examples/training.toml --operator", "roost-training-operator", "ec2:StartInstances"),
         ("--region eu-central-1", "roost", "ec2:CreateSnapshot"),
+        ("examples/pixinsight.toml --machine", "roost-pixinsight-machine", "s3:PutObject"),
     ],
 )
 def test_iam(words: str, name: str, allowed: str, roost: Roost) -> None:
     found = check("iam", roost("iam", *words.split(), "--json"))
     assert found["name"] == name
     assert allowed in {a for one in found["policy"]["Statement"] for a in one["Action"]}
-    assert f"--policy-name {name} " in found["commands"][0]
+    assert f"{name} " in found["commands"][0]
+    assert ("trust" in found) == ("--machine" in words)
 
 
 def test_doctor_of_your_own_machine(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from roost.clouds.aws.quotas import Finding
     from roost.spec import Spec
 
-COLORS = {"ok": "green", "problem": "red", "unknown": "yellow"}
+COLORS = {"ok": "green", "warning": "yellow", "problem": "red", "unknown": "yellow"}
 
 
 @click.command("doctor")
@@ -25,10 +25,10 @@ COLORS = {"ok": "green", "problem": "red", "unknown": "yellow"}
 def command(target: str | None, place: Place, as_json: bool) -> None:
     """Check what `roost up` needs, before anything is made: one line for each check.
 
-    Programs, credentials, clock, region, network, machine types, images, quotas, permissions.
-    Nothing is created or changed. What is a problem comes with the command or page that mends it;
-    what cannot be found out is "unknown", and stops nobody. The exit code is 0 without problems, 5
-    where the account must allow something, 1 for others.
+    Programs, credentials, clock, region, network, machine types, images, quotas, the machines'
+    role, permissions. Nothing is created or changed. What is a problem comes with the command or
+    page that mends it; a "warning", and what cannot be found out ("unknown"), stop nobody. The exit
+    code is 0 without problems, 5 where the account must allow something, 1 for others.
 
     \b
     Examples:

@@ -13,6 +13,7 @@ from roost.cli.output import say, write_json
 from roost.errors import UsageError
 
 if TYPE_CHECKING:
+    from roost.plan.plan import Plan
     from roost.plan.resources import State, Wanted
     from roost.prices.estimate import Estimate
     from roost.spec import Spec
@@ -75,7 +76,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         )
     wanted = wanted_for(spec)
     have = _have(spec, diff)
-    plan = plan_up(wanted, have)
+    plan = _with_warnings(plan_up(wanted, have), spec, target or "roost.toml")
     cost = _estimate(wanted, spec, Decimal(str(hours)), days, quotation)
     if as_json:
         from roost.cli.plan_json import as_data
@@ -88,6 +89,21 @@ def command(  # noqa: PLR0913 - one parameter for each option
     click.echo("\n" + cost_text(spec, cost, details))
     if spec.cloud == "local" and spec.aws:
         say(f"\nWhat the same costs on AWS: roost plan {target or 'roost.toml'} --cloud aws")
+
+
+def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
+    """And what the machines would lack."""
+    if spec.cloud != "aws":
+        return plan
+    from dataclasses import replace
+
+    from roost.clouds.aws.machine_role import PRINTS, missing, needs_profile
+
+    if not needs_profile(spec):
+        return plan
+    said = missing(file)
+    note = f"{said.verdict}: {said.text} (`roost iam {file} --machine` {PRINTS})"
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _have(spec: Spec, diff: bool) -> State:

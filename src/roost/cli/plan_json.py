@@ -61,6 +61,7 @@ def _group(group: Group) -> Data:
         "image": shape.image or None,
         "disk_gib": shape.disk_gib or None,
         "spot": shape.spot,
+        "instance_profile": shape.profile or None,
     }
 
 

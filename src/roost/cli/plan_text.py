@@ -90,6 +90,7 @@ def _shape(shape: Shape) -> str:
         f"{format_size(shape.disk_gib)} disk" if shape.disk_gib else "",
         shape.image,
         "spot" if shape.spot else "",
+        f"role by {shape.profile.rpartition('/')[2]}" if shape.profile else "",
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)

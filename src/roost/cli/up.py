@@ -12,6 +12,7 @@ from roost.cli.output import say, write_json
 from roost.errors import NeedsConfirmationError
 
 if TYPE_CHECKING:
+    from roost.clouds.aws.cloud import AwsCloud
     from roost.clouds.cloud import Cloud
     from roost.plan.resources import State, Wanted
     from roost.spec import Spec
@@ -35,7 +36,7 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
       roost up ndvi                again, by name, from any folder
     """
     say(f"roost up {target or 'roost.toml'}")
-    from roost.cli.target import connect, held, spec_of, wanted_for
+    from roost.cli.target import DEFAULT_FILE, connect, held, spec_of, wanted_for
     from roost.clouds.local.ready import check_port, check_room
 
     spec = spec_of(target, place)
@@ -55,13 +56,16 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
             check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
         _agree_to_lose(wanted, have, yes=yes, no_input=no_input)
         if where.name == "aws":
-            _check_account(where, spec, wanted, have)
+            _check_account(where, spec, wanted, have, target or DEFAULT_FILE)
             _agree(spec, wanted, have, yes=yes, no_input=no_input)
         bring_and_report(where, wanted, as_json, verb="up")
 
 
-def _check_account(where: Cloud, spec: Spec, wanted: Wanted, have: State) -> None:
-    """Network and quotas, before anything is made. Raises RoostError, QuotaError."""
+def _check_account(where: Cloud, spec: Spec, wanted: Wanted, have: State, file: str) -> None:
+    """Network, quotas and the machines' role, before anything is made.
+
+    Raises RoostError, QuotaError, AccessError.
+    """
     from roost.clouds.aws.cloud import AwsCloud
     from roost.clouds.aws.quotas import check_before
 
@@ -69,6 +73,30 @@ def _check_account(where: Cloud, spec: Spec, wanted: Wanted, have: State) -> Non
     where.check_network(spec.name, spec.aws)
     for finding in check_before(where.clients, wanted, have, where.region):
         say(f"{finding.verdict}: {finding.text}")
+    if _launches(wanted, have):
+        _check_role(where, spec, have, file)
+
+
+def _launches(wanted: Wanted, have: State) -> bool:
+    """Whether a machine will be made: those that are there keep their role."""
+    from roost.plan.plan import plan_up
+    from roost.plan.steps import Create
+
+    steps = plan_up(wanted, have).steps
+    return any(isinstance(step, Create) and step.kind == "instance" for step in steps)
+
+
+def _check_role(where: AwsCloud, spec: Spec, have: State, file: str) -> None:
+    """Raises AccessError where machines could not be given the role that the file names."""
+    from roost.clouds.aws.doctor import examine_role
+    from roost.errors import AccessError
+
+    for finding in examine_role(where.clients, spec, file):
+        if finding.verdict == "problem":
+            raise AccessError(finding.text, exists=have.conditions, next=finding.mend)
+        if finding.verdict != "ok":
+            say(f"{finding.verdict}: {finding.text}")
+            say(f"  -> {finding.mend}")
 
 
 def _agree_to_lose(wanted: Wanted, have: State, *, yes: bool, no_input: bool) -> None:

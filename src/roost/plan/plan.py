@@ -19,6 +19,7 @@ from roost.plan.resources import (
     Resource,
     Role,
     SecurityGroup,
+    Shape,
     Snapshot,
     State,
     Volume,
@@ -349,3 +350,20 @@ def _notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
         other = [i.name for i in keep if i.role == group.role and i.shape.type not in types]
         if other:
             yield f"not {types[0]}, as the file says now: {', '.join(other)} (`roost resize`)"
+        yield from _profiles(group, [i for i in keep if i.role == group.role])
+
+
+def _profiles(group: Group, keep: list[Instance]) -> Iterator[str]:
+    """A machine keeps the instance profile that it was launched with."""
+    asked = _profile(group.shape)
+    other = [i.name for i in keep if _profile(i.shape) != asked]
+    if other:
+        none = "with an instance profile that the file does not name"
+        said = f"without the instance profile {asked}" if asked else none
+        then = "new machines follow the file; `roost park` and `roost resume` make these anew"
+        yield f"{said}: {', '.join(other)} ({then})"
+
+
+def _profile(shape: Shape) -> str:
+    """Its name: the file may say the ARN, and EC2 does."""
+    return shape.profile.rpartition("/")[2]

@@ -39,7 +39,8 @@ class Shape:
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
     user's own machine; ``memory_gib`` and ``disk_gib`` are GiB. Where there is no room, ``others``
     are the types to try after ``type``, and ``or_on_demand`` says that a spot machine may be one
-    on demand: an instance that is there can be any of these.
+    on demand: an instance that is there can be any of these. ``profile`` is the name or ARN of
+    the IAM instance profile that it is launched with.
     """
 
     type: str
@@ -52,6 +53,7 @@ class Shape:
     spot: bool = False
     others: tuple[str, ...] = ()
     or_on_demand: bool = False
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

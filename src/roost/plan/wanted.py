@@ -189,7 +189,7 @@ def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
 
     if spec.aws is None:
         raise UsageError('the file says nothing of [aws]: it needs at least region = "..."')
-    region = spec.aws.region
+    region, profile = spec.aws.region, spec.aws.instance_profile
 
     def shape(machine: Machine, spot: bool) -> Shape:
         found = _exact(machine.exact[0], catalogue) if machine.exact else None
@@ -207,6 +207,7 @@ def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
             image=machine.image,
             disk_gib=machine.disk,
             spot=spot,
+            profile=profile or "",
         )
 
     return shape

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationInfo, field_validator
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from roost.catalogue import load
 from roost.errors import UsageError
 from roost.spec.table import Table, did_you_mean, wrong
 from roost.spec.values import Text
+
+PROFILE_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/([A-Za-z0-9_+=,.@-]+/)*"
+PROFILE = rf"^({PROFILE_ARN})?[A-Za-z0-9_+=,.@-]{{1,128}}$"
+"""IAM's instance profile. (Paths with other characters, which IAM allows, would be wildcards.)"""
+
+
+def _profile(found: str) -> str:
+    if re.fullmatch(PROFILE, found):
+        return found
+    near = found.replace(":role/", ":instance-profile/")
+    role = near != found and re.fullmatch(PROFILE, near)
+    raise wrong(
+        "this is a role; a machine is given its instance profile"
+        if role
+        else "not an instance profile",
+        allowed="its name (letters, digits and _+=,.@-; at most 128), or its ARN",
+        hint=f'most often that is "{near}"' if role else "",
+    )
+
+
+InstanceProfile = Annotated[
+    str, AfterValidator(_profile), WithJsonSchema({"type": "string", "pattern": PROFILE})
+]
 
 
 class Aws(Table):
@@ -29,6 +55,12 @@ class Aws(Table):
         pattern=r"^subnet-[0-9a-f]+$",
         description="A subnet of the VPC.",
         examples=["subnet-0123456789abcdef0"],
+    )
+    instance_profile: InstanceProfile | None = Field(
+        None,
+        description="The IAM instance profile of the machines, by its name or ARN; it is there "
+        "already. Amazon DCV needs one; `roost iam FILE --machine` prints how to make it.",
+        examples=["roost-pixinsight-machine"],
     )
 
     @field_validator("region")

@@ -19,6 +19,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.aws.strict_launch import profile
+
 ACTIONS: dict[str, dict[str, list[str]]] = json.loads(
     Path(__file__).with_name("actions.json").read_text()
 )["actions"]
@@ -113,6 +115,11 @@ class Gate:
             arn = f"arn:aws:ec2:{REGION}:123456789012:{one}" if one else "*"
             if not allows(self.policy, action, arn, {"aws:RequestedRegion": REGION, **context}):
                 return f"{action} on {one or 'nothing'} with {context}"
+        found = profile(asked.get("IamInstanceProfile", {}))
+        for role in found.roles if found else ():
+            context = {"iam:PassedToService": "ec2.amazonaws.com"}
+            if not allows(self.policy, "iam:PassRole", role.arn, context):
+                return f"is not authorized to perform: iam:PassRole on resource: {role.arn}"
         return ""
 
     def _judgements(

@@ -15,7 +15,7 @@ from roost.clouds.aws.baked import BAKED, COPY, HELPER, tagged
 from roost.clouds.aws.failures import NO_CAPACITY, code_of
 from roost.clouds.aws.network import Network, find_network
 from roost.clouds.aws.nouns import INSTANCE_STATES
-from roost.clouds.aws.requests import token
+from roost.clouds.aws.requests import METADATA, token
 from roost.errors import CapacityError, ThrottledError
 from roost.plan.bake import Step
 from roost.recipes.baking import user_data
@@ -237,7 +237,7 @@ class BakeSteps:
             "MinCount": 1,
             "MaxCount": 1,
             "ClientToken": token("bake", self.job.image, source, kind, subnet, self._guard, *gone),
-            "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+            "MetadataOptions": METADATA,
             "InstanceInitiatedShutdownBehavior": "stop",
             "NetworkInterfaces": [face],
             "BlockDeviceMappings": [{"DeviceName": image["RootDeviceName"], "Ebs": root}],

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from roost.clouds.aws import machine_role
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.dry_runs import dry_runs, refusal
 from roost.clouds.aws.failures import DENIED, code_of, translated
@@ -149,6 +150,7 @@ def examine_case(clients: Clients, case: Case) -> Iterator[Finding]:
     yield from _many("quota", partial(_quotas, clients, case))
     if any(shape.spot for shape in case.shapes):
         yield _asked("spot", partial(_spot, clients))
+    yield from examine_role(clients, case.spec, case.file)
     if network is not None:
         yield from _many("permission", partial(_permissions, clients, case, network))
 
@@ -268,6 +270,33 @@ def _spot(clients: Clients) -> Finding:
             mend="aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
         )
     return Finding(check="spot", verdict="ok", text="the account has EC2's role for spot")
+
+
+def examine_role(clients: Clients, spec: Spec, file: str) -> Iterator[Finding]:
+    """Whether the instance profile of the file is there, and whether one is missing in the file.
+
+    One request, where the file names one; none otherwise.
+    """
+    profile = spec.aws.instance_profile if spec.aws else None
+    if profile is not None:
+        yield _asked("role", partial(_role, clients, profile, file))
+    elif machine_role.needs_profile(spec):
+        yield machine_role.missing(file)
+
+
+def _role(clients: Clients, profile: str, file: str) -> Finding:
+    from botocore.exceptions import ClientError
+
+    name = machine_role.name_of(profile)
+    try:
+        found = clients("iam").get_instance_profile(InstanceProfileName=name)
+    except ClientError as error:
+        if code_of(error) == "NoSuchEntity":
+            return machine_role.absent(profile, file)
+        if code_of(error) in DENIED:
+            return machine_role.not_allowed(profile, file)
+        raise
+    return machine_role.judge_profile(profile, found["InstanceProfile"])
 
 
 def _permissions(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -82,6 +83,8 @@ CREDENTIALS = frozenset(
     }
 )
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+REFUSED = re.compile(r"is not authorized to perform: (\w+:\w+)")
+"""How AWS names an action that it checks within a call: iam:PassRole in RunInstances."""
 SERVICES = {
     "GetCallerIdentity": "sts",
     "GetParameter": "ssm",
@@ -134,16 +137,20 @@ def _known(error: Any, doing: str) -> RoostError:
         return CredentialsError(what, next="aws sso login   (or new keys: aws configure)")
     if code in DENIED:
         action = str(getattr(error, "operation_name", ""))
-        service = SERVICES.get(action, "ec2")
+        named = REFUSED.search(said)
+        missing = named[1] if named else f"{SERVICES.get(action, 'ec2')}:{action}"
         return AccessError(
-            f"{what} (the permission {service}:{action} is missing)",
+            f"{what} (the permission {missing} is missing)",
             next="roost iam FILE   (prints all that is needed)",
         )
     if code in QUOTA:
         return QuotaError(
             what, next="ask for more: https://console.aws.amazon.com/servicequotas, Amazon EC2"
         )
-    return CloudError(what)
+    # EC2 sees a profile some seconds after IAM has made it.
+    profile = code == "InvalidParameterValue" and "iaminstanceprofile" in said.lower()
+    mend = "roost doctor FILE   (a profile made just now: again in a minute)"
+    return CloudError(what, next=mend if profile else None)
 
 
 def _local(error: Exception, doing: str) -> RoostError:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from roost.clouds.aws import tags
+from roost.clouds.aws import machine_role, tags
 
 if TYPE_CHECKING:
     from roost.spec import Spec
@@ -29,7 +29,9 @@ ANY = "*"
 PUBLIC_PARAMETERS = "arn:aws:ssm:*::parameter/aws/service/*"
 EC2_QUOTAS = "arn:aws:servicequotas:*:*:ec2/*"
 SPOT_ROLE = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
-MACHINE_ROLES = "arn:aws:iam::*:role/roost/*"
+MACHINE_ROLES = f"arn:aws:iam::*:role{machine_role.PATH}*"
+MACHINE_PROFILES = f"arn:aws:iam::*:instance-profile{machine_role.PATH}*"
+"""Where no file names a profile: those that were made as `roost iam --machine` says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,7 @@ CALLS: tuple[Call, ...] = (
         by="ec2:RunInstances",
         need="role",
     ),
+    Call(action="iam:GetInstanceProfile", verbs="up doctor", on=(MACHINE_PROFILES,), need="role"),
     Call(
         action="iam:CreateServiceLinkedRole",
         verbs="the first spot machine of an account",
@@ -156,33 +159,51 @@ OPERATOR = ("ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances")
 
 def needs_of(spec: Spec) -> frozenset[Need]:
     """What of ``NEEDS`` a spec asks for."""
-    modes = {volume.park for volume in spec.volumes}
     asked: dict[Need, bool] = {
         "volume": bool(spec.volumes),
         "fixed address": spec.access.address == "fixed",
         "spot": spec.kind == "cluster" and bool(spec.workers.spot),
-        "role": bool(spec.data.pull or spec.data.push)
-        or "s3" in modes
-        or (spec.kind == "desktop" and spec.protocol == "dcv"),
+        "role": profile_of(spec) is not None,
     }
     return frozenset(need for need, wanted in asked.items() if wanted)
 
 
-def calls_for(needs: Iterable[Need]) -> tuple[Call, ...]:
-    """The rows of the table that count where these things are needed."""
+def profile_of(spec: Spec) -> str | None:
+    """The instance profile that the file names."""
+    return spec.aws.instance_profile if spec.aws else None
+
+
+def calls_for(needs: Iterable[Need], profile: str | None = None) -> tuple[Call, ...]:
+    """The rows of the table that count where these things are needed; for this profile only."""
     wanted = set(needs)
-    return tuple(call for call in CALLS if call.need is None or call.need in wanted)
+    on: dict[tuple[str, ...], tuple[str, ...]] = {}
+    if profile is not None:
+        on = {
+            (MACHINE_ROLES,): machine_role.roles_of(profile),
+            (MACHINE_PROFILES,): machine_role.profiles_of(profile),
+        }
+    return tuple(
+        replace(call, on=on.get(call.on, call.on))
+        for call in CALLS
+        if call.need is None or call.need in wanted
+    )
 
 
 def policy(
-    name: str, region: str | None, needs: Iterable[Need], adopted: Iterable[str] = ()
+    name: str,
+    region: str | None,
+    needs: Iterable[Need],
+    adopted: Iterable[str] = (),
+    profile: str | None = None,
 ) -> dict[str, Any]:
     """The least policy. ``ANY`` name: every name; ``region`` None: every region.
+
+    ``profile`` is the instance profile whose role alone may be given to machines.
 
     ``adopted`` are ids of volumes of before roost that the spec takes in: those alone may be given
     the tag although roost did not make them, unless they are another name's already.
     """
-    calls = [call for call in calls_for(needs) if not call.free]
+    calls = [call for call in calls_for(needs, profile) if not call.free]
     tagging = [call.action.partition(":")[2] for call in calls if call.makes]
     statements = [
         _statement(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from roost.plan.resources import Instance, State, Wanted
 
 Clients = Callable[[str], Any]
-Verdict = Literal["ok", "problem", "unknown"]
+Verdict = Literal["ok", "warning", "problem", "unknown"]
 
 STANDARD = "Standard (A, C, D, H, I, M, R, T, Z)"
 CLASSES: dict[str, str] = {

@@ -21,6 +21,10 @@ TOKEN_LENGTH = 64
 DATA_DEVICES = tuple(f"/dev/sd{letter}" for letter in "fghijklmnop")
 """Names that EC2 recommends for data volumes."""
 
+METADATA = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
+"""A container on the machine is one hop further, and gets no credentials of the machine's role.
+The limit is said, as that of an AMI registered for IMDSv2 is 2."""
+
 
 def devices_from(slot: int) -> tuple[str, ...]:
     """The device of a volume's slot, and then all others."""
@@ -83,7 +87,7 @@ def run_instances(
             *([site.private] if site.private else []),
             *sorted(seen),
         ),
-        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "MetadataOptions": METADATA,
         "InstanceInitiatedShutdownBehavior": "terminate" if first.shape.spot else "stop",
         "NetworkInterfaces": [
             {
@@ -117,9 +121,16 @@ def run_instances(
         asked["UserData"] = site.user_data
     if site.key_pair is not None:
         asked["KeyName"] = site.key_pair
+    if first.shape.profile:
+        asked["IamInstanceProfile"] = instance_profile(first.shape.profile)
     if first.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
     return asked
+
+
+def instance_profile(profile: str) -> dict[str, str]:
+    """An instance profile by what the file says: its ARN or its name."""
+    return {"Arn" if profile.startswith("arn:") else "Name": profile}
 
 
 def create_volume(
