@@ -83,6 +83,7 @@ def look() -> tuple[File, ...]:
         *(File(f"{channels}/{name}.xml", text(f"xfconf/{name}.xml")) for name in CHANNELS),
         *(File(f"{xdg}/autostart/{name}.desktop", text("hidden.desktop")) for name in HIDDEN),
         File(f"{xdg}/xfce4/helpers.rc", text("helpers.rc")),
+        File(f"{xdg}/xfce4/whiskermenu/defaults.rc", text("whiskermenu.rc")),
         File("/etc/xdg/xfce4/kiosk/kioskrc", text("kioskrc")),
         File("/etc/firefox/policies/policies.json", text("firefox.json")),
     )
