@@ -89,17 +89,19 @@ class Machine:
     @property
     def console(self) -> str:
         """What it has written to its console at all of its boots."""
-        return Path(self._known["console"]).read_text(errors="replace")
+        file = self._known.get("console")
+        return Path(file).read_text(errors="replace") if file else ""
 
     @property
     def leader(self) -> int | None:
         """Its first process, as this computer counts; None where it is off."""
-        found: int | None = self._known["leader"]
+        found: int | None = self._known.get("leader")
         return found
 
     @property
     def _known(self) -> dict[str, Any]:
-        return dict(self.bench.control("machines")[self.id])
+        """Nothing of a machine that is not there yet, or not any more."""
+        return dict(self.bench.control("machines").get(self.id, {}))
 
     def run(self, *argv: object, text: str | None = None, seconds: float = 120) -> Ran:
         """A program inside, as root and without ssh."""

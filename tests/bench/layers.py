@@ -23,12 +23,17 @@ INSTALLING = 3600.0
 
 def layer(below: Sequence[Path], packages: Sequence[str], *, recommends: bool) -> Path:
     """The folder with these packages above those folders, built now if it is not there."""
-    recipe = json.dumps([[one.name for one in below], sorted(packages), recommends])
-    folder = CACHE / f"layer-{hashlib.sha256(recipe.encode()).hexdigest()[:17]}"
+    folder = folder_of(below, packages, recommends=recommends)
     with alone(CACHE / f"{folder.name}.lock"):
         if not folder.is_dir():
             _build(folder, below, packages, recommends)
     return folder
+
+
+def folder_of(below: Sequence[Path], packages: Sequence[str], *, recommends: bool) -> Path:
+    """Where that layer is kept. Pure."""
+    recipe = json.dumps([[one.name for one in below], sorted(packages), recommends])
+    return CACHE / f"layer-{hashlib.sha256(recipe.encode()).hexdigest()[:17]}"
 
 
 def _build(folder: Path, below: Sequence[Path], packages: Sequence[str], recommends: bool) -> None:

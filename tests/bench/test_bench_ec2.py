@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.bench.bench import Bench, wait_for
+from tests.bench.bench import Bench, missing, wait_for
+from tests.bench.disks import loops_below
+from tests.bench.groups import members
+from tests.bench.network import cables
+from tests.bench.places import run
 from tests.bench.seats import group, launch, permission, settled, volume
+from tests.bench.sweep import sweep
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 DEBIAN = "resolve:ssm:/aws/service/debian/release/12/latest/amd64"
@@ -220,3 +225,24 @@ def test_a_spot_machine_cannot_be_stopped(bench: Bench) -> None:
     assert machine.state == "shutting-down"
     machine.wait("terminated")
     assert bench.left() == {}
+
+
+def test_what_a_killed_bench_leaves_is_swept_away() -> None:
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    killed = Bench.start()
+    assert killed.process is not None
+    launch(killed)
+    group_name, link = killed.facts["group"], f"rb{killed.facts['network']}"
+    killed.process.kill()
+    killed.process.wait()
+    assert members(group_name)
+    assert cables(link)
+    assert killed.place in sweep()
+    assert members(group_name) == []
+    assert cables(link) == []
+    assert loops_below(killed.place) == []
+    assert not killed.place.exists()
+    assert link not in run("ip", "link", "show")
+    assert killed.facts["caller"].split("/")[0] not in run("ip", "route", "show", "table", "all")
