@@ -112,6 +112,12 @@ def test_the_policy_has_the_licence_and_the_prefixes_of_the_file_and_nothing_els
                 ],
                 "Resource": ["arn:aws:s3:::lab/out${*}/*"],
             },
+            {
+                "Sid": "Unended",
+                "Effect": "Allow",
+                "Action": ["s3:ListBucketMultipartUploads"],
+                "Resource": ["arn:aws:s3:::lab"],
+            },
         ],
     }
 
@@ -123,6 +129,8 @@ def test_what_the_policy_means(write: Any) -> None:
     assert allowed(found, "s3:PutObject", "lab/out*/a.fits")
     assert allowed(found, "s3:ListBucket", "lab", prefix="in/")
     assert allowed(found, "s3:ListBucket", "raw-frames")
+    assert allowed(found, "s3:ListBucketMultipartUploads", "lab")
+    assert not allowed(found, "s3:ListBucketMultipartUploads", "raw-frames")
     assert not allowed(found, "s3:PutObject", "lab/in/a.fits")
     assert not allowed(found, "s3:PutObject", "lab/outside/a.fits")
     assert not allowed(found, "s3:GetObject", "lab/index")

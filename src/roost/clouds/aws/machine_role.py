@@ -84,6 +84,7 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
 
     DCV's licence is an object in a bucket of AWS. Of the buckets in ``[data]`` only the prefixes
     that the file names are listed, read or written; what is written is also read, to check it.
+    Uploads that were cut short are found to go on with: IAM can limit that by the bucket only.
     """
     partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
     pulled = [_place(pull.source) for pull in spec.data.pull]
@@ -94,11 +95,13 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
         *_listing(s3, [*pulled, *pushed]),
         *_objects("Read", ["s3:GetObject"], s3, [*pulled, *pushed]),
         *_objects("Write", WRITE, s3, pushed),
+        *([_allow("Unended", [UNENDED], sorted({s3 + b for b, _ in pushed}))] if pushed else []),
     ]
     return {"Version": "2012-10-17", "Statement": found} if found else None
 
 
 WRITE = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
+UNENDED = "s3:ListBucketMultipartUploads"
 
 Place = tuple[str, str]
 """A bucket, and what the keys begin with: ``""`` or ``"raw/"``."""
