@@ -261,26 +261,6 @@ def test_a_worker_that_was_to_go_and_stays_works_again(fake: Path) -> None:
 # --- a worker joins ------------------------------------------------------------------------------
 
 
-RECORD = {"NodeAddr": "10.0.0.5", "CPUTot": "4", "RealMemory": "16000"}
-
-
-@pytest.mark.parametrize(
-    ("words", "other"),
-    [
-        ({}, False),
-        ({"RealMemory": "16100"}, False),
-        ({"RealMemory": "15900"}, False),
-        ({"RealMemory": "32000"}, True),
-        ({"RealMemory": "8000"}, True),
-        ({"NodeAddr": "10.0.0.6"}, True),
-        ({"CPUTot": "8"}, True),
-    ],
-)
-def test_the_same_name_on_another_machine(words: dict[str, str], other: bool) -> None:
-    join = program("slurm-join")
-    assert join.is_other({**RECORD, **words}, "10.0.0.5", 4, 16_000) is other
-
-
 @pytest.mark.parametrize(
     ("state", "up"),
     [
@@ -300,33 +280,32 @@ def test_when_a_worker_has_joined(state: str, up: bool) -> None:
     assert program("slurm-join").is_up(state) is up
 
 
-def prepared(join: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setattr(join, "HERE", folder / "joined")
+@pytest.mark.parametrize("joined", [False, True])
+def test_after_a_boot_slurm_forgets_what_was_before(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joined: bool
+) -> None:
+    """Only before this boot has joined: later its jobs are its own, and slurmd may be restarted."""
+    join = program("slurm-join")
+    monkeypatch.setattr(join, "HERE", tmp_path / "joined")
     monkeypatch.setattr(join, "wait", lambda _: None)
     monkeypatch.setattr(join, "me", lambda: "s-worker-1")
-    monkeypatch.setattr(join, "address", lambda: address)
-    monkeypatch.setattr(join, "memory", lambda: 16_000)
-    monkeypatch.setattr(join.os, "cpu_count", lambda: 4)
-    join.prepare()
-
-
-@pytest.mark.parametrize(
-    ("address", "joined", "kept"),
-    [("10.0.0.5", False, True), ("10.0.0.9", False, False), ("10.0.0.9", True, True)],
-)
-def test_slurm_forgets_the_machine_that_had_the_name(
-    fake: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    address: str,
-    joined: bool,
-    kept: bool,
-) -> None:
-    """Only in a boot that has not joined yet: then no job of its own can be here."""
-    nodes = {"s-worker-1": {**RECORD, "State": "DOWN*"}, "s-worker-2": {"State": "IDLE"}}
-    fake.write_text(json.dumps({"nodes": nodes, "jobs": {}, "done": []}))
     if joined:
         (tmp_path / "joined").touch()
-    prepared(program("slurm-join"), tmp_path, monkeypatch, address)
-    assert ("s-worker-1" in told(fake)) is kept
-    assert "s-worker-2" in told(fake)
+    before = {"s-worker-1": "MIXED", "s-worker-2": "IDLE"}
+    tell(fake, before, {"17": "s-worker-1"})
+    join.prepare()
+    assert told(fake) == (before if joined else {"s-worker-2": "IDLE"})
+    jobs = json.loads(fake.read_text())["jobs"]
+    assert jobs == ({"17": "s-worker-1"} if joined else {})
+
+
+def test_a_worker_that_slurm_does_not_know_just_joins(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join = program("slurm-join")
+    monkeypatch.setattr(join, "HERE", tmp_path / "joined")
+    monkeypatch.setattr(join, "wait", lambda _: None)
+    monkeypatch.setattr(join, "me", lambda: "s-worker-1")
+    tell(fake, {"s-worker-2": "IDLE"})
+    join.prepare()
+    assert [words[1] for words in json.loads(fake.read_text())["done"]] == ["show"]
