@@ -1,0 +1,72 @@
+"""What a listing is made of, and how the two sides are named."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from roost.errors import UsageError
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MACHINE = re.compile(r"([a-z][a-z0-9-]*(?:/[a-z0-9-]+)?):(.*)", re.DOTALL)
+
+
+class Entry(NamedTuple):
+    """One file or object. The name of a folder ends with a slash.
+
+    ``mtime_ns`` is the file's own time; of an object, when it was stored. ``tag`` is an object's
+    ETag. ``empty``: a folder that must be made, as nothing in it would make it.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    tag: str = ""
+    empty: bool = False
+
+    @property
+    def folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.name.endswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A place in S3. ``prefix`` is empty, or ends with a slash."""
+
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A folder of a machine: ``NAME:/folder`` or ``NAME/NODE:/folder``."""
+
+    machine: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}:{self.folder}"
+
+
+Side = Path | Prefix | Remote
+
+
+def side(text: str) -> Side:
+    """The side that a word of the command line means. Raises UsageError."""
+    if text.startswith("s3://"):
+        bucket, _, prefix = text.removeprefix("s3://").partition("/")
+        if not _BUCKET.fullmatch(bucket):
+            raise UsageError(f"{text}: no bucket can have this name", next="s3://BUCKET/PREFIX")
+        return Prefix(bucket, f"{prefix.rstrip('/')}/" if prefix.strip("/") else "")
+    found = _MACHINE.fullmatch(text)
+    if found and not Path(text).exists():
+        return Remote(found[1], found[2])
+    if not text:
+        raise UsageError("an empty path")
+    return Path(text)

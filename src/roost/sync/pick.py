@@ -1,0 +1,51 @@
+"""Which names take part: ``--include`` and ``--exclude``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+Picked = Callable[[str], bool]
+
+
+def picked(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Picked:
+    """Whether a name takes part: it fits an ``include`` (if there are any) and no ``exclude``.
+
+    ``*`` and ``?`` stay within one part of a path, ``**`` crosses parts. A pattern without a
+    slash fits the last part of a name; one that fits a folder fits all that is in it.
+    """
+    inside = [_regex(one) for one in include]
+    outside = [_regex(one) for one in exclude]
+    if not inside and not outside:
+        return lambda name: True
+
+    def fits(name: str) -> bool:
+        if inside and not any(one.fullmatch(name) for one in inside):
+            return False
+        return not any(one.fullmatch(name) for one in outside)
+
+    return fits
+
+
+def _regex(glob: str) -> re.Pattern[str]:
+    text = glob.removeprefix("/").removesuffix("/")
+    anywhere = "/" not in text and not glob.startswith("/")
+    return re.compile(("(?:.*/)?" if anywhere else "") + _body(text) + "(?:/.*)?", re.DOTALL)
+
+
+def _body(glob: str) -> str:
+    out, at = "", 0
+    while at < len(glob):
+        one = glob[at]
+        if glob.startswith("**/", at):
+            out, at = out + "(?:.*/)?", at + 3
+        elif glob.startswith("**", at):
+            out, at = out + ".*", at + 2
+        elif one == "[" and "]" in glob[at + 2 :]:
+            end = glob.index("]", at + 2)
+            inner = glob[at + 1 : end].replace("\\", "\\\\")
+            inner = "^" + inner[1:] if inner.startswith("!") else inner.replace("^", "\\^")
+            out, at = f"{out}(?!/)[{inner}]", end + 1
+        else:
+            out, at = out + {"*": "[^/]*", "?": "[^/]"}.get(one, re.escape(one)), at + 1
+    return out
