@@ -394,6 +394,42 @@ def test_the_version_that_is_there_stays(module: ModuleType, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("conda", "words", "activation"),
+    [
+        (False, "-noAsk -venv -n env -python /usr/bin/python3.10", ""),
+        (True, "-noAsk -conda -n scipion", 'eval "$(TOOLS/conda/bin/conda shell.bash hook)"'),
+    ],
+)
+def test_upstreams_installer_makes_the_environment(
+    module: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    conda: bool,
+    words: str,
+    activation: str,
+) -> None:
+    fake = Fake(module, tmp_path, conda=conda)
+    tools = tmp_path / "tools"
+    env = tools / "conda" / "envs" / "scipion" if conda else fake.home / "env"
+    monkeypatch.setattr(module.Scipion, "python", lambda self: "/usr/bin/python3.10")
+    monkeypatch.delenv("CONDA_ACTIVATION_CMD", raising=False)
+    python = tools / "bin" / "python3"
+    python.parent.mkdir(parents=True)
+    place = f"{env}/lib/python3.10/site-packages/scipion_app-3.8.3.dist-info"
+    python.write_text(
+        f'#!/bin/sh\necho "$@" >{tmp_path}/words\necho "$CONDA_ACTIVATION_CMD" >>{tmp_path}/words\n'
+        f'cat "$PIP_CONSTRAINT" >>{tmp_path}/words\nmkdir -p {place}\n'
+    )
+    python.chmod(0o755)
+    fake.it.core()
+    assert fake.words == [
+        f"-m scipioninstaller {words} {fake.home}",
+        activation.replace("TOOLS", str(tools)),
+        "scipion-app==3.8.3",
+    ]
+
+
+@pytest.mark.parametrize(
     ("said", "end"),
     [
         ("[ RUN   OK ] a\n[ RUN   OK ] b", None),
