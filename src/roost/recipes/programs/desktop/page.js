@@ -1,10 +1,11 @@
 // One password opens the desktop. It stays in this tab (sessionStorage), so that a reload does not
 // ask again; what it opens is asked for at each connection, because it may change with the machine.
-import RFB from "./novnc/core/rfb.js";
-
 const KEPT = "roost-desktop";
 const PAUSE = 1500;
 const at = (id) => document.getElementById(id);
+// Begins to load while the password is typed.
+const library = () => import("./novnc/core/rfb.js");
+library().catch(() => {});
 let rfb = null;
 
 class Refused extends Error {}
@@ -38,8 +39,8 @@ at("ask").addEventListener("submit", async (event) => {
   try {
     const found = await opened(password);
     sessionStorage.setItem(KEPT, password);
+    await connect(found);
     at("ask").hidden = true;
-    connect(found);
   } catch (error) {
     ask(error instanceof TypeError ? "The machine does not answer." : error.message);
   }
@@ -47,7 +48,8 @@ at("ask").addEventListener("submit", async (event) => {
 
 // --- the desktop ---------------------------------------------------------------------------------
 
-function connect(found) {
+async function connect(found) {
+  const { default: RFB } = await library();
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   at("screen").hidden = at("tools").hidden = false;
   at("looking").hidden = !found.view;
@@ -77,7 +79,7 @@ function lost() {
 
 async function again() {
   try {
-    connect(await opened(sessionStorage.getItem(KEPT) ?? ""));
+    await connect(await opened(sessionStorage.getItem(KEPT) ?? ""));
   } catch (error) {
     if (error instanceof Refused) ask(error.message);
     else lost();
