@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run": "Run the file's command (or another) in its project folder, on its cluster.",
         "ssh": "A shell, or a command, on one of its instances (the first, if none is named).",
         "cp": "Copy files and folders to a machine, or from it.",
+        "sync": "Make DST like SRC: a folder and a place in S3, whichever way.",
         "logs": "What its instances said while they set themselves up and ran.",
         "ssh-config": "Print the OpenSSH configuration of a name; make `ssh roost-NAME` "
         "and editors know it.",

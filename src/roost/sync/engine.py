@@ -12,7 +12,7 @@ from roost.sync.entry import Entry
 from roost.sync.failures import StoreError
 from roost.sync.hands import Hands, why
 from roost.sync.local import folds_case
-from roost.sync.names import file_trouble
+from roost.sync.names import OURS, file_trouble
 from roost.sync.pick import Picked
 from roost.sync.plan import LATER, Copy, Delete, DisorderError, Judge, changes
 from roost.sync.run import Run
@@ -64,6 +64,7 @@ class Sync:
     delete: bool = False
     checksum: bool = False
     hands: int = 32
+    ready: Callable[[Entry], bool] | None = None
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -81,13 +82,24 @@ class Sync:
             self._refuse_impossible(planned)
         return planned
 
+    def plan_known(self) -> Planned:
+        """The same without asking S3: what was seen there is taken to be there still."""
+        known = (Entry(*line[:1], *line[2:], tag=line.tag) for line in self.run.seen.in_order())
+        return self._planned(known)
+
+    def may_go(self, name: str) -> bool:
+        """Whether a file takes part, and may be deleted when it is proven to be in S3."""
+        return not name.endswith("/") and self.picked(name)
+
     def _objects(self) -> Iterator[Entry]:
-        return self.run.bucket.objects(self.run.prefix)
+        for entry in self.run.bucket.objects(self.run.prefix):
+            if not entry.name.startswith(OURS):
+                yield entry
 
     def _planned(self, objects: Iterable[Entry]) -> Planned:
         planned = Planned()
         self.run.folder.leftovers.clear()
-        files = self.run.folder.files(lambda name, why: planned.skipped.append((name, why)))
+        files = self._files(planned)
         source, target = (files, objects) if self.up else (objects, files)
         judge = self._judge(planned)
         if not self.up:
@@ -100,6 +112,20 @@ class Sync:
         if self.delete and self.up:
             _keep_unreadable(planned)
         return planned
+
+    def _files(self, planned: Planned) -> Iterator[Entry]:
+        def tell(name: str, why: str) -> None:
+            if self.picked(name):
+                planned.skipped.append((name, why))
+
+        for entry in self.run.folder.files(tell):
+            if entry.name == OURS:
+                tell(entry.name, "the name is for roost's own manifests")
+            elif not entry.name.startswith(OURS) and (entry.folder or self._is_ready(entry)):
+                yield entry
+
+    def _is_ready(self, entry: Entry) -> bool:
+        return self.ready is None or self.ready(entry)
 
     def _judge(self, planned: Planned) -> Judge:
         known = Cursor(self.run.seen.in_order())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PART = ".roost-part"
 """How the name of a file ends that is still being received."""
+OURS = ".roost/"
+"""Where roost keeps its own objects (manifests) below a prefix; no file of the user's."""
 LONGEST_KEY = 1024
 LONGEST_NAME = 255
 

@@ -37,27 +37,29 @@ def _send(run: Run, entry: Entry) -> Known:
     file = os.open(run.folder.path(entry.name), flags)
     try:
         before = os.fstat(file)
-        headers = times.headers(before.st_mtime_ns, before.st_mode)
-        if run.storage:
-            headers["x-amz-storage-class"] = run.storage
-        if before.st_size <= PART:
-            tag = _whole(run, entry, file, before, headers)
-        else:
-            tag = _Parts(run, run.prefix + entry.name, file, before, headers).send()
+        tag = send_file(run, run.prefix + entry.name, file, before)
         return Known(entry.name, tag, before.st_size, before.st_mtime_ns)
     finally:
         os.close(file)
 
 
-def _whole(
-    run: Run, entry: Entry, file: int, before: os.stat_result, headers: dict[str, str]
-) -> str:
-    data = os.read(file, before.st_size + 1) if before.st_size else b""
+def send_file(run: Run, key: str, file: int, before: os.stat_result) -> str:
+    """Send an open file that had this status; the ETag of its object. Raises as ``upload``."""
+    headers = times.headers(before.st_mtime_ns, before.st_mode)
+    if run.storage:
+        headers["x-amz-storage-class"] = run.storage
+    if before.st_size <= PART:
+        return _whole(run, key, file, before, headers)
+    return _Parts(run, key, file, before, headers).send()
+
+
+def _whole(run: Run, key: str, file: int, before: os.stat_result, headers: dict[str, str]) -> str:
+    data = os.pread(file, before.st_size + 1, 0) if before.st_size else b""
     if len(data) < before.st_size:
         data += _read(file, before.st_size - len(data), len(data))
     _unchanged(file, before, len(data))
     crc = sums.crc64_text(sums.crc64(data))
-    reply = run.bucket.put(run.prefix + entry.name, data, {**headers, CRC64: crc})
+    reply = run.bucket.put(key, data, {**headers, CRC64: crc})
     _compare(reply, crc, data)
     run.meter.moved(len(data))
     return _tag(reply)

@@ -1,0 +1,167 @@
+"""The way of a sync, once its sides and options are known: look, tell, ask, do, prove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from roost.cli.output import interactive, say, write_json
+from roost.cli.sync_text import progress, showing, tell_done, tell_plan
+from roost.errors import NeedsConfirmationError, PartlyDoneError, UsageError
+from roost.sync.engine import Done, Planned, Sync
+from roost.sync.entry import Side
+from roost.sync.job import Options, opened
+from roost.sync.verify import Proof, verify
+from roost.sync.watch import Janitor, move_away, rounds, sweep
+from roost.sync.where import Where
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """All options of ``roost sync``."""
+
+    options: Options
+    where: Where
+    dry_run: bool = False
+    verify: bool = False
+    move: bool = False
+    watch: bool = False
+    janitors: tuple[Janitor, ...] = ()
+    quiet: bool = False
+    as_json: bool = False
+    yes: bool = False
+    no_input: bool = False
+
+
+@dataclass(slots=True)
+class Story:
+    """What happened, for ``--json``."""
+
+    source: str
+    target: str
+    planned: Planned = field(default_factory=Planned)
+    done: Done | None = None
+    proof: Proof | None = None
+    removed: list[str] = field(default_factory=list)
+
+    def json(self) -> dict[str, Any]:
+        """As the schema has it."""
+        done, proof = self.done or Done(), self.proof
+        return {
+            "source": self.source,
+            "target": self.target,
+            "dry_run": self.done is None,
+            "to_copy": len(self.planned.copies),
+            "to_copy_bytes": self.planned.bytes,
+            "to_delete": [entry.name for entry in self.planned.deletions],
+            "same": self.planned.same,
+            "copied": len(done.copied),
+            "bytes": done.bytes,
+            "deleted": done.deleted,
+            "removed_from_source": self.removed,
+            "failed": [{"name": name, "why": why} for name, why in self.troubles()],
+            "skipped": [{"name": name, "why": why} for name, why in self.planned.skipped],
+            "verified": None
+            if proof is None
+            else {
+                "files": len(proof.proven),
+                "bytes": proof.bytes,
+                "whole": proof.whole,
+                "manifest": proof.manifest,
+            },
+        }
+
+    def troubles(self) -> list[tuple[str, str]]:
+        """All that should be in order and is not."""
+        failed = list(self.done.failed) if self.done else []
+        named = {name for name, _ in failed}
+        wrong = self.proof.wrong if self.proof else ()
+        return failed + [(name, why) for name, why in wrong if name not in named]
+
+
+def run(source: Side, target: Side, wish: Wish) -> None:
+    """All of it. Raises RoostError; PartlyDoneError where something could not be copied."""
+    story = Story(str(source), str(target))
+    with opened(source, target, wish.options, wish.where) as sync:
+        _check(sync, wish)
+        if wish.watch:
+            _watch(sync, wish)
+            return
+        with showing(wish.quiet):
+            story.planned = sync.plan()
+        tell_plan(story.planned, sync, quiet=wish.quiet, dry=wish.dry_run)
+        if not wish.dry_run:
+            _do(sync, wish, story)
+    if wish.as_json:
+        write_json(story.json())
+    tell_done(story.done, story.proof, story.removed, quiet=wish.quiet)
+    _judge(story)
+
+
+def _do(sync: Sync, wish: Wish, story: Story) -> None:
+    _confirm(story.planned, wish)
+    with progress(sync.run.meter, quiet=wish.quiet):
+        story.done = sync.do(story.planned)
+    if wish.verify:
+        story.proof = verify(sync.run, sync.picked)
+    if wish.move:
+        story.removed, wrong = move_away(sync)
+        story.done.failed += [(name, why) for name, why in wrong]
+
+
+def _check(sync: Sync, wish: Wish) -> None:
+    """Raise UsageError for options that make no sense together."""
+    if not sync.up and (wish.move or wish.watch or wish.verify):
+        raise UsageError(
+            "--verify, --move and --watch go from a folder to S3; what comes from S3 is always "
+            "compared by checksum"
+        )
+    if not sync.up and wish.options.storage:
+        raise UsageError("--class is for what is stored in S3")
+    if wish.janitors and not wish.watch:
+        raise UsageError("--janitor goes with --watch")
+    if wish.watch and (wish.options.delete or wish.dry_run or wish.as_json):
+        raise UsageError("--watch goes without --delete, --dry-run and --json")
+    if wish.move and wish.options.delete:
+        raise UsageError("--move and --delete together would delete what was moved before")
+
+
+def _confirm(planned: Planned, wish: Wish) -> None:
+    """Deletions are shown before this, and want a yes."""
+    count = len(planned.deletions)
+    if not count or wish.yes:
+        return
+    refused = NeedsConfirmationError(f"{count} would be deleted, and nobody said yes", next="--yes")
+    if wish.no_input or not interactive():
+        raise refused
+    if not click.confirm(f"delete {count}?", err=True):
+        raise NeedsConfirmationError("nothing was copied or deleted")
+
+
+def _watch(sync: Sync, wish: Wish) -> None:
+    say(f"watching {sync.run.folder.root}; Ctrl-C ends it, and the next run goes on")
+    for done in rounds(sync, sync.run.stop):
+        if not wish.quiet:
+            for known in done.copied:
+                say(f"stored {known.name}")
+        for name, why in done.failed:
+            say(f"not stored: {name}: {why}")
+        for name in sweep(sync, wish.janitors):
+            say(f"deleted {name}: what is made of it is proven in S3")
+        if wish.move:
+            gone, wrong = move_away(sync)
+            if gone and not wish.quiet:
+                say(f"deleted {len(gone)} here that are proven in S3")
+            for name, why in wrong:
+                say(f"kept {name}: {why}")
+
+
+def _judge(story: Story) -> None:
+    troubles = story.troubles()
+    if troubles:
+        name, why = troubles[0]
+        raise PartlyDoneError(
+            f"{len(troubles)} not in order, the first: {name}: {why}", next="the same command again"
+        )
