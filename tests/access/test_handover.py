@@ -165,7 +165,7 @@ def test_what_is_there_is_not_sent_again(tmp_path: Path) -> None:
     part = Part(
         Handover(steps=(Step(name="x", title="", uploads=(upload,)),), makers={"m": "#!/bin/sh\n"}),
         {packed.sha256: packed}.__getitem__,
-        {"licence": "hush"},
+        {"licence": b"hush\r\n\xff", "made": "hush"},
     )
 
     def sent(there: frozenset[str]) -> dict[str, bytes]:
@@ -177,7 +177,8 @@ def test_what_is_there_is_not_sent_again(tmp_path: Path) -> None:
 
     whole = sent(frozenset())
     assert whole[f"uploads/{packed.sha256}"] == b"x" * 10
-    assert whole["secrets/licence"] == b"hush"
+    assert whole["secrets/licence"] == b"hush\r\n\xff"
+    assert whole["secrets/made"] == b"hush"
     assert whole["handover.json"].decode() == part.handover.document()
     assert "hush" not in whole["handover.json"].decode()
     assert f"uploads/{packed.sha256}" not in sent(frozenset((packed.sha256,)))

@@ -4,6 +4,7 @@ its licence."""
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from tests.recipes.pixinsight_stand_in import NEEDS, build
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1500)]
 
 LICENSE = "4d81-a-licence-of-nobody-c07e"
+CONTENT = LICENSE.encode() + b"\r\n\xff\xfe\x80"
+"""Whatever it is, it arrives as it is."""
 FILE = """\
 name = "stars"
 kind = "desktop"
@@ -52,7 +55,7 @@ WINDOW = '"PixInsight": ("xmessage"'
 
 def prepared(bench: Bench, roost: Roost) -> Path:
     """The file, its archive and its licence; its packages are in the system already."""
-    (roost.home / "mine").write_text(f"{LICENSE}\n")
+    (roost.home / "mine").write_bytes(CONTENT)
     archive = build(roost.home)
     apt = ", ".join(f'"{name}"' for name in NEEDS)
     words = {"region": bench.region, "caller": bench.caller, "archive": archive.name}
@@ -94,6 +97,7 @@ def test_pixinsight_from_its_archive_to_an_image(bench: Bench, roost: Roost) -> 
     assert sorted(where_the_licence_is(machine)) == sorted([licence, secret])
     assert machine.run("stat", "-c", "%a %u", licence).out == "600 1000\n"
     assert machine.run("stat", "-c", "%a %u", secret).out == "600 0\n"
+    assert machine.shell(f"base64 -w0 {licence}").out == b64encode(CONTENT).decode()
     assert LICENSE not in up.out + up.err + machine.console
 
     assert machine.run("stat", "-c", "%a", *SWAP).out == "1777\n" * 4

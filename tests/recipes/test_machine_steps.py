@@ -223,7 +223,8 @@ def test_a_hand_over_that_comes_meanwhile_is_not_taken_for_done(
 def incoming(machine: Machine, handover: Handover, uploads: dict[str, bytes]) -> Path:
     place = machine.at("/var/lib/roost/incoming.1")
     write(place / "lib/roost/recipes/machine/common.py", "# newer\n")
-    write(place / "secrets/licence", "hush\n")
+    (place / "secrets").mkdir(parents=True, exist_ok=True)
+    (place / "secrets/licence").write_bytes(b"hush\r\n\xff")
     write(place / "handover.json", handover.document())
     for name, content in handover.makers.items():
         write(place / "makers" / name, content)
@@ -242,7 +243,7 @@ def test_what_is_received_is_in_its_place_and_secrets_are_roots_alone(
     place = incoming(machine, handover, {key: data})
     assert receive.receive(machine, place, []) == {}
     secret = machine.at("/etc/roost/secrets/licence")
-    assert secret.read_text() == "hush\n"
+    assert secret.read_bytes() == b"hush\r\n\xff"
     assert secret.stat().st_mode & 0o777 == 0o600
     assert secret.parent.stat().st_mode & 0o777 == 0o700
     assert machine.at(f"{receive.UPLOADS}/{key}").read_bytes() == data

@@ -20,15 +20,15 @@ class Part:
 
     handover: Handover
     file_of: Callable[[str], Packed]
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str | bytes] = field(default_factory=dict)
 
     def write(self, to: IO[bytes], there: frozenset[str], tell: Callable[[str], None]) -> None:
         """One tar: programs, secrets, makers, the document, and the uploads that are missing."""
         with tarfile.open(fileobj=to, mode="w|") as tar:
             for path, text in machine_programs().items():
                 _add(tar, f"lib/{path}", text)
-            for name, text in self.secrets.items():
-                _add(tar, f"secrets/{name}", text)
+            for name, content in self.secrets.items():
+                _add(tar, f"secrets/{name}", content)
             for name, text in self.handover.makers.items():
                 _add(tar, f"makers/{name}", text)
             _add(tar, "handover.json", self.handover.document())
@@ -64,8 +64,8 @@ class _Counted(io.RawIOBase):
         return found
 
 
-def _add(tar: tarfile.TarFile, path: str, text: str) -> None:
-    content = text.encode()
+def _add(tar: tarfile.TarFile, path: str, text: str | bytes) -> None:
+    content = text.encode() if isinstance(text, str) else text
     info = tarfile.TarInfo(path)
     info.size = len(content)
     tar.addfile(info, io.BytesIO(content))

@@ -107,7 +107,7 @@ class Bringing:
         around = Around(head=self._head(), workers=workers, uploads=dict(self.keys))
         made = handover_of(self.spec, cast("Role", role), around)
         own = {
-            name: path.read_text()
+            name: path.read_bytes()
             for name, path in secrets_of(self.spec, cast("Role", role)).items()
             if path.is_file()
         }

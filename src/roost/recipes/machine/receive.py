@@ -32,7 +32,7 @@ def receive(machine: Machine, incoming: Path, shared: list[str]) -> dict[str, st
     secrets.mkdir(parents=True, exist_ok=True)
     secrets.chmod(0o700)
     for file in _files(incoming / "secrets"):
-        write(secrets / file.name, file.read_text(), 0o600)
+        _secret(file, secrets / file.name)
     _programs(machine, incoming)
     for file in _files(incoming / "uploads"):
         _upload(machine, file)
@@ -43,6 +43,15 @@ def receive(machine: Machine, incoming: Path, shared: list[str]) -> dict[str, st
 
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _secret(file: Path, to: Path) -> None:
+    """Byte for byte: it need not be a text."""
+    beside = to.with_name(f".{to.name}.new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as made:
+        made.write(file.read_bytes())
+    beside.chmod(0o600)
+    beside.replace(to)
 
 
 def _programs(machine: Machine, incoming: Path) -> None:
