@@ -14,7 +14,7 @@ from tests.bench.sweep import alive, sweep
 
 USAGE = """\
 uv run python -m tests.bench                      a bench, and a shell in which roost uses it
-uv run python -m tests.bench env                  the same, as exports for another shell
+uv run python -m tests.bench env [BENCH]          the same, as exports for another shell
 uv run python -m tests.bench ls                   benches and their machines
 uv run python -m tests.bench in ID [COMMAND...]   a root shell (or a command) in a machine
 uv run python -m tests.bench sweep                end what dead benches left
@@ -26,8 +26,8 @@ def main(words: list[str]) -> int:
     match words:
         case []:
             return shell()
-        case ["env"]:
-            exports()
+        case ["env", *which]:
+            exports(which)
         case ["ls"]:
             listing()
         case ["in", one, *command]:
@@ -60,9 +60,9 @@ def shell() -> int:
         bench.stop()
 
 
-def exports() -> None:
-    """Of the bench that was started last."""
-    for name, value in at(_last()).environment.items():
+def exports(which: list[str]) -> None:
+    """Of the bench with that name, or that was started last."""
+    for name, value in at(_bench(which)).environment.items():
         print(f"export {name}={value}")
 
 
@@ -89,8 +89,8 @@ def enter(one: str, command: list[str]) -> int:
     return 1
 
 
-def _last() -> Path:
-    found = alive()
+def _bench(which: list[str]) -> Path:
+    found = [place for place in alive() if place.name in which or not which]
     if not found:
         raise SystemExit("no bench runs here; start one: uv run python -m tests.bench")
     return max(found, key=lambda place: place.stat().st_mtime)

@@ -6,34 +6,24 @@ lifecycle). Every check here is one that moto does not make.
 
 from __future__ import annotations
 
-import copy
 import re
-import threading
-import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from moto.core.utils import utcnow
 from moto.ec2.models.amis import Ami
-from moto.ec2.models.instances import Instance
 
 from tests.aws.strict_images import GROUP_NAME
 from tests.bench.disks import Image
-from tests.bench.ebs import MOMENT, BenchEbs, refused
+from tests.bench.ebs import refused
+from tests.bench.life import BenchLife
 from tests.bench.network import Allowed
-from tests.bench.site import Order
-from tests.bench.tree import metadata
 
 PARAMETER = "/aws/service/debian/release/12/latest/amd64"
 DEBIAN = "136693071363"
 """The account that publishes Debian's images."""
-CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
-CODES |= {"stopping": 64, "stopped": 80}
-BEGINNING = 120
-"""So many seconds a machine may take before its status checks have failed."""
 
 
-class BenchEc2(BenchEbs):
+class BenchEc2(BenchLife):
     """One region. ``asked`` has all parameters of the call that is answered now, by their names."""
 
     root_gib: ClassVar[int] = 8
@@ -41,9 +31,7 @@ class BenchEc2(BenchEbs):
     def __init__(self, region_name: str, account_id: str) -> None:
         self.keys: dict[str, str] = {}
         self.credentials: dict[str, Any] = {}
-        self.busy: dict[str, threading.Lock] = {}
         self.parameters: dict[str, str] = {}
-        self.room: dict[tuple[str, str], int] = {}
         super().__init__(region_name, account_id)
         if region_name == self.place:
             self._publish_debian()
@@ -131,13 +119,6 @@ class BenchEc2(BenchEbs):
             raise refused("InvalidAMIID.Unavailable", f"image {image} is not available")
         return image
 
-    def type_of(self, name: str) -> dict[str, Any]:
-        """What EC2 describes of an instance type."""
-        found: list[Any] = list(self.describe_instance_types(filters={"instance-type": [name]}))
-        if not found:
-            raise refused("InvalidParameterValue", f"Invalid value '{name}' for InstanceType.")
-        return dict(found[0])
-
     def _room(self, kind: str, zone: str, least: int, most: int) -> int:
         """How many there is room for; one by one less, where a test has said how much there is."""
         left = min(most, self.room.get((kind, zone), most))
@@ -174,170 +155,7 @@ class BenchEc2(BenchEbs):
                 mapping["Ebs"].setdefault("VolumeSize", self.amis[image].ebs_snapshot.volume.size)
         kw["block_device_mappings"] = said
 
-    # --- states -----------------------------------------------------------------------------
-
-    def to(self, instance: Any, state: str) -> None:
-        """The instance is in that state now."""
-        instance._state.name, instance._state.code = state, CODES[state]
-
-    def _alone(self, instance: Any) -> threading.Lock:
-        """What boots a machine and what ends it wait for each other."""
-        return self.busy.setdefault(instance.id, threading.Lock())
-
-    def _boot(self, instance: Any) -> None:
-        with self._alone(instance):
-            if instance.state in ("pending", "running"):  # nobody has ended it meanwhile
-                self._booted(instance)
-
-    def _booted(self, instance: Any) -> None:
-        began = time.monotonic()
-        kind = self.type_of(instance.instance_type)
-        order = Order(
-            id=instance.id,
-            private=instance.private_ip,
-            image=self.booted[instance.id],
-            memory=kind["MemoryInfo"]["SizeInMiB"] * 2**20,
-            cpus=kind["VCpuInfo"]["DefaultVCpus"],
-            tree=lambda: metadata(self, instance),
-            strict=lambda: instance.metadata_options.http_tokens == "required",
-            ended=lambda how: self.later(self._ended, instance, how),
-        )
-        try:
-            self.site.boot(order, self.attached(instance))
-        except Exception:
-            instance.state_reason.code = "Server.InternalError"
-            instance.state_reason.message = "Server.InternalError: it did not start"
-            self._end(instance)
-            raise
-        time.sleep(max(0.0, MOMENT - (time.monotonic() - began)))
-        with self.lock:
-            if instance.state == "pending":
-                self.to(instance, "running")
-            self.refresh()
-
-    def _ended(self, instance: Any, how: str) -> None:
-        """Its first process is gone: it rebooted, or it switched itself off."""
-        if how == "reboot" and instance.state in ("running", "pending"):
-            self.site.shares.ended(instance.id)
-            self._boot(instance)
-            return
-        with self.lock:
-            if instance.state not in ("running", "pending"):
-                return  # it was asked to, and who asked waits for it
-            ends = instance.instance_initiated_shutdown_behavior == "terminate"
-            self.to(instance, "shutting-down" if ends else "stopping")
-        why = "Client.InstanceInitiatedShutdown"
-        if ends:
-            self._terminated(instance)
-        else:
-            self._stopped(instance)
-        instance.state_reason.code = why
-        instance.state_reason.message = f"{why}: Instance initiated shutdown"
-
-    def _stopped(self, instance: Any) -> None:
-        with self._alone(instance):
-            self.site.off(instance.id)
-            for volume in self.data_of(instance):
-                self.site.disks.release(volume)
-            with self.lock:
-                if instance.state == "stopping":  # and not ended meanwhile
-                    Instance.stop(instance)
-                self.refresh()
-
-    def _terminated(self, instance: Any) -> None:
-        with self._alone(instance):
-            self._end(instance)
-
-    def _end(self, instance: Any) -> None:
-        self.site.destroy(instance.id)
-        volumes = {m.volume_id: m.delete_on_termination for m in self.mappings(instance).values()}
-        with self.lock:
-            for address in self.addresses:  # EC2 takes it back; moto does not
-                if address.instance is not None and address.instance.id == instance.id:
-                    address.instance = address.eni = address.association_id = None
-            reason = copy.copy(instance.state_reason)
-            Instance.terminate(instance)
-            if reason.code:
-                instance.state_reason = reason
-            for volume, gone in volumes.items():
-                self.site.disks.delete(volume) if gone else self.site.disks.release(volume)
-            self.booted.pop(instance.id, None)
-            self.refresh()
-
-    def reachability(self, instance: Any) -> tuple[str, str]:
-        """The two words of a status check; two minutes are given to a machine that begins."""
-        if self.site.answers(instance.id):
-            return "ok", "passed"
-        young = (utcnow() - instance.launch_time).total_seconds() < BEGINNING
-        return ("initializing", "initializing") if young else ("impaired", "failed")
-
-    # --- power ------------------------------------------------------------------------------
-
-    def start_instances(self, instance_ids: list[str]) -> Any:
-        """Only what is stopped, and where there is room."""
-        with self.lock:
-            found = self.get_multi_instances_by_id(instance_ids)
-            for one in found:
-                if one.state not in ("stopped", "running", "pending"):
-                    raise refused("IncorrectInstanceState", f"{one.id} is {one.state}")
-                if self.room.get((one.instance_type, str(one.placement.zone))) == 0:
-                    raise refused("InsufficientInstanceCapacity", "we have none now")
-            before = [(one, copy.copy(one._state)) for one in found]
-            for one, state in before:
-                if state.name == "stopped":
-                    one.start()  # moto's: a new public address
-                    self._keep_address(one)
-                    one.launch_time = utcnow()
-                    self.to(one, "pending")
-                    self.later(self._boot, one)
-            return before
-
-    def _keep_address(self, instance: Any) -> None:
-        """An Elastic IP stays through stop and start; moto gives another address."""
-        for address in self.addresses:
-            held: Any = address.instance
-            if held is instance:
-                instance.nics[0].public_ip = address.public_ip
-
-    def stop_instances(self, instance_ids: list[str]) -> Any:
-        """Not spot machines, and nothing that is only beginning."""
-        with self.lock:
-            found = self.get_multi_instances_by_id(instance_ids)
-            for one in found:
-                if one.lifecycle == "spot":
-                    raise refused("UnsupportedOperation", "a one-time spot instance")
-                if one.state not in ("running", "stopping", "stopped"):
-                    raise refused("IncorrectInstanceState", f"{one.id} is {one.state}")
-            before = [(one, copy.copy(one._state)) for one in found]
-            for one, state in before:
-                if state.name == "running":
-                    self.to(one, "stopping")
-                    self.later(self._stopped, one)
-            return before
-
-    def terminate_instances(self, instance_ids: list[str]) -> Any:
-        """Their disks go with them, data volumes are free again when they are gone."""
-        with self.lock:
-            found = self.get_multi_instances_by_id(instance_ids)
-            for one in found:
-                if one.disable_api_termination is True:
-                    raise refused("OperationNotPermitted", f"{one.id} is protected")
-            before = [(one, copy.copy(one._state)) for one in found]
-            for one, state in before:
-                if state.name not in ("terminated", "shutting-down"):
-                    self.to(one, "shutting-down")
-                    self.later(self._terminated, one)
-            return before
-
-    def reboot_instances(self, instance_ids: list[str]) -> Any:
-        """As with Ctrl-Alt-Del."""
-        found = self.get_multi_instances_by_id(instance_ids)
-        for one in found:
-            if one.state != "running":
-                raise refused("IncorrectInstanceState", f"{one.id} is {one.state}")
-        for one in found:
-            self.site.machines[one.id].reboot()
-        return found
+    # --- attributes -------------------------------------------------------------------------
 
     def modify_instance_attribute(self, instance_id: str, key: str, value: Any) -> Any:
         """Another type only of what is stopped, and only one that there is."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ SETTINGS = (
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 )
 """How this computer reaches its registries; machines must reach them in the same way."""
+LONG = 14 * 24 * 3600.0
 APT = ("Acquire::http", "Acquire::https", "Acquire::Check-")
 
 
@@ -70,7 +72,17 @@ def base() -> Base:
     with alone(CACHE / "base.lock"):
         if not folder.is_dir():
             _build(folder, place, files)
+        os.utime(folder)
+        _forget_old()
     return Base(folder, key)
+
+
+def _forget_old() -> None:
+    """Systems and layers that nobody has used for long: they are of recipes of before."""
+    for one in CACHE.iterdir():
+        known = one.name.startswith(("base-", "layer-")) and one.is_dir()
+        if known and time.time() - one.stat().st_mtime > LONG:
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _build(folder: Path, place: Path, files: dict[str, str]) -> None:

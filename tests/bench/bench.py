@@ -138,6 +138,14 @@ class Machine:
             0.3,
         )
 
+    def recommend(self) -> None:
+        """EC2 recommends to rebalance: it may soon take this spot machine back."""
+        self.bench.control("recommend", machine=self.id)
+
+    def take_back(self, seconds: float = 120) -> None:
+        """EC2 gives notice, and takes this spot machine back after that time."""
+        self.bench.control("take_back", machine=self.id, seconds=seconds)
+
     def crash(self) -> None:
         """Pull its plug, and tell nobody."""
         self.bench.control("crash", machine=self.id)

@@ -67,6 +67,14 @@ class Control(ThreadingHTTPServer):
         """Which image "debian-12" is from now on, until the account is cleared."""
         self.backend.parameters[PARAMETER] = image
 
+    def do_it_recommend(self, machine: str) -> None:
+        """The recommendation to rebalance, in a machine's metadata."""
+        self.backend.recommend(machine)
+
+    def do_it_take_back(self, machine: str, seconds: float) -> None:
+        """The notice of a spot machine's end, and its end."""
+        self.backend.take_back(machine, seconds)
+
     def do_it_crash(self, machine: str) -> None:
         """The plug of a machine is pulled, and nobody has asked EC2 for it."""
         self.backend.site.machines[machine].kill()
@@ -104,7 +112,7 @@ class Control(ThreadingHTTPServer):
         for groups in backend.groups.values():
             for one in [g for g in groups.values() if g.name != "default"]:
                 del groups[one.id]
-        for known in (backend.tags, backend.tokens, backend.room, backend.keys):
+        for known in (backend.tags, backend.tokens, backend.room, backend.keys, backend.notices):
             known.clear()
         backend.parameters[PARAMETER] = backend.site.base.image
         backend.refresh()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ def layer(below: Sequence[Path], packages: Sequence[str], *, recommends: bool) -
     with alone(CACHE / f"{folder.name}.lock"):
         if not folder.is_dir():
             _build(folder, below, packages, recommends)
+        os.utime(folder)
     return folder
 
 

@@ -10,7 +10,6 @@ import json
 import logging
 import signal
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from tests.bench.control import Control
 from tests.bench.disks import Disks
 from tests.bench.names import Resolver
 from tests.bench.network import free_network
-from tests.bench.places import RUNS, alone, run
+from tests.bench.places import run
 from tests.bench.site import Site
-from tests.bench.sweep import FACTS, hold, sweep
+from tests.bench.sweep import FACTS, begin, sweep
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -36,11 +35,8 @@ def main() -> None:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
-    RUNS.mkdir(parents=True, exist_ok=True)
-    with alone(RUNS.with_name("sweep.lock")):
-        sweep()
-        place = Path(tempfile.mkdtemp(dir=RUNS))
-        lock = hold(place)
+    sweep()
+    place, lock = begin()
     logging.basicConfig(filename=place / "log", level=logging.WARNING)
     system = base()
     _many_machines()
@@ -62,7 +58,6 @@ def main() -> None:
         names.close()
         site.close()
         run("umount", "-R", "/run/netns", check=False)
-        assert lock is not None
         lock.close()
         sweep()
 

