@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -15,8 +15,6 @@ from roost.sync.entry import Prefix
 from roost.sync.job import Options, opened
 from roost.sync.where import Keys, Where
 from tests.sync.weed import KEY, SECRET, Weed, weed
-
-NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +66,7 @@ def store(server: Weed, home: Path) -> Store:
 
 def new_store(server: Weed, endpoint: str | None = None) -> Store:
     where = Where("us-east-1", endpoint or server.endpoint, Keys(KEY, SECRET))
-    return Store(server, Bucket("bucket", where), where, f"test-{next(NUMBERS)}/data/")
+    return Store(server, Bucket("bucket", where), where, f"test-{uuid4().hex[:12]}/data/")
 
 
 Ran = tuple[Planned, Done]

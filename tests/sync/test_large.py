@@ -162,7 +162,7 @@ def test_holes_stay_holes(tmp_path: Path, store: Store, up: Move, down: Move) ->
     assert there.stat().st_blocks * 512 < 4 * 2**20
 
 
-@pytest.mark.parametrize("size", [1000, SIZE])
+@pytest.mark.parametrize("size", [1000, pytest.param(SIZE, marks=pytest.mark.slow)])
 def test_a_file_that_changes_while_it_is_read_is_sent_again_or_reported(
     tmp_path: Path, store: Store, up: Move, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:

@@ -41,6 +41,9 @@ def _small(run: Run, entry: Entry) -> Known:
         write_at(file, memoryview(reply.body), 0)
         os.ftruncate(file, len(reply.body))
         os.fsync(file)
+    except OSError:
+        part.unlink()
+        raise
     finally:
         os.close(file)
     run.meter.moved(len(reply.body))
@@ -65,7 +68,12 @@ def _settle(run: Run, entry: Entry, part: Path, head: Head) -> Known:
     kept = times.mtime_ns(head.meta)
     mtime_ns = head.stored_ns if kept is None else kept
     executable = times.executable(head.meta)
-    info = run.folder.settle(part, entry.name, mtime_ns, executable=executable)
+    try:
+        info = run.folder.settle(part, entry.name, mtime_ns, executable=executable)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
     return Known(entry.name, head.tag, info.st_size, info.st_mtime_ns)
 
 

@@ -17,7 +17,7 @@ from roost.sync.pick import Picked
 from roost.sync.plan import LATER, Copy, Delete, DisorderError, Judge, changes
 from roost.sync.run import Run
 from roost.sync.seen import Cursor, Known
-from roost.sync.upload import upload
+from roost.sync.upload import upload as send
 from roost.sync.wire import PART
 
 DELETED_AT_ONCE = 1000
@@ -215,7 +215,7 @@ class Sync:
             if self.up and (run.seen.unended() or any(_large(c) for c in planned.copies)):
                 for one in run.bucket.uploads(run.prefix):
                     run.uploads.setdefault(one.key, []).append(one)
-            move = upload if self.up else download
+            move = send if self.up else download
 
             def work(copy: Copy) -> None:
                 known = move(run, copy.entry)
@@ -227,7 +227,7 @@ class Sync:
             done.failed = [(copy.entry.name, why(error)) for copy, error in failed]
             if not run.stop.is_set():
                 self._delete(planned, done)
-                self._tidy({name for name, _ in done.failed})
+                self._tidy(planned, {name for name, _ in done.failed})
         except StoreError as error:
             raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
         finally:
@@ -263,15 +263,22 @@ class Sync:
             self.run.folder.remove_empty(set(done.deleted), planned.folders)
         self.run.seen.forget(done.deleted)
 
-    def _tidy(self, failed: set[str]) -> None:
-        """End what earlier runs began and nobody goes on with. What failed is for the next run."""
+    def _tidy(self, planned: Planned, failed: set[str]) -> None:
+        """End what was begun and nobody goes on with. What failed is for the next run."""
+        run = self.run
         if not self.up:
-            self.run.folder.clean()
+            run.folder.clean()
             return
-        for key, known, *_ in self.run.seen.unended():
-            if key.removeprefix(self.run.prefix) not in failed:
-                self.run.bucket.abort(Upload(key, known))
-                self.run.seen.ended(known)
+        for key, known, *_ in run.seen.unended():
+            if key.removeprefix(run.prefix) not in failed:
+                run.bucket.abort(Upload(key, known))
+                run.seen.ended(known)
+        large = {run.prefix + c.entry.name for c in planned.copies if _large(c)}
+        large -= {run.prefix + name for name in failed}
+        if large:  # an upload may have begun though the answer was lost
+            for upload in run.bucket.uploads(run.prefix):
+                if upload.key in large:
+                    run.bucket.abort(upload)
 
 
 def _noting(entries: Iterable[Entry], folders: set[str]) -> Iterator[Entry]:
