@@ -207,3 +207,19 @@ def test_who_may_do_what(bench: Bench, roost: Roost, file: Path, browser: Browse
         wait_for(lambda: machine.shell(after).out not in (before, "0\n"), 30, "a fresh session")
         seen(page)  # without a reload
     assert machine.run("test", "-e", "/data/by-viewer").code != 0
+
+
+def test_where_the_file_opens_https(
+    bench: Bench, roost: Roost, file: Path, browser: Browser
+) -> None:
+    file.write_text(file.read_text() + f'https = ["{bench.caller}"]\n')
+    roost("up", file, "--yes").ok()
+    machine = bench.machine("stars", "desktop")
+    address, said = roost("open", "stars", "--no-browser").ok().out.splitlines()
+    assert address == f"https://{machine.described['PublicIpAddress']}/"
+    page = browser.new_page(ignore_https_errors=True)
+    page.goto(address)
+    page.fill("#password", said.removeprefix("password: "))
+    page.click("#ask button")
+    seen(page)
+    assert page.evaluate("document.querySelector('#looking').hidden") is True
