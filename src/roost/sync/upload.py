@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import md5
 
@@ -182,7 +183,8 @@ class _Parts:
             made = {"etag": head.tag, CRC64: head.crc64 or ""}
         seen.ended(upload.id)
         if not self._is_it(made):
-            bucket.delete([self.key])
+            with suppress(StoreError):  # the role may not; the next try overwrites it
+                bucket.delete([self.key])
             raise DamagedError("what arrived in S3 is not what was sent")
         if not ours and times.mtime_ns(bucket.head(self.key).meta) != self.before.st_mtime_ns:
             raise ChangedError("it changed since its upload began")

@@ -8,7 +8,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -137,6 +137,3 @@ def _delete(run: Run, entry: Entry) -> bool:
     except OSError:
         return False
     return True
-
-
-Report = Callable[[Done], None]

@@ -117,8 +117,8 @@ def _endpoint(env: Mapping[str, str], config: ConfigParser, table: dict[str, str
     nested = config[services].get("s3", "") if config.has_section(services) else ""
     return (
         env.get("AWS_ENDPOINT_URL_S3")
-        or _nested(nested).get("endpoint_url")
         or env.get("AWS_ENDPOINT_URL")
+        or _nested(nested).get("endpoint_url")
         or table.get("endpoint_url")
     )
 
