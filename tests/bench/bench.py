@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import urllib.error
@@ -16,32 +15,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.bench.base import sources
 from tests.bench.disks import loops_below
 from tests.bench.groups import hierarchies, members
 from tests.bench.machine import within
+from tests.bench.needs import missing
 from tests.bench.network import cables
 from tests.bench.places import until
 
+__all__ = ["Bench", "Machine", "Ran", "Roost", "at", "missing", "wait_for"]
 REPO = Path(__file__).parents[2]
 STARTING = 1800.0
 """The first bench of a computer builds the base system, which takes a minute or more."""
-PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nft", "ip", "losetup", "unshare", "nsenter", "ssh")
 KEPT = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "TMPDIR")
-
-
-def missing() -> str | None:
-    """Why there can be no bench here."""
-    if sys.platform != "linux" or os.getuid() != 0:
-        return "the bench needs Linux and root (namespaces, loop devices, nft)"
-    programs = [name for name in PROGRAMS if shutil.which(name) is None]
-    if programs:
-        return f"the bench needs {', '.join(programs)} (see .ci/run)"
-    if sources() is None:
-        return "the bench needs a registry of Debian 12's packages in apt's sources"
-    if "overlay" not in Path("/proc/filesystems").read_text():
-        return "the bench needs a kernel with overlay file systems"
-    return None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from tests.bench import names, shares
 from tests.bench.layers import folder_of
 from tests.bench.metadata import look
+from tests.bench.needs import mirror
 from tests.bench.network import Allowed, Network, Port, ruleset
 
 ETAB = (
@@ -135,6 +136,18 @@ def test_metadata_is_folders_with_their_names() -> None:
     assert look(tree, "/latest/user-data") == b"#cloud-config\n"
     assert look(tree, "/latest/meta-data/public-ipv4") is None
     assert look(tree, "/never/meta-data/") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Types: deb\n# an older one\nURIs: http://mirror.example/debian\nSuites: bookworm\n",
+        "# deb http://no.example/ x\ndeb [trusted=no] http://mirror.example/debian/ bookworm x",
+        "deb http://mirror.example/debian bookworm main\n",
+    ],
+)
+def test_the_mirror_is_found_in_apts_sources(text: str) -> None:
+    assert mirror(text) == "http://mirror.example/debian"
 
 
 def test_a_layer_is_known_by_what_it_is_made_of() -> None:
