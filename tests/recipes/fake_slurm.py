@@ -27,7 +27,8 @@ def squeue(found: dict[str, Any], words: list[str]) -> int:
     nodes = words[words.index("--nodelist") + 1].split(",")
     for job, node in found["jobs"].items():
         if node in nodes:
-            sys.stdout.write(f"{job} (sim of ann, for 1:00, on {node})\n")
+            more = "" if "--format=%A" in words else f" (sim of ann, for 1:00, on {node})"
+            sys.stdout.write(f"{job}{more}\n")
     return 0
 
 
@@ -37,6 +38,8 @@ def scontrol(found: dict[str, Any], words: list[str]) -> int:
     given = dict(word.split("=", 1) for word in words if "=" in word)
     if verb == "show":
         return show(found, words[words.index("show") + 1 :])
+    if verb == "requeue":
+        return requeue(found, words[1])
     names = given["nodename"].split(",")
     if any(name not in found["nodes"] for name in names):
         return failed("Invalid node name specified")
@@ -50,6 +53,14 @@ def scontrol(found: dict[str, Any], words: list[str]) -> int:
         return failed("Requested nodes are busy")
     for name in names:
         del found["nodes"][name]
+    return 0
+
+
+def requeue(found: dict[str, Any], job: str) -> int:
+    """Only what was submitted by sbatch can begin again; here, jobs with a number below 100."""
+    if int(job) >= 100:
+        return failed("Job can not be altered now, try again later")
+    del found["jobs"][job]
     return 0
 
 

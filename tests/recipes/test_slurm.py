@@ -309,3 +309,16 @@ def test_a_worker_that_slurm_does_not_know_just_joins(
     tell(fake, {"s-worker-2": "IDLE"})
     join.prepare()
     assert [words[1] for words in json.loads(fake.read_text())["done"]] == ["show"]
+
+
+def test_a_machine_that_the_cloud_takes_back_leaves_its_jobs_to_others(fake: Path) -> None:
+    hostname = fake.with_name("hostname")
+    hostname.write_text("#!/bin/sh\necho s-worker-1\n")
+    hostname.chmod(0o755)
+    at = {"17": "s-worker-1", "170": "s-worker-1", "18": "s-worker-2", "19": "s-worker-1"}
+    tell(fake, {"s-worker-1": "MIXED", "s-worker-2": "MIXED"}, at)
+    leave = ["sh", str(PROGRAMS / "slurm-leave")]
+    done = subprocess.run(leave, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert told(fake) == {"s-worker-1": "IDLE+DRAIN", "s-worker-2": "MIXED"}
+    assert json.loads(fake.read_text())["jobs"] == {"170": "s-worker-1", "18": "s-worker-2"}
