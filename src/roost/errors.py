@@ -12,6 +12,7 @@ RoostError                      1  something failed
 │   └── QuotaError              5
 ├── BusyError                   1  another roost is at work on the same name
 ├── SetupError                  1  a machine could not set itself up
+├── UnreachableError            1  a machine does not answer
 └── CloudError                  1  the cloud could not do it
     ├── CapacityError           1  no machine of that kind is free now
     └── ThrottledError          1  too many calls; worth another try
@@ -121,6 +122,10 @@ class BusyError(RoostError):
 
 class SetupError(RoostError):
     """A machine could not set itself up; its log's last lines are in the message."""
+
+
+class UnreachableError(RoostError):
+    """A machine does not answer, or cannot be connected to."""
 
 
 class CloudError(RoostError):

@@ -32,6 +32,7 @@ CODES = {
     "QuotaError": 5,
     "BusyError": 1,
     "SetupError": 1,
+    "UnreachableError": 1,
     "CloudError": 1,
     "CapacityError": 1,
     "ThrottledError": 1,

@@ -8,13 +8,9 @@ from collections.abc import Sequence
 from roost.access import ssh
 from roost.access.connection import Connection
 from roost.access.keys import no_openssh
-from roost.errors import RoostError
+from roost.errors import RoostError, UnreachableError
 
 SECONDS = 60.0
-
-
-class UnreachableError(RoostError):
-    """ssh could not connect, or the machine stopped answering."""
 
 
 def asked(way: Connection, words: Sequence[str], *, seconds: float = SECONDS) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from roost.access.ask import UnreachableError, asked
+from roost.access.ask import asked
 from roost.access.connection import HostKeys, connection
 from roost.access.ssh_config import main_machine
-from roost.errors import CloudError, RoostError
+from roost.errors import CloudError, RoostError, UnreachableError
 from roost.plan.resources import State
 from roost.recipes import rented_dask, slurm
 
