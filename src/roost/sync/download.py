@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from roost.sync import sums, times
 from roost.sync.bucket import Head, head_of
 from roost.sync.entry import Entry
+from roost.sync.hands import Begun
 from roost.sync.local import write_at
 from roost.sync.names import file_trouble
 from roost.sync.run import DamagedError, Run
 from roost.sync.seen import Known
-from roost.sync.wire import PART
+from roost.sync.upload import SMALL
+from roost.sync.wire import PART, Reply
 
 
 def download(run: Run, entry: Entry) -> Known:
@@ -31,8 +34,20 @@ def download(run: Run, entry: Entry) -> Known:
     return run.patiently(lambda: work(run, entry))
 
 
+def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
+    """The same without waiting for the answer, for a small object. Raises as ``download``."""
+    if entry.folder or entry.size > SMALL or file_trouble(entry.name):
+        return None
+    key, headers = run.prefix + entry.name, {"x-amz-checksum-mode": "ENABLED"}
+    answer = run.bucket.wire.send("GetObject", "GET", key, None, headers)
+    return Begun(answer, lambda reply: done(_receive(run, entry, reply)))
+
+
 def _small(run: Run, entry: Entry) -> Known:
-    reply = run.bucket.get(run.prefix + entry.name)
+    return _receive(run, entry, run.bucket.get(run.prefix + entry.name))
+
+
+def _receive(run: Run, entry: Entry, reply: Reply) -> Known:
     head = head_of(reply)
     _compare(run, entry, head, reply.body)
     part = run.folder.receiving(entry.name, "")

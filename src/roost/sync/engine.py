@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from roost.sync import sums, times
+from roost.sync import download, sums, times, upload
 from roost.sync.bucket import Upload
-from roost.sync.download import download
 from roost.sync.entry import Entry
 from roost.sync.failures import StoreError
 from roost.sync.hands import Hands, why
@@ -17,10 +16,12 @@ from roost.sync.pick import Picked
 from roost.sync.plan import LATER, Copy, Delete, DisorderError, Judge, changes
 from roost.sync.run import Run
 from roost.sync.seen import Cursor, Known
-from roost.sync.upload import upload as send
 from roost.sync.wire import PART
 
 DELETED_AT_ONCE = 1000
+UP_DEPTH = 16
+DOWN_DEPTH = 2
+"""Small files on their way in one thread; less down, as a thread also waits for the disk."""
 
 
 @dataclass(slots=True)
@@ -215,15 +216,7 @@ class Sync:
             if self.up and (run.seen.unended() or any(_large(c) for c in planned.copies)):
                 for one in run.bucket.uploads(run.prefix):
                     run.uploads.setdefault(one.key, []).append(one)
-            move = send if self.up else download
-
-            def work(copy: Copy) -> None:
-                known = move(run, copy.entry)
-                run.seen.add(known)
-                done.copied.append(known)
-                run.meter.finished()
-
-            failed = self._by_many(planned.copies, work)
+            failed = self._copy(planned.copies, done)
             done.failed = [(copy.entry.name, why(error)) for copy, error in failed]
             if not run.stop.is_set():
                 self._delete(planned, done)
@@ -240,6 +233,25 @@ class Sync:
         self, items: list[Copy], work: Callable[[Copy], None]
     ) -> list[tuple[Copy, Exception]]:
         return Hands(work, self.run.stop).all(items, min(self.hands, len(items)))
+
+    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[Copy, Exception]]:
+        run = self.run
+        move, begin = (
+            (upload.upload, upload.begin) if self.up else (download.download, download.begin)
+        )
+
+        def finished(known: Known) -> None:
+            run.seen.add(known)
+            done.copied.append(known)
+            run.meter.finished()
+
+        hands = Hands[Copy](
+            work=lambda copy: finished(move(run, copy.entry)),
+            stop=run.stop,
+            begin=lambda copy: begin(run, copy.entry, finished),
+            depth=UP_DEPTH if self.up else DOWN_DEPTH,
+        )
+        return hands.all(copies, min(-(-self.hands // hands.depth), len(copies)))
 
     def _delete(self, planned: Planned, done: Done) -> None:
         # Only when all is well: what failed may be what the deleted was to be replaced by.

@@ -77,6 +77,11 @@ class Folder:
         else:
             tell(name, "neither a file nor a folder")
 
+    @property
+    def base(self) -> str:
+        """What all paths begin with; a Path for each file would take longer than opening it."""
+        return f"{os.fspath(self.root)}/"
+
     def path(self, name: str) -> Path:
         """Where a name is."""
         return self.root / name

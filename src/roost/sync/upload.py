@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,11 +14,14 @@ from roost.sync import sums, times
 from roost.sync.bucket import CRC64, Upload
 from roost.sync.entry import Entry
 from roost.sync.failures import StoreError
+from roost.sync.hands import Begun
 from roost.sync.run import ChangedError, DamagedError, Run
 from roost.sync.seen import Known
 from roost.sync.wire import PART, Reply
 
 MOST_PARTS = 9000
+SMALL = 2**20
+"""Up to this size several files are on their way in one thread."""
 _MB = 2**20
 
 
@@ -33,9 +36,38 @@ def upload(run: Run, entry: Entry) -> Known:
     return run.patiently(lambda: _send(run, entry))
 
 
-def _send(run: Run, entry: Entry) -> Known:
+def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
+    """The same without waiting for the answer, for a small file. Raises as ``upload``."""
+    if entry.folder or entry.size > SMALL:
+        return None
+    file = _open(run, entry)
+    try:
+        before = os.fstat(file)
+        if before.st_size > SMALL:
+            return None
+        data = _data(file, before)
+    finally:
+        os.close(file)
+    crc = sums.crc64_text(sums.crc64(data))
+    headers = {**_headers(run, before), CRC64: crc}
+    key = run.prefix + entry.name
+    answer = run.bucket.wire.send("PutObject", "PUT", key, None, headers, data)
+
+    def finish(reply: Reply) -> None:
+        _compare(reply, crc, data)
+        run.meter.moved(len(data))
+        done(Known(entry.name, _tag(reply), before.st_size, before.st_mtime_ns))
+
+    return Begun(answer, finish)
+
+
+def _open(run: Run, entry: Entry) -> int:
     flags = os.O_RDONLY | os.O_NONBLOCK | (0 if run.folder.follow else os.O_NOFOLLOW)
-    file = os.open(run.folder.path(entry.name), flags)
+    return os.open(f"{run.folder.base}{entry.name}", flags)
+
+
+def _send(run: Run, entry: Entry) -> Known:
+    file = _open(run, entry)
     try:
         before = os.fstat(file)
         tag = send_file(run, run.prefix + entry.name, file, before)
@@ -46,19 +78,29 @@ def _send(run: Run, entry: Entry) -> Known:
 
 def send_file(run: Run, key: str, file: int, before: os.stat_result) -> str:
     """Send an open file that had this status; the ETag of its object. Raises as ``upload``."""
-    headers = times.headers(before.st_mtime_ns, before.st_mode)
-    if run.storage:
-        headers["x-amz-storage-class"] = run.storage
+    headers = _headers(run, before)
     if before.st_size <= PART:
         return _whole(run, key, file, before, headers)
     return _Parts(run, key, file, before, headers).send()
 
 
-def _whole(run: Run, key: str, file: int, before: os.stat_result, headers: dict[str, str]) -> str:
+def _headers(run: Run, before: os.stat_result) -> dict[str, str]:
+    headers = times.headers(before.st_mtime_ns, before.st_mode)
+    if run.storage:
+        headers["x-amz-storage-class"] = run.storage
+    return headers
+
+
+def _data(file: int, before: os.stat_result) -> bytes:
     data = os.pread(file, before.st_size + 1, 0) if before.st_size else b""
     if len(data) < before.st_size:
         data += _read(file, before.st_size - len(data), len(data))
     _unchanged(file, before, len(data))
+    return data
+
+
+def _whole(run: Run, key: str, file: int, before: os.stat_result, headers: dict[str, str]) -> str:
+    data = _data(file, before)
     crc = sums.crc64_text(sums.crc64(data))
     reply = run.bucket.put(key, data, {**headers, CRC64: crc})
     _compare(reply, crc, data)

