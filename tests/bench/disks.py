@@ -109,8 +109,11 @@ class Disks:
         upper, work = root.with_name("upper"), root.with_name("work")
         for folder in (root, upper, work):
             folder.mkdir(parents=True, exist_ok=True)
+        # Nothing is forced to the disk of this computer, which all of its users would wait for:
+        # what a machine wrote is safe for as long as the computer is on, and needed no longer.
+        shutil.rmtree(work / "work" / "incompat", ignore_errors=True)
         lower = ":".join(str(layer) for layer in image.layers)
-        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        options = f"lowerdir={lower},upperdir={upper},workdir={work},volatile"
         run("mount", "-t", "overlay", "overlay", "-o", options, root)
         return root
 

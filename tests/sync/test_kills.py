@@ -61,7 +61,13 @@ def check_killed(tmp_path: Path, home: Path, store: Store, times: int, large: in
     up, down = (source, store.place), (store.place, tmp_path / "back")
     for way in (up, down):
         for _ in range(times):
-            killed += kill_at(store, home, noise.uniform(0.2, 0.9) * took, *way)
+            if noise.random() < 0.5:  # or the later ones would have too little to do
+                (source if way == up else tmp_path / "back").joinpath("big/0").unlink(
+                    missing_ok=True
+                )
+                if way == up:
+                    grow(source, {"big/0": noise.randbytes(PART * 2 + noise.randrange(PART))})
+            killed += kill_at(store, home, noise.uniform(0.2, 0.8) * took, *way)
             if noise.random() < 0.3:  # the files that were sent are not all of the same run
                 changed = source / f"d1/f{noise.randrange(0, 28) * 7 + 1}"
                 changed.write_bytes(noise.randbytes(2000))
@@ -86,7 +92,7 @@ def test_killed_once_each_way(tmp_path: Path, home: Path, store: Store) -> None:
 
 @pytest.mark.slow
 def test_killed_at_many_moments(tmp_path: Path, home: Path, store: Store) -> None:
-    assert check_killed(tmp_path, home, store, times=16, large=2) >= 20
+    assert check_killed(tmp_path, home, store, times=20, large=2) >= 20
 
 
 def test_an_interrupt_ends_it_soon_and_the_next_run_goes_on(
