@@ -144,7 +144,8 @@ def test_a_service_that_dies_at_its_start_is_named_with_its_log(tmp_path):
     def broken(record: str, instance: Instance, place: Folder) -> Boot:
         code = "print('port 1 is taken', flush=True); raise SystemExit(3)"
         good = sleeper(record, instance, place).services
-        return Boot(services=(*good, Service(name="jupyter", argv=python(code))))
+        ready = str(tmp_path / "never")  # or it is taken for ready before it ends
+        return Boot(services=(*good, Service(name="jupyter", argv=python(code), ready_file=ready)))
 
     cloud = LocalCloud(broken, tmp_path)
     with pytest.raises(SetupError, match=r"jupyter ended 3 times(.|\n)*port 1 is taken"):

@@ -164,8 +164,7 @@ class LocalCloud:
         dead = []
         for name in instances:
             path = place.machine(name)
-            if processes.alive(path):
-                processes.retry(path)
+            if processes.alive(path) and processes.retry(path):
                 continue
             self._write_boot(place, self._instance(path), path)
             (path / "stopped").unlink(missing_ok=True)

@@ -78,9 +78,22 @@ def _spawn(folder: Path) -> int:
     return reader
 
 
-def retry(folder: Path) -> None:
-    """Ask a living supervisor to try again what had failed."""
+def retry(folder: Path) -> bool:
+    """Ask a living supervisor to try again what had failed; False where it was about to end."""
+    before = _written(folder)
     _signal(folder, signal.SIGUSR1)
+    deadline = time.monotonic() + BEGIN_PATIENCE
+    while time.monotonic() < deadline and alive(folder):
+        if _written(folder) != before:
+            return True
+        time.sleep(PAUSE)
+    return alive(folder)
+
+
+def _written(folder: Path) -> tuple[int, int]:
+    """Which status file it is; each is a new one."""
+    found = (folder / "status.json").stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def end(folders: Iterable[Path]) -> None:
