@@ -22,27 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.bench.bench import Bench, Roost, missing
 
 COUNTS = (1, 4, 8)
-SPEC = """\
-name = "room"
-kind = "classroom"
-cloud = "aws"
-seats = {seats}
-[aws]
-region = "{region}"
-[machine]
-type = "t3.small"
-image = "debian-12"
-disk = "8GB"
-[access]
-ssh = ["{caller}"]
-"""
 
 
 def with_roost(bench: Bench, seats: int) -> float:
     """Seconds of the whole command, which ends when all are ready."""
     with tempfile.TemporaryDirectory() as place:
         roost = Roost(bench, Path(place))
-        file = roost.file(SPEC.format(seats=seats, region=bench.region, caller=bench.caller))
+        file = roost.file(spec(bench, CLASSROOM).replace("seats = 2", f"seats = {seats}"))
         began = time.monotonic()
         roost("up", file, "--yes").ok()
         took = time.monotonic() - began

@@ -9,26 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.bench.bench import Bench, Machine, Roost, wait_for
+from tests.bench.seats import CLASSROOM, spec
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 
-ROOM = """\
-name = "guarded"
-kind = "classroom"
-cloud = "aws"
-seats = 4
-
-[aws]
-region = "{region}"
-
-[machine]
-type = "t3.small"
-image = "debian-12"
-disk = "8GB"
-
-[access]
-ssh = ["{caller}"]
-
+SCHEDULE = """
 [schedule]
 idle = "1m"
 end = {end:%Y-%m-%dT%H:%M:%SZ}
@@ -72,15 +57,16 @@ def test_idle_machines_stop_and_those_at_work_or_extended_do_not(
     bench: Bench, roost: Roost
 ) -> None:
     end = datetime.now(UTC) + timedelta(hours=3)
-    file = roost.file(ROOM.format(region=bench.region, caller=bench.caller, end=end))
+    text = spec(bench, CLASSROOM).replace("seats = 2", "seats = 4")
+    file = roost.file(text + SCHEDULE.format(end=end))
     roost("up", file, "--yes").ok()
-    idle, busy, extended, late = (bench.machine("guarded", f"seat-{n}") for n in range(1, 5))
+    idle, busy, extended, late = (bench.machine("room", f"seat-{n}") for n in range(1, 5))
     # A program of the watch list, at work, by its name.
     busy.shell("cp /bin/sh /usr/local/bin/relion_refine").ok()
     busy.run("systemd-run", "--unit=work", "relion_refine", "-c", "while :; do :; done").ok()
     for machine in (idle, busy, extended, late):
         be_alone(machine)
-    said = roost("extend", "guarded", "2h", "seat-3")
+    said = roost("extend", "room", "2h", "seat-3")
     assert said.code == 0, said.err
     # One has its end time soon, and says so before.
     change(late, FACTS, idle=None, end=(datetime.now(UTC) + timedelta(minutes=5)).isoformat())
@@ -107,9 +93,9 @@ def test_idle_machines_stop_and_those_at_work_or_extended_do_not(
 
     (listed,) = json.loads(roost("ls", "--json").ok().out)
     assert listed["states"] == {"stopped": 3, "running": 1}
-    roost("start", "guarded").ok()
+    roost("start", "room").ok()
     for seat, why in (("seat-1", "nobody has used it"), ("seat-4", "its end time is")):
-        kept = roost("ssh", "guarded", seat, "--", "cat", "/var/lib/roost/stopped").ok().out
+        kept = roost("ssh", "room", seat, "--", "cat", "/var/lib/roost/stopped").ok().out
         assert kept.startswith(f"it stopped by itself: {why}")
-    roost("down", "guarded", "--yes").ok()
+    roost("down", "room", "--yes").ok()
     assert bench.left() == {}
