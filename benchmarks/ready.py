@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.bench.bench import Bench, Roost, missing
+from tests.bench.seats import CLASSROOM, spec
 
 COUNTS = (1, 4, 8)
 
