@@ -144,7 +144,7 @@ def ndvi(bench: Bench, roost: Roost) -> Cluster:
 
 
 def test_a_cluster_with_a_notebook(bench: Bench, roost: Roost, ndvi: Cluster) -> None:
-    ndvi.has(1, 2, 3)
+    assert ndvi.workers() == {"worker-1", "worker-2", "worker-3"}
     if CHROMIUM is not None:
         the_notebook_runs_on_the_workers(ndvi)
     the_command_of_the_file(ndvi)
@@ -272,17 +272,17 @@ def the_project_is_renewed_and_nothing_of_the_users_lost(ndvi: Cluster) -> None:
     }
     assert last == {"check.py": "# mine\n", "ndvi_map.py": "# from home\n"}
     assert "kept, because it was changed here" in ndvi.head.run("cat", "/var/log/roost.log").out
-    # Nobody's results are lost for it.
+    # Nobody's results are lost for it; and there are as many workers as in the file.
     assert ndvi.head.run("systemctl", "show", "-p", "MainPID", "roost-scheduler").out == scheduler
-    ndvi.has(1, 2)
+    assert ndvi.workers() == {"worker-1", "worker-2", "worker-3"}
 
 
 def stop_and_start(ndvi: Cluster) -> None:
     ndvi.roost("stop", "ndvi").ok()
     ndvi.roost("start", "ndvi", seconds=1200).ok()
-    ndvi.has(1, 2)
+    ndvi.has(1, 2, 3)
     said = ndvi.roost("run", "ndvi", "--", "--json", "--out", "again").ok().json
-    assert said["workers"] == 2
+    assert said["workers"] == 3
 
 
 def test_spot_workers_hand_over_when_they_are_taken_back(bench: Bench, roost: Roost) -> None:

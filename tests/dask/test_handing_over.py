@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from distributed import Client, Scheduler, Worker, wait
 
-from roost.dask import retire, spread, worker, working
+from roost.dask import joined, retire, spread, worker, working
 from roost.dask.scheduler import arguments
 from roost.home import Folder
 
@@ -123,6 +123,28 @@ def test_the_file_is_touched_while_a_worker_has_tasks(tmp_path: Path) -> None:
     assert not file.exists()
     working.look(SimpleNamespace(workers={"1": idle, "2": busy}), file)
     assert file.exists()
+
+
+def test_a_worker_says_once_it_has_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "joined"
+    later: list[tuple[object, ...]] = []
+    starting = SimpleNamespace(
+        status=SimpleNamespace(name="init"),
+        loop=SimpleNamespace(call_later=lambda *words: later.append(words)),
+    )
+    monkeypatch.delenv(joined.JOINED_VARIABLE, raising=False)
+    joined.dask_setup(starting)
+    joined.forget()
+    assert later == []
+    monkeypatch.setenv(joined.JOINED_VARIABLE, str(file))
+    joined.dask_setup(starting)
+    assert later == [(joined.EVERY, joined.look, starting, file)]
+    assert not file.exists()
+    starting.status.name = "running"
+    joined.look(starting, file)
+    assert file.exists()
+    joined.forget()
+    assert not file.exists()
 
 
 # --- words ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from roost.dask.attach import tls_variables, wait_for_scheduler
+from roost.dask.joined import forget
 from roost.dask.ports import LOOPBACK
 from roost.dask.retire import still_retired
 from roost.home import Folder
@@ -43,6 +44,7 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
         # Its pages would listen everywhere without this, dashboard or not.
         *("--dashboard-address", f"{LOOPBACK}:0"),
         "--no-dashboard",
+        *("--preload", "roost.dask.joined"),
         *("--preload", "roost.dask.warm"),
     ]
 
@@ -73,6 +75,7 @@ def main() -> int:
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     options = parser.parse_args()
     place = Folder(options.folder)
+    forget()
     while still_retired():
         time.sleep(1)
     # Dask reads its configuration when it is imported; that takes a while, so it is done before

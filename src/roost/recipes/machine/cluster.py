@@ -54,6 +54,7 @@ def furnish(machine: Machine, project: str) -> None:
         "ROOST_ADDRESS": own_address(facts.get("head") or ANYWHERE),
         "ROOST_PROJECT": str(work),
         "ROOST_SCRATCH": str(at / "machines" / node / "scratch"),
+        "ROOST_JOINED": str(joined(at, node)),
         # Workers import the project's modules too.
         "PYTHONPATH": f"{at / 'python'}:{work}",
         "DASK_SCHEDULER_ADDRESS": scheduler,
@@ -65,6 +66,11 @@ def furnish(machine: Machine, project: str) -> None:
 def folder(machine: Machine, name: str) -> Path:
     """The folder of the cluster."""
     return machine.at(HOME) / "local" / name
+
+
+def joined(at: Path, node: str) -> Path:
+    """The file that a worker leaves once the scheduler has taken it in."""
+    return at / "machines" / node / "joined"
 
 
 def own_address(peer: str) -> str:

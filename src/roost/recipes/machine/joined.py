@@ -1,7 +1,7 @@
 """Waits until this machine is of use to its cluster, so that "ready" means it.
 
-The head is, once scheduler and JupyterLab listen. A worker is, once it is connected to the head's
-scheduler; where that is not up yet, the worker is done: it goes on trying.
+The head is, once scheduler and JupyterLab listen. A worker is, once the scheduler has taken it in;
+where that is not up yet, the worker is done: it goes on trying.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from roost.recipes.machine.cluster import PORT, folder
+from roost.recipes.machine import which
+from roost.recipes.machine.cluster import PORT, folder, joined
 from roost.recipes.machine.common import Failed, Machine, run
-from roost.recipes.machine.steps import user
 
 PATIENCE = 120.0
-CONNECTED = "01"
 PAUSE = 0.5
 MOST_STARTS = 3
 """A service that ends more often in this time does not work, whatever it is waited for."""
@@ -32,20 +31,12 @@ def wait(machine: Machine, services: list[str], patience: float = PATIENCE) -> s
             if not _until(file.is_file, service, patience):
                 raise Failed(f"{service} does not start:\n{_journal(service)}")
         return ""
-    head = str(facts["head"])
-    if _until(lambda: connected(machine, head), "worker", patience):
+    file = joined(place, which.node(machine, which.Metadata()))
+    if _until(file.is_file, "worker", patience):
         return ""
-    if _answers(head):
+    if _answers(str(facts["head"])):
         raise Failed(f"the worker does not reach its scheduler:\n{_journal('worker')}")
     return "the head is not up yet; the worker joins it when it is"
-
-
-def connected(machine: Machine, head: str) -> bool:
-    """Whether a process of the user has a connection to the head's scheduler."""
-    peer = f"{socket.inet_aton(head)[::-1].hex().upper()}:{PORT:04X}"
-    rows = [line.split() for line in machine.at("/proc/net/tcp").read_text().splitlines()[1:]]
-    uid = str(user().pw_uid)
-    return any(row[2] == peer and row[3] == CONNECTED and row[7] == uid for row in rows)
 
 
 def _until(there: Callable[[], bool], service: str, patience: float) -> bool:
