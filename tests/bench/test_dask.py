@@ -21,7 +21,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.bench, pytest.mark.long, pytest.mark.timeout(2400)]
 
 NDVI = """\
 name = "ndvi"

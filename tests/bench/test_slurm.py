@@ -9,7 +9,7 @@ import pytest
 
 from tests.bench.bench import Bench, Ran, Roost, wait_for
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.bench, pytest.mark.long, pytest.mark.timeout(2400)]
 
 SPEC = """\
 name = "star"
