@@ -49,6 +49,7 @@ PERSONAL = (
     ".bash_history",
     ".zsh_history",
     ".python_history",
+    ".ipython/profile_default/history.sqlite*",
     ".local/share/fish/fish_history",
     ".local/share/jupyter/runtime",
     ".local/share/recently-used.xbel",
