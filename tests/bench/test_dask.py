@@ -154,6 +154,7 @@ def test_a_cluster_with_a_notebook(bench: Bench, roost: Roost, ndvi: Cluster) ->
     scaling_retires_first(ndvi)
     the_project_is_renewed_and_nothing_of_the_users_lost(ndvi)
     stop_and_start(ndvi)
+    from_images(bench, ndvi)
     roost("down", "ndvi", "--yes").ok()
     assert bench.left() == {}
 
@@ -283,6 +284,27 @@ def stop_and_start(ndvi: Cluster) -> None:
     ndvi.has(1, 2, 3)
     said = ndvi.roost("run", "ndvi", "--", "--json", "--out", "again").ok().json
     assert said["workers"] == 3
+
+
+def from_images(bench: Bench, ndvi: Cluster) -> None:
+    """What takes long is in them, and no secret is."""
+    roost, token = ndvi.roost, "/etc/roost/secrets/jupyter-token"
+    old = ndvi.head.run("cat", token).ok().out.strip()
+    for node in ("head", "worker-1"):
+        roost("image", "bake", "ndvi", "--node", node, "--as", node, "--yes").ok()
+    roost("down", "ndvi", "--yes").ok()
+    said = roost("up", roost.home / "spec.toml", "--yes").ok().err
+    assert "head: starts from image head" in said
+    assert "worker: starts from image worker-1" in said
+    assert "installing the Python environment" not in said
+    assert ndvi.workers() == {"worker-1", "worker-2", "worker-3"}
+    assert roost("run", "ndvi", "--", "--json").ok().json["workers"] == 3
+    assert ndvi.head.run("cat", token).ok().out.strip() != old
+    searched = "/etc /home /opt/roost/bin /opt/roost/project /root /var/lib /var/log"
+    for node in ("head", "worker-1"):
+        found = bench.machine("ndvi", node).shell(f"grep -rlsF {old} {searched}")
+        assert (found.code, found.out) == (1, "")
+        roost("image", "rm", node, "--yes").ok()
 
 
 def test_spot_workers_hand_over_when_they_are_taken_back(bench: Bench, roost: Roost) -> None:
