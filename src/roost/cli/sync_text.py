@@ -82,7 +82,7 @@ def _tell_cost(planned: Planned, sync: Sync) -> None:
     what = "requests" if sync.up else "requests and transfer to the internet"
     say(f"cost: {once.amount} for {what}")
     if sync.up:
-        kept = cost.monthly(planned, where.region, book, storage)
+        kept = cost.monthly(planned.bytes, where.region, book, storage)
         least = cost.LEAST_DAYS.get(storage)
         note = f"; deleted sooner than {least} days, it is paid for {least} days" if least else ""
         say(f"      {kept.amount} a month in {storage}{note}")

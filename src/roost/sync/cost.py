@@ -9,8 +9,7 @@ from roost.prices.book import PriceBook
 from roost.prices.charges import lasting, paid_once
 from roost.prices.rates import Section, section
 from roost.sync.engine import Planned
-from roost.sync.upload import part_size
-from roost.sync.wire import PART
+from roost.sync.far import requests
 
 _GIB = 2**30
 _MONTH = 730
@@ -21,22 +20,20 @@ LEAST_DAYS["DEEP_ARCHIVE"] = 180
 
 def once(planned: Planned, region: str, book: PriceBook, *, up: bool, storage: str) -> Section:
     """Requests, and what goes out to the internet (from S3 to this computer)."""
-    sizes = [copy.entry.size for copy in planned.copies]
-    requests = sum(_requests(size, up=up) for size in sizes)
-    gb = Decimal(sum(sizes)) / _GIB
-    puts, gets = (requests, 0) if up else (0, requests)
+    count = requests(planned, up=up)
+    out = 0 if up else planned.bytes
+    return asked(count, out, region, book, up=up, storage=storage)
+
+
+def asked(count: int, out: int, region: str, book: PriceBook, *, up: bool, storage: str) -> Section:
+    """So many requests, and so many bytes out to the internet (0 within a region)."""
+    puts, gets = (count, 0) if up else (0, count)
     items = [Objects(0, region, storage, puts=puts, gets=gets)]
-    egress = [] if up else [Egress(gb, region)]
+    egress = [Egress(Decimal(out) / _GIB, region)] if out else []
     return section(paid_once(Bill((*items, *egress)), book))
 
 
-def monthly(planned: Planned, region: str, book: PriceBook, storage: str) -> Section:
-    """Keeping what is stored, for a month."""
-    gb = Decimal(planned.bytes) / _GIB
+def monthly(bytes_: int, region: str, book: PriceBook, storage: str) -> Section:
+    """Keeping so many bytes that are stored, for a month."""
+    gb = Decimal(bytes_) / _GIB
     return section(lasting(Bill((Objects(gb, region, storage),)), Use(0, _MONTH), book))
-
-
-def _requests(size: int, *, up: bool) -> int:
-    if size <= PART:
-        return 1
-    return -(-size // part_size(size)) + 2 if up else -(-size // PART) + 1
