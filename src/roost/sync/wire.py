@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,6 +17,11 @@ from roost.sync.where import Where
 SAFE = "/-_.~"
 """What S3's signature leaves as it is in a key."""
 PART = 16 * 2**20
+RANGE = 4 * 2**20
+RANGES = 16
+"""How large objects are fetched: so much in one answer, so many answers on their way.
+
+More bring nothing on one disk, and fresh memory costs more time than the network."""
 RETRIES = 6
 OnBody = Callable[[memoryview, int], None]
 
@@ -34,8 +40,11 @@ class Wire:
 
     def __init__(self, bucket: str, where: Where, *, connections: int = 32) -> None:
         self.where = where
+        self._connections = connections
         self._host, self._base = _address(bucket, where)
         self._client = _client(where, connections)
+        self._lock = threading.Lock()
+        self._fetcher: Any = None
 
     def call(
         self,
@@ -107,15 +116,22 @@ class Wire:
             else:  # raised by ``write``
                 done.set_exception(error)
 
-        self._client.make_request(
+        self._ranges().make_request(
             type=S3RequestType.GET_OBJECT,
             request=self._request("GET", key, None, headers, b""),
-            part_size=PART,
+            part_size=RANGE,
             on_headers=_keep_headers(reply),
             on_body=on_body,
             on_done=on_done,
         )
         return done.result()
+
+    def _ranges(self) -> Any:
+        """A client of its own for ranges, so that all of them share one limit."""
+        with self._lock:
+            if self._fetcher is None:
+                self._fetcher = _client(self.where, min(self._connections, RANGES))
+            return self._fetcher
 
     def _request(
         self,
@@ -172,7 +188,7 @@ def _client(where: Where, connections: int) -> Any:
             "awscrt is not installed, and data in S3 needs it",
             next="pip install awscrt   (where roost is)",
         ) from None
-    loops = crt.EventLoopGroup(1)
+    loops = crt.EventLoopGroup(int(__import__("os").environ.get("LOOPS", "1")))
     bootstrap = crt.ClientBootstrap(loops, crt.DefaultHostResolver(loops))
     plain = where.endpoint is not None and where.endpoint.startswith("http://")
     return s3.S3Client(
