@@ -203,6 +203,24 @@ class Machines:
                 into.write(block)
             self._end(process, said)
 
+    def talk(self, instance: Instance, words: list[str], given: bytes = b"") -> Iterator[bytes]:
+        """Run a command there that reads ``given``; what it prints, line by line, as it comes.
+
+        Raises Lost, RoostError.
+        """
+        with self._begun(instance, words) as (process, said):
+            assert process.stdin is not None
+            assert process.stdout is not None
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(given)
+            yield from process.stdout
+            self._end(process, said)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody pressed Ctrl-C."""
+        return self._ended.is_set()
+
     # --- ssh -------------------------------------------------------------------------------------
 
     def _ask(self, instance: Instance, words: list[str]) -> str:

@@ -14,7 +14,7 @@ from roost.sync.engine import Done, Planned, Sync
 from roost.sync.entry import Side
 from roost.sync.job import Options, opened
 from roost.sync.verify import Proof, verify
-from roost.sync.watch import Janitor, move_away, rounds, sweep
+from roost.sync.watch import Janitor, keep_on, move_away
 from roost.sync.where import Where
 
 
@@ -142,20 +142,7 @@ def _confirm(planned: Planned, wish: Wish) -> None:
 
 def _watch(sync: Sync, wish: Wish) -> None:
     say(f"watching {sync.run.folder.root}; Ctrl-C ends it, and the next run goes on")
-    for done in rounds(sync, sync.run.stop):
-        if not wish.quiet:
-            for known in done.copied:
-                say(f"stored {known.name}")
-        for name, why in done.failed:
-            say(f"not stored: {name}: {why}")
-        for name in sweep(sync, wish.janitors):
-            say(f"deleted {name}: what is made of it is proven in S3")
-        if wish.move:
-            gone, wrong = move_away(sync)
-            if gone and not wish.quiet:
-                say(f"deleted {len(gone)} here that are proven in S3")
-            for name, why in wrong:
-                say(f"kept {name}: {why}")
+    keep_on(sync, wish.janitors, say, move=wish.move, quiet=wish.quiet)
 
 
 def _judge(story: Story) -> None:

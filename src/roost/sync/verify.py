@@ -6,6 +6,7 @@ is read back.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -44,6 +45,7 @@ class Proof:
     wrong: tuple[tuple[str, str], ...]
     skipped: tuple[tuple[str, str], ...]
     manifest: str | None = None
+    manifest_sha256: str = ""
 
     @property
     def whole(self) -> bool:
@@ -74,10 +76,10 @@ def verify(run: Run, picked: Picked, *, hands: int = 16, manifest: bool = True) 
         run.check()
         wrong = tuple(sorted((entry.name, why(error)) for entry, error in failed))
         proven.sort(key=lambda one: one.name)
-        place = _write(run, proven, wrong) if manifest else None
+        place, known = _write(run, proven, wrong) if manifest else (None, "")
     except StoreError as error:
         raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
-    return Proof(tuple(proven), wrong, tuple(skipped), place)
+    return Proof(tuple(proven), wrong, tuple(skipped), place, known)
 
 
 def _prove(run: Run, entry: Entry) -> Proven:
@@ -123,14 +125,16 @@ def _read_back(run: Run, key: str, head: Head, entry: Entry) -> tuple[str, str, 
     return "crc64nvme", there, here
 
 
-def _write(run: Run, proven: list[Proven], wrong: tuple[tuple[str, str], ...]) -> str:
-    """Put the manifest, a line of JSON for each file, beside the data; its place."""
+def _write(run: Run, proven: list[Proven], wrong: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """Put the manifest, a line of JSON for each file, beside the data; its place and SHA-256."""
+    known = hashlib.sha256()
     key = f"{run.prefix}{OURS}manifest-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
     with tempfile.TemporaryFile() as file:
         for line in _lines(proven, wrong):
+            known.update(line)
             file.write(line)
         _send(run, key, file)
-    return f"s3://{run.bucket.name}/{key}"
+    return f"s3://{run.bucket.name}/{key}", known.hexdigest()
 
 
 def _lines(proven: list[Proven], wrong: tuple[tuple[str, str], ...]) -> Iterator[bytes]:

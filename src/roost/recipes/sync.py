@@ -1,0 +1,54 @@
+"""What a machine needs so that it can copy data to S3 and from it. Pure.
+
+Amazon's client (awscrt) comes once, in an environment of its own; the programs of ``roost.sync``
+come with each sync (``access/far.py``), so that they are always those of the roost that asks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roost.recipes.handover import program
+from roost.recipes.step import Command, File, Step
+
+if TYPE_CHECKING:
+    from roost.plan.resources import Role
+    from roost.spec import Spec
+
+AT = "/opt/roost/sync"
+"""Everything of it on a machine; an image of the machine keeps it."""
+AWSCRT = "0.38.1"
+"""As in uv.lock: what roost itself is tested with."""
+PYTHON = f"{AT}/python-{AWSCRT}/bin/python"
+INSTALL = "/usr/lib/roost/sync/install"
+BUSY = "/etc/roost/busy.d/40-sync"
+PACKAGES = ("ca-certificates", "python3-venv")
+
+
+def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
+    """For the machine that has the data: the head, the desktop, each seat."""
+    return (step(),) if role != "worker" and wanted(spec) else ()
+
+
+def wanted(spec: Spec) -> bool:
+    """Whether the file says that data goes to S3, or comes from it."""
+    return bool(spec.data.pull or spec.data.push or any(v.park == "s3" for v in spec.volumes))
+
+
+def step() -> Step:
+    """Amazon's client; the install program does nothing where it is there."""
+    return Step(
+        name="sync",
+        title="installing what copies data to S3 and from it",
+        packages=PACKAGES,
+        files=files(),
+        commands=(Command(argv=(INSTALL, AT, AWSCRT), seconds=900),),
+    )
+
+
+def files() -> tuple[File, ...]:
+    """Its programs on the machine."""
+    return (
+        File(INSTALL, program("sync-install"), "0755"),
+        File(BUSY, program("sync-busy"), "0755"),
+    )
