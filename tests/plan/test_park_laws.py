@@ -32,7 +32,16 @@ from roost.plan.resources import (
     Volume,
     Wanted,
 )
-from roost.plan.steps import Archive, Create, Delete, Restore, Save, Snap, Stop
+from roost.plan.steps import (
+    Archive,
+    Create,
+    Delete,
+    Restore,
+    Save,
+    Snap,
+    Stop,
+)
+from tests.plan import parking_world
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 DATA = Volume(name="data", size_gib=500, type="gp3", holder="head", mount="/data")
@@ -57,14 +66,11 @@ BOTH = wanted(DATA, SCRATCH)
 
 
 def up(cloud: FakeCloud, want: Wanted = BOTH) -> State:
-    def planner(have: State, given_up: frozenset[str]) -> Plan:
-        return plan_up(want, have, given_up=given_up)
-
-    return converge(cloud, "demo", planner)
+    return parking_world.up(cloud, want)
 
 
 def park(cloud: FakeCloud, typed: frozenset[str] = frozenset(), **modes: str) -> State:
-    return converge(cloud, "demo", lambda have, _: plan_park(have, modes, typed))  # type: ignore[arg-type]
+    return parking_world.park(cloud, BOTH, modes, typed)  # type: ignore[arg-type]
 
 
 def resize(cloud: FakeCloud, want: Wanted) -> State:
@@ -292,6 +298,9 @@ ACTS = {
     "park archive": partial(park, data="archive", scratch="snapshot"),
     "park keep": partial(park, data="keep", scratch="keep"),
     "park half": partial(park, data="snapshot", scratch="keep"),
+    "park s3": partial(park, data="s3", scratch="s3"),
+    "park s3 and snapshot": partial(park, data="s3", scratch="snapshot"),
+    "park s3 and keep": partial(park, data="s3", scratch="keep"),
     "down": down,
 }
 moments = st.tuples(
@@ -325,6 +334,7 @@ def test_no_sequence_of_commands_kills_and_faults_loses_data(acts, delay, blind,
                 for copy in cloud.disks._copies["demo"].values()
                 if isinstance(copy.what, Snapshot) and copy.what.state == "completed"
             ]
+            held += [cloud.disks.bucket[copy.place] for copy in cloud.disks.stored_of("demo")]
             assert content in held or content.startswith("blank"), (act, name)
     for _ in range(4):
         cloud.wait("demo", 0)

@@ -81,7 +81,7 @@ def converge(
             if isinstance(step, Create | Start):
                 touched.update(subjects(step))
             try:
-                _apply(cloud, name, step)
+                apply_patiently(cloud, name, step)
             except CapacityError as error:
                 if not missing.refuse(step, error):
                     raise
@@ -101,7 +101,8 @@ def _count(step: Step, tries: Counter[Step]) -> None:
         )
 
 
-def _apply(cloud: Cloud, name: str, step: Step) -> None:
+def apply_patiently(cloud: Cloud, name: str, step: Step) -> None:
+    """Do one step, again where there were too many calls at once. Raises CloudError."""
     for attempt in range(THROTTLE_TRIES):
         try:
             return cloud.apply(name, step)

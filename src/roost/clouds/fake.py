@@ -46,7 +46,9 @@ from roost.plan.steps import (
     Start,
     Step,
     Stop,
+    Store,
     Unseal,
+    Unstore,
     describe,
 )
 
@@ -126,6 +128,7 @@ class FakeCloud:
             addresses=tuple(r for r in seen if isinstance(r, Address)),
             snapshots=self.disks.snapshots_of(name),
             images=self.disks.images_of(name),
+            stored=self.disks.stored_of(name),
         )
 
     @property
@@ -207,6 +210,7 @@ class FakeCloud:
                 self._records[name] = record
             case Forget():
                 self._records.pop(name, None)
+                self.disks.drop(name, [s.name for s in self.disks.stored_of(name)])
             case Create(_, resources):
                 self._create(name, resources)
             case Delete(kind, names) if kind not in ("snapshot", "image"):
@@ -296,6 +300,10 @@ class FakeCloud:
             case Associate(addresses):
                 for address in addresses:
                     self._associate(name, address)
+            case Store(copies):
+                self.disks.keep(name, copies)
+            case Unstore(names):
+                self.disks.drop(name, names)
             case _:
                 self._reshape(name, step)
 
@@ -322,7 +330,10 @@ class FakeCloud:
         if isinstance(resource, Volume):
             one = f"vol-{resource.name}-{number}"
             self.disks.fill(name, one, resource.snapshot)
-            self.disks.dig_up(resource.name, one)
+            if resource.stored:
+                self.disks.closed.add(one)  # its data comes later; till then nobody is let in
+            else:
+                self.disks.dig_up(resource.name, one)
             return _Thing(replace(resource, id=one, state="creating"), 0, delay)
         if isinstance(resource, Address):
             return _Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
@@ -348,6 +359,9 @@ class FakeCloud:
             if not isinstance(instance, Instance) or instance.state not in allowed:
                 raise CloudError(f"IncorrectInstanceState: {one}")
             started = self.now if state == "pending" else instance.started
+            if state == "pending":
+                held = [v for v in self._kind(name, Volume) if v.holder == one]
+                self.disks.still -= {v.id for v in held}
             thing.resource = replace(instance, state=state, started=started)
             thing.left, thing.then = max(1, self.weather.delay), then
 

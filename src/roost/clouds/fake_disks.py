@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from roost.plan.resources import Image, Instance, Snapshot, Volume
+from roost.plan.resources import Image, Instance, Snapshot, Stored, Volume
 
 DELAY = 2
 """Waits until a copy is completed, or has changed its tier."""
@@ -27,19 +27,26 @@ class Disks:
 
     ``lost`` has the names of volumes that were deleted with content that nothing else holds, or
     made again without it; ``buried`` what was on each volume, by its name, when it was deleted.
+    ``bucket`` has what is in S3, by place. Nobody writes to volumes that are ``still`` (mounted
+    read-only until their machine starts again) or ``closed`` (not filled yet).
     """
 
     lost: list[str] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
     buried: dict[str, str] = field(default_factory=dict)
+    bucket: dict[str, str] = field(default_factory=dict)
+    still: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+    _stored: dict[str, dict[str, Stored]] = field(default_factory=dict)
     _copies: dict[str, dict[str, _Copy]] = field(default_factory=dict)
     _made: int = 0
 
     def write(self, ids: Iterable[str]) -> None:
         """Something new is on each of these disks."""
         for one in ids:
-            self._made += 1
-            self.contents[one] = f"{one} {self._made}"
+            if one not in self.still and one not in self.closed:
+                self._made += 1
+                self.contents[one] = f"{one} {self._made}"
 
     def fill(self, name: str, one: str, source: str) -> None:
         """A new disk: blank, or what a copy holds."""
@@ -61,9 +68,35 @@ class Disks:
         """Whether a disk's content is in a completed copy, or nothing was ever written to it."""
         content = self.contents[one]
         copies = (c for of_name in self._copies.values() for c in of_name.values())
-        return content.startswith("blank") or any(
-            c.content == content and c.what.state == "completed" for c in copies
+        return (
+            content.startswith("blank")
+            or content in self.bucket.values()
+            or any(c.content == content and c.what.state == "completed" for c in copies)
         )
+
+    def push(self, volume: str, place: str) -> None:
+        """What is on a volume (its id) now goes to S3."""
+        self.bucket[place] = self.contents[volume]
+
+    def pull(self, volume: Volume, place: str) -> None:
+        """A volume that was made for what is in S3 gets it, and may be written to from then on."""
+        if volume.id in self.closed:
+            self.contents[volume.id] = self.bucket[place]
+            self.dig_up(volume.name, volume.id)
+            self.closed.discard(volume.id)
+
+    def keep(self, name: str, copies: Iterable[Stored]) -> None:
+        """These are in S3."""
+        self._stored.setdefault(name, {}).update({copy.name: copy for copy in copies})
+
+    def drop(self, name: str, volumes: Iterable[str]) -> None:
+        """Nobody knows any more that these are in S3."""
+        for volume in volumes:
+            self._stored.get(name, {}).pop(volume, None)
+
+    def stored_of(self, name: str) -> tuple[Stored, ...]:
+        """What is known to be in S3."""
+        return tuple(self._stored.get(name, {}).values())
 
     def snap(self, name: str, volume: Volume, now: float, *, sealed: bool) -> None:
         """Begin a snapshot; it holds what is on the volume now."""

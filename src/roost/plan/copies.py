@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from roost.plan.resources import Image, Instance, Snapshot, State, Volume
+from roost.plan.resources import Image, Instance, Snapshot, State, Stored, Volume
 
 Copy = TypeVar("Copy", Snapshot, Image)
 SECOND = 1.0
@@ -33,6 +33,33 @@ def sealed(volume: Volume, have: State) -> list[Snapshot]:
     ]
 
 
+def proof_in_s3(volume: Volume, have: State) -> Stored | None:
+    """The copy in S3 that holds all of a volume's content, by the same rule; else None."""
+    quiet, copy = quiet_since(volume, have), stored_of(volume.name, have)
+    if quiet is None or copy is None or not copy.sealed or copy.source != volume.id:
+        return None
+    return copy if copy.since >= quiet else None
+
+
+def awaited(volume: Volume, have: State) -> Stored | None:
+    """The copy in S3 that a volume was made for and is not filled from yet; None: it is whole.
+
+    Until then the copy is the truth, and the volume is not.
+    """
+    copy = stored_of(volume.name, have)
+    if copy is None or volume.adopted or volume.snapshot or copy.source == volume.id:
+        return None
+    return copy
+
+
+def last_let_in(volume: Volume, have: State) -> float | None:
+    """When its machine was last started, or the volume attached to it; None: it is nowhere."""
+    holder = next((i for i in have.instances if i.name == volume.holder), None)
+    if volume.state != "attached" or holder is None:
+        return None
+    return max(holder.started, volume.attached_at)
+
+
 def quiet_since(volume: Volume, have: State) -> float | None:
     """Since when, at the latest, nothing could write to it (seconds); None: it is in use."""
     if volume.state == "available":
@@ -40,7 +67,12 @@ def quiet_since(volume: Volume, have: State) -> float | None:
     holder = next((i for i in have.instances if i.name == volume.holder), None)
     if volume.state != "attached" or holder is None or holder.state != "stopped":
         return None
-    return max(holder.started, volume.attached_at)
+    return last_let_in(volume, have)
+
+
+def stored_of(volume: str, have: State) -> Stored | None:
+    """The copy in S3 of the volume of that name."""
+    return next((s for s in have.stored if s.name == volume), None)
 
 
 def snapshots_of(volume: str, have: State) -> list[Snapshot]:
@@ -64,12 +96,22 @@ def saved(instance: Instance, have: State) -> list[Image]:
     ]
 
 
-def source_of(volume: str, have: State) -> Snapshot | None:
+def source_of(volume: str, have: State) -> Snapshot | Stored | None:
     """What a volume that is gone is made from again: its newest copy that was completed.
 
     A copy on its way counts: it is waited for. One that failed does not.
     """
-    return next((s for s in snapshots_of(volume, have) if s.state != "failed"), None)
+    snapshot = next((s for s in snapshots_of(volume, have) if s.state != "failed"), None)
+    stored = stored_of(volume, have)
+    if snapshot is None or stored is None:
+        return snapshot or stored
+    return stored if stored.taken >= snapshot.taken else snapshot
+
+
+def newest(volume: str, have: State) -> float:
+    """When the newest of its copies was taken; 0 where it has none."""
+    stored = stored_of(volume, have)
+    return max([s.taken for s in snapshots_of(volume, have)] + ([stored.taken] if stored else [0]))
 
 
 def image_of(instance: str, have: State) -> Image | None:
@@ -83,7 +125,11 @@ def superseded(have: State) -> tuple[list[Snapshot], list[Image]]:
     for name in sorted({s.volume for s in have.snapshots}):
         copies = snapshots_of(name, have)
         best = next((s for s in copies if s.state == "completed" and s.sealed), None)
-        old += _older(copies, best)
+        stored = stored_of(name, have)
+        if stored is not None and stored.sealed and (best is None or stored.taken >= best.taken):
+            old += [s for s in copies if s.state != "pending" and s.taken <= stored.taken]
+        else:
+            old += _older(copies, best)
     gone: list[Image] = []
     for name in sorted({i.instance for i in have.images}):
         images = images_of(name, have)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from roost.plan.plan import Plan
 from roost.plan.resources import State, Volume
-from roost.plan.steps import Delete, Disown, Forget, Step
+from roost.plan.steps import Delete, Disown, Forget, Step, Unstore
 
 
 def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
@@ -14,7 +14,8 @@ def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
 
     ``discard`` has the names that the user typed: of a volume (its snapshots go too), of an
     instance (its images go), or of all (the name itself). What is kept keeps the spec too, so
-    that ``up`` finds both again.
+    that ``up`` finds both again. A copy in S3 is in a bucket of the user's: it is forgotten, and
+    never deleted.
     """
     everything = have.name in discard
     live = tuple(i.name for i in have.instances if i.state != "deleting")
@@ -45,11 +46,15 @@ def _rest(have: State, discard: frozenset[str], everything: bool) -> Iterator[St
     images = tuple(i.name for i in have.images if everything or i.instance in discard)
     if images:
         yield Delete("image", images)
+    stored = tuple(s.name for s in have.stored if everything or s.name in discard)
+    if stored:
+        yield Unstore(stored)
     if have.security_groups:
         yield Delete("security-group", tuple(g.name for g in have.security_groups))
     if have.key_pairs:
         yield Delete("key-pair", tuple(k.name for k in have.key_pairs))
-    if have.record is not None and not (have.volumes or have.snapshots or have.images):
+    data = have.volumes or have.snapshots or have.images or have.stored
+    if have.record is not None and not data:
         yield Forget()
 
 
@@ -65,5 +70,8 @@ def _kept(have: State, discard: frozenset[str], everything: bool) -> Iterator[st
             yield f"volume {volume.name} is kept"
     for name in sorted({s.volume for s in have.snapshots} - discard):
         yield f"the snapshot of volume {name} is kept"
+    for copy in have.stored:
+        if copy.name not in discard:
+            yield f"the copy of volume {copy.name} in {copy.place} is kept"
     for name in sorted({i.instance for i in have.images} - discard):
         yield f"the image of {name}'s disk is kept"

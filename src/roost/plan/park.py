@@ -9,25 +9,44 @@ was begun when nothing could write any more.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 
-from roost.plan.copies import proof, saved, sealed, snapshots_of, superseded
+from roost.plan.copies import (
+    awaited,
+    last_let_in,
+    newest,
+    proof,
+    proof_in_s3,
+    quiet_since,
+    saved,
+    sealed,
+    snapshots_of,
+    superseded,
+)
 from roost.plan.plan import Plan
-from roost.plan.resources import Instance, State, Volume
-from roost.plan.steps import Archive, Delete, Retire, Save, Snap, Step, Stop
+from roost.plan.resources import Instance, State, Stored, Volume
+from roost.plan.steps import Archive, Delete, Retire, Save, Snap, Step, Stop, Store
 
 ParkMode = Literal["keep", "snapshot", "archive", "s3", "discard"]
 COPIED = ("snapshot", "archive")
+NOTHING: Mapping[str, Stored] = {}
 
 
 def plan_park(
-    have: State, modes: Mapping[str, ParkMode], typed: frozenset[str] = frozenset()
+    have: State,
+    modes: Mapping[str, ParkMode],
+    typed: frozenset[str] = frozenset(),
+    proven: Mapping[str, Stored] = NOTHING,
 ) -> Plan:
     """The steps to everything put away. ``modes`` by volume; those not named are snapshots.
 
-    ``typed`` has the names that the user typed: only of these the data is discarded.
+    ``typed`` has the names that the user typed: only of these the data is discarded. ``proven``
+    has the copies in S3, by volume, that were just compared with a volume to which nothing can
+    write any more until its machine stops. Without it a machine with such a volume goes on:
+    ``to_prove`` says what is missing.
     """
-    park = _Park(have, modes, typed)
+    park = _Park(have, modes, typed, proven)
     live = [i for i in have.instances if i.state != "deleting"]
     steps: list[Step] = []
     workers = tuple(i.name for i in live if i.role == "worker")
@@ -36,25 +55,69 @@ def plan_park(
     stateful = [i for i in live if i.role != "worker"]
     steps += park.snapshots(stateful)
     steps += park.stops(stateful)
+    steps += park.notes_of_copies(stateful)
     steps += park.images(stateful)
     steps += park.deletions(stateful)
     return Plan(tuple(steps), tuple(park.waiting()), notes=tuple(park.notes()))
 
 
+def to_prove(
+    have: State,
+    modes: Mapping[str, ParkMode],
+    typed: frozenset[str] = frozenset(),
+    proven: Mapping[str, Stored] = NOTHING,
+) -> tuple[Volume, ...]:
+    """The volumes whose copies in S3 must be made, or compared, before anything else can be done.
+
+    Only a machine that is up can do that.
+    """
+    park = _Park(have, modes, typed, proven)
+    return tuple(v for v in have.volumes if v.state != "deleting" and park.is_unproven(v))
+
+
 class _Park:
     """One look at a name on its way to being parked."""
 
-    def __init__(self, have: State, modes: Mapping[str, ParkMode], typed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        have: State,
+        modes: Mapping[str, ParkMode],
+        typed: frozenset[str],
+        proven: Mapping[str, Stored],
+    ) -> None:
         self.have = have
         self.modes = modes
         self.typed = typed
+        self.proven = proven
 
     def mode(self, volume: Volume) -> ParkMode:
-        """How it is put away; what is not roost's own, or not named to be discarded, is kept."""
+        """How it is put away; what is not roost's own, or not named to be discarded, is kept.
+
+        So is what waits for its data: nothing of it is the last word.
+        """
         mode = self.modes.get(volume.name, "snapshot")
         if volume.adopted or (mode == "discard" and volume.name not in self.typed):
             return "keep"
+        if mode != "discard" and awaited(volume, self.have) is not None:
+            return "keep"
         return mode
+
+    def is_unproven(self, volume: Volume) -> bool:
+        """Whether it is to go to S3, and nobody has compared it with what is there."""
+        if self.mode(volume) != "s3" or proof_in_s3(volume, self.have) is not None:
+            return False
+        return self._just_proven(volume) is None
+
+    def _just_proven(self, volume: Volume) -> Stored | None:
+        """What was proven of it since it was last let in anywhere."""
+        copy, since = self.proven.get(volume.name), last_let_in(volume, self.have)
+        if copy is None or since is None or copy.source != volume.id or copy.since < since:
+            return None
+        return copy
+
+    def goes_on(self, instance: Instance) -> bool:
+        """Whether it is still needed, for a volume that nobody has proven."""
+        return any(self.is_unproven(v) for v in self.on(instance))
 
     def on(self, instance: Instance) -> list[Volume]:
         """The volumes of an instance."""
@@ -91,7 +154,7 @@ class _Park:
 
     def at_rest(self, instances: list[Instance]) -> list[Volume]:
         """Volumes to copy that nothing writes to now."""
-        stopped = {i.name for i in instances if i.state == "stopped"}
+        stopped = {i.name for i in instances if i.state == "stopped" and not self.goes_on(i)}
         return [
             v
             for v in self.have.volumes
@@ -104,17 +167,39 @@ class _Park:
         names = tuple(
             i.name
             for i in instances
-            if i.state in ("pending", "running", "failed") and not self.first(i)
+            if i.state in ("pending", "running", "failed")
+            and not self.first(i)
+            and not self.goes_on(i)
         )
         if names:
             yield Stop(names)
+
+    def notes_of_copies(self, instances: list[Instance]) -> Iterator[Step]:
+        """What is proven of volumes of machines that have stopped, kept with the cloud."""
+        stopped = {i.name for i in instances if i.state == "stopped"}
+        copies = []
+        for volume in self.have.volumes:
+            if self.mode(volume) != "s3" or volume.holder not in stopped:
+                continue
+            if quiet_since(volume, self.have) is None or proof_in_s3(volume, self.have):
+                continue
+            copy = self._just_proven(volume)
+            if copy is not None:
+                # Newer than all that is there, and older than all that comes: by one clock.
+                taken = max(copy.since, newest(volume.name, self.have) + 1)
+                copies.append(replace(copy, sealed=True, taken=taken))
+        if copies:
+            yield Store(tuple(copies))
 
     def images(self, instances: list[Instance]) -> Iterator[Step]:
         """The disks that stopped machines boot from."""
         names = tuple(
             i.name
             for i in instances
-            if i.state == "stopped" and not self.stays(i) and not saved(i, self.have)
+            if i.state == "stopped"
+            and not self.stays(i)
+            and not self.goes_on(i)
+            and not saved(i, self.have)
         )
         if names:
             yield Save(names)
@@ -140,14 +225,17 @@ class _Park:
 
     def is_safe(self, volume: Volume) -> bool:
         """Whether a volume may lose its machine."""
-        return self.mode(volume) not in COPIED or proof(volume, self.have) is not None
+        mode = self.mode(volume)
+        if mode == "s3":
+            return proof_in_s3(volume, self.have) is not None
+        return mode not in COPIED or proof(volume, self.have) is not None
 
     def may_go(self, volume: Volume) -> bool:
         """Whether a volume may be deleted now."""
         if volume.state != "available":
             return False
         mode = self.mode(volume)
-        return mode == "discard" or (mode in COPIED and proof(volume, self.have) is not None)
+        return mode == "discard" or (mode != "keep" and self.is_safe(volume))
 
     def tidy(self) -> Iterator[Step]:
         """Copies of what is put away: to the archive where the mode says so; old ones go."""
@@ -190,6 +278,8 @@ class _Park:
             wished = self.modes.get(volume.name, "snapshot")
             if volume.adopted:
                 yield f"volume {volume.name} was there before roost, and is kept"
+            elif wished != "discard" and (copy := awaited(volume, self.have)):
+                yield f"volume {volume.name} waits for its data from {copy.place}, and is kept"
             elif wished == "discard" and volume.name not in self.typed:
                 yield f"volume {volume.name} is kept: discarding it needs its name typed"
             elif wished == "keep":

@@ -22,6 +22,7 @@ from roost.plan.resources import (
     Shape,
     Snapshot,
     State,
+    Stored,
     Volume,
     Wanted,
 )
@@ -38,6 +39,7 @@ from roost.plan.steps import (
     Start,
     Step,
     Stop,
+    Store,
     Unseal,
 )
 
@@ -177,6 +179,8 @@ def _brought_back(
         source = source_of(volume.name, have)
         if source is None:
             now.append(volume)
+        elif isinstance(source, Stored):
+            now.append(_to_fill(volume, source))
         elif source.state == "completed" and source.tier == "standard":
             now.append(_from_snapshot(volume, source))
         else:
@@ -200,11 +204,18 @@ def _from_snapshot(volume: Volume, source: Snapshot) -> Volume:
     return replace(volume, snapshot=source.name, size_gib=size)
 
 
+def _to_fill(volume: Volume, source: Stored) -> Volume:
+    """Made empty, and large enough; what is in S3 comes once its machine is ready."""
+    return replace(volume, stored=source.source, size_gib=max(volume.size_gib, source.size_gib))
+
+
 def _unseal(have: State) -> list[Step]:
-    """Before anything may write to a volume, its snapshots stop being its last word."""
+    """Before anything may write to a volume, its copies stop being its last word."""
     there = {v.id for v in have.volumes}
     names = tuple(s.name for s in have.snapshots if s.sealed and s.source in there)
-    return [Unseal(names)] if names else []
+    stored = tuple(replace(s, sealed=False) for s in have.stored if s.sealed and s.source in there)
+    steps: list[Step] = [Unseal(names)] if names else []
+    return [*steps, Store(stored)] if stored else steps
 
 
 def _wait_for(copies: list[Snapshot | Image], record: list[Record]) -> Plan:
@@ -339,6 +350,9 @@ def _notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
             yield f"volume {volume.name} stays as large as it is: EBS cannot make it smaller"
     for name in sorted({s.volume for s in have.snapshots} - asked.keys()):
         yield f"the snapshot of volume {name}, not in the file any more, is kept"
+    for copy in have.stored:
+        if copy.name not in asked:
+            yield f"volume {copy.name} is not in the file any more; its copy is in {copy.place}"
     prints = {group.role: group.fingerprint for group in wanted.groups}
     changed = [i.name for i in keep if i.fingerprint != prints[i.role]]
     if changed:

@@ -100,8 +100,9 @@ class Volume:
     """A data volume. ``holder`` is the instance it belongs on; ``size_gib`` is GiB.
 
     ``slot`` is its place among the holder's volumes (from 0); ``snapshot`` the id of what it is
-    made from; ``warm`` the MiB/s at which it is then read in. ``adopted``: it was there before
-    roost, which never deletes it. ``attached_at`` is in seconds since 1970.
+    made from; ``warm`` the MiB/s at which it is then read in. ``stored`` is the id of the volume
+    whose copy in S3 it is made for: it is made empty, and filled later. ``adopted``: it was there
+    before roost, which never deletes it. ``attached_at`` is in seconds since 1970.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Volume:
     throughput: int | None = None
     slot: int = 0
     snapshot: str = ""
+    stored: str = ""
     warm: int | None = None
     adopted: bool = False
     id: str = ""
@@ -175,6 +177,35 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A verified copy of a data volume's files in S3. There is one of each volume at most.
+
+    ``name`` is the volume's name, ``source`` the id of the volume that it was made of, or that was
+    filled from it. Its files are below ``place``; ``tree`` is the key of the object there, with
+    the checksum ``sha256``, that lists all of them with their owners, modes and times.
+    ``region`` and ``endpoint`` say which S3 it is in (``""``: Amazon's).
+
+    ``sealed``: it holds all that is on the volume, and nobody has been let near it since.
+    ``since`` is when the machine was last started, or the volume attached, before the copy was
+    proven; ``taken`` orders it among the snapshots. Both are the cloud's own times: a computer
+    whose clock is wrong proves nothing.
+    """
+
+    name: str
+    source: str
+    place: str
+    tree: str
+    sha256: str
+    size_gib: float
+    used_gib: float
+    since: float
+    taken: float
+    sealed: bool
+    region: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A copy of the disk that an instance boots from. Its ``name`` is the cloud's id.
 
@@ -223,6 +254,7 @@ class State:
     addresses: tuple[Address, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     images: tuple[Image, ...] = ()
+    stored: tuple[Stored, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roost.plan.resources import Address, Kind, Resource, Volume
+from roost.plan.resources import Address, Kind, Resource, Stored, Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,20 @@ class Unseal:
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """Keep with the cloud which copies of volumes are in S3, and what is known of them."""
+
+    copies: tuple[Stored, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unstore:
+    """Forget the copies of these volumes in S3; what is there stays there."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Save:
     """Make images of the disks that stopped instances boot from."""
 
@@ -157,6 +171,8 @@ Step = (
     | Associate
     | Snap
     | Unseal
+    | Store
+    | Unstore
     | Save
     | Archive
     | Restore
@@ -170,8 +186,8 @@ def subjects(step: Step) -> tuple[str, ...]:
     match step:
         case Create(_, resources):
             return tuple(resource.name for resource in resources)
-        case Modify(volumes) | Adopt(volumes):
-            return tuple(volume.name for volume in volumes)
+        case Modify(things) | Adopt(things) | Store(things):
+            return tuple(thing.name for thing in things)
         case Attach(pairs) | Retype(pairs):
             return tuple(first for first, _ in pairs)
         case Associate(addresses):
@@ -196,6 +212,8 @@ WORDS: dict[type, tuple[str, Kind, str]] = {
     Snap: ("take a snapshot of", "volume", ""),
     Start: ("start", "instance", ""),
     Stop: ("stop", "instance", ""),
+    Store: ("note the copy in S3 of", "volume", ""),
+    Unstore: ("forget the copy in S3 of", "volume", "; its objects stay"),
     Unseal: ("mark", "snapshot", " as older than the volume"),
 }
 """What people read of a step: verb, noun, and what follows the noun."""

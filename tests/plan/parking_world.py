@@ -1,0 +1,107 @@
+"""Hands that copy between the disks of a cloud in memory and a bucket; they can be killed too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from roost.access.parking import Found, Parking, fill_all, place_of
+from roost.clouds.converge import converge
+from roost.clouds.fake import FakeCloud, Killed
+from roost.errors import PartlyDoneError
+from roost.plan.copies import last_let_in
+from roost.plan.park import ParkMode
+from roost.plan.plan import Plan, plan_up
+from roost.plan.resources import State, Stored, Volume, Wanted
+
+
+@dataclass
+class Bucket:
+    """``roost.access.parking.Hands``; of the volumes in ``broken`` an object is always wrong."""
+
+    cloud: FakeCloud
+    broken: set[str] = field(default_factory=set)
+    sent: list[str] = field(default_factory=list)
+
+    def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
+        for volume in volumes:
+            self._act(state, lambda v=volume: self._push(state, v))  # type: ignore[misc]
+
+    def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
+        found, troubles = [], {}
+        for volume in volumes:
+            since = last_let_in(volume, state)
+            assert since is not None
+            self._act(state, lambda v=volume: self.cloud.disks.still.add(v.id))  # type: ignore[misc]
+            self._act(state, lambda v=volume: self._push(state, v))  # type: ignore[misc]
+            if volume.name in self.broken:
+                self.cloud.disks.still.discard(volume.id)
+                troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
+                continue
+            found.append(
+                Stored(
+                    name=volume.name,
+                    source=volume.id,
+                    place=self.place(state, volume),
+                    tree="tree",
+                    sha256="0",
+                    size_gib=volume.size_gib,
+                    used_gib=1,
+                    since=since,
+                    taken=since,
+                    sealed=False,
+                )
+            )
+        return Found(tuple(found), troubles)
+
+    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+        if volume.name in self.broken:
+            raise PartlyDoneError("raw/a.fits is not in S3")
+        self._act(state, lambda: self.cloud.disks.pull(volume, copy.place))
+
+    def place(self, state: State, volume: Volume) -> str:
+        return place_of("s3://work", state, volume)
+
+    def _push(self, state: State, volume: Volume) -> None:
+        self.sent.append(volume.name)
+        self.cloud.disks.push(volume.id, self.place(state, volume))
+
+    def _act(self, state: State, work: Callable[[], object]) -> None:
+        """As ``FakeCloud.apply``: machines write meanwhile, and the process may be killed."""
+        cloud = self.cloud
+        number, cloud.effects = cloud.effects, cloud.effects + 1
+        if number == cloud.weather.kill_before:
+            raise Killed
+        cloud.now += 1
+        cloud._write(state.name)
+        work()
+        if number == cloud.weather.kill_after:
+            raise Killed
+
+
+def up(cloud: FakeCloud, want: Wanted, hands: Bucket | None = None) -> State:
+    """What `roost up` does: all that is wanted, and then the data."""
+
+    def planner(have: State, given_up: frozenset[str]) -> Plan:
+        return plan_up(want, have, given_up=given_up)
+
+    state = converge(cloud, want.name, planner)
+    return fill_all(cloud, state, hands or Bucket(cloud))
+
+
+def park(
+    cloud: FakeCloud,
+    want: Wanted,
+    modes: dict[str, ParkMode],
+    typed: frozenset[str] = frozenset(),
+    hands: Bucket | None = None,
+) -> State:
+    """What `roost park` does."""
+    return Parking(
+        modes=modes,
+        typed=typed,
+        hands=hands or Bucket(cloud),
+        drive=lambda planner: converge(cloud, want.name, planner),
+        wake=lambda: up(cloud, want, hands),
+        clock=lambda: cloud.now,
+    ).run()
