@@ -94,7 +94,8 @@ def volumes(draw: st.DrawFn) -> list[dict[str, Any]]:
                 [{}, {"type": "gp3", "iops": 3000, "throughput": 125}, {"type": "io1", "iops": 100}]
             )
         )
-        | draw(some(park=st.sampled_from(["keep", "snapshot", "archive", "s3", "discard"])))
+        | draw(some(park=st.sampled_from(["keep", "snapshot", "archive", "discard"])))
+        | draw(st.sampled_from([{}, {"park": "s3", "park_to": "s3://my-bucket/parked"}]))
         for name in found
     ]
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 
 from roost.spec.table import Table, around, wrong
-from roost.spec.values import Mount, Name, Size, check_free
+from roost.spec.values import Bucket, Mount, Name, Size, check_free
 from roost.units import format_size
 
 SMALLEST_GIB = {"st1": 125, "sc1": 125, "io1": 4, "io2": 4}
@@ -49,6 +49,11 @@ class Volume(Table):
         description="What `roost park` does with it: keep the volume, a snapshot, an archived "
         "snapshot, a verified copy in S3 - or discard the data (it asks for the name).",
     )
+    park_to: Bucket | None = Field(
+        None,
+        description='Where in S3 it goes with park = "s3": below this, by NAME and volume.',
+        examples=["s3://my-bucket/parked"],
+    )
 
     @property
     def place(self) -> str:
@@ -60,6 +65,10 @@ class Volume(Table):
         if self.mount is None:
             check_free(self.place, at=("name",))
         here = around(info)
+        if self.park == "s3" and self.park_to is None and here is not None and not here.recorded:
+            raise wrong(
+                'park = "s3" needs park_to', hint='park_to = "s3://BUCKET/PREFIX"', at=("park",)
+            )
         if here is not None and here.cloud == "aws":
             check_ebs_size(self.size, self.type, at="size")
             self._check_speed()
