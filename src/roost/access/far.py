@@ -53,15 +53,22 @@ def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note
     Raises RoostError where the machine cannot be reached or S3 refuses, BusyError where another
     job is at work between the same two sides, KeyboardInterrupt.
     """
+    may_not_delete = job.up and not lends(job.where, instance)
     job = replace(job, where=_paying(job.where, instance, note))
     given = json.dumps({"job": job.to_json(), "token": uuid4().hex}).encode() + b"\n"
     try:
         machines.peek(instance)
         _bring(machines, instance, note)
-        return _followed(machines, instance, given, _Listener(instance.name, tell, note))
+        ended = _followed(machines, instance, given, _Listener(instance.name, tell, note))
     except KeyboardInterrupt:
         _stop(machines, instance, given, note)
         raise
+    if ended.asks and may_not_delete:
+        note(
+            f"deleting needs s3:DeleteObject for the role of {instance.name}; the one that "
+            "`roost iam` prints has it only where volumes are parked"
+        )
+    return ended
 
 
 # --- who pays ------------------------------------------------------------------------------------
@@ -129,9 +136,10 @@ def _bring(machines: Machines, instance: Instance, note: Note) -> None:
                 pass
             return
         except Lost as lost:
-            if not left or machines.interrupted:
+            if machines.rest(PAUSE):
+                raise KeyboardInterrupt from None
+            if not left:
                 _lost(instance, lost)
-            time.sleep(PAUSE)
 
 
 def _lost(instance: Instance, lost: Lost) -> NoReturn:
@@ -190,11 +198,10 @@ def _followed(machines: Machines, instance: Instance, given: bytes, listener: _L
             why = Lost("it says nothing any more")
         except Lost as lost:
             why = lost
-        if machines.interrupted:
+        if machines.rest(PAUSE):
             raise KeyboardInterrupt
         if time.monotonic() - listener.heard > PATIENCE:
             _lost(instance, why)
-        time.sleep(PAUSE)
 
 
 def _stop(machines: Machines, instance: Instance, given: bytes, note: Note) -> None:

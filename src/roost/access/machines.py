@@ -216,10 +216,9 @@ class Machines:
             yield from process.stdout
             self._end(process, said)
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether somebody pressed Ctrl-C."""
-        return self._ended.is_set()
+    def rest(self, seconds: float) -> bool:
+        """Wait for so long; whether somebody pressed Ctrl-C, which ends it at once."""
+        return self._ended.wait(seconds)
 
     # --- ssh -------------------------------------------------------------------------------------
 

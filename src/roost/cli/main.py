@@ -35,7 +35,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run": "Run the file's command (or another) in its project folder, on its cluster.",
         "ssh": "A shell, or a command, on one of its instances (the first, if none is named).",
         "cp": "Copy files and folders to a machine, or from it.",
-        "sync": "Make DST like SRC: a folder and a place in S3, whichever way.",
+        "sync": "Make DST like SRC: a folder (here, or on a machine) and a place in S3.",
+        "pull": "Copy to its machine what the file's [data] names: from S3 to folders.",
+        "push": "Copy from its machine what the file's [data] names: from folders to S3.",
         "logs": "What its instances said while they set themselves up and ran.",
         "ssh-config": "Print the OpenSSH configuration of a name; make `ssh roost-NAME` "
         "and editors know it.",

@@ -101,7 +101,7 @@ def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
 
     if not needs_profile(spec):
         return plan
-    said = missing(file)
+    said = missing(spec, file)
     note = f"{said.verdict}: {said.text} (`roost iam {file} --machine` {PRINTS})"
     return replace(plan, notes=(*plan.notes, note))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,55 +18,102 @@ CLASSES = (
 )
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _option(*words: str, **more: Any) -> Callable[[F], F]:
+    return click.option(*words, **more)
+
+
+GLOB: dict[str, Any] = {"multiple": True, "metavar": "GLOB"}
+BOTH_WAYS = (
+    _option("--include", help="Only what fits (repeatable).", **GLOB),
+    _option("--exclude", help="All but what fits (repeatable).", **GLOB),
+    _option("--delete", is_flag=True, help="Delete from DST what SRC does not have; asks first."),
+    _option("--dry-run", is_flag=True, help="Say what would be done, and what it would cost."),
+    _option("--checksum", is_flag=True, help="Compare contents, not sizes and times."),
+)
+"""Of ``sync``, ``pull`` and ``push``, in the order in which ``--help`` shows them."""
+TO_S3 = (
+    _option("--verify", is_flag=True, help="Then prove every file in S3 by its checksum."),
+    _option("--move", is_flag=True, help="Delete the files from SRC that are proven in S3."),
+    _option("--watch", is_flag=True, help="Go on: copy files as soon as they are finished."),
+    _option(
+        "--janitor",
+        multiple=True,
+        metavar="WASTE=WANTED",
+        help="With --watch: delete WASTE once WANTED of the same * is proven in S3.",
+    ),
+    _option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class."),
+)
+"""Of ``sync`` and ``push``."""
+HOW = (
+    _option("--follow-symlinks", "follow", is_flag=True, help="Copy what symlinks lead to."),
+    _option(
+        "--concurrency",
+        type=click.IntRange(1, 256),
+        default=32,
+        show_default=True,
+        help="At once.",
+    ),
+    _option("--endpoint-url", metavar="URL", help="Another S3 service than Amazon's."),
+)
+QUIET = _option("--quiet", "-q", is_flag=True, help="Say nothing while it goes well.")
+
+
+def options(*these: Callable[[F], F]) -> Callable[[F], F]:
+    """All of them, in this order."""
+
+    def with_all(function: F) -> F:
+        for option in reversed(these):
+            function = option(function)
+        return function
+
+    return with_all
+
+
 @click.command("sync")
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST")
-@click.option("--include", multiple=True, metavar="GLOB", help="Only what fits (repeatable).")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="All but what fits (repeatable).")
-@click.option("--delete", is_flag=True, help="Delete from DST what SRC does not have; asks first.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and what it would cost.")
-@click.option("--checksum", is_flag=True, help="Compare contents, not sizes and times.")
-@click.option("--verify", is_flag=True, help="Then prove every file in S3 by its checksum.")
-@click.option("--move", is_flag=True, help="Delete the files from SRC that are proven in S3.")
-@click.option("--watch", is_flag=True, help="Go on: copy files as soon as they are finished.")
-@click.option(
-    "--janitor",
-    multiple=True,
-    metavar="WASTE=WANTED",
-    help="With --watch: delete WASTE once WANTED of the same * is proven in S3.",
-)
-@click.option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class.")
-@click.option("--follow-symlinks", "follow", is_flag=True, help="Copy what symlinks lead to.")
-@click.option(
-    "--concurrency", type=click.IntRange(1, 256), default=32, show_default=True, help="At once."
-)
-@click.option("--endpoint-url", metavar="URL", help="Another S3 service than Amazon's.")
+@options(*BOTH_WAYS, *TO_S3, *HOW)
 @click.option("--region", metavar="REGION", help="The region of the bucket.")
 @click.option("--profile", metavar="PROFILE", help="The profile of your AWS credentials.")
-@click.option("--quiet", "-q", is_flag=True, help="Say nothing while it goes well.")
+@options(QUIET)
 @json_option
 @yes_options
-def command(source: str, target: str, **options: Any) -> None:
-    """Make DST like SRC: a folder and a place in S3, whichever way.
+def command(source: str, target: str, **chosen: Any) -> None:
+    """Make DST like SRC: a folder (here, or on a machine) and a place in S3.
 
     What is the same by size and time is not copied again; a sync that was cut short goes on
     where it was. Files appear whole or not at all; every byte that moves is compared by checksum.
     Times and executable bits are kept. GLOBs know * and ? in one part of a path, and ** across.
 
+    NAME:PATH (or NAME/NODE:PATH) is a folder on a machine, from the home folder there if it does
+    not begin with a slash. The machine copies by itself, whatever becomes of this computer: the
+    same command attaches to it again, and Ctrl-C ends it.
+
     \b
     Examples:
       roost sync frames/ s3://my-bucket/frames
       roost sync s3://my-bucket/frames frames/ --include '*.tif' --dry-run
+      roost sync pixinsight:/data/results s3://my-bucket/results --verify
       roost sync results/ s3://my-bucket/results --verify --class GLACIER_IR
       roost sync movies/ s3://my-bucket/movies --watch --move
     """
+    from roost.access.ssh import side as machine_side
     from roost.cli.sync_run import run
     from roost.sync.entry import side
 
-    run(side(source), side(target), wish(options))
+    sides = [machine_side(text) for text in (source, target) if not text.startswith("s3://")]
+    if any(one.name is not None for one in sides):
+        from roost.cli.sync_far import run_far
+
+        run_far(source, target, wish(chosen), chosen["profile"])
+        return
+    run(side(source), side(target), wish(chosen))
 
 
-def wish(options: dict[str, Any]) -> Wish:
+def wish(chosen: dict[str, Any]) -> Wish:
     """What the options say."""
     from roost.cli.sync_run import Wish
     from roost.sync.job import Options
@@ -75,8 +123,8 @@ def wish(options: dict[str, Any]) -> Wish:
     how = ("include", "exclude", "delete", "checksum", "follow", "storage", "concurrency")
     rest = ("dry_run", "verify", "move", "watch", "quiet", "as_json", "yes", "no_input")
     return Wish(
-        options=Options(**{key: options[key] for key in how}),
-        where=where(options["profile"], options["region"], options["endpoint_url"]),
-        janitors=tuple(janitor(text) for text in options["janitor"]),
-        **{key: options[key] for key in rest},
+        options=Options(**{key: chosen[key] for key in how if key in chosen}),
+        where=where(chosen["profile"], chosen["region"], chosen["endpoint_url"]),
+        janitors=tuple(janitor(text) for text in chosen.get("janitor", ())),
+        **{key: chosen[key] for key in rest if key in chosen},
     )

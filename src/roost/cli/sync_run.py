@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +86,7 @@ def run(source: Side, target: Side, wish: Wish) -> None:
     """All of it. Raises RoostError; PartlyDoneError where something could not be copied."""
     story = Story(str(source), str(target))
     with opened(source, target, wish.options, wish.where) as sync:
-        _check(sync, wish)
+        check(wish, up=sync.up)
         if wish.watch:
             _watch(sync, wish)
             return
@@ -97,11 +98,11 @@ def run(source: Side, target: Side, wish: Wish) -> None:
     if wish.as_json:
         write_json(story.json())
     tell_done(story.done, story.proof, story.removed, quiet=wish.quiet)
-    _judge(story)
+    judge(story.troubles())
 
 
 def _do(sync: Sync, wish: Wish, story: Story) -> None:
-    _confirm(story.planned, wish)
+    confirm(len(story.planned.deletions), wish)
     with progress(sync.run.meter, quiet=wish.quiet):
         story.done = sync.do(story.planned)
     if wish.verify:
@@ -111,14 +112,14 @@ def _do(sync: Sync, wish: Wish, story: Story) -> None:
         story.done.failed += [(name, why) for name, why in wrong]
 
 
-def _check(sync: Sync, wish: Wish) -> None:
+def check(wish: Wish, *, up: bool) -> None:
     """Raise UsageError for options that make no sense together."""
-    if not sync.up and (wish.move or wish.watch or wish.verify):
+    if not up and (wish.move or wish.watch or wish.verify):
         raise UsageError(
             "--verify, --move and --watch go from a folder to S3; what comes from S3 is always "
             "compared by checksum"
         )
-    if not sync.up and wish.options.storage:
+    if not up and wish.options.storage:
         raise UsageError("--class is for what is stored in S3")
     if wish.janitors and not wish.watch:
         raise UsageError("--janitor goes with --watch")
@@ -128,9 +129,8 @@ def _check(sync: Sync, wish: Wish) -> None:
         raise UsageError("--move and --delete together would delete what was moved before")
 
 
-def _confirm(planned: Planned, wish: Wish) -> None:
-    """Deletions are shown before this, and want a yes."""
-    count = len(planned.deletions)
+def confirm(count: int, wish: Wish) -> None:
+    """So many deletions are shown before this, and want a yes."""
     if not count or wish.yes:
         return
     refused = NeedsConfirmationError(f"{count} would be deleted, and nobody said yes", next="--yes")
@@ -145,8 +145,8 @@ def _watch(sync: Sync, wish: Wish) -> None:
     keep_on(sync, wish.janitors, say, move=wish.move, quiet=wish.quiet)
 
 
-def _judge(story: Story) -> None:
-    troubles = story.troubles()
+def judge(troubles: Sequence[tuple[str, str]]) -> None:
+    """Raise PartlyDoneError where something is not in order."""
     if troubles:
         name, why = troubles[0]
         raise PartlyDoneError(

@@ -49,13 +49,13 @@ def showing(quiet: bool) -> Iterator[None]:
 
 def tell_plan(planned: Planned, sync: Sync, *, quiet: bool, dry: bool) -> None:
     """What will be done, what it costs, and what is left out."""
-    _names([f"{show(name)}: {why}" for name, why in planned.skipped], "left out: ")
+    names([f"{show(name)}: {why}" for name, why in planned.skipped], "left out: ")
     if planned.deletions:
-        _names([show(entry.name) for entry in planned.deletions], "delete ")
+        names([show(entry.name) for entry in planned.deletions], "delete ")
     if quiet and not dry:
         return
     if dry:
-        _names([f"{show(c.entry.name)} ({c.reason})" for c in planned.copies], "copy ")
+        names([f"{show(c.entry.name)} ({c.reason})" for c in planned.copies], "copy ")
     if planned.empty:
         say(f"nothing to do: {planned.same} are the same")
         return
@@ -63,7 +63,8 @@ def tell_plan(planned: Planned, sync: Sync, *, quiet: bool, dry: bool) -> None:
     _tell_cost(planned, sync)
 
 
-def _names(lines: list[str], before: str) -> None:
+def names(lines: list[str], before: str) -> None:
+    """One line each, up to a screenful."""
     for line in lines[:MOST]:
         say(f"{before}{line}")
     if len(lines) > MOST:
@@ -143,12 +144,12 @@ def _span(seconds: float) -> str:
 def tell_done(done: Done | None, proof: Proof | None, removed: list[str], *, quiet: bool) -> None:
     """What was done; every name that is not in order."""
     if done is not None:
-        _names([f"{show(name)}: {why}" for name, why in done.failed], "failed: ")
+        names([f"{show(name)}: {why}" for name, why in done.failed], "failed: ")
         if not quiet and (done.copied or done.deleted):
             gone = f", deleted {len(done.deleted)}" if done.deleted else ""
             say(f"copied {len(done.copied)} ({size(done.bytes)}){gone}")
     if proof is not None:
-        _names([f"{show(name)}: {why}" for name, why in proof.wrong], "not proven: ")
+        names([f"{show(name)}: {why}" for name, why in proof.wrong], "not proven: ")
         if not quiet:
             say(f"proven by checksum: {len(proof.proven)} ({size(proof.bytes)})")
             say(f"manifest: {proof.manifest}")

@@ -75,6 +75,12 @@ def handover_of(spec: Spec, role: Role, around: Around) -> Handover:
 
 def steps_of(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
     """All steps, in order."""
+    from roost.recipes import sync
+
+    return (*_of_kind(spec, role, around), *sync.steps(spec, role))
+
+
+def _of_kind(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
     if spec.kind == "desktop":
         from roost.recipes import desktop, pixinsight, scipion
 

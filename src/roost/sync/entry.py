@@ -10,7 +10,6 @@ from typing import NamedTuple
 from roost.errors import UsageError
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_MACHINE = re.compile(r"([a-z][a-z0-9-]*(?:/[a-z0-9-]+)?):(.*)", re.DOTALL)
 
 
 class Entry(NamedTuple):
@@ -43,18 +42,7 @@ class Prefix:
         return f"s3://{self.bucket}/{self.prefix}"
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """A folder of a machine: ``NAME:/folder`` or ``NAME/NODE:/folder``."""
-
-    machine: str
-    folder: str
-
-    def __str__(self) -> str:
-        return f"{self.machine}:{self.folder}"
-
-
-Side = Path | Prefix | Remote
+Side = Path | Prefix
 
 
 def side(text: str) -> Side:
@@ -64,9 +52,6 @@ def side(text: str) -> Side:
         if not _BUCKET.fullmatch(bucket):
             raise UsageError(f"{text}: no bucket can have this name", next="s3://BUCKET/PREFIX")
         return Prefix(bucket, f"{prefix.rstrip('/')}/" if prefix.strip("/") else "")
-    found = _MACHINE.fullmatch(text)
-    if found and not Path(text).exists():
-        return Remote(found[1], found[2])
     if not text:
         raise UsageError("an empty path")
     return Path(text)

@@ -157,10 +157,10 @@ def outcome_of(found: Mapping[str, Any]) -> Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a job is. ``stage``: looking, copying, proving, restoring, watching.
+    """How far a job is. ``stage``: looking, comparing, copying, proving, watching.
 
-    ``planned`` is there once it is known what will be done. ``said`` are the last lines that a
-    watching job said, each with its number.
+    ``seconds``: since the copying began. ``planned`` is there once it is known what will be done.
+    ``said`` are the last lines that a watching job said, each with its number.
     """
 
     stage: str = "looking"
@@ -168,6 +168,7 @@ class Progress:
     bytes: int = 0
     total_files: int = 0
     total_bytes: int = 0
+    seconds: float = 0
     planned: Outcome | None = None
     said: tuple[tuple[int, str], ...] = ()
 

@@ -99,7 +99,8 @@ def _tell(room: Room, diary: Diary, over: threading.Event, watches: bool) -> Non
         with suppress(OSError):
             if now != last:
                 planned = asdict(diary.planned) if diary.planned else None
-                room.write("progress.json", {**now, "planned": planned})
+                seconds = time.monotonic() - meter.begun
+                room.write("progress.json", {**now, "planned": planned, "seconds": seconds})
                 last = now
             if not watches or time.monotonic() - since < RESTING:
                 (room.path / "busy").touch()

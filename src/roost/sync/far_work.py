@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -34,6 +35,10 @@ class Diary:
         """A line; the last hundred are kept."""
         number = self.said[-1][0] + 1 if self.said else 1
         self.said = [*self.said[-99:], (number, text)]
+
+    def copies(self) -> None:
+        """The copying begins."""
+        self.stage, self.meter.begun = "copying", time.monotonic()
 
 
 def do(job: Job, diary: Diary) -> Outcome:
@@ -80,7 +85,7 @@ def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
 
 
 def _plain(sync: Sync, job: Job, diary: Diary, planned: Planned, told: Outcome) -> Outcome:
-    diary.stage = "copying"
+    diary.copies()
     done = sync.do(planned)
     proof, removed = None, list[str]()
     if job.verify:
@@ -139,7 +144,7 @@ def _up_with_tree(sync: Sync, job: Job, diary: Diary, planned: Planned, told: Ou
     if job.options.include or job.options.exclude or job.options.follow:
         raise UsageError("a tree is of all of the folder: no include, exclude or follow")
     run = sync.run
-    diary.stage = "copying"
+    diary.copies()
     extra, planned.deletions = planned.deletions, []
     done = sync.do(planned)
     diary.stage = "proving"
@@ -177,7 +182,7 @@ def _back(sync: Sync, job: Job, diary: Diary) -> Outcome:
     diary.planned = told
     if job.dry_run:
         return told
-    diary.stage = "copying"
+    diary.copies()
     put_back(sync, back, planned)
     meter, wrong = sync.run.meter, tuple(sorted(back.wrong.items()))
     proof = Proven(

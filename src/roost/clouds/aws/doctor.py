@@ -281,7 +281,7 @@ def examine_role(clients: Clients, spec: Spec, file: str) -> Iterator[Finding]:
     if profile is not None:
         yield _asked("role", partial(_role, clients, profile, file))
     elif machine_role.needs_profile(spec):
-        yield machine_role.missing(file)
+        yield machine_role.missing(spec, file)
 
 
 def _role(clients: Clients, profile: str, file: str) -> Finding:

@@ -60,19 +60,32 @@ def _everywhere(profile: str, kind: str) -> tuple[str, ...]:
 
 
 def needs_profile(spec: Spec) -> bool:
-    """Whether it is a desktop whose screen needs a role, and the file names none."""
-    return _dcv(spec) and spec.cloud == "aws" and not (spec.aws and spec.aws.instance_profile)
+    """Whether its machines need a role, and the file names none."""
+    needs = _dcv(spec) or _copies(spec)
+    return needs and spec.cloud == "aws" and not (spec.aws and spec.aws.instance_profile)
 
 
-def missing(file: str) -> Finding:
+def missing(spec: Spec, file: str) -> Finding:
     """What is said where ``needs_profile``."""
+    why = []
+    if _dcv(spec):
+        why.append("Amazon DCV cannot read its licence, and runs as a trial of 30 days")
+    if _copies(spec):
+        why.append(
+            "what it copies to S3 or from it is copied with your credentials, lent each time"
+        )
+    what = 'protocol = "dcv"' if _dcv(spec) else "data in S3"
     return Finding(
         check="role",
         verdict="warning",
-        text='protocol = "dcv" and no instance_profile in [aws]: Amazon DCV cannot read its '
-        "licence, and runs as a trial of 30 days",
+        text=f"{what} and no instance_profile in [aws]: {'; '.join(why)}",
         mend=f"roost iam {file} --machine   ({PRINTS})",
     )
+
+
+def _copies(spec: Spec) -> bool:
+    parked = any(volume.park == "s3" for volume in spec.volumes)
+    return parked or bool(spec.data.pull or spec.data.push)
 
 
 def _dcv(spec: Spec) -> bool:
@@ -84,18 +97,26 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
 
     DCV's licence is an object in a bucket of AWS. Of the buckets in ``[data]`` only the prefixes
     that the file names are listed, read or written; what is written is also read, to check it.
+    Objects are deleted only where volumes are parked: what a volume has no more goes there too.
     Uploads that were cut short are found to go on with: IAM can limit that by the bucket only.
     """
     partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
     pulled = [_place(pull.source) for pull in spec.data.pull]
     pushed = [_place(push.target) for push in spec.data.push]
+    parked = [
+        _place(f"{volume.park_to.rstrip('/')}/{spec.name}")
+        for volume in spec.volumes
+        if volume.park == "s3" and volume.park_to is not None
+    ]
+    written = [*pushed, *parked]
     s3 = f"arn:{partition}:s3:::"
     found = [
         *([_allow("Dcv", ["s3:GetObject"], [f"{s3}dcv-license.{region}/*"])] if _dcv(spec) else []),
-        *_listing(s3, [*pulled, *pushed]),
-        *_objects("Read", ["s3:GetObject"], s3, [*pulled, *pushed]),
-        *_objects("Write", WRITE, s3, pushed),
-        *([_allow("Unended", [UNENDED], sorted({s3 + b for b, _ in pushed}))] if pushed else []),
+        *_listing(s3, [*pulled, *written]),
+        *_objects("Read", ["s3:GetObject"], s3, [*pulled, *written]),
+        *_objects("Write", WRITE, s3, written),
+        *_objects("Delete", ["s3:DeleteObject"], s3, parked),
+        *([_allow("Unended", [UNENDED], sorted({s3 + b for b, _ in written}))] if written else []),
     ]
     return {"Version": "2012-10-17", "Statement": found} if found else None
 
