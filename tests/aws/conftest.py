@@ -14,19 +14,27 @@ from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2 import ec2_backends
 
+from roost.access.parking import Parking, fill_all
 from roost.clouds.aws.cloud import AwsCloud
 from roost.clouds.converge import converge
 from roost.plan.down import plan_down
-from roost.plan.park import ParkMode, plan_park
+from roost.plan.park import ParkMode
 from roost.plan.plan import Plan, plan_stop, plan_up
 from roost.plan.resize import plan_resize
-from roost.plan.resources import Role, State, Wanted
+from roost.plan.resources import Group, Role, State, Wanted
+from tests.aws.far_hands import FarHands
 from tests.aws.strict import StrictEc2, Weather
 
 SWEPT = "swept"
 IMAGE = "ami-12c6146b"
 REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
+
+
+def plan_start(have: State, _: frozenset[str]) -> Plan:
+    """All that is there, and running."""
+    groups = tuple(Group(role=i.role, count=1, shape=i.shape) for i in have.instances)
+    return plan_up(Wanted(name=have.name, groups=groups, record=have.record or ""), have)
 
 
 @dataclass
@@ -76,13 +84,23 @@ class Account:
         def planner(have: State, given_up: frozenset[str]) -> Plan:
             return plan_up(wanted, have, given_up=given_up)
 
-        return converge(self.roost(), wanted.name, planner)
+        cloud = self.roost()
+        state = converge(cloud, wanted.name, planner)
+        return fill_all(cloud, state, FarHands(self.ec2))
 
     def stop(self, name: str) -> State:
         return converge(self.roost(), name, lambda have, _: plan_stop(have))
 
     def park(self, name: str, typed: frozenset[str] = frozenset(), **modes: ParkMode) -> State:
-        return converge(self.roost(), name, lambda have, _: plan_park(have, modes, typed))
+        cloud = self.roost()
+        return Parking(
+            modes=modes,
+            typed=typed,
+            hands=FarHands(self.ec2),
+            drive=lambda planner: converge(cloud, name, planner),
+            wake=lambda: converge(cloud, name, plan_start),
+            clock=lambda: self.now,
+        ).run()
 
     def resize(self, wanted: Wanted, role: Role) -> State:
         return converge(

@@ -65,6 +65,9 @@ SCENES: dict[str, Callable[[Account], object]] = {
     "desktop park": lambda a: a.park("stars"),
     "desktop resume": lambda a: a.up(DESKTOP),
     "desktop park again": lambda a: a.park("stars"),
+    "desktop park s3": lambda a: a.park("stars", data="s3"),
+    "desktop resume s3": lambda a: a.up(DESKTOP),
+    "desktop park s3 again": lambda a: a.park("stars", data="s3"),
     "desktop archive": lambda a: a.park("stars", data="archive"),
     "desktop resize": lambda a: a.resize(LARGER, "desktop"),
     "desktop grow": lambda a: a.up(replace(DESKTOP, volumes=(LARGER_DATA,))),
@@ -92,6 +95,8 @@ BEFORE = {
     "desktop resume": ("desktop up", "desktop park"),
     "desktop park again": ("desktop up", "desktop park", "desktop resume"),
     "desktop parked down": ("desktop up", "desktop park"),
+    "desktop resume s3": ("desktop up", "desktop park s3"),
+    "desktop park s3 again": ("desktop up", "desktop park s3", "desktop resume s3"),
     "cluster resume": ("cluster up", "cluster park"),
 }
 """What comes before a scene, where that is not just its ``up``."""
@@ -134,6 +139,8 @@ def summary(account: Account) -> dict[str, object]:
             [g.name for g in state.security_groups],
             [(s.volume, s.state, s.sealed, s.tier) for s in state.snapshots],
             [(i.instance, i.state) for i in state.images],
+            [(s.name, s.sealed) for s in state.stored],
+            sorted(account.ec2.closed),
             state.record,
         )
     left = account.left()
@@ -149,5 +156,7 @@ def clean(account: Account) -> None:
     assert account.left() == {}
     account.ec2.discarded = set()
     account.ec2.buried.clear()
+    account.ec2.bucket.clear()
+    account.ec2.still.clear()
     account.forget_the_dead()
     account.ec2.backend.tags.clear()  # of what is gone

@@ -183,6 +183,10 @@ class StrictEc2(StrictDisks):
             raise ReadTimeoutError(endpoint_url="https://ec2")
         return answer
 
+    def act(self, name: str, work: Callable[[], object]) -> None:
+        """What is done on a machine, or in S3, takes its time too, and can be cut short."""
+        self._call(None, lambda *_: work() or {}, name, {})
+
     # --- as EC2 has it -----------------------------------------------------------------------
 
     def _strictly(self, through: Callable[[str, Any], Any], name: str, asked: Any) -> Any:
@@ -330,6 +334,7 @@ class StrictEc2(StrictDisks):
     def _done_StartInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
         del answer
         self._times |= {f"LaunchTime {one}": self.wall() for one in asked["InstanceIds"]}
+        self.still.clear()
         self._moving |= dict.fromkeys(asked["InstanceIds"], ("pending", self.weather.delay))
 
     def _done_TerminateInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802

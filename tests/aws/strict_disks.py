@@ -31,6 +31,9 @@ class StrictDisks:
         self.held: dict[str, str] = {}
         self.buried: dict[str, str] = {}
         self.discarded: set[str] = set()
+        self.bucket: dict[str, str] = {}
+        self.still: set[str] = set()
+        self.closed: set[str] = set()
         self._writes = 0
         self._started: dict[str, Any] = {}
 
@@ -46,7 +49,8 @@ class StrictDisks:
         backend = self.backend
         for volume in backend.volumes.values():
             held = volume.attachment
-            if held and held.device in DATA and self._is_up(held.instance):
+            quiet = volume.id in self.still or volume.id in self.closed
+            if held and held.device in DATA and self._is_up(held.instance) and not quiet:
                 self._writes += 1
                 self.contents[volume.id] = f"{volume.id} {self._writes}"
 
@@ -58,7 +62,25 @@ class StrictDisks:
         return self.contents.get(volume, "blank")
 
     def _completed(self) -> set[str]:
-        return {c for one, c in self.held.items() if one not in self._moving}
+        kept = {c for one, c in self.held.items() if one not in self._moving}
+        return kept | set(self.bucket.values())
+
+    # --- what is in S3 ----------------------------------------------------------------------
+
+    def push(self, volume: str, place: str) -> None:
+        """What is on a volume goes there."""
+        self.bucket[place] = self._content(volume)
+
+    def pull(self, volume: str, name: str, place: str) -> None:
+        """It comes back to a volume that was made for it, which may be written to from then on."""
+        if volume in self.closed:
+            self.contents[volume] = self.bucket[place]
+            self.closed.discard(volume)
+            self._dug_up(name, volume)
+
+    def _dug_up(self, name: str, one: str) -> None:
+        if name in self.buried and self.buried.pop(name) != self.contents[one]:
+            self.lost.append(f"{name} came back without its data")
 
     # --- volumes ----------------------------------------------------------------------------
 
@@ -67,8 +89,10 @@ class StrictDisks:
         one = answer["VolumeId"]
         self.contents[one] = self.held.get(asked.get("SnapshotId", ""), "blank")
         name = _tag(answer, "roost:node")
-        if name in self.buried and self.buried.pop(name) != self.contents[one]:
-            self.lost.append(f"{name} came back without its data")
+        if "SnapshotId" not in asked and self.buried.get(name) in self.bucket.values():
+            self.closed.add(one)  # it is filled later, and till then nobody is let in
+        else:
+            self._dug_up(name, one)
 
     def _check_CreateVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
         source = asked.get("SnapshotId")

@@ -31,6 +31,8 @@ ACTS: dict[str, Any] = {
     "resize": lambda a: a.resize(replace(LARGER, volumes=BOTH.volumes), "desktop"),
     "park": lambda a: a.park("stars"),
     "park half": lambda a: a.park("stars", data="snapshot", scratch="keep"),
+    "park s3": lambda a: a.park("stars", data="s3", scratch="s3"),
+    "park s3 half": lambda a: a.park("stars", data="s3", scratch="snapshot"),
     "park archive": lambda a: a.park("stars", data="archive"),
     "down": lambda a: a.down("stars"),
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from roost.errors import CloudError
+from roost.errors import CloudError, RoostError
 from roost.plan.resources import State
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, LARGER, cluster
@@ -152,3 +153,57 @@ def test_a_restored_volume_is_read_in_as_the_file_says(account: Account) -> None
     assert "VolumeInitializationRate" not in made[0]
     assert made[1]["VolumeInitializationRate"] == 200
     assert made[1]["SnapshotId"].startswith("snap-")
+
+
+def stored_in(asked: dict[str, Any]) -> bool:
+    """Whether a call writes down a copy in S3."""
+    return any(tag["Key"].startswith("roost:stored:") for tag in asked.get("Tags", ()))
+
+
+def test_a_volume_goes_to_s3_and_the_record_knows_where(account: Account) -> None:
+    up = account.up(DESKTOP)
+    parked = account.park("stars", data="s3")
+    assert copies(parked) == [("desktop", "completed", "image")]
+    assert (parked.instances, parked.volumes) == ((), ())
+    assert account.ec2.counted["CreateSnapshot"] == 0
+    place = f"s3://my-bucket/parked/stars/data/{up.volumes[0].id}/"
+    (stored,) = account.roost().observe("stars").stored  # another process knows it too
+    assert (stored.name, stored.source, stored.place) == ("data", up.volumes[0].id, place)
+    assert (stored.sealed, stored.size_gib, stored.used_gib) == (True, 500, 1.5)
+    assert (stored.tree, stored.sha256) == (
+        f"{place}.roost/tree-20260101T000000.000000Z.jsonl",
+        "ab" * 32,
+    )
+    noted = [n for n, (_, asked) in enumerate(account.ec2.asked) if stored_in(asked)]
+    assert noted[0] > account.ec2.calls.index("StopInstances")
+
+    # At once: a token of the first volume would bring that one back, which is gone.
+    resumed = account.up(DESKTOP)
+    assert resumed.volumes[0].id != up.volumes[0].id
+    assert (resumed.stored[0].source, resumed.stored[0].sealed) == (resumed.volumes[0].id, False)
+    again = account.park("stars", data="s3")
+    assert (again.stored[0].place, again.stored[0].sealed) == (place, True)
+    assert account.ec2.lost == []
+    assert account.ec2.closed == set()
+    state = account.down("stars", frozenset({"stars"}))
+    assert state.empty
+    assert account.left() == {}
+    assert account.ec2.bucket  # the user's
+
+
+def test_a_snapshot_after_a_copy_in_s3_is_the_newer_one(account: Account) -> None:
+    account.up(DESKTOP)
+    account.park("stars", data="s3")
+    account.up(DESKTOP)
+    parked = account.park("stars", data="snapshot")
+    assert copies(parked)[0] == ("data", "completed", "standard")
+    resumed = account.up(DESKTOP)
+    assert resumed.volumes[0].snapshot == parked.snapshots[0].name
+    assert account.ec2.lost == []
+
+
+def test_many_copies_need_room_to_be_remembered(account: Account) -> None:
+    account.up(DESKTOP)
+    account.roost().check_copies("stars", tuple(f"seat-{n}-data" for n in range(33)))
+    with pytest.raises(RoostError, match="34 volumes of stars"):
+        account.roost().check_copies("stars", tuple(f"seat-{n}-data" for n in range(34)))

@@ -25,6 +25,8 @@ KILLS = [
     ("cluster grow", 3),
     ("desktop park", 3),
     ("desktop resume", 3),
+    ("desktop park s3", 3),
+    ("desktop resume s3", 3),
 ]
 FAULTS = ("RequestLimitExceeded", "InternalError", "lost answer", "ExpiredToken")
 FAULTS_OF = {

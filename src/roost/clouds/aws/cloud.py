@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roost.clouds.aws import nouns, requests, tags
+from roost.clouds.aws import nouns, requests, stored, tags
 from roost.clouds.aws.audit import sweep
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.change import Changes, Retirer, no_retiring
@@ -147,6 +147,11 @@ class AwsCloud:
         ]
         check(self.calls, described, new)
 
+    def check_copies(self, name: str, volumes: tuple[str, ...]) -> None:
+        """Raises RoostError where it could not be kept that these have copies in S3."""
+        with translated(f"look at the record of {name}"):
+            stored.check_room(self.calls, name, volumes)
+
     def logs(self, name: str, instance: str, lines: int) -> str:
         """The end of the console's output, as far as EC2 has it."""
         with translated(f"read the console of {instance}"):
@@ -211,7 +216,7 @@ class AwsCloud:
                     self.ec2.delete_launch_template,
                     LaunchTemplateName=requests.template_name(name),
                 )
-                memory.record = None
+                memory.record, memory.stored = None, ()
             case _ if isinstance(step, DISK_STEPS):
                 self._disks(name, memory).apply(step)
             case _:

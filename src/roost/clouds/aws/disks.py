@@ -6,16 +6,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from roost.clouds.aws import nouns, requests, tags
+from roost.clouds.aws import nouns, requests, stored, tags
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.failures import code_of
 from roost.clouds.aws.memory import Memory
 from roost.errors import CloudError
 from roost.plan.copies import images_of
-from roost.plan.resources import Image, Instance, Snapshot, State, Volume
-from roost.plan.steps import Adopt, Archive, Disown, Modify, Restore, Save, Snap, Step, Unseal
+from roost.plan.resources import Image, Instance, Snapshot, State, Stored, Volume
+from roost.plan.steps import (
+    Adopt,
+    Archive,
+    Disown,
+    Modify,
+    Restore,
+    Save,
+    Snap,
+    Step,
+    Store,
+    Unseal,
+    Unstore,
+)
 
-DISK_STEPS = (Adopt, Archive, Disown, Modify, Restore, Save, Snap, Unseal)
+DISK_STEPS = (Adopt, Archive, Disown, Modify, Restore, Save, Snap, Store, Unseal, Unstore)
 """The steps that are about disks."""
 MOVING = frozenset({"IncorrectState", "InvalidSnapshot.InUse", "OperationNotPermitted"})
 """A snapshot whose tier is already being changed."""
@@ -47,6 +59,11 @@ class Disks:
                     Resources=list(names),
                     Tags=[{"Key": tags.SEALED, "Value": "no"}],
                 )
+            case Store(copies):
+                self.keep(copies)
+            case Unstore(names):
+                stored.forget(self.calls, self.name, names)
+                self.memory.stored = tuple(s for s in self.memory.stored if s.name not in names)
             case Archive() | Restore():
                 self.move(step)
             case _:
@@ -67,6 +84,12 @@ class Disks:
                 self.memory.described.pop("volume", None)
             case _:
                 raise CloudError(f"EC2 has no way to do {step}")
+
+    def keep(self, copies: tuple[Stored, ...]) -> None:
+        """Write down which copies are in S3. Raises CloudError."""
+        stored.write(self.calls, self.name, copies)
+        new = {copy.name: copy for copy in (*self.memory.stored, *copies)}
+        self.memory.stored = tuple(new[name] for name in sorted(new))
 
     def snap(self, volume: Volume, *, sealed: bool) -> None:
         """Begin a copy; it holds what is on the volume at this moment."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from roost.clouds.aws import nouns, requests, tags
+from roost.clouds.aws import nouns, requests, stored, tags
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.memory import Memory
 from roost.plan.resources import Kind, State
@@ -70,6 +70,7 @@ class Look:
             addresses=nouns.addresses(self._every("address"), names),
             snapshots=nouns.snapshots(snapshots, self._tiers(snapshots)),
             images=nouns.images(self._every("image"), snapshots),
+            stored=self.memory.stored,
         )
         for group in groups:
             node = tags.read(group["Tags"])[tags.NODE]
@@ -87,7 +88,9 @@ class Look:
         if any(t["Value"] == tags.IMAGES and t["ResourceType"] == "image" for t in carrying):
             self.memory.baked = None
         self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
-        self.memory.record = self._record() if "launch-template" in found else None
+        recorded = "launch-template" in found
+        self.memory.record = self._record() if recorded else None
+        self.memory.stored = stored.read(self.calls, self.name) if recorded else ()
         self.memory.looked = True
 
     def _record(self) -> str | None:

@@ -16,6 +16,7 @@ from roost.plan.resources import (
     SecurityGroup,
     Snapshot,
     State,
+    Stored,
     Volume,
 )
 
@@ -33,7 +34,7 @@ class Memory:
     """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
 
     ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
-    ``seen`` the ids of all instances, gone ones too.
+    ``seen`` the ids of all instances, gone ones too; ``stored`` are the copies in S3.
     ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
@@ -44,6 +45,7 @@ class Memory:
     looked: bool = False
     kinds: set[str] = field(default_factory=set)
     record: str | None = None
+    stored: tuple[Stored, ...] = ()
     zone: str | None = None
     ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)

@@ -124,6 +124,7 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
             iops=one.get("Iops"),
             throughput=one.get("Throughput"),
             slot=int(held.get(tags.SLOT, 0)),
+            snapshot=one.get("SnapshotId") or "",
             adopted=tags.ADOPTED in held,
             id=one["VolumeId"],
             state=state,

@@ -146,7 +146,11 @@ def create_volume(
         "Size": int(volume.size_gib),
         "VolumeType": volume.type,
         "Encrypted": True,
-        "ClientToken": token(name, volume.name, zone, volume.snapshot, *parts),
+        "ClientToken": token(
+            *(name, volume.name, zone, volume.snapshot),
+            *([volume.stored] if volume.stored else []),
+            *parts,
+        ),
         "TagSpecifications": [
             tags.specification("volume", tags.tags(name, volume.name, mine, users))
         ],

@@ -1,0 +1,58 @@
+"""Hands that copy between the disks of the strict double and a bucket; they can be killed too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from roost.access.parking import Found, place_of
+from roost.plan.copies import last_let_in
+from roost.plan.resources import State, Stored, Volume
+from tests.aws.strict import StrictEc2
+
+
+@dataclass
+class FarHands:
+    """``roost.access.parking.Hands``; of the volumes in ``broken`` an object is always wrong."""
+
+    ec2: StrictEc2
+    broken: set[str] = field(default_factory=set)
+
+    def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
+        for volume in volumes:
+            self._push(state, volume)
+
+    def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
+        found, troubles = [], {}
+        for volume in volumes:
+            since = last_let_in(volume, state)
+            assert since is not None
+            self.ec2.act("MakeStill", lambda v=volume: self.ec2.still.add(v.id))  # type: ignore[misc]
+            place = self._push(state, volume)
+            if volume.name in self.broken:
+                self.ec2.still.discard(volume.id)
+                troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
+                continue
+            copy = Stored(
+                name=volume.name,
+                source=volume.id,
+                place=place,
+                tree=f"{place}.roost/tree-20260101T000000.000000Z.jsonl",
+                sha256="ab" * 32,
+                size_gib=volume.size_gib,
+                used_gib=1.5,
+                since=since,
+                taken=since,
+                sealed=False,
+                region="eu-central-1",
+            )
+            found.append(copy)
+        return Found(tuple(found), troubles)
+
+    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+        del state
+        self.ec2.act("PullBack", lambda: self.ec2.pull(volume.id, volume.name, copy.place))
+
+    def _push(self, state: State, volume: Volume) -> str:
+        place = place_of("s3://my-bucket/parked", state, volume)
+        self.ec2.act("PushAll", lambda: self.ec2.push(volume.id, place))
+        return place
