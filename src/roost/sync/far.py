@@ -38,6 +38,7 @@ class Job:
     put beside the data; with ``options.delete`` what only S3 has goes after that, and only if all
     is proven. Down: exactly what the tree at ``tree_at`` (``s3://...``; "": the newest) names is
     fetched, compared and given back; ``tree_sha256`` is what that object must have, if known.
+    ``once``: nobody but root is let in before all is there, and then it is left as it is.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Job:
     tree: bool = False
     tree_at: str = ""
     tree_sha256: str = ""
+    once: bool = False
 
     @property
     def up(self) -> bool:

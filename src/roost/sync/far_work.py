@@ -155,7 +155,7 @@ def _up_with_tree(sync: Sync, job: Job, diary: Diary, planned: Planned, told: Ou
         done.deleted, done.failed = gone.deleted, done.failed + gone.failed
         _delete_trees(sync, taken.place)
     made = Proven(
-        files=len(proof.proven),
+        files=sum(one.kind != "folder" for one in proof.proven),
         bytes=proof.bytes,
         whole=taken.whole,
         tree=taken.place,
@@ -177,7 +177,7 @@ def _delete_trees(sync: Sync, but: str) -> None:
 
 def _back(sync: Sync, job: Job, diary: Diary) -> Outcome:
     diary.stage = "comparing"
-    back, planned = look(sync, job.tree_at, job.tree_sha256)
+    back, planned = look(sync, job.tree_at, job.tree_sha256, once=job.once)
     told = replace(outcome(job, sync, planned), failed=tuple(sorted(back.wrong.items())))
     diary.planned = told
     if job.dry_run:

@@ -2,6 +2,10 @@
 
 Doing it again after it was cut short fetches what is missing or another, and gives the rest its
 owners and times again.
+
+A folder that is to be filled ``once`` is shut for everybody but root until all is there: nobody
+takes a part for the whole, or changes what would be fetched again. Once it is whole it says so
+itself, and from then on it is left as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -33,11 +37,16 @@ _TYPES = {name: kind for kind, name in KINDS.items()}
 
 @dataclass(slots=True)
 class Back:
-    """What came back. ``wrong``: what did not, and why; ``right`` are the files that did."""
+    """What came back. ``wrong``: what did not, and why; ``right`` are the files that did.
+
+    ``once``: it is to come back once, and was ``done`` before.
+    """
 
     leaves: list[Leaf]
     place: str
     sha256: str
+    once: bool = False
+    done: bool = False
     wrong: dict[str, str] = field(default_factory=dict)
     right: list[Leaf] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,7 +57,7 @@ class Back:
         return [leaf for leaf in self.leaves if leaf.kind == "file"]
 
 
-def look(sync: Sync, at: str = "", sha256: str = "") -> tuple[Back, Planned]:
+def look(sync: Sync, at: str = "", sha256: str = "", *, once: bool = False) -> tuple[Back, Planned]:
     """The tree, and what must be fetched for it. Raises RoostError.
 
     Files that are there are compared by their content.
@@ -59,6 +68,10 @@ def look(sync: Sync, at: str = "", sha256: str = "") -> tuple[Back, Planned]:
         there = {one.name: one for one in run.bucket.objects(run.prefix)}
     except StoreError as error:
         raise error.explained(at or f"s3://{run.bucket.name}/{run.prefix}") from error
+    if once:
+        back = replace(back, once=True, done=_mark(run) == back.sha256)
+    if back.done:
+        return replace(back, right=back.files), Planned(same=len(back.files))
     run.folder.leftovers.clear()
     for _ in run.folder.files(lambda name, why: None):
         pass  # it notes what an earlier run was receiving
@@ -78,6 +91,10 @@ def look(sync: Sync, at: str = "", sha256: str = "") -> tuple[Back, Planned]:
 def put_back(sync: Sync, back: Back, planned: Planned) -> None:
     """Fetch, compare, and give all of it back; ``back`` says what is wrong. Raises RoostError."""
     run = sync.run
+    if back.done:
+        return
+    if back.once:
+        _shut(run)
     for leaf in back.leaves:
         if leaf.kind == "folder" and leaf.path:
             _try(run, back, leaf, _folder)
@@ -90,8 +107,9 @@ def put_back(sync: Sync, back: Back, planned: Planned) -> None:
         if leaf.kind not in {"file", "folder"}:
             _try(run, back, leaf, _special)
     # From the inside out: what is done in a folder changes its time.
-    for leaf in reversed(back.leaves):
+    for leaf in reversed([leaf for leaf in back.leaves if leaf.path]):
         _try(run, back, leaf, _attributes)
+    _open(run, back)
     os.sync()
 
 
@@ -108,6 +126,42 @@ def _try(run: Run, back: Back, leaf: Leaf, work: Callable[[Run, Leaf], None]) ->
 def _lost(path: str, wrong: dict[str, str]) -> bool:
     """Whether it, or a folder that it is in, is not there as it should be."""
     return path in wrong or any(path[:at] in wrong for at, one in enumerate(path) if one == "/")
+
+
+# --- whole, or shut ------------------------------------------------------------------------------
+
+MARK = "trusted.roost.tree"
+"""Of the folder itself: the checksum of the tree that it was made from. Only root sees it."""
+
+
+def _mark(run: Run) -> str:
+    with suppress(OSError):
+        return os.getxattr(run.folder.root, MARK).decode()
+    return ""
+
+
+def _set_mark(run: Run, sha256: str) -> None:
+    """Where it cannot be set, the same is only done again."""
+    with suppress(OSError):
+        os.setxattr(run.folder.root, MARK, sha256.encode())
+
+
+def _open(run: Run, back: Back) -> None:
+    """Everybody may see it who could; but not a part of what comes back once."""
+    if back.once and back.wrong:
+        return
+    if back.once:
+        os.sync()
+        _set_mark(run, back.sha256)
+    for leaf in back.leaves:
+        if not leaf.path:
+            _try(run, back, leaf, _attributes)
+
+
+def _shut(run: Run) -> None:
+    if os.geteuid() == 0:
+        os.chown(run.folder.root, 0, 0)
+    os.chmod(run.folder.root, 0o700)
 
 
 # --- the tree ------------------------------------------------------------------------------------
