@@ -46,7 +46,10 @@ class Folder:
         except OSError as error:
             tell(base, error.strerror or str(error))
             return
-        if base:
+        trouble = key_trouble(base, self.prefix)
+        if trouble and not inside:
+            tell(base, trouble)
+        elif base and not trouble:
             yield Entry(base, 0, 0, empty=not inside)
         for name, one in inside:
             if name.endswith("/"):
