@@ -38,14 +38,16 @@ class Weed:
 
 
 @contextmanager
-def weed(folder: Path) -> Iterator[Weed]:
-    """Run one with its data in the folder; it dies with the block."""
+def weed(
+    folder: Path, address: str = "127.0.0.1", key: str = KEY, secret: str = SECRET
+) -> Iterator[Weed]:
+    """Run one with its data in the folder, for who has the key; it dies with the block."""
     s3, *others = _ports(8)
     identity = {
         "identities": [
             {
                 "name": "test",
-                "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+                "credentials": [{"accessKey": key, "secretKey": secret}],
                 "actions": ["Admin"],
             }
         ]
@@ -56,16 +58,16 @@ def weed(folder: Path) -> Iterator[Weed]:
     ports = [f"-{name}.port.grpc={port}" for name, port in zip(flags, others, strict=False)]
     ports += [f"-{name}.port={port}" for name, port in zip(flags, others[4:], strict=False)]
     line = [
-        *(program(), f"-logdir={folder}", "server", f"-dir={folder}", "-ip=127.0.0.1"),
-        *("-ip.bind=127.0.0.1", "-filer", "-s3", *ports, f"-s3.port={s3}"),
+        *(program(), f"-logdir={folder}", "server", f"-dir={folder}", f"-ip={address}"),
+        *(f"-ip.bind={address}", "-filer", "-s3", *ports, f"-s3.port={s3}"),
         *(f"-s3.config={config}", "-master.volumeSizeLimitMB=256", "-volume.max=100"),
         *("-master.telemetry=false", "-s3.port.lance=0", "-s3.port.iceberg=0"),
     ]
     log = (folder / "log").open("wb")
     process = subprocess.Popen(line, stdout=log, stderr=log, cwd=folder)
     try:
-        _wait(f"http://127.0.0.1:{s3}/", process, folder / "log")
-        yield Weed(f"http://127.0.0.1:{s3}")
+        _wait(f"http://{address}:{s3}/", process, folder / "log")
+        yield Weed(f"http://{address}:{s3}")
     finally:
         process.kill()  # its data goes with it
         process.wait()
