@@ -7,7 +7,6 @@ from roost.cli import far_run
 from roost.cli.options import Place
 from roost.cli.output import write_json
 from roost.cli.sync_run import Wish
-from roost.cli.target import NOWHERE, existing, locate
 from roost.errors import UsageError
 from roost.sync.entry import Prefix
 from roost.sync.entry import side as s3_side
@@ -16,6 +15,7 @@ from roost.sync.entry import side as s3_side
 def run_far(source: str, target: str, wish: Wish, profile: str | None) -> None:
     """All of it. Raises RoostError."""
     from roost.access.connection import reachable
+    from roost.cli.target import NOWHERE, existing, locate
 
     up = target.startswith("s3://")
     there, place = (source, target) if up else (target, source)
