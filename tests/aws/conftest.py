@@ -21,7 +21,7 @@ from roost.plan.down import plan_down
 from roost.plan.park import ParkMode
 from roost.plan.plan import Plan, plan_stop, plan_up
 from roost.plan.resize import plan_resize
-from roost.plan.resources import Group, Role, State, Wanted
+from roost.plan.resources import Role, State, Wanted
 from tests.aws.far_hands import FarHands
 from tests.aws.strict import StrictEc2, Weather
 
@@ -29,12 +29,6 @@ SWEPT = "swept"
 IMAGE = "ami-12c6146b"
 REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
-
-
-def plan_start(have: State, _: frozenset[str]) -> Plan:
-    """All that is there, and running."""
-    groups = tuple(Group(role=i.role, count=1, shape=i.shape) for i in have.instances)
-    return plan_up(Wanted(name=have.name, groups=groups, record=have.record or ""), have)
 
 
 @dataclass
@@ -86,7 +80,10 @@ class Account:
 
         cloud = self.roost()
         state = converge(cloud, wanted.name, planner)
-        return fill_all(cloud, state, FarHands(self.ec2))
+        hands = FarHands(self.ec2)
+        if state.stored:
+            hands.free(state)
+        return fill_all(cloud, state, hands)
 
     def stop(self, name: str) -> State:
         return converge(self.roost(), name, lambda have, _: plan_stop(have))
@@ -98,7 +95,6 @@ class Account:
             typed=typed,
             hands=FarHands(self.ec2),
             drive=lambda planner: converge(cloud, name, planner),
-            wake=lambda: converge(cloud, name, plan_start),
             clock=lambda: self.now,
         ).run()
 

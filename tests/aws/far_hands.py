@@ -52,6 +52,10 @@ class FarHands:
         del state
         self.ec2.act("PullBack", lambda: self.ec2.pull(volume.id, volume.name, copy.place))
 
+    def free(self, state: State) -> None:
+        held = {v.id for v in state.volumes}
+        self.ec2.act("LetWrite", lambda: self.ec2.still.difference_update(held))
+
     def _push(self, state: State, volume: Volume) -> str:
         place = place_of("s3://my-bucket/parked", state, volume)
         self.ec2.act("PushAll", lambda: self.ec2.push(volume.id, place))

@@ -59,6 +59,10 @@ class Bucket:
             raise PartlyDoneError("raw/a.fits is not in S3")
         self._act(state, lambda: self.cloud.disks.pull(volume, copy.place))
 
+    def free(self, state: State) -> None:
+        held = {v.id for v in state.volumes}
+        self._act(state, lambda: self.cloud.disks.still.difference_update(held))
+
     def place(self, state: State, volume: Volume) -> str:
         return place_of("s3://work", state, volume)
 
@@ -86,7 +90,9 @@ def up(cloud: FakeCloud, want: Wanted, hands: Bucket | None = None) -> State:
         return plan_up(want, have, given_up=given_up)
 
     state = converge(cloud, want.name, planner)
-    return fill_all(cloud, state, hands or Bucket(cloud))
+    hands = hands or Bucket(cloud)
+    hands.free(state)
+    return fill_all(cloud, state, hands)
 
 
 def park(
@@ -102,6 +108,5 @@ def park(
         typed=typed,
         hands=hands or Bucket(cloud),
         drive=lambda planner: converge(cloud, want.name, planner),
-        wake=lambda: up(cloud, want, hands),
         clock=lambda: cloud.now,
     ).run()

@@ -148,7 +148,6 @@ def test_an_old_proof_is_none():
         typed=frozenset(),
         hands=hands,
         drive=drive,
-        wake=lambda: up(cloud),
         clock=lambda: clock[0],
     ).run()
     assert hands.sent.count("data") == 4

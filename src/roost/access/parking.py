@@ -17,7 +17,7 @@ from roost.clouds.cloud import Cloud
 from roost.clouds.converge import Planner, apply_patiently
 from roost.errors import PartlyDoneError, RoostError
 from roost.plan.copies import awaited, stored_of
-from roost.plan.park import ParkMode, plan_park, to_prove
+from roost.plan.park import ParkMode, plan_park, plan_wake, to_prove
 from roost.plan.plan import Plan
 from roost.plan.resources import State, Stored, Volume
 from roost.plan.steps import Stop, Store
@@ -54,16 +54,20 @@ class Hands(Protocol):
         """Bring back to a volume what is in S3. Raises PartlyDoneError where it is not all."""
         ...
 
+    def free(self, state: State) -> None:
+        """Let programs write again where a park was cut short. Raises RoostError."""
+        ...
+
 
 @dataclass(slots=True)
 class Parking:
-    """Parks one name. ``drive`` converges with a planner; ``wake`` brings its machines up."""
+    """Parks one name. ``drive`` converges with a planner; ``tell`` hears what is worth a line."""
 
     modes: Mapping[str, ParkMode]
     typed: frozenset[str]
     hands: Hands
     drive: Callable[[Planner], State]
-    wake: Callable[[], State]
+    tell: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.time
     _proven: dict[str, tuple[Stored, float]] = field(default_factory=dict)
     _parting: set[str] = field(default_factory=set)
@@ -77,7 +81,9 @@ class Parking:
                 return state
             if off := _off(state, missing):
                 _check_machines(state, off)
-                state = self.wake()
+                names = frozenset(volume.holder for volume in off)
+                self.tell(f"{', '.join(sorted(names))}: started, to copy its data to S3")
+                state = self.drive(lambda have, _, names=names: plan_wake(have, names))
                 missing = to_prove(state, self.modes, self.typed)
             self.hands.send(state, missing)
             found = self.hands.prove(state, missing)

@@ -40,7 +40,8 @@ def command(
     """Delete it: its instances, and everything roost made for them.
 
     Data volumes, snapshots and images are kept, unless you type their names. At the end it looks
-    once more for anything with its tag, and says what is left. Your own files are not touched.
+    once more for anything with its tag, and says what is left. Your own files are not touched, nor
+    is what was parked in your bucket: it says where that is, and how to remove it.
 
     \b
     Examples:
@@ -82,6 +83,7 @@ def _words(before: State, typed: tuple[str, ...], keep_data: bool) -> frozenset[
         raise UsageError("--keep-data and --delete-data say the opposite of each other")
     known = {v.name for v in before.volumes} | {s.volume for s in before.snapshots}
     known |= {i.instance for i in before.images} | {before.name}
+    known |= {s.name for s in before.stored}
     if unknown := set(typed) - known:
         raise UsageError(
             f"{before.name} has no data called {', '.join(sorted(unknown))}"
@@ -112,6 +114,16 @@ def _swept(cloud: Cloud, state: State) -> tuple[str, ...]:
     return found
 
 
+def _say_what_stays(before: State, state: State) -> None:
+    """Objects in the user's bucket go on costing."""
+    from roost.cli.storing import removal_of, text_of
+
+    known = {copy.name for copy in state.stored}
+    for copy in before.stored:
+        if copy.name not in known:
+            say(f"note: {text_of(copy)}: still there; to remove it: {removal_of(copy)}")
+
+
 def _report(
     before: State, state: State, typed: frozenset[str], left: tuple[str, ...], as_json: bool
 ) -> None:
@@ -136,6 +148,7 @@ def _report(
         say(f"deleted: {deleted}; {rest}")
         for note in plan_down(state, typed).notes:
             say(f"note: {note}")
+        _say_what_stays(before, state)
     if left:
         raise CloudError(
             f"still there with the tag of {state.name}: {', '.join(left)}",

@@ -33,12 +33,15 @@ def settle(
     """
     from roost.access.handover import hand_over
     from roost.access.machines import Machines
+    from roost.cli.storing import bring_data
     from roost.spec import from_json
 
     instances = tuple(i for i in state.instances if i.state == "running" and i.address)
     if cloud.name == "local" or not instances or state.record is None:
         return
     spec = from_json(state.record)
+    if not boots:  # else they are about to go off; programs find their data when they begin
+        state = bring_data(cloud, state)
     say("(from here the machines go on by themselves; Ctrl-C leaves them at it)")
     with (
         tempfile.TemporaryDirectory(prefix="roost-") as place,
@@ -51,6 +54,8 @@ def settle(
         except KeyboardInterrupt:
             say(f"\nleft as it is; `roost up {state.name}` waits again")
             raise
+    if boots:
+        bring_data(cloud, state)
     _raise_failed(state, ends)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, get_args
 
 import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
-from roost.errors import NeedsConfirmationError, UsageError
+from roost.errors import NeedsConfirmationError, RoostError, UsageError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
+    from roost.clouds.converge import Planner
     from roost.plan.park import ParkMode
     from roost.plan.resources import State
     from roost.spec import Spec
+    from roost.spec.volume import Volume
 
 
 @click.command("park")
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="[VOLUME=]MODE",
     help="keep, snapshot, archive, s3 or discard; instead of the file's (repeatable).",
+)
+@click.option(
+    "--to",
+    metavar="S3",
+    help="Where volumes go with --mode s3: s3://BUCKET/PREFIX; instead of the file's park_to.",
 )
 @click.option(
     "--discard", "typed", multiple=True, metavar="VOLUME", help="Yes, the data of this one goes."
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0913 - one parameter for each option
     name: str,
     chosen: tuple[str, ...],
+    to: str | None,
     typed: tuple[str, ...],
     advise: bool,
     days: int,
@@ -54,14 +63,19 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """Save the work and stop paying: `roost resume` brings all of it back.
 
     Each data volume goes the way that the file says (park = ...): kept, a snapshot, an archived
-    snapshot, or discarded. The disk of the machine is saved as an image, then the machine goes.
-    Nothing is deleted before its copy is completed. Workers of a cluster hold nothing, and go.
+    snapshot, copied to S3, or discarded. The disk of the machine is saved as an image, then the
+    machine goes. Nothing is deleted before its copy is completed. Workers of a cluster hold
+    nothing, and go.
+
+    With s3 the machine copies its volume, then programs that use it end, and every file is
+    compared with S3 by its checksum. Where one is wrong it is named, and the volume stays.
 
     \b
     Examples:
       roost park pixinsight --advise --days 20
       roost park pixinsight
       roost park scipion --mode data=archive --discard scratch
+      roost park ndvi --mode s3 --to s3://my-bucket/parked
     """
     from roost.cli.life import forget_ways
     from roost.cli.target import existing, held, locate
@@ -77,9 +91,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
     with held(cloud, name):
         have = existing(cloud, name)
         modes = _modes(have, chosen)
+        roots = _roots(cloud, have, modes, to)
         words = _typed(have, modes, typed, no_input)
-        _confirm(have, modes, yes=yes, no_input=no_input)
-        state = _park(cloud, have, modes, words)
+        _confirm(have, modes, words, roots, yes=yes, no_input=no_input)
+        state = _park(cloud, have, modes, words, roots)
         forget_ways(cloud, name)
     _report(state, modes, words, as_json)
 
@@ -92,8 +107,9 @@ def _modes(have: State, chosen: tuple[str, ...]) -> dict[str, ParkMode]:
     from roost.spec import from_json
 
     spec = from_json(have.record) if have.record else None
-    volumes = {v.name: v.name for v in have.volumes} | {s.volume: s.volume for s in have.snapshots}
-    modes: dict[str, ParkMode] = dict.fromkeys(volumes, "snapshot")
+    volumes = {v.name for v in have.volumes} | {s.volume for s in have.snapshots}
+    volumes |= {s.name for s in have.stored}
+    modes: dict[str, ParkMode] = dict.fromkeys(sorted(volumes), "snapshot")
     modes |= {name: mode for name, mode in _of_file(spec).items() if name in volumes}
     for word in chosen:
         volume, equals, mode = word.partition("=")
@@ -104,20 +120,22 @@ def _modes(have: State, chosen: tuple[str, ...]) -> dict[str, ParkMode]:
             raise UsageError(f"{have.name} has no volume {volume} (there are: {known})")
         found = _mode(mode)
         modes |= {volume: found} if volume else dict.fromkeys(modes, found)
-    _check_s3(have, modes)
     return modes
 
 
 def _of_file(spec: Spec | None) -> dict[str, ParkMode]:
-    """A classroom's volumes are named after their seats."""
+    """The modes that the file says."""
+    return {name: volume.park for name, volume in _volumes(spec).items()}
+
+
+def _volumes(spec: Spec | None) -> dict[str, Volume]:
+    """The file's volumes by name; a classroom's are named after their seats."""
     if spec is None:
         return {}
     if spec.kind != "classroom":
-        return {v.name: v.park for v in spec.volumes}
+        return {v.name: v for v in spec.volumes}
     return {
-        f"seat-{number}-{v.name}": v.park
-        for number in range(1, spec.seats + 1)
-        for v in spec.volumes
+        f"seat-{number}-{v.name}": v for number in range(1, spec.seats + 1) for v in spec.volumes
     }
 
 
@@ -130,15 +148,39 @@ def _mode(word: str) -> ParkMode:
     return known[word]
 
 
-def _check_s3(have: State, modes: dict[str, ParkMode]) -> None:
-    there = {v.name for v in have.volumes}
-    wanted = [name for name, mode in modes.items() if mode == "s3" and name in there]
-    if wanted:
-        other = " ".join(f"--mode {name}=snapshot" for name in wanted)
+def _roots(cloud: Cloud, have: State, modes: dict[str, ParkMode], to: str | None) -> dict[str, str]:
+    """Below which place in S3 each volume goes. Raises RoostError where that cannot be."""
+    from roost.spec import from_json
+    from roost.spec.values import BUCKET
+
+    if to is not None and not re.fullmatch(BUCKET, to):
+        raise UsageError(f'--to: "{to}" is not a place in S3 (s3://BUCKET or s3://BUCKET/PREFIX)')
+    _check_whole(have, modes)
+    wanted = [v.name for v in have.volumes if modes[v.name] == "s3" and not v.adopted]
+    file = _volumes(from_json(have.record) if have.record else None)
+    roots = {name: to or (file[name].park_to if name in file else None) for name in wanted}
+    if nowhere := [name for name, root in roots.items() if root is None]:
         raise UsageError(
-            f"volume {', '.join(wanted)}: parking in S3 needs `roost push`, which is not in this "
-            "version yet; nothing was changed",
-            next=f"roost park {have.name} {other}",
+            f"volume {', '.join(nowhere)}: where in S3? The file has no park_to for it",
+            next=f"roost park {have.name} --mode {nowhere[0]}=s3 --to s3://BUCKET/PREFIX",
+        )
+    check = getattr(cloud, "check_copies", None)
+    if wanted and check is not None:
+        check(have.name, tuple(wanted))
+    return {name: root for name, root in roots.items() if root is not None}
+
+
+def _check_whole(have: State, modes: dict[str, ParkMode]) -> None:
+    """What is not all back is nobody's last word. Raises RoostError."""
+    from roost.cli.storing import unfilled
+
+    half = [name for name in unfilled(have) if modes[name] not in ("keep", "discard")]
+    if half:
+        raise RoostError(
+            f"volume {', '.join(half)}: its data is not all back from S3 yet, so there is nothing "
+            "to park",
+            exists=have.conditions,
+            next=f"roost resume {have.name}   (or `roost stop {have.name}`, and resume it later)",
         )
 
 
@@ -167,13 +209,23 @@ def _typed(
     return frozenset(words)
 
 
-def _confirm(have: State, modes: dict[str, ParkMode], *, yes: bool, no_input: bool) -> None:
+def _confirm(
+    have: State,
+    modes: dict[str, ParkMode],
+    typed: frozenset[str],
+    roots: dict[str, str],
+    *,
+    yes: bool,
+    no_input: bool,
+) -> None:
     from roost.cli.life import ask
-    from roost.plan.park import plan_park
+    from roost.plan.park import plan_park, to_prove
 
-    if plan_park(have, modes).done:
+    to_copy = to_prove(have, modes, typed)
+    if plan_park(have, modes, typed).done and not to_copy:
         return
-    lines = [f"volume {name}: {mode}" for name, mode in sorted(modes.items())]
+    places = {volume.name: f" below {roots[volume.name]}" for volume in to_copy}
+    lines = [f"volume {name}: {mode}{places.get(name, '')}" for name, mode in sorted(modes.items())]
     say(f"{have.name}: " + ("; ".join(lines) or "no data volumes"))
     say("its machines go, after their disks are saved as images; running programs end")
     refused = NeedsConfirmationError(
@@ -184,22 +236,36 @@ def _confirm(have: State, modes: dict[str, ParkMode], *, yes: bool, no_input: bo
     ask(have.name, f"Park {have.name}?", refused, yes=yes, no_input=no_input)
 
 
-def _park(cloud: Cloud, have: State, modes: dict[str, ParkMode], typed: frozenset[str]) -> State:
+def _park(
+    cloud: Cloud,
+    have: State,
+    modes: dict[str, ParkMode],
+    typed: frozenset[str],
+    roots: dict[str, str],
+) -> State:
+    from roost.access.parking import Parking
     from roost.cli.life import drive
-    from roost.plan.park import plan_park
+    from roost.cli.storing import LaterHands
 
     count = len(have.instances)
-    return drive(
-        cloud,
-        have.name,
-        lambda now, _: plan_park(now, modes, typed),
-        title=f"park {have.name}",
-        total=count,
-        done=lambda now: count - sum(i.state == "running" for i in now.instances),
-    )
+
+    def driven(planner: Planner) -> State:
+        return drive(
+            cloud,
+            have.name,
+            planner,
+            title=f"park {have.name}",
+            total=count,
+            done=lambda now: count - sum(i.state == "running" for i in now.instances),
+        )
+
+    return Parking(
+        modes=modes, typed=typed, hands=LaterHands(cloud, roots), drive=driven, tell=say
+    ).run()
 
 
 def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_json: bool) -> None:
+    from roost.cli.storing import text_of
     from roost.plan.park import plan_park
 
     kept = [f"{s.volume} ({s.tier})" for s in state.snapshots]
@@ -211,6 +277,10 @@ def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_
                     {"id": s.name, "volume": s.volume, "size_gib": s.size_gib, "tier": s.tier}
                     for s in state.snapshots
                 ],
+                "stored": [
+                    {"volume": s.name, "place": s.place, "used_gib": s.used_gib}
+                    for s in state.stored
+                ],
                 "images": [{"id": i.name, "instance": i.instance} for i in state.images],
                 "volumes": [v.name for v in state.volumes],
                 "instances": [i.name for i in state.instances],
@@ -221,6 +291,7 @@ def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_
     for note in plan_park(state, modes, typed).notes:
         say(f"note: {note}")
     what = [f"snapshot of {one}" for one in kept]
+    what += [text_of(copy) for copy in state.stored]
     what += [f"image of {i.instance}" for i in state.images]
     what += [f"{i.name} {i.state}" for i in state.instances]
     say(f"{state.name} is parked: {', '.join(what) or 'nothing of it needed keeping'}")

@@ -24,9 +24,9 @@ from roost.plan.copies import (
     snapshots_of,
     superseded,
 )
-from roost.plan.plan import Plan
+from roost.plan.plan import Plan, unseal
 from roost.plan.resources import Instance, State, Stored, Volume
-from roost.plan.steps import Archive, Delete, Retire, Save, Snap, Step, Stop, Store
+from roost.plan.steps import Archive, Attach, Delete, Retire, Save, Snap, Start, Step, Stop, Store
 
 ParkMode = Literal["keep", "snapshot", "archive", "s3", "discard"]
 COPIED = ("snapshot", "archive")
@@ -73,6 +73,19 @@ def to_prove(
     """
     park = _Park(have, modes, typed, proven)
     return tuple(v for v in have.volumes if v.state != "deleting" and park.is_unproven(v))
+
+
+def plan_wake(have: State, names: frozenset[str]) -> Plan:
+    """The steps to these machines running with their volumes, and nothing else."""
+    those = [i for i in have.instances if i.name in names]
+    off = tuple(i.name for i in those if i.state in ("stopped", "failed"))
+    able = {i.name for i in those if i.state in ("running", "stopped")}
+    loose = [v for v in have.volumes if v.state == "available" and v.holder in able]
+    steps: list[Step] = [Start(off)] if off else []
+    steps += [Attach(tuple((v.name, v.holder) for v in loose))] if loose else []
+    moving = tuple(i.name for i in those if i.state in ("pending", "stopping", "deleting"))
+    coming = tuple(v.name for v in have.volumes if v.state == "creating" and v.holder in names)
+    return Plan((*unseal(have), *steps) if steps else (), (*moving, *coming))
 
 
 class _Park:

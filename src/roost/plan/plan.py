@@ -89,7 +89,7 @@ def plan_up(
         return _wait_for(later, record)
     steps = [
         *record,
-        *_unseal(have),
+        *unseal(have),
         *_adopt(wanted, have),
         *_create_missing(wanted, have, back),
         *_start([i for i in keep if i.name not in given_up]),
@@ -209,7 +209,7 @@ def _to_fill(volume: Volume, source: Stored) -> Volume:
     return replace(volume, stored=source.source, size_gib=max(volume.size_gib, source.size_gib))
 
 
-def _unseal(have: State) -> list[Step]:
+def unseal(have: State) -> list[Step]:
     """Before anything may write to a volume, its copies stop being its last word."""
     there = {v.id for v in have.volumes}
     names = tuple(s.name for s in have.snapshots if s.sealed and s.source in there)
