@@ -56,9 +56,9 @@ def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note
     may_not_delete = job.up and not lends(job.where, instance)
     job = replace(job, where=_paying(job.where, instance, note))
     given = json.dumps({"job": job.to_json(), "token": uuid4().hex}).encode() + b"\n"
+    machines.peek(instance)
+    _bring(machines, instance, note)
     try:
-        machines.peek(instance)
-        _bring(machines, instance, note)
         ended = _followed(machines, instance, given, _Listener(instance.name, tell, note))
     except KeyboardInterrupt:
         _stop(machines, instance, given, note)
@@ -85,7 +85,10 @@ def _paying(where: Where, instance: Instance, note: Note) -> Where:
     if not lends(where, instance):
         return plain
     keys = _frozen(where)
-    note(f"{instance.name} has no role for this S3: it is lent your credentials for this one sync")
+    note(
+        f"{instance.name} has no role for this S3: it is lent your credentials for this one sync"
+        + (" (whoever is root there could take them)" if instance.role == "seat" else "")
+    )
     return replace(plain, keys=keys)
 
 

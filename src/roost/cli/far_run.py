@@ -191,6 +191,8 @@ class _Runner:
             if not self.wish.quiet:
                 say(text)
 
+        if task.job.watch:
+            note(f"watching {task.source}, also without this computer; Ctrl-C ends it")
         found = run_there(self.machines, task.instance, task.job, tell, note)
         if not told and not task.job.watch:
             self._plan(task, found)

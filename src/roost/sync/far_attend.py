@@ -38,6 +38,7 @@ PAUSE = 0.3
 HEARTBEAT = 5.0
 """Seconds after which the same is said again: who has gone away is noticed."""
 BEGINNING = 30.0
+AGAIN = "the same command again   (goes on where it was)"
 USER = 1000
 """Whom cloud-init made."""
 
@@ -231,7 +232,7 @@ def follow(room: Room, token: str) -> Iterator[dict[str, Any]]:
             yield over["end"]
             return
         if gone and not room.ended(token):
-            yield {"error": told(RoostError("the sync ended there without a word"))}
+            yield {"error": told(RoostError("the sync ended there without a word", next=AGAIN))}
             return
         if not now and time.monotonic() - since > HEARTBEAT:
             yield {"progress": {}}
