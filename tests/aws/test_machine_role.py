@@ -140,6 +140,49 @@ def test_what_the_policy_means(write: Any) -> None:
     assert not allowed(found, "s3:DeleteObject", "lab/out*/a.fits")
 
 
+PARKED = """[[volumes]]
+name = "data"
+size = "100GB"
+park = "s3"
+park_to = "s3://lab/parked/"
+"""
+
+
+def test_objects_may_be_deleted_only_where_a_volume_is_parked(write: Any) -> None:
+    found = machine_role.machine_policy(load(write(data=DATA + PARKED)), REGION)
+    assert found is not None
+    mine, others = "lab/parked/stars/data/a", "lab/parked/other/data/a"
+    for action in ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload"):
+        assert allowed(found, f"s3:{action}", mine)
+        assert not allowed(found, f"s3:{action}", others)
+    assert allowed(found, "s3:ListBucket", "lab", prefix="parked/stars/data/")
+    assert not allowed(found, "s3:ListBucket", "lab", prefix="parked/other/")
+    assert allowed(found, "s3:ListBucketMultipartUploads", "lab")
+    assert not allowed(found, "s3:DeleteObject", "lab/out*/a.fits")
+    kept = PARKED.replace('"s3"', '"snapshot"')
+    assert machine_role.machine_policy(load(write(data=kept)), REGION) is None
+
+
+@pytest.mark.parametrize(
+    ("top", "data", "said"),
+    [
+        ('protocol = "dcv"', "", ("DCV",)),
+        ("", DATA, ("your credentials",)),
+        ("", PARKED, ("your credentials",)),
+        ('protocol = "dcv"', DATA, ("DCV", "your credentials")),
+        ("", "", ()),
+    ],
+)
+def test_a_file_that_lacks_a_role_is_told_what_that_means(
+    write: Any, top: str, data: str, said: tuple[str, ...]
+) -> None:
+    spec = load(write(top, data=data))
+    assert machine_role.needs_profile(spec) is bool(said)
+    assert not machine_role.needs_profile(load(write(top, 'instance_profile = "lab"', data)))
+    text = machine_role.missing(spec, "x.toml").text
+    assert [word for word in ("DCV", "your credentials") if word in text] == list(said)
+
+
 def test_a_file_that_needs_none_has_none(write: Any) -> None:
     assert machine_role.machine_policy(load(write()), REGION) is None
 
