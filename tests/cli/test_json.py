@@ -257,8 +257,7 @@ class TestACloud:
         assert ways["discard"]["total"]["usd"] == 0
         # 100 x 0.0125 x 2.4 = 3, and 100 GB of retrieval at 0.01
         assert ways["s3 STANDARD_IA"]["total"]["usd"] == 4.0
-        # It would cost less, and roost cannot go that way yet.
-        assert data["best"] == "archive"
+        assert data["best"] == "s3 STANDARD_IA"
 
 
 def test_cost_of_what_has_no_price(

@@ -77,8 +77,9 @@ def test_discarding(
         ("--mode cupboard", '"cupboard" is none of keep, snapshot, archive, s3, discard'),
         ("--mode dta=keep", "there has no volume dta (there are: data)"),
         ("--discard dta", "there has no volume dta"),
-        ("--mode s3", "next: roost park there --mode data=snapshot"),
-        ("--mode data=s3", "parking in S3 needs `roost push`, which is not in this version yet"),
+        ("--mode s3", "next: roost park there --mode data=s3 --to s3://BUCKET/PREFIX"),
+        ("--mode data=s3", "volume data: where in S3? The file has no park_to for it"),
+        ("--mode s3 --to my-bucket", '--to: "my-bucket" is not a place in S3'),
     ],
 )
 def test_what_cannot_be_parked_so(

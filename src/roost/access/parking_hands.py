@@ -48,12 +48,14 @@ class WrongError(RoostError):
 class FarHands:
     """``roost.access.parking.Hands``, on real machines.
 
-    ``roots`` says below which place in S3 each volume goes; ``here`` is S3 as this computer knows
-    it, whose credentials are lent where a machine has none.
+    ``roots`` says below which place in S3 each volume goes, and ``classes`` with which storage
+    class, where it is not S3's own; ``here`` is S3 as this computer knows it, whose credentials
+    are lent where a machine has none.
     """
 
     machines: Machines
     roots: Mapping[str, str]
+    classes: Mapping[str, str]
     here: Where
     teller: Teller
     note: Note
@@ -131,7 +133,7 @@ class FarHands:
     def _up(self, state: State, volume: Volume, *, last: bool = False) -> Job:
         """``last``: what is in S3 and not on the volume goes, once all is proven."""
         place = place_of(self.roots[volume.name], state, volume)
-        options = Options(delete=last)
+        options = Options(delete=last, storage=self.classes.get(volume.name))
         agreed = ANY if last else None
         return Job(
             source=volume.mount,

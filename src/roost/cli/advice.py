@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
     from roost.plan.resources import State
     from roost.prices.advice import Advice, Option
-    from roost.prices.parking import Mode
-
-
-NOT_YET: frozenset[Mode] = frozenset({"s3"})
-"""Ways that are priced, and that this version cannot go."""
 
 
 def show(cloud: Cloud, have: State, days: int, as_json: bool) -> None:
     """Every volume's ways, for a pause of ``days``."""
+    from roost.cli.storing import text_of
+
     found = advice(cloud, have, days)
     if as_json:
         write_json({"name": have.name, "days": days, "volumes": [_json(*one) for one in found]})
         return
     if not found:
         say(f"{have.name} has no data volumes")
+    for copy in have.stored:
+        if copy.name not in {name for name, _, _ in found}:
+            say(f"{text_of(copy)}: it is parked there")
     for name, size, one in found:
         click.echo(click.style(f"volume {name}, {size}, parked for {days} days", bold=True))
         click.echo(_text(one))
@@ -40,7 +40,8 @@ def advice(cloud: Cloud, have: State, days: int) -> list[tuple[str, str, Advice]
     from roost.prices.bill import Volumes
 
     book = todays_book()
-    used = {s.volume: s.used_gib for s in reversed(have.snapshots) if s.used_gib is not None}
+    used = {copy.name: copy.used_gib for copy in have.stored}
+    used |= {s.volume: s.used_gib for s in reversed(have.snapshots) if s.used_gib is not None}
     found = []
     for volume in have.volumes:
         stored = used.get(volume.name)
@@ -54,7 +55,7 @@ def advice(cloud: Cloud, have: State, days: int) -> list[tuple[str, str, Advice]
             None if stored is None else gb(stored),
         )
         size = f"{volume.size_gib:g} GiB" + (f" ({stored:g} GiB used)" if stored else "")
-        found.append((volume.name, size, advise((item,), days, book, NOT_YET)))
+        found.append((volume.name, size, advise((item,), days, book)))
     return found
 
 
@@ -75,8 +76,6 @@ def _text(found: Advice) -> str:
 
 
 def _remark(option: Option, found: Advice) -> str:
-    if option.parked.mode in NOT_YET:
-        return "not in this version"
     return "<- cheapest" if option is found.best else ""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +44,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
     spec = from_json(state.record) if state.record else None
     moment = now()
     found = _cost(cloud, name, spec, moment)
+    found = replace(found, notes=(*found.notes, *_in_s3(cloud, state)))
     budget = _budget(spec, found.spent)
     if as_json:
         write_json(_as_json(name, cloud, spec, found, budget, moment))
@@ -70,6 +73,32 @@ def so_far(cloud: Cloud, state: State) -> str:
         return str(_cost(cloud, state.name, None, now()).spent)
     except RoostError as error:
         return f"unknown ({error.what})"
+
+
+def _in_s3(cloud: Cloud, state: State) -> list[str]:
+    """What copies in the user's buckets cost: no tag says since when, so it is a price only."""
+    from roost.cli.money import todays_book
+    from roost.cli.storing import text_of
+    from roost.plan.bill import gb
+    from roost.prices.rates import charge, section
+    from roost.spec import from_json
+
+    if not state.stored:
+        return []
+    book, notes = todays_book(), []
+    kinds = from_json(state.record).volumes if state.record else ()
+    for copy in state.stored:
+        found = [v.park_class for v in kinds if copy.name in (v.name, _plain(copy.name, v.name))]
+        price = book.s3(copy.region or cloud.region, found[0] if found else "STANDARD")
+        lines = charge(copy.name, f"{copy.used_gib:g} GB", Decimal(gb(copy.used_gib)), price)
+        amount = "its price is unknown" if copy.endpoint else f"{section(lines).amount} a month"
+        notes.append(f"{text_of(copy)}, not counted above: {amount}")
+    return notes
+
+
+def _plain(name: str, volume: str) -> str:
+    """A seat's volume by the name that the file has for it."""
+    return name if name.startswith("seat-") and name.endswith(f"-{volume}") else volume
 
 
 def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:

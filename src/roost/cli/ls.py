@@ -42,6 +42,10 @@ def command(place: Place, as_json: bool) -> None:
         if isinstance(answer, RoostError)
     ]
     _print(rows, as_json, empty=not unknown)
+    for row in rows:
+        if row.unfilled:
+            half = ", ".join(row.unfilled)
+            say(f"{row.name}: data of {half} not all back yet: roost resume {row.name}")
     if unknown:
         raise PartlyDoneError("what is there is unknown of " + "; ".join(unknown))
 

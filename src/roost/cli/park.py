@@ -246,6 +246,7 @@ def _park(
     from roost.access.parking import Parking
     from roost.cli.life import drive
     from roost.cli.storing import LaterHands
+    from roost.spec import from_json
 
     count = len(have.instances)
 
@@ -259,9 +260,11 @@ def _park(
             done=lambda now: count - sum(i.state == "running" for i in now.instances),
         )
 
-    return Parking(
-        modes=modes, typed=typed, hands=LaterHands(cloud, roots), drive=driven, tell=say
-    ).run()
+    file = _volumes(from_json(have.record) if have.record else None)
+    classes = {name: file[name].park_class for name in roots if name in file}
+    plain = {name: found for name, found in classes.items() if found != "STANDARD"}
+    able = LaterHands(cloud, roots, plain)
+    return Parking(modes=modes, typed=typed, hands=able, drive=driven, tell=say).run()
 
 
 def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_json: bool) -> None:

@@ -30,6 +30,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
     from roost.access.browser import address_of
     from roost.cli.handover import set_ups
     from roost.cli.life import instance_json
+    from roost.cli.storing import unfilled
     from roost.cli.target import existing, kind_of, locate
 
     cloud = locate(name, place)
@@ -56,6 +57,8 @@ def command(name: str, place: Place, as_json: bool) -> None:
         click.echo(("\n" if state.instances else "") + table(header, disks, frozenset({2})))
     if address:
         click.echo(f"\n{address}")
+    for volume, text in unfilled(state).items():
+        say(f"volume {volume}: {text}")
     if any(i.state == "failed" for i in state.instances):
         say(f"`roost up {name}` mends what failed, `roost logs {name}` says why")
 
@@ -80,8 +83,23 @@ def _machines(state: State) -> str:
 
 def _disks(state: State) -> list[tuple[str, ...]]:
     """Volumes, and the copies of what is or was there."""
+    from roost.cli.storing import unfilled
+
+    half = unfilled(state)
     rows: list[tuple[str, ...]] = [
-        (v.name, "volume", f"{v.size_gib:g} GiB", v.state, v.holder, v.id) for v in state.volumes
+        (
+            v.name,
+            "volume",
+            f"{v.size_gib:g} GiB",
+            f"{v.state}, data not all back" if v.name in half else v.state,
+            v.holder,
+            v.id,
+        )
+        for v in state.volumes
+    ]
+    rows += [
+        (s.name, "in S3", f"{s.used_gib:g} GiB", "proven" if s.sealed else "older", "", s.place)
+        for s in state.stored
     ]
     rows += [
         (
@@ -103,6 +121,8 @@ def _disks(state: State) -> list[tuple[str, ...]]:
 
 
 def _disks_json(state: State) -> dict[str, object]:
+    from roost.cli.storing import unfilled
+
     return {
         "volumes": [
             {
@@ -125,6 +145,19 @@ def _disks_json(state: State) -> dict[str, object]:
             }
             for s in state.snapshots
         ],
+        "stored": [
+            {
+                "volume": s.name,
+                "place": s.place,
+                "region": s.region,
+                "endpoint": s.endpoint,
+                "size_gib": s.size_gib,
+                "used_gib": s.used_gib,
+                "sealed": s.sealed,
+            }
+            for s in state.stored
+        ],
+        "unfilled": sorted(unfilled(state)),
         "images": [{"id": i.name, "instance": i.instance, "state": i.state} for i in state.images],
         "addresses": [
             {"name": a.name, "ip": a.ip, "attached": a.attached} for a in state.addresses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def hands(cloud: Cloud, state: State, roots: Mapping[str, str]) -> Iterator[Hands]:
+def hands(
+    cloud: Cloud, state: State, roots: Mapping[str, str], classes: Mapping[str, str]
+) -> Iterator[Hands]:
     """The machines of a name, as they are reached from here; with progress."""
     from roost.access.machines import Machines
     from roost.access.parking_hands import FarHands
@@ -32,6 +34,7 @@ def hands(cloud: Cloud, state: State, roots: Mapping[str, str]) -> Iterator[Hand
         yield FarHands(
             machines=machines,
             roots=roots,
+            classes=classes,
             here=where(profile, getattr(cloud, "region", None) or None),
             teller=lambda key: partial(board.hear, key, ""),
             note=_Once().say,
@@ -43,26 +46,27 @@ class LaterHands:
     """``hands`` by the machines' addresses of the moment: they change while a name is parked."""
 
     cloud: Cloud
-    roots: Mapping[str, str]
+    roots: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
 
     def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
         """Copy what is on volumes to S3, while programs go on."""
-        with hands(self.cloud, state, self.roots) as able:
+        with hands(self.cloud, state, self.roots, self.classes) as able:
             able.send(state, volumes)
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         """Let nothing write any more, and compare."""
-        with hands(self.cloud, state, self.roots) as able:
+        with hands(self.cloud, state, self.roots, self.classes) as able:
             return able.prove(state, volumes)
 
     def fill(self, state: State, volume: Volume, copy: Stored) -> None:
         """Bring back what is in S3."""
-        with hands(self.cloud, state, self.roots) as able:
+        with hands(self.cloud, state, self.roots, self.classes) as able:
             able.fill(state, volume, copy)
 
     def free(self, state: State) -> None:
         """Let programs write again."""
-        with hands(self.cloud, state, self.roots) as able:
+        with hands(self.cloud, state, self.roots, self.classes) as able:
             able.free(state)
 
 
@@ -92,7 +96,7 @@ def bring_data(cloud: Cloud, state: State) -> State:
     for volume, copy in missing:
         say(f"the data of volume {volume.name} comes from {copy.place} ({copy.used_gib:g} GiB)")
         say("until all of it is there, nobody but root is let in")
-    able = LaterHands(cloud, {})
+    able = LaterHands(cloud)
     able.free(state)
     filled = fill_all(cloud, state, able)
     left = {volume.name for volume, _ in waiting(filled)}

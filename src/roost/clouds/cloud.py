@@ -17,7 +17,10 @@ from roost.plan.steps import Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One row of ``roost ls``: a name and how many of its instances are in which state."""
+    """One row of ``roost ls``: a name and how many of its instances are in which state.
+
+    ``unfilled`` are its volumes whose data is not all back from S3, as far as that can be seen.
+    """
 
     name: str
     kind: str
@@ -25,6 +28,7 @@ class Summary:
     states: dict[str, int]
     region: str = ""
     created: datetime | None = None
+    unfilled: tuple[str, ...] = ()
 
 
 class Cloud(Protocol):

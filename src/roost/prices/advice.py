@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from roost.prices.bill import Bill, Volumes
 from roost.prices.book import PriceBook
-from roost.prices.parking import Mode, Parked, parked
+from roost.prices.parking import Parked, parked
 from roost.prices.rates import Amount
 
 HOURS_A_DAY = 24
@@ -42,19 +42,17 @@ class Advice:
     reason: str
 
 
-def advise(
-    volumes: tuple[Volumes, ...], days: int, book: PriceBook, without: frozenset[Mode] = frozenset()
-) -> Advice:
+def advise(volumes: tuple[Volumes, ...], days: int, book: PriceBook) -> Advice:
     """The ways to park these volumes for `days` days, and the cheapest of them.
 
-    To discard the data is a row like the others, and never the advice; so are the modes in
-    `without`. Where two cost the same, it is the one that is simpler: keep, then a snapshot.
+    To discard the data is a row like the others, and never the advice. Where two cost the same,
+    it is the one that is simpler: keep, then a snapshot.
     ValueError where `days` is below 1.
     """
     if days < 1:
         raise ValueError(f"a pause of {days} days: it takes 1 day or more")
     options = tuple(_option(way, days, book) for way in parked(Bill(volumes), book))
-    known = [o for o in options if o.parked.mode not in {"discard", *without} and o.total.known]
+    known = [o for o in options if o.parked.mode != "discard" and o.total.known]
     best = min(known, key=lambda o: o.total.usd, default=None)
     return Advice(days, options, best, _reason(best, options, days))
 

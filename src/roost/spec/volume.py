@@ -54,6 +54,11 @@ class Volume(Table):
         description='Where in S3 it goes with park = "s3": below this, by NAME and volume.',
         examples=["s3://my-bucket/parked"],
     )
+    park_class: Literal["STANDARD", "STANDARD_IA", "GLACIER_IR"] = Field(
+        "STANDARD",
+        description="S3's storage class there: the cheaper ones cost for coming back, and for 30 "
+        "or 90 days at least (`roost park NAME --advise`).",
+    )
 
     @property
     def place(self) -> str:

@@ -20,6 +20,7 @@ from roost.clouds.aws import tags
 from roost.clouds.aws.failures import translated
 from roost.clouds.aws.nouns import INSTANCE_STATES, ROLES
 from roost.clouds.cloud import Summary
+from roost.errors import CloudError
 
 VERSION = "2016-11-15"
 PAGES = {"describe_instances": 1000, "describe_launch_templates": 200}
@@ -111,9 +112,22 @@ def summarized(
             region=region,
             states=dict(count),
             created=records.get(name, {}).get("CreateTime"),
+            unfilled=_unfilled(records.get(name, {}), count),
         )
         for name, count in sorted(states.items())
     )
+
+
+def _unfilled(record: Mapping[str, Any], count: Counter[str]) -> tuple[str, ...]:
+    """Volumes of machines that are up, whose copies in S3 are still their last word."""
+    if not count["running"] + count["pending"] or "roost:stored:" not in str(record.get("Tags")):
+        return ()
+    from roost.clouds.aws import stored
+
+    try:
+        return tuple(copy.name for copy in stored.in_tags(record.get("Tags")) if copy.sealed)
+    except CloudError:
+        return ()
 
 
 def _loader() -> Any:
