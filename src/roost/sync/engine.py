@@ -20,8 +20,10 @@ from roost.sync.wire import PART
 
 DELETED_AT_ONCE = 1000
 UP_DEPTH = 16
-DOWN_DEPTH = 2
+DOWN_DEPTH = 8
 """Small files on their way in one thread; less down, as a thread also waits for the disk."""
+LARGER = 8
+"""Threads for files that are not small, which take a thread each. This bounds the memory."""
 
 
 @dataclass(slots=True)
@@ -251,7 +253,8 @@ class Sync:
             begin=lambda copy: begin(run, copy.entry, finished),
             depth=UP_DEPTH if self.up else DOWN_DEPTH,
         )
-        return hands.all(copies, min(-(-self.hands // hands.depth), len(copies)))
+        larger = min(LARGER, sum(copy.entry.size > upload.SMALL for copy in copies), self.hands)
+        return hands.all(copies, min(max(-(-self.hands // hands.depth), larger), len(copies)))
 
     def _delete(self, planned: Planned, done: Done) -> None:
         # Only when all is well: what failed may be what the deleted was to be replaced by.
