@@ -256,3 +256,6 @@ def test_it_answers_in_json_through_a_pipe() -> None:
     answer = json.loads(said)
     assert answer["trouble"] == "/nowhere is not mounted: nothing is known of it"
     assert answer["boot"]
+    line[3] = "free"  # a machine that nobody held is as it should be
+    said = subprocess.run(line, input=PROGRAM.read_bytes(), capture_output=True, check=True).stdout
+    assert json.loads(said) == {"boot": answer["boot"]}
