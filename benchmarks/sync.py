@@ -225,7 +225,9 @@ def main() -> None:
                 if before is not None and stored(bucket, work.tree) != before:
                     raise SystemExit(f"{work.name}: somebody has stored something again")
                 table(work.name, results[work.name])
-    Path("sync-benchmark.json").write_text(json.dumps(results, default=vars, indent=1))
+    kept = Path(__file__).parent / "work" / "sync.json"
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text(json.dumps(results, default=vars, indent=1))
 
 
 def table(title: str, results: dict[str, list[Time]]) -> None:

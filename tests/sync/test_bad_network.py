@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from roost.errors import RoostError
 from roost.sync.entry import Side
 from roost.sync.job import Options, opened
-from roost.sync.wire import PART
+from roost.sync.where import Keys, Where
+from roost.sync.wire import PART, Wire
 from tests.sync.conftest import Ran, Store, grow, ran, tree
 from tests.sync.proxy import KINDS, bad_network
 
@@ -86,3 +88,17 @@ def test_what_is_always_damaged_on_its_way_to_s3_is_reported(
             _, done = ran(sync)
     assert [name for name, _ in done.failed] == ["a"]
     assert store.all() == {}
+
+
+def test_the_proxy_of_the_environment_is_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        wire = Wire("bucket", Where("eu-west-1", None, Keys("key", "secret")))
+        wire.send("HeadBucket", "HEAD")
+        asked, _ = proxy.accept()
+        with asked:
+            said = asked.recv(1000)
+    assert said.startswith(b"CONNECT bucket.s3.eu-west-1.amazonaws.com:443 ")
