@@ -45,7 +45,7 @@ def test_the_prices_it_names_are_those_of_the_plan() -> None:
     # MiB/s above the first 125 at 0.0476
     volume = 500 * 0.0952 + 3000 * 0.006 + 375 * 0.0476
     assert volume == pytest.approx(83.45)
-    assert named == {"$1.52", "$0.1208", "$29.70", "$83.45"}
+    assert named == {"$1.52", "$0.1208", "$13.48", "$29.70", "$83.45"}
     assert named - {"$83.45"} <= set(re.findall(r"\$[0-9.,]+", plan))
 
 
