@@ -16,7 +16,7 @@ from roost.sync.engine import Planned
 from roost.sync.job import Options
 from roost.sync.upload import part_size
 from roost.sync.where import Keys, Where
-from roost.sync.wire import PART
+from roost.sync.wire import PART, RANGE
 
 ANY = "*"
 """As ``Job.agreed``: whatever it is that would be deleted."""
@@ -196,6 +196,6 @@ def requests(planned: Planned, *, up: bool) -> int:
 
 
 def _requests(size: int, *, up: bool) -> int:
-    if size <= PART:
-        return 1
-    return -(-size // part_size(size)) + 2 if up else -(-size // PART) + 1
+    if up:
+        return 1 if size <= PART else -(-size // part_size(size)) + 2
+    return 1 if size <= RANGE else -(-size // RANGE) + 1
