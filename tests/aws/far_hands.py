@@ -17,9 +17,10 @@ class FarHands:
     ec2: StrictEc2
     broken: set[str] = field(default_factory=set)
 
-    def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
+    def send(self, state: State, volumes: tuple[Volume, ...]) -> dict[str, str]:
         for volume in volumes:
             self._push(state, volume)
+        return {}
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         found, troubles = [], {}

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from roost.clouds.aws.audit import sweep
+from roost.clouds.converge import converge
 from roost.errors import CloudError, RoostError
+from roost.plan.plan import plan_up
 from roost.plan.resources import State
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, LARGER, cluster
@@ -189,6 +192,19 @@ def test_a_volume_goes_to_s3_and_the_record_knows_where(account: Account) -> Non
     assert state.empty
     assert account.left() == {}
     assert account.ec2.bucket  # the user's
+
+
+def test_what_is_in_s3_is_listed(account: Account) -> None:
+    account.up(DESKTOP)
+    (stored,) = account.park("stars", data="s3").stored
+    found = sweep({"ec2": account.client}.__getitem__, "eu-central-1")
+    assert found.notes == (f"data of stars data: {stored.place}, 1.5 GiB",)
+    cloud = account.roost()
+    assert [row.unfilled for row in cloud.summaries()] == [()]
+    converge(cloud, "stars", lambda have, _: plan_up(DESKTOP, have))
+    assert [row.unfilled for row in cloud.summaries()] == [("data",)]
+    account.up(DESKTOP)
+    assert [row.unfilled for row in cloud.summaries()] == [()]
 
 
 def test_a_snapshot_after_a_copy_in_s3_is_the_newer_one(account: Account) -> None:

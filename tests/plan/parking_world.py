@@ -23,9 +23,10 @@ class Bucket:
     broken: set[str] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
 
-    def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
+    def send(self, state: State, volumes: tuple[Volume, ...]) -> dict[str, str]:
         for volume in volumes:
             self._act(state, lambda v=volume: self._push(state, v))  # type: ignore[misc]
+        return {}
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         found, troubles = [], {}

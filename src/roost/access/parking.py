@@ -9,7 +9,8 @@ is proven again; killed after it, the rest goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from roost.plan.steps import Stop, Store
 
 FRESH = 120.0
 """Seconds for which a proof counts until its machine is stopped: it might restart by itself."""
+MOST_AT_ONCE = 24
 ROUNDS = 4
 """How often it is looked again for what is not proven."""
 
@@ -39,8 +41,8 @@ class Found:
 class Hands(Protocol):
     """What is done on the machines themselves."""
 
-    def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
-        """Copy what is on volumes to S3, while programs go on. Raises RoostError."""
+    def send(self, state: State, volumes: tuple[Volume, ...]) -> Mapping[str, str]:
+        """Copy what is on volumes to S3, while programs go on; why it could not be, by volume."""
         ...
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
@@ -55,7 +57,7 @@ class Hands(Protocol):
         ...
 
     def free(self, state: State) -> None:
-        """Let programs write again where a park was cut short. Raises RoostError."""
+        """Let programs write again where a park was cut short."""
         ...
 
 
@@ -85,14 +87,16 @@ class Parking:
                 self.tell(f"{', '.join(sorted(names))}: started, to copy its data to S3")
                 state = self.drive(lambda have, _, names=names: plan_wake(have, names))
                 missing = to_prove(state, self.modes, self.typed)
-            self.hands.send(state, missing)
-            found = self.hands.prove(state, missing)
+            troubles = dict(self.hands.send(state, missing))
+            waiting = {volume.holder for volume in missing if volume.name in troubles}
+            found = self.hands.prove(state, tuple(v for v in missing if v.holder not in waiting))
             until = self.clock() + FRESH
             self._proven |= {copy.name: (copy, until) for copy in found.copies}
-            if found.troubles:
+            troubles |= found.troubles
+            if troubles:
                 if found.copies:
                     state = self.drive(self.plan)
-                raise _unproven(state, found.troubles)
+                raise _unproven(state, troubles)
         raise PartlyDoneError(
             f"its volumes are let in again and again: {', '.join(v.name for v in missing)}",
             exists=state.conditions,
@@ -169,14 +173,52 @@ def waiting(state: State) -> tuple[tuple[Volume, Stored], ...]:
 def fill_all(cloud: Cloud, state: State, hands: Hands) -> State:
     """Bring back the data of all volumes that wait for it, on machines that run.
 
-    Until all of a volume is there, its copy in S3 stays the truth. Raises PartlyDoneError.
+    Until all of a volume is there, its copy in S3 stays the truth. A machine that fails keeps no
+    other from going on. Raises PartlyDoneError at the end.
     """
     off = {v.name for v in _off(state, state.volumes)}
+    troubles: list[str] = []
+    for volume, copy, trouble in _filled(state, hands, off):
+        if trouble:
+            troubles.append(trouble)
+            continue
+        filled = replace(copy, source=volume.id, sealed=False)
+        apply_patiently(cloud, state.name, Store((filled,)))
+        stored = tuple(filled if s.name == volume.name else s for s in state.stored)
+        state = replace(state, stored=stored)
+    if troubles:
+        raise PartlyDoneError(
+            "\n".join(troubles),
+            exists=state.conditions,
+            next=f"roost resume {state.name}   (goes on)",
+        )
+    return state
+
+
+Filled = tuple[Volume, Stored, str]
+"""A volume, its copy in S3, and why not all of it came back."""
+
+
+def _filled(state: State, hands: Hands, off: Collection[str]) -> Iterator[Filled]:
+    """Each as it ends; all machines at once, one volume after the other on each."""
+    queues: dict[str, list[tuple[Volume, Stored]]] = {}
     for volume, copy in waiting(state):
         if volume.name not in off:
-            hands.fill(state, volume, copy)
-            filled = replace(copy, source=volume.id, sealed=False)
-            apply_patiently(cloud, state.name, Store((filled,)))
-            stored = tuple(filled if s.name == volume.name else s for s in state.stored)
-            state = replace(state, stored=stored)
-    return state
+            queues.setdefault(volume.holder, []).append((volume, copy))
+
+    def one(queue: list[tuple[Volume, Stored]]) -> Iterator[Filled]:
+        for volume, copy in queue:
+            try:
+                hands.fill(state, volume, copy)
+                yield volume, copy, ""
+            except RoostError as error:
+                yield volume, copy, error.what
+
+    if len(queues) < 2:
+        for queue in queues.values():
+            yield from one(queue)
+        return
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        futures = [pool.submit(lambda q: list(one(q)), queue) for queue in queues.values()]
+        for future in as_completed(futures):
+            yield from future.result()

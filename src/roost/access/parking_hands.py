@@ -36,12 +36,13 @@ Teller = Callable[[str], Tell]
 """``teller("data -> s3://...")``: whom to tell how far that one is."""
 
 
-class WrongError(RoostError):
+class WrongError(Exception):
     """A volume whose copy in S3 is not whole."""
 
     def __init__(self, volume: str, what: str) -> None:
         super().__init__(what)
         self.volume = volume
+        self.what = what
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,20 @@ class FarHands:
 
     # --- to S3 -----------------------------------------------------------------------------------
 
-    def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
+    def send(self, state: State, volumes: tuple[Volume, ...]) -> Mapping[str, str]:
         """What is on volumes, while programs go on; what changes meanwhile comes later."""
+        troubles: dict[str, str] = {}
 
         def one(instance: Instance, mine: tuple[Volume, ...]) -> None:
-            self._still(instance, "check", mine)
-            for volume in mine:
-                self._copy(instance, self._up(state, volume))
+            try:
+                self._still(instance, "check", mine)
+                for volume in mine:
+                    self._copy(instance, self._up(state, volume))
+            except RoostError as error:
+                troubles.update({v.name: f"{instance.name}: {error.what}" for v in mine})
 
         self._all(state, volumes, one)
+        return troubles
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         """All volumes of a machine, or none of them: where one is not proven, it goes on."""
@@ -185,7 +191,7 @@ class FarHands:
         """Where a park was cut short, programs may write again."""
 
         def one(instance: Instance, mine: tuple[Volume, ...]) -> None:
-            self._still(instance, "free", mine)
+            self._free(instance, mine)
 
         on = {i.name for i in state.instances if i.state == "running" and i.address}
         self._all(state, tuple(v for v in state.volumes if v.holder in on), one)

@@ -100,7 +100,12 @@ def _print(found: Audit, inventories: tuple[Inventory, ...]) -> None:
     if found.hints:
         click.echo("\nNot roost's, and used by nothing; look what it is before you delete it:")
         click.echo(_hints(found.hints))
-    click.echo("\n" + "\n".join(f"- {note}" for note in (*_unknown(found), *NOTES)))
+    notes = (*_unknown(found), *_parked(inventories), *NOTES)
+    click.echo("\n" + "\n".join(f"- {note}" for note in notes))
+
+
+def _parked(inventories: tuple[Inventory, ...]) -> list[str]:
+    return [f"in your bucket, not counted: {note}" for one in inventories for note in one.notes]
 
 
 def _table(rows: tuple[Row, ...]) -> str:
@@ -152,7 +157,7 @@ def _as_json(found: Audit, inventories: tuple[Inventory, ...]) -> dict[str, Any]
         "hints": [_row(row) for row in found.hints],
         "free": found.free,
         "per_month": amount_json(found.per_month),
-        "notes": NOTES,
+        "notes": [*_parked(inventories), *NOTES],
     }
 
 

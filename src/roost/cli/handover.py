@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from roost.cli.output import say
 from roost.cli.progress import following
 from roost.cli.reach import host_keys_of
-from roost.errors import RoostError, SetupError
+from roost.errors import PartlyDoneError, RoostError, SetupError
 
 if TYPE_CHECKING:
     from roost.access.machines import Machines, News
@@ -33,15 +33,13 @@ def settle(
     """
     from roost.access.handover import hand_over
     from roost.access.machines import Machines
-    from roost.cli.storing import bring_data
     from roost.spec import from_json
 
     instances = tuple(i for i in state.instances if i.state == "running" and i.address)
     if cloud.name == "local" or not instances or state.record is None:
         return
     spec = from_json(state.record)
-    if not boots:  # else they are about to go off; programs find their data when they begin
-        state = bring_data(cloud, state)
+    late = None if boots else _data(cloud, state)  # before programs begin that need it
     say("(from here the machines go on by themselves; Ctrl-C leaves them at it)")
     with (
         tempfile.TemporaryDirectory(prefix="roost-") as place,
@@ -54,9 +52,22 @@ def settle(
         except KeyboardInterrupt:
             say(f"\nleft as it is; `roost up {state.name}` waits again")
             raise
-    if boots:
-        bring_data(cloud, state)
+    if boots:  # before this they were about to go off
+        late = _data(cloud, state)
     _raise_failed(state, ends)
+    if late is not None:
+        raise late
+
+
+def _data(cloud: Cloud, state: State) -> PartlyDoneError | None:
+    """Bring back what is in S3; what is not all back is said when all else is done."""
+    from roost.cli.storing import bring_data
+
+    try:
+        bring_data(cloud, state)
+    except PartlyDoneError as error:
+        return error
+    return None
 
 
 def set_ups(cloud: Cloud, state: State) -> State:

@@ -49,10 +49,10 @@ class LaterHands:
     roots: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
 
-    def send(self, state: State, volumes: tuple[Volume, ...]) -> None:
+    def send(self, state: State, volumes: tuple[Volume, ...]) -> Mapping[str, str]:
         """Copy what is on volumes to S3, while programs go on."""
         with hands(self.cloud, state, self.roots, self.classes) as able:
-            able.send(state, volumes)
+            return able.send(state, volumes)
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         """Let nothing write any more, and compare."""

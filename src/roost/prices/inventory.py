@@ -40,12 +40,14 @@ class Found:
 class Inventory:
     """What one region has. `hints` are not roost's: unattached volumes, idle addresses.
 
-    `unknown` says why it could not be looked at.
+    `unknown` says why it could not be looked at. `notes` are of what costs elsewhere: data in the
+    user's buckets.
     """
 
     region: str
     found: tuple[Found, ...] = ()
     hints: tuple[Found, ...] = ()
+    notes: tuple[str, ...] = ()
     unknown: str = ""
 
 

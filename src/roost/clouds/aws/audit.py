@@ -7,16 +7,16 @@ described. `found` has also what costs nothing, so that `down` can show that not
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from roost.clouds.aws import tags
+from roost.clouds.aws import stored, tags
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.failures import translated
-from roost.errors import RoostError
+from roost.errors import CloudError, RoostError
 from roost.prices.bill import Addresses, Instances, Number, Snapshots, Volumes
 from roost.prices.inventory import Found, Inventory
 
@@ -65,7 +65,8 @@ def sweep(clients: Clients, region: str, name: str | None = None) -> Inventory:
         tagged = calls.every("describe_tags", "Tags", Filters=mine)
         described = _described(calls, {t["ResourceType"] for t in tagged}, name)
         hints = () if name is not None else _hints(calls, region)
-    return Inventory(region, inventory(described, tagged, region), hints)
+    notes = tuple(_parked(described))
+    return Inventory(region, inventory(described, tagged, region), hints, notes)
 
 
 def sweep_all(clients: Callable[[str], Clients], regions: Iterable[str]) -> tuple[Inventory, ...]:
@@ -97,6 +98,17 @@ def _described(calls: Calls, kinds: set[str], name: str | None) -> Described:
         for kind, (call, field, owned) in LISTS.items()
         if kind in kinds
     }
+
+
+def _parked(described: Described) -> Iterator[str]:
+    """The data that the records say is in the user's buckets."""
+    for record in described.get("launch-template", ()):
+        name = _name(record)
+        try:
+            for copy in stored.in_tags(record.get("Tags")):
+                yield f"data of {name} {copy.name}: {copy.place}, {copy.used_gib:g} GiB"
+        except CloudError as error:
+            yield f"{name}: {error.what}"
 
 
 def _hints(calls: Calls, region: str) -> tuple[Found, ...]:
