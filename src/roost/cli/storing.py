@@ -96,9 +96,9 @@ def bring_data(cloud: Cloud, state: State) -> State:
     for volume, copy in missing:
         say(f"the data of volume {volume.name} comes from {copy.place} ({copy.used_gib:g} GiB)")
         say("until all of it is there, nobody but root is let in")
-    able = LaterHands(cloud)
-    able.free(state)
-    filled = fill_all(cloud, state, able)
+    with hands(cloud, state, {}, {}) as able:
+        able.free(state)
+        filled = fill_all(cloud, state, able)
     left = {volume.name for volume, _ in waiting(filled)}
     for volume, _ in missing:
         if volume.name not in left:
