@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.sync.far import Job, Outcome
+from roost.sync.far import ANY, Job, Outcome
 from roost.sync.far_work import Diary, do
 from roost.sync.job import Options
 from tests.sync.conftest import Store
@@ -45,6 +45,31 @@ def run(job: Job) -> Outcome:
 
 def mode(folder: Path) -> int:
     return folder.stat().st_mode & 0o777
+
+
+def test_a_name_that_s3_changes_is_not_proven(store: Store, tmp_path: Path) -> None:
+    """This server keeps a backslash as a slash: to delete that one would delete the only copy."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a\\b").write_text("mine")
+    (source / "c").write_text("too")
+    job = Job(
+        source=str(source),
+        target=str(store.place),
+        where=store.where,
+        options=Options(delete=True),
+        agreed=ANY,
+        tree=True,
+    )
+    for _ in range(2):
+        found = run(job)
+        assert found.proof is not None
+        assert (found.proof.whole, found.proof.tree) == (False, "")
+        assert found.failed == (("a\\b", "this S3 keeps it under another name"),)
+        assert found.deleted == ()
+    (source / "a\\b").unlink()
+    assert run(job).proof is not None
+    assert set(store.all()) - {one for one in store.all() if one.startswith(".roost/")} == {"c"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mark a folder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hands(
-    cloud: Cloud, state: State, roots: Mapping[str, str], classes: Mapping[str, str]
+    cloud: Cloud,
+    state: State,
+    roots: Mapping[str, str],
+    classes: Mapping[str, str],
+    note: Callable[[str], None],
 ) -> Iterator[Hands]:
     """The machines of a name, as they are reached from here; with progress."""
     from roost.access.machines import Machines
@@ -37,7 +41,7 @@ def hands(
             classes=classes,
             here=where(profile, getattr(cloud, "region", None) or None),
             teller=lambda key: partial(board.hear, key, ""),
-            note=_Once().say,
+            note=note,
         )
 
 
@@ -48,29 +52,30 @@ class LaterHands:
     cloud: Cloud
     roots: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
+    note: Callable[[str], None] = field(default_factory=lambda: Once().say)
 
     def send(self, state: State, volumes: tuple[Volume, ...]) -> Mapping[str, str]:
         """Copy what is on volumes to S3, while programs go on."""
-        with hands(self.cloud, state, self.roots, self.classes) as able:
+        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
             return able.send(state, volumes)
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         """Let nothing write any more, and compare."""
-        with hands(self.cloud, state, self.roots, self.classes) as able:
+        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
             return able.prove(state, volumes)
 
     def fill(self, state: State, volume: Volume, copy: Stored) -> None:
         """Bring back what is in S3."""
-        with hands(self.cloud, state, self.roots, self.classes) as able:
+        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
             able.fill(state, volume, copy)
 
     def free(self, state: State) -> None:
         """Let programs write again."""
-        with hands(self.cloud, state, self.roots, self.classes) as able:
+        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
             able.free(state)
 
 
-class _Once:
+class Once:
     """Says a note once: two copies of one volume have the same to say."""
 
     def __init__(self) -> None:
@@ -96,7 +101,7 @@ def bring_data(cloud: Cloud, state: State) -> State:
     for volume, copy in missing:
         say(f"the data of volume {volume.name} comes from {copy.place} ({copy.used_gib:g} GiB)")
         say("until all of it is there, nobody but root is let in")
-    with hands(cloud, state, {}, {}) as able:
+    with hands(cloud, state, {}, {}, Once().say) as able:
         able.free(state)
         filled = fill_all(cloud, state, able)
     left = {volume.name for volume, _ in waiting(filled)}

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from roost.errors import UsageError
 from roost.sync.engine import Done, Planned, Sync
 from roost.sync.entry import Side, side
+from roost.sync.failures import StoreError
 from roost.sync.far import ANY, Job, Names, Outcome, Proven, deletions, requests
 from roost.sync.job import opened
-from roost.sync.run import Meter
+from roost.sync.run import Meter, Run
 from roost.sync.tree import BEGINS, take
 from roost.sync.tree_back import look, put_back
 from roost.sync.verify import Proof, verify
@@ -148,7 +149,7 @@ def _up_with_tree(sync: Sync, job: Job, diary: Diary, planned: Planned, told: Ou
     extra, planned.deletions = planned.deletions, []
     done = sync.do(planned)
     diary.stage = "proving"
-    proof = verify(run, sync.picked, manifest=False)
+    proof = _listed(run, verify(run, sync.picked, manifest=False))
     taken = take(run, proof)
     if taken.whole and job.options.delete:
         gone = sync.do(Planned(deletions=extra))
@@ -163,6 +164,24 @@ def _up_with_tree(sync: Sync, job: Job, diary: Diary, planned: Planned, told: Ou
     )
     failed = _troubles(done.failed, taken.wrong)
     return replace(_ended(told, done), failed=failed, proof=made, notes=taken.notes)
+
+
+def _listed(run: Run, proof: Proof) -> Proof:
+    """Without what S3 keeps under another name than it was given: some services change names.
+
+    Such an object would be deleted as one that the folder does not have, and not be found again.
+    """
+    try:
+        names = {one.name for one in run.bucket.objects(run.prefix)}
+    except StoreError as error:
+        raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
+    other = [one for one in proof.proven if one.name not in names]
+    wrong = [(one.name, "this S3 keeps it under another name") for one in other]
+    return replace(
+        proof,
+        proven=tuple(one for one in proof.proven if one.name in names),
+        wrong=(*proof.wrong, *wrong),
+    )
 
 
 def _delete_trees(sync: Sync, but: str) -> None:
