@@ -12,7 +12,7 @@ import pytest
 from roost.access import parking_hands
 from roost.access.machines import Lost, Machines
 from roost.access.parking_hands import FarHands
-from roost.errors import PartlyDoneError, RoostError, UnreachableError
+from roost.errors import BusyError, PartlyDoneError, RoostError, UnreachableError
 from roost.plan.resources import Instance, Shape, State, Stored, Volume
 from roost.sync.far import ANY, Job, Outcome, Proven
 from roost.sync.where import Where
@@ -91,7 +91,7 @@ class World:
         if isinstance(found, BaseException):
             raise found
         used = {place.partition("=")[0]: 3 * 2**30 for place in places}
-        yield json.dumps({"boot": "1", "held": True, "used": used} | found).encode()
+        yield json.dumps({"hold": "" if what == "check" else "1", "used": used} | found).encode()
 
     def run_there(self, _: object, instance: Instance, job: Job, *more: Any) -> Outcome:
         del more
@@ -143,6 +143,22 @@ def test_programs_go_on_while_the_most_is_sent(world: World, hands: FarHands) ->
     }
 
 
+def test_what_is_held_already_was_sent_before(world: World, hands: FarHands) -> None:
+    """And the last copy, which was begun then, may be at work: it is attached to."""
+    world.answers["seat-1 check"] = {"hold": "1"}
+    assert hands.send(STATE, STATE.volumes) == {}
+    assert of(world, "seat-1") == ["check /data=vol-1data /more=vol-1more"]
+    assert of(world, "seat-2") == ["check /data=vol-2data", "copy /data"]
+
+
+def test_a_machine_that_cannot_send_keeps_no_other_from_it(world: World, hands: FarHands) -> None:
+    world.ends["seat-1 /data"] = BusyError("another sync is at work")
+    troubles = hands.send(STATE, STATE.volumes)
+    text = "seat-1: another sync is at work"
+    assert troubles == {"seat-1-data": text, "seat-1-more": text}
+    assert of(world, "seat-2")[-1] == "copy /data"
+
+
 def test_proven_when_nothing_writes(world: World, hands: FarHands) -> None:
     found = hands.prove(STATE, STATE.volumes)
     assert of(world, "seat-1") == [
@@ -183,7 +199,7 @@ def test_a_wrong_file_is_named_and_its_machine_goes_on(world: World, hands: FarH
 
 
 @pytest.mark.parametrize(
-    "after", [{"held": False}, {"boot": "2"}, {"trouble": "/data is not mounted"}]
+    "after", [{"hold": ""}, {"hold": "2"}, {"trouble": "/data is not mounted"}]
 )
 def test_what_was_let_in_meanwhile_is_not_proven(
     world: World, hands: FarHands, after: dict[str, Any]

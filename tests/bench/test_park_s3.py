@@ -236,6 +236,12 @@ def test_a_volume_goes_to_s3_and_comes_back_as_it_was(
     refused(told, "not \\udcff utf-8: its name is not UTF-8", "a\\b: this S3 keeps it under")
     machine.shell("cd /data && rm not* 'a\\b'").ok()
 
+    # Killed while it was held: whoever wants to go on with work says so.
+    assert stars.killed("park", "stars", "--yes", at="programs that use its data end")
+    stars("up", stars.home / "spec.toml", "--yes").ok()
+    machine.shell("touch /data/still-mine && rm /data/still-mine").ok()
+    assert machine.run("systemctl", "is-active", "roost-desktop").out == "active\n"
+
     was = all_of(machine)
     assert len(was) > 320
     killed = [mark for mark in MOMENTS if stars.killed("park", "stars", "--yes", at=mark)]

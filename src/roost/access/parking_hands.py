@@ -69,7 +69,8 @@ class FarHands:
 
         def one(instance: Instance, mine: tuple[Volume, ...]) -> None:
             try:
-                self._still(instance, "check", mine)
+                if self._still(instance, "check", mine)["hold"]:
+                    return  # a park that was cut short was further already
                 for volume in mine:
                     self._copy(instance, self._up(state, volume))
             except RoostError as error:
@@ -103,7 +104,7 @@ class FarHands:
                 done = self._copy(instance, self._up(state, volume, last=True))
                 found.append(self._stored(state, volume, done, before["used"][volume.mount]))
             after = self._still(instance, "held", mine)
-            if not after["held"] or after["boot"] != before["boot"]:
+            if not before["hold"] or after["hold"] != before["hold"]:
                 raise RoostError("it was written to while it was compared")
         except BaseException:
             self._free(instance, mine)
