@@ -5,11 +5,12 @@ Below ``/run/roost/sync/<job>/``, which nobody else can read::
     job.json        the job, with what credentials it has; the unit deletes it when it has read it
     state.json      which job it is: its token and what it does
     lock            held by the unit for as long as it lives
+    planned.json    what it will do, once it knows: it may be long
     progress.json   how far it is
     busy            touched while it is at work: such a machine is not idle
     result.json     its end
 
-Who follows may come and go. The unit alone writes the last four.
+Who follows may come and go. The unit alone writes the last five.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def _running(room: Room, job: Job) -> str | None:
 def _begin(room: Room, job: Job, token: str, begin: Begin, cache: Path) -> None:
     whom = _whom(job)
     room.path.mkdir(mode=0o700, exist_ok=True)
-    for name in ("result.json", "progress.json", "job.json", "busy"):
+    for name in ("result.json", "planned.json", "progress.json", "job.json", "busy"):
         (room.path / name).unlink(missing_ok=True)
     room.write("job.json", {"job": job.to_json(), "token": token})
     room.write("state.json", {"token": token, "same": job.same, "dry_run": job.dry_run})
@@ -220,13 +221,16 @@ def _of(uid: int) -> Whom:
 def follow(room: Room, token: str) -> Iterator[dict[str, Any]]:
     """How far it is, and its end, in the words of the other machine."""
     last: dict[str, Any] = {}
+    planned: dict[str, Any] = {}
     since = time.monotonic()
     while True:
         over = room.ended(token)
         gone = not over and not room.alive
         now = room.read("progress.json")
         if now and (now != last or time.monotonic() - since > HEARTBEAT):
-            yield {"progress": _news(now, last)}
+            fresh = {} if planned else room.read("planned.json")
+            planned = planned or fresh
+            yield {"progress": {**now, "planned": fresh or None}}
             last, since = now, time.monotonic()
         if over:
             yield over["end"]
@@ -238,11 +242,6 @@ def follow(room: Room, token: str) -> Iterator[dict[str, Any]]:
             yield {"progress": {}}
             since = time.monotonic()
         time.sleep(0 if gone else PAUSE)
-
-
-def _news(now: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
-    """Without the plan, which may be long, where it was told before."""
-    return {**now, "planned": None} if now.get("planned") == last.get("planned") else now
 
 
 def unit(room: Room) -> str:

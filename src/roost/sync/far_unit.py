@@ -80,7 +80,7 @@ def _with_authorities(room: Room, job: Job) -> Job:
 def _tell(room: Room, diary: Diary, over: threading.Event, watches: bool) -> None:
     """Write how far it is, whenever that changes; and that it is at work, if it is."""
     last: dict[str, Any] = {}
-    moved = (0, 0)
+    moved, planned = (0, 0), False
     since = time.monotonic()
     while True:
         ends = over.wait(PAUSE)
@@ -92,15 +92,15 @@ def _tell(room: Room, diary: Diary, over: threading.Event, watches: bool) -> Non
             "total_files": meter.total_files,
             "total_bytes": meter.total_bytes,
             "said": list(diary.said),
-            "planned": diary.planned,
         }
         if (meter.files, meter.bytes) != moved:
             moved, since = (meter.files, meter.bytes), time.monotonic()
         with suppress(OSError):
+            if diary.planned is not None and not planned:
+                room.write("planned.json", asdict(diary.planned))
+                planned = True
             if now != last:
-                planned = asdict(diary.planned) if diary.planned else None
-                seconds = time.monotonic() - meter.begun
-                room.write("progress.json", {**now, "planned": planned, "seconds": seconds})
+                room.write("progress.json", {**now, "seconds": time.monotonic() - meter.begun})
                 last = now
             if not watches or time.monotonic() - since < RESTING:
                 (room.path / "busy").touch()
