@@ -18,6 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from roost.errors import RoostError
 from tests.aws.strict_disks import StrictDisks
 from tests.aws.strict_launch import Launches
 
@@ -185,7 +186,10 @@ class StrictEc2(StrictDisks):
 
     def act(self, name: str, work: Callable[[], object]) -> None:
         """What is done on a machine, or in S3, takes its time too, and can be cut short."""
-        self._call(None, lambda *_: work() or {}, name, {})
+        try:
+            self._call(None, lambda *_: work() or {}, name, {})
+        except (ClientError, ReadTimeoutError) as error:
+            raise RoostError(f"{name}: {error}") from None
 
     # --- as EC2 has it -----------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from roost.clouds.aws.machine_role import TRUST
 from roost.clouds.aws.requests import template_data
 from roost.errors import AccessError
 from tests.aws.conftest import Account
+from tests.aws.far_hands import FarHands
 from tests.aws.strict import Weather
 from tests.cli.calling import REPO, Ran, Roost, all_ready, caller
 
@@ -274,15 +276,28 @@ def test_where_the_new_type_cannot_start_the_old_one_comes_back(
     assert [(i["type"], i["state"]) for i in shown["instances"]] == [(old, "running")]
 
 
-def test_parking_in_s3_is_refused_before_anything_is_touched(
-    roost: Roost, account: Account
+def test_parked_in_s3_as_its_file_says(
+    roost: Roost, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    @contextmanager
+    def hands(*_: object) -> Iterator[FarHands]:
+        yield FarHands(account.ec2)
+
+    monkeypatch.setattr("roost.cli.storing.hands", hands)
     ok(roost("up", "examples/pixinsight.toml", "--yes"))
-    calls = len(account.ec2.calls)
-    told = roost("park", "pixinsight", "--yes")
-    assert told.code == 2
-    assert "next: roost park pixinsight --mode data=snapshot" in told.err
-    assert not [c for c in account.ec2.calls[calls:] if not c.startswith("Describe")]
+    parked = ok(roost("park", "pixinsight", "--yes", "--json"))
+    (stored,) = parked["stored"]
+    assert (stored["volume"], parked["snapshots"], parked["volumes"]) == ("data", [], [])
+    told = roost("cost", "pixinsight")
+    assert f"{stored['place']}, 1.5 GiB, not counted above: $0.0368 a month" in told.out
+    assert stored["place"] in roost("audit", "--region", "eu-central-1").out
+    told = roost("resume", "pixinsight")
+    assert "the data of volume data is all there" in told.err
+    account.ec2.discarded = {"data"}
+    told = roost("down", "pixinsight", "--yes", "--delete-data", "pixinsight")
+    assert f"aws s3 rm --recursive {stored['place']}" in told.err
+    assert account.left() == {}
+    assert account.ec2.lost == []
 
 
 def test_advice_with_numbers_by_hand(roost: Roost, account: Account) -> None:

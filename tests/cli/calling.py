@@ -57,4 +57,5 @@ def all_ready(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("roost.access.handover.hand_over", hand_over)
     monkeypatch.setattr("roost.cli.handover.boots_of", lambda *_: {})
     monkeypatch.setattr("roost.access.retire.retire", lambda *_: None)
+    monkeypatch.setattr("roost.access.parking_hands.FarHands.free", lambda *_: None)
     return seen
