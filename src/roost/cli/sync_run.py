@@ -133,7 +133,9 @@ def confirm(count: int, wish: Wish) -> None:
     """So many deletions are shown before this, and want a yes."""
     if not count or wish.yes:
         return
-    refused = NeedsConfirmationError(f"{count} would be deleted, and nobody said yes", next="--yes")
+    refused = NeedsConfirmationError(
+        f"{count} would be deleted, and nobody said yes", next="the same command with --yes"
+    )
     if wish.no_input or not interactive():
         raise refused
     if not click.confirm(f"delete {count}?", err=True):
