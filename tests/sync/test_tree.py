@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +291,20 @@ def killed(here: Here, job: Job, moment: float) -> bool:
     return at_work
 
 
+def kill_often(
+    here: Here, job: Job, times: int, noise: random.Random, more: Callable[[], object]
+) -> None:
+    """Kill it so many times while it is at work; ``more`` gives it something to do again."""
+    longest = 1.5
+    for _ in range(10 * times):
+        if times and killed(here, job, noise.uniform(0.2, longest)):
+            times -= 1
+        elif times:  # it was done before that moment
+            longest = max(0.3, longest * 0.8)
+            more()
+    assert not times
+
+
 @pytest.mark.parametrize("times", [3, pytest.param(12, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_it_is_gone_on_with(
     tmp_path: Path, store: Store, here: Here, times: int
@@ -298,15 +314,21 @@ def test_killed_at_any_moment_it_is_gone_on_with(
     grow(source, {f"many/{number}": noise.randbytes(3000) for number in range(400)})
     grow(source, {f"large/{number}": noise.randbytes(2 * PART + 9) for number in range(2)})
     back = tmp_path / "back"
-    hits = sum(killed(here, up(store, source), noise.uniform(0.3, 1.5)) for _ in range(times))
+    other = (f"large/0{noise.randrange(10**9)}" for _ in count())
+    kill_often(
+        here,
+        up(store, source),
+        times,
+        noise,
+        lambda: grow(source, {next(other): noise.randbytes(PART + 9)}),
+    )
     saved = here.run(up(store, source))
     assert saved.proof is not None
     assert (saved.failed, saved.proof.whole) == ((), True)
     job = down(store, back, saved)
-    hits += sum(killed(here, job, noise.uniform(0.3, 1.5)) for _ in range(times))
+    kill_often(here, job, times, noise, lambda: shutil.rmtree(back, ignore_errors=True))
     came = here.run(job)
     assert came.proof is not None
     assert (came.failed, came.proof.whole) == ((), True)
-    assert hits >= times
     assert everything(back) == everything(source)
     assert store.unfinished() == []
