@@ -201,33 +201,38 @@ def main() -> None:
     options = said.parse_args()
     with tempfile.TemporaryDirectory() as base:
         folder = Path(base)
-        (folder / "weed").mkdir()
         wanted = [one for one in works(options.objects) if options.only in one.name]
         plant(folder, options.objects if any(one.tree == "many" for one in wanted) else 0)
-        with weed(folder / "weed") as server:
-            where = Where("us-east-1", server.endpoint, Keys(KEY, SECRET))
-            Bucket("bucket", where).wire.call("CreateBucket", "PUT")
-            env = environment(server, folder / "home")
-            results: dict[str, dict[str, list[Time]]] = {}
-            bucket = Bucket("bucket", where)
-            for work in wanted:
-                before = None
-                if work.way != "up":
-                    keep(bucket, work.tree, next(peers(server, work.way)), folder, env)
-                    before = stored(bucket, work.tree)
-                for number in range(options.runs):
-                    for peer in peers(server, work.way):  # by turns
-                        made = run(work, peer, number, folder, env)
-                        if work.way == "up":
-                            forget(bucket, f"-{number}/")
-                        results.setdefault(work.name, {}).setdefault(peer.name, []).append(made)
-                        print(f"{work.name}: {peer.name} {made.wall:.2f} s", file=sys.stderr)
-                if before is not None and stored(bucket, work.tree) != before:
-                    raise SystemExit(f"{work.name}: somebody has stored something again")
-                table(work.name, results[work.name])
+        results = {one.name: measured(one, folder, options.runs) for one in wanted}
     kept = Path(__file__).parent / "work" / "sync.json"
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(json.dumps(results, default=vars, indent=1))
+
+
+def measured(work: Work, folder: Path, runs: int) -> dict[str, list[Time]]:
+    """All programs, by turns, on a new server: one that is full of what was deleted is slow."""
+    results: dict[str, list[Time]] = {}
+    place = Path(tempfile.mkdtemp(dir=folder))
+    with weed(place) as server:
+        bucket = Bucket("bucket", Where("us-east-1", server.endpoint, Keys(KEY, SECRET)))
+        bucket.wire.call("CreateBucket", "PUT")
+        env = environment(server, place / "home")
+        before = None
+        if work.way != "up":
+            keep(bucket, work.tree, next(peers(server, work.way)), folder, env)
+            before = stored(bucket, work.tree)
+        for number in range(runs):
+            for peer in peers(server, work.way):
+                made = run(work, peer, number, folder, env)
+                if work.way == "up":
+                    forget(bucket, f"-{number}/")
+                results.setdefault(peer.name, []).append(made)
+                print(f"{work.name}: {peer.name} {made.wall:.2f} s", file=sys.stderr)
+        if before is not None and stored(bucket, work.tree) != before:
+            raise SystemExit(f"{work.name}: somebody has stored something again")
+    shutil.rmtree(place)
+    table(work.name, results)
+    return results
 
 
 def table(title: str, results: dict[str, list[Time]]) -> None:

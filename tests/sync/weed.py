@@ -60,7 +60,7 @@ def weed(
     line = [
         *(program(), f"-logdir={folder}", "server", f"-dir={folder}", f"-ip={address}"),
         *(f"-ip.bind={address}", "-filer", "-s3", *ports, f"-s3.port={s3}"),
-        *(f"-s3.config={config}", "-master.volumeSizeLimitMB=256", "-volume.max=100"),
+        *(f"-s3.config={config}", "-master.volumeSizeLimitMB=256", "-volume.max=300"),
         *("-master.telemetry=false", "-s3.port.lance=0", "-s3.port.iceberg=0"),
     ]
     log = (folder / "log").open("wb")
