@@ -96,7 +96,7 @@ class Lab:
         """Nothing of the name: no process, no folder."""
         assert until(lambda: not self.processes()), [p.cmdline() for p in self.processes()]
         left = [p.name for p in (self.home / "local").glob("*") if not p.name.endswith(".lock")]
-        assert not left
+        assert not left, left
 
 
 def until(true: Callable[[], bool], patience: float = 20.0) -> bool:

@@ -8,7 +8,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
-from roost.errors import CloudError, NeedsConfirmationError, UsageError
+from roost.errors import CloudError, NeedsConfirmationError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -55,7 +55,11 @@ def command(
     from roost.cli.target import existing, held, locate
     from roost.plan.down import plan_down
 
-    cloud = locate(name, place)
+    try:
+        cloud = locate(name, place)
+    except NotFoundError:
+        _tidy(name)
+        raise
     with held(cloud, name):
         before = existing(cloud, name)
         say(f"{name}: {summary(before) or 'only its record'}")
@@ -75,6 +79,18 @@ def command(
         forget_ways(cloud, name)
         left = _swept(cloud, state)
     _report(before, state, words, left, as_json)
+
+
+def _tidy(name: str) -> None:
+    """What a killed `up` had begun on this machine, before there was a name, goes too."""
+    from roost.cli.target import held
+    from roost.clouds.local.cloud import LocalCloud
+    from roost.recipes.local import boot
+
+    local = LocalCloud(boot)
+    if local.half_made(name):
+        with held(local, name):
+            say(f"{name}: removed what a killed roost had begun to make or to delete")
 
 
 def _words(before: State, typed: tuple[str, ...], keep_data: bool) -> frozenset[str]:

@@ -108,6 +108,10 @@ class LocalCloud:
             _tidy(folder(name, self.at))
             yield
 
+    def half_made(self, name: str) -> bool:
+        """Whether a killed roost has left something that is no name yet, or none any more."""
+        return bool(_half(folder(name, self.at)))
+
     # --- effects -----------------------------------------------------------------------------
 
     def apply(self, name: str, step: Step) -> None:
@@ -328,15 +332,19 @@ def _forget(place: Folder) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
+def _half(place: Folder) -> list[Path]:
+    """The name's own folder, half made or half deleted: nobody sees it."""
+    beside = place.path.parent
+    return [
+        *beside.glob(f".gone-{place.name}-????????"),  # eight: no other name's
+        *beside.glob(f".new-{place.name}-????????"),
+    ]
+
+
 def _tidy(place: Folder) -> None:
     """Remove what a killed roost had half made or half deleted; only the holder may."""
-    half = [
-        *place.path.parent.glob(f".gone-{place.name}-????????"),  # eight: no other name's
-        *place.path.parent.glob(f".new-{place.name}-????????"),
-        *place.machines.glob(".new-*"),
-        *place.machines.glob(".gone-*"),
-    ]
-    for path in half:
+    half = [*place.machines.glob(".new-*"), *place.machines.glob(".gone-*")]
+    for path in (*_half(place), *half):
         shutil.rmtree(path, ignore_errors=True)
     _finish(place)
 
