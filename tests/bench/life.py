@@ -133,6 +133,7 @@ class BenchLife(BenchEbs):
             for volume, gone in volumes.items():
                 self.site.disks.delete(volume) if gone else self.site.disks.release(volume)
             self.booted.pop(instance.id, None)
+            self.collect()
             self.refresh()
 
     def reachability(self, instance: Any) -> tuple[str, str]:

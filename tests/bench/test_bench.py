@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.bench import Bench, Roost
+from tests.bench.bench import Bench, Roost, wait_for
 from tests.bench.seats import CLASSROOM, DATA, room, spec
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
@@ -86,3 +86,10 @@ def test_an_image_is_baked_of_a_machine_and_has_nothing_of_its_user(
         one.run("cat", "/etc/ssh/ssh_host_ed25519_key.pub").ok().out for one in (machine, other)
     ]
     assert keys[0] != keys[1]
+
+    # The image goes while a machine still runs from it, and then that machine.
+    roost("image", "rm", "room", "--yes").ok()
+    roost("down", "room", "--yes").ok()
+    bench.ec2.terminate_instances(InstanceIds=[other.id])
+    wait_for(lambda: other.state == "terminated", 60, "it is gone")
+    assert bench.left() == {}
