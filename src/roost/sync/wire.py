@@ -188,7 +188,7 @@ def _client(where: Where, connections: int) -> Any:
             "awscrt is not installed, and data in S3 needs it",
             next="pip install awscrt   (where roost is)",
         ) from None
-    loops = crt.EventLoopGroup(int(__import__("os").environ.get("LOOPS", "1")))
+    loops = crt.EventLoopGroup(1)
     bootstrap = crt.ClientBootstrap(loops, crt.DefaultHostResolver(loops))
     plain = where.endpoint is not None and where.endpoint.startswith("http://")
     return s3.S3Client(
