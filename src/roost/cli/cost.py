@@ -80,25 +80,21 @@ def _in_s3(cloud: Cloud, state: State) -> list[str]:
     from roost.cli.money import todays_book
     from roost.cli.storing import text_of
     from roost.plan.bill import gb
+    from roost.plan.wanted import volumes_of
     from roost.prices.rates import charge, section
     from roost.spec import from_json
 
     if not state.stored:
         return []
     book, notes = todays_book(), []
-    kinds = from_json(state.record).volumes if state.record else ()
+    file = volumes_of(from_json(state.record)) if state.record else {}
     for copy in state.stored:
-        found = [v.park_class for v in kinds if copy.name in (v.name, _plain(copy.name, v.name))]
-        price = book.s3(copy.region or cloud.region, found[0] if found else "STANDARD")
+        kind = file[copy.name].park_class if copy.name in file else "STANDARD"
+        price = book.s3(copy.region or cloud.region, kind)
         lines = charge(copy.name, f"{copy.used_gib:g} GB", Decimal(gb(copy.used_gib)), price)
         amount = "its price is unknown" if copy.endpoint else f"{section(lines).amount} a month"
         notes.append(f"{text_of(copy)}, not counted above: {amount}")
     return notes
-
-
-def _plain(name: str, volume: str) -> str:
-    """A seat's volume by the name that the file has for it."""
-    return name if name.startswith("seat-") and name.endswith(f"-{volume}") else volume
 
 
 def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:

@@ -129,14 +129,9 @@ def _of_file(spec: Spec | None) -> dict[str, ParkMode]:
 
 
 def _volumes(spec: Spec | None) -> dict[str, Volume]:
-    """The file's volumes by name; a classroom's are named after their seats."""
-    if spec is None:
-        return {}
-    if spec.kind != "classroom":
-        return {v.name: v for v in spec.volumes}
-    return {
-        f"seat-{number}-{v.name}": v for number in range(1, spec.seats + 1) for v in spec.volumes
-    }
+    from roost.plan.wanted import volumes_of
+
+    return volumes_of(spec) if spec is not None else {}
 
 
 def _mode(word: str) -> ParkMode:

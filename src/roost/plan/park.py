@@ -65,13 +65,12 @@ def to_prove(
     have: State,
     modes: Mapping[str, ParkMode],
     typed: frozenset[str] = frozenset(),
-    proven: Mapping[str, Stored] = NOTHING,
 ) -> tuple[Volume, ...]:
     """The volumes whose copies in S3 must be made, or compared, before anything else can be done.
 
     Only a machine that is up can do that.
     """
-    park = _Park(have, modes, typed, proven)
+    park = _Park(have, modes, typed, NOTHING)
     return tuple(v for v in have.volumes if v.state != "deleting" and park.is_unproven(v))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from roost.catalogue import Catalogue, InstanceType
     from roost.spec import Spec
+    from roost.spec import volume as spec_volume
     from roost.spec.cluster import Workers
     from roost.spec.machine import Machine
 
@@ -164,7 +165,7 @@ def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
     """A desktop's and a cluster's volumes once, on the head; a classroom's on every seat."""
     return tuple(
         Volume(
-            name=f"{holder}-{v.name}" if spec.kind == "classroom" else v.name,
+            name=_volume_name(spec, holder, v.name),
             size_gib=v.size,
             type=v.type,
             holder=holder,
@@ -178,6 +179,20 @@ def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
         for holder in holders
         for slot, v in enumerate(spec.volumes)
     )
+
+
+def _volume_name(spec: Spec, holder: str, volume: str) -> str:
+    return f"{holder}-{volume}" if spec.kind == "classroom" else volume
+
+
+def volumes_of(spec: Spec) -> dict[str, spec_volume.Volume]:
+    """What the file says of each volume, by the names that volumes have in a cloud."""
+    seats = spec.seats if spec.kind == "classroom" else 1
+    return {
+        _volume_name(spec, holder, volume.name): volume
+        for holder in _holders("seat", seats, "seat")
+        for volume in spec.volumes
+    }
 
 
 # --- which machine -----------------------------------------------------------------------------

@@ -27,12 +27,7 @@ PACKAGES = ("ca-certificates", "python3-venv")
 
 def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
     """For the machine that has the data: the head, the desktop, each seat."""
-    return (step(),) if role != "worker" and wanted(spec) else ()
-
-
-def wanted(spec: Spec) -> bool:
-    """Whether the file says that data goes to S3, or comes from it."""
-    return bool(spec.data.pull or spec.data.push or any(v.park == "s3" for v in spec.volumes))
+    return (step(),) if role != "worker" and spec.uses_s3 else ()
 
 
 def step() -> Step:

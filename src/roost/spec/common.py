@@ -62,6 +62,12 @@ class Common(Table):
     )
     folder: SkipJsonSchema[Path] = Path()
 
+    @property
+    def uses_s3(self) -> bool:
+        """Whether its machines copy data to S3, or from it."""
+        parked = any(volume.park == "s3" for volume in self.volumes)
+        return parked or bool(self.data.pull or self.data.push)
+
     @field_validator("cloud")
     @classmethod
     def _able(cls, found: CloudName, info: ValidationInfo) -> CloudName:

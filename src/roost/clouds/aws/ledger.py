@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from roost.clouds.aws import requests, tags
+from roost.clouds.aws import record, tags
 from roost.clouds.aws.calls import Calls
 from roost.prices import ledger
 from roost.prices.ledger import Copy, Disk, Ledger, Machine, Seen
@@ -19,8 +19,6 @@ from roost.prices.spent import There
 
 KEY = "roost:spent:"
 """Begins the keys of the tags that hold the history."""
-MOST_TAGS = 50
-LONGEST_TAG = 256
 ON = frozenset({"pending", "running"})
 GOING = frozenset({"deleting", "deleted"})
 """Volumes that are described for a while after their end."""
@@ -80,7 +78,7 @@ def as_tags(
     held = tags.read(before)
     old = {key for key in held if key.startswith(KEY)}
     others = sum(not key.startswith((KEY, "aws:")) for key in held)
-    texts = ledger.write(whole, seen, MOST_TAGS - others, LONGEST_TAG)
+    texts = ledger.write(whole, seen, tags.MOST - others, tags.LONGEST)
     new = {f"{KEY}{number}": text for number, text in enumerate(texts)}
     return dict.fromkeys(old, "") | new
 
@@ -122,7 +120,7 @@ def note(
     `terminated`: they are terminated or deleted, not only stopped. Without a template (after
     `down`, or before the record is there) there is nothing to write to, and nothing happens.
     """
-    template = _template(calls, name)
+    template = record.template(calls, name)
     if template is None:
         return
     found = things(described)
@@ -153,7 +151,7 @@ def history(calls: Calls, name: str, now: datetime) -> tuple[Ledger, There]:
         "snapshot": calls.every("describe_snapshots", "Snapshots", Filters=mine, OwnerIds=["self"]),
     }
     addresses = calls.every("describe_addresses", "Addresses", Filters=mine)
-    template = _template(calls, name) or {}
+    template = record.template(calls, name) or {}
     there = things(described)
     began = template.get("CreateTime", now)
     return in_tags(template.get("Tags")), There(
@@ -166,11 +164,3 @@ def history(calls: Calls, name: str, now: datetime) -> tuple[Ledger, There]:
 
 def _used_since(machine: Seen | None) -> int | None:
     return machine.since if machine is not None and machine.on else None
-
-
-def _template(calls: Calls, name: str) -> dict[str, Any] | None:
-    answer = calls.unless_gone(
-        calls.ec2.describe_launch_templates, LaunchTemplateNames=[requests.template_name(name)]
-    )
-    found: dict[str, Any] | None = answer["LaunchTemplates"][0] if answer else None
-    return found

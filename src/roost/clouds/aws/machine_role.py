@@ -61,7 +61,7 @@ def _everywhere(profile: str, kind: str) -> tuple[str, ...]:
 
 def needs_profile(spec: Spec) -> bool:
     """Whether its machines need a role, and the file names none."""
-    needs = _dcv(spec) or _copies(spec)
+    needs = _dcv(spec) or spec.uses_s3
     return needs and spec.cloud == "aws" and not (spec.aws and spec.aws.instance_profile)
 
 
@@ -70,7 +70,7 @@ def missing(spec: Spec, file: str) -> Finding:
     why = []
     if _dcv(spec):
         why.append("Amazon DCV cannot read its licence, and runs as a trial of 30 days")
-    if _copies(spec):
+    if spec.uses_s3:
         why.append(
             "what it copies to S3 or from it is copied with your credentials, lent each time"
         )
@@ -81,11 +81,6 @@ def missing(spec: Spec, file: str) -> Finding:
         text=f"{what} and no instance_profile in [aws]: {'; '.join(why)}",
         mend=f"roost iam {file} --machine   ({PRINTS})",
     )
-
-
-def _copies(spec: Spec) -> bool:
-    parked = any(volume.park == "s3" for volume in spec.volumes)
-    return parked or bool(spec.data.pull or spec.data.push)
 
 
 def _dcv(spec: Spec) -> bool:

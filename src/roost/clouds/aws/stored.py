@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any
 from urllib.parse import quote, unquote
 
-from roost.clouds.aws import requests, tags
+from roost.clouds.aws import record, tags
 from roost.clouds.aws.calls import Calls
 from roost.errors import CloudError, RoostError
 from roost.plan.resources import Stored
@@ -19,8 +18,6 @@ from roost.plan.resources import Stored
 KEY = "roost:stored:"
 """Begins the keys of these tags: the volume's name follows, and a number where one is too short."""
 VERSION = "1"
-MOST_TAGS = 50
-LONGEST_TAG = 256
 OTHERS = 12
 """Tags that are left for the record itself, and for the history of what it cost."""
 
@@ -45,7 +42,7 @@ def as_tags(copy: Stored) -> dict[str, str]:
         copy.tree.removeprefix(copy.place),
     )
     text = " ".join(quote(word, safe="/:") or "-" for word in words)
-    room = LONGEST_TAG - 3
+    room = tags.LONGEST - 3
     parts = [text[at : at + room] for at in range(0, len(text), room)]
     first = {f"{KEY}{copy.name}": f"{len(parts)} {parts[0]}"}
     return first | {f"{KEY}{copy.name}:{n}": part for n, part in enumerate(parts[1:], 2)}
@@ -102,13 +99,13 @@ def keys_of(names: Iterable[str], found: Iterable[Mapping[str, str]] | None) -> 
 
 def read(calls: Calls, name: str) -> tuple[Stored, ...]:
     """The copies of a name. Raises CloudError where one cannot be read."""
-    template = _template(calls, name)
+    template = record.template(calls, name)
     return in_tags(template["Tags"]) if template else ()
 
 
 def write(calls: Calls, name: str, copies: Iterable[Stored]) -> None:
     """Keep these; what was known of the same volumes is written over. Raises CloudError."""
-    template = _template(calls, name)
+    template = record.template(calls, name)
     if template is None:
         raise CloudError(
             f"the record of {name} is not there, and with it the place to keep where its data is; "
@@ -126,7 +123,7 @@ def write(calls: Calls, name: str, copies: Iterable[Stored]) -> None:
 
 def forget(calls: Calls, name: str, volumes: Iterable[str]) -> None:
     """Drop what is known of these."""
-    template = _template(calls, name)
+    template = record.template(calls, name)
     if template is None:
         return
     if keys := keys_of(volumes, template["Tags"]):
@@ -139,25 +136,15 @@ def forget(calls: Calls, name: str, volumes: Iterable[str]) -> None:
 
 def check_room(calls: Calls, name: str, volumes: Iterable[str]) -> None:
     """Raises RoostError where EC2 has no room for so many copies of one name."""
-    template = _template(calls, name)
+    template = record.template(calls, name)
     held = tags.read(template["Tags"]) if template else {}
     mine = [key for key in held if not key.startswith(("aws:", "roost:spent:", KEY))]
     known = {key[len(KEY) :].partition(":")[0] for key in held if key.startswith(KEY)}
     wanted = known | set(volumes)
-    room = MOST_TAGS - OTHERS - len(mine)
+    room = tags.MOST - OTHERS - len(mine)
     if len(wanted) > room:
         raise RoostError(
             f"{len(wanted)} volumes of {name} are to be in S3, and there is room to remember "
-            f"{max(room, 0)}: EC2 takes {MOST_TAGS} tags, of which your own are some",
+            f"{max(room, 0)}: EC2 takes {tags.MOST} tags, of which your own are some",
             next=f"roost park {name} --mode snapshot",
         )
-
-
-def _template(calls: Calls, name: str) -> dict[str, Any] | None:
-    answer = calls.unless_gone(
-        calls.ec2.describe_launch_templates, LaunchTemplateNames=[requests.template_name(name)]
-    )
-    if not answer or not answer["LaunchTemplates"]:
-        return None
-    found: dict[str, Any] = answer["LaunchTemplates"][0]
-    return {"Tags": [], **found}

@@ -27,6 +27,9 @@ RECIPE = "roost:recipe"
 SYSTEM = "roost:system"
 MADE_FROM = "roost:made-from"
 BAKING = "roost:baking"
+MOST = 50
+LONGEST = 256
+"""Tags of one resource, and characters of one tag's value, that EC2 takes."""
 IMAGES = "~images"
 """Instead of a name, on baked images and what makes them; no name begins so."""
 TITLE = "Name"
