@@ -33,12 +33,12 @@ part("click and roost")
 import botocore.session
 import botocore.client
 part("import of botocore")
-from roost.cli.ls import there
+from roost.cli.commands.ls import there
 from roost.cli.options import Place
 (looked_in,) = there(Place())
 ec2 = looked_in.connect()
 part("configuration, client")
-from roost.clouds.aws.listing import summaries
+from roost.providers.aws.listing import summaries
 summaries(ec2, looked_in.region)
 part("both calls, read")
 print(json.dumps(spent))

@@ -97,7 +97,7 @@ def by_hand(work: Path, python: Path) -> float:
 
 
 def make_tls(folder: Path) -> None:
-    from roost.clouds.local import tls
+    from roost.providers.local import tls
 
     tls.create(folder)
 

@@ -17,16 +17,16 @@ import dataclasses, decimal, difflib, datetime, pathlib, tomllib, typing; step()
 import roost.catalogue; step()
 aws = roost.catalogue.load("aws"); step()
 aws.region("eu-west-1"); step()
-import roost.prices.estimate, roost.prices.machines as machines; step()
+import roost.cost.estimate, roost.cost.machines as machines; step()
 needs = machines.Needs(gpus=1, memory_gib=16, cpus=4)
 offers = machines.cheapest(aws, "eu-west-1", needs); step()
 machines.cheapest(aws, "eu-west-1", needs); step()
-from roost.prices.bill import Bill, Instances, Use, Volumes
-from roost.prices.book import PriceBook
+from roost.cost.bill import Bill, Instances, Use, Volumes
+from roost.cost.book import PriceBook
 book = PriceBook(aws, datetime.date(2026, 10, 15))
 kind = offers[0].instance_type.name
 bill = Bill((Instances(kind, "eu-west-1", 20), Volumes(30, "eu-west-1", count=20)))
-roost.prices.estimate.estimate(bill, Use(16, 48), book); step()
+roost.cost.estimate.estimate(bill, Use(16, 48), book); step()
 print(json.dumps([after - before for before, after in zip(seconds, seconds[1:])]))
 """
 NAMES = (
@@ -34,7 +34,7 @@ NAMES = (
     "import of roost.catalogue",
     "load of the instance types",
     "load of a region",
-    "import of roost.prices",
+    "import of roost.cost",
     "first search (builds 1,395 types)",
     "second search",
     "estimate",

@@ -29,9 +29,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from roost.sync.bucket import Bucket
-from roost.sync.where import Keys, Where
-from tests.sync.weed import KEY, SECRET, Weed, weed
+from roost.transfer.s3.bucket import Bucket
+from roost.transfer.s3.config import Keys, Where
+from tests.transfer.weed import KEY, SECRET, Weed, weed
 
 BIN = Path(sys.executable).parent
 N = "32"

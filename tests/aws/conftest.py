@@ -14,14 +14,14 @@ from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2 import ec2_backends
 
-from roost.access.parking import Parking, fill_all
-from roost.clouds.aws.cloud import AwsCloud
-from roost.clouds.converge import converge
+from roost.model.resources import Role, State, Wanted
+from roost.parking.coordinator import Parking, fill_all
 from roost.plan.down import plan_down
 from roost.plan.park import ParkMode
-from roost.plan.plan import Plan, plan_stop, plan_up
 from roost.plan.resize import plan_resize
-from roost.plan.resources import Role, State, Wanted
+from roost.plan.up import Plan, plan_stop, plan_up
+from roost.providers.aws.cloud import AwsCloud
+from roost.reconcile.loop import converge
 from tests.aws.far_hands import FarHands
 from tests.aws.strict import StrictEc2, Weather
 

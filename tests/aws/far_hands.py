@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from roost.access.parking import Found, place_of
-from roost.plan.copies import last_let_in
-from roost.plan.resources import State, Stored, Volume
+from roost.model.resources import State, Stored, Volume
+from roost.parking.coordinator import Found, place_of
+from roost.plan.backups import last_let_in
 from tests.aws.strict import StrictEc2
 
 
 @dataclass
 class FarHands:
-    """``roost.access.parking.Hands``; of the volumes in ``broken`` an object is always wrong."""
+    """``Hands`` of the coordinator; of the volumes in ``broken`` an object is always wrong."""
 
     ec2: StrictEc2
     broken: set[str] = field(default_factory=set)

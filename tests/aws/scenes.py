@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from roost.plan.resources import (
+from roost.model.resources import (
     Address,
     Group,
     KeyPair,

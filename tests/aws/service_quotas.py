@@ -8,8 +8,8 @@ import botocore.session
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from roost.clouds.aws.quotas import Quota
-from roost.plan.resources import Address, Group, Shape, State, Wanted
+from roost.model.resources import Address, Group, Shape, State, Wanted
+from roost.providers.aws.quotas import Quota
 from tests.aws.conftest import Account
 
 STANDARD = Quota("L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances")

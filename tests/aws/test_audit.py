@@ -20,13 +20,13 @@ from jsonschema import Draft202012Validator
 
 from roost.catalogue import load
 from roost.cli.main import cli
-from roost.clouds.aws import audit as looking
-from roost.clouds.aws.audit import inventory, sweep, sweep_all, unused
+from roost.cost.bill import Addresses, Instances, Snapshots, Volumes
+from roost.cost.book import PriceBook
+from roost.cost.inventory import Found, Inventory, audit
+from roost.cost.rates import Amount
 from roost.errors import AccessError, PartlyDoneError, UsageError
-from roost.prices.bill import Addresses, Instances, Snapshots, Volumes
-from roost.prices.book import PriceBook
-from roost.prices.inventory import Found, Inventory, audit
-from roost.prices.rates import Amount
+from roost.providers.aws import audit as looking
+from roost.providers.aws.audit import inventory, sweep, sweep_all, unused
 from tests.aws.conftest import REGION, Account
 
 SCHEMA = Path(__file__).parents[2] / "schema" / "output" / "audit.schema.json"
@@ -427,7 +427,7 @@ def test_a_region_that_refuses_makes_it_exit_with_3(
         return real(found, region)
 
     monkeypatch.setattr(looking, "sweep", refuses)
-    monkeypatch.setattr("roost.clouds.aws.session.regions", lambda _: (REGION, "eu-west-1"))
+    monkeypatch.setattr("roost.providers.aws.session.regions", lambda _: (REGION, "eu-west-1"))
     told = roost_audit()
     assert isinstance(told.exception, PartlyDoneError)
     assert "what is there is unknown of eu-west-1: look for" in told.exception.what

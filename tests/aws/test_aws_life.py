@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from roost.clouds.converge import converge
 from roost.errors import CapacityError
-from roost.plan.plan import plan_up
-from roost.plan.resources import Rule, Volume
+from roost.model.resources import Rule, Volume
+from roost.plan.up import plan_up
+from roost.reconcile.loop import converge
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, RULES, cluster, names
 from tests.aws.strict import Weather

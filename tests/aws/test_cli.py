@@ -12,11 +12,11 @@ from typing import Any
 import boto3
 import pytest
 
-from roost.clouds.aws import session
-from roost.clouds.aws.cloud import AwsCloud
-from roost.clouds.aws.machine_role import TRUST
-from roost.clouds.aws.requests import template_data
 from roost.errors import AccessError
+from roost.providers.aws import session
+from roost.providers.aws.cloud import AwsCloud
+from roost.providers.aws.machine_role import TRUST
+from roost.providers.aws.requests import template_data
 from tests.aws.conftest import Account
 from tests.aws.far_hands import FarHands
 from tests.aws.strict import Weather
@@ -283,7 +283,7 @@ def test_parked_in_s3_as_its_file_says(
     def hands(*_: object) -> Iterator[FarHands]:
         yield FarHands(account.ec2)
 
-    monkeypatch.setattr("roost.cli.storing.hands", hands)
+    monkeypatch.setattr("roost.parking.s3.hands", hands)
     ok(roost("up", "examples/pixinsight.toml", "--yes"))
     parked = ok(roost("park", "pixinsight", "--yes", "--json"))
     (stored,) = parked["stored"]
@@ -338,7 +338,7 @@ def test_a_cost_that_cannot_be_known_keeps_nobody_from_ending_it(
     def refused(*_: object) -> None:
         raise AccessError("you may not look at snapshots")
 
-    monkeypatch.setattr("roost.clouds.aws.ledger.history", refused)
+    monkeypatch.setattr("roost.providers.aws.ledger.history", refused)
     told = roost("down", "ndvi", "--yes")
     assert told.code == 0, told.err
     assert "it has cost unknown (you may not look at snapshots) so far" in told.err

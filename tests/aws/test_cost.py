@@ -14,13 +14,23 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from roost.cli.cost import NOT_COUNTED
+from roost.cli.commands.cost import NOT_COUNTED
 from roost.cli.main import cli
-from roost.clouds.aws import ledger as history
-from roost.clouds.aws.calls import Calls
+from roost.cost.ledger import (
+    Batch,
+    Copy,
+    Disk,
+    Ending,
+    Ledger,
+    Machine,
+    Seen,
+    lasted,
+    reconciled,
+)
+from roost.cost.spent import There
 from roost.errors import NotFoundError
-from roost.prices.ledger import Batch, Copy, Disk, Ending, Ledger, Machine, Seen, lasted, reconciled
-from roost.prices.spent import There
+from roost.providers.aws import ledger as history
+from roost.providers.aws.client import Calls
 from tests.aws.conftest import REGION, Account
 
 SCHEMA = Path(__file__).parents[2] / "schema" / "output" / "cost.schema.json"
@@ -218,7 +228,7 @@ class TestOnEc2:
 def roost_cost(account: Account, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``roost_cost(ledger, *seen)``: the command, of a name that has had this; at 20:00."""
     later = TEN + timedelta(hours=10)
-    monkeypatch.setattr("roost.cli.cost.now", lambda: later)
+    monkeypatch.setattr("roost.cli.commands.cost.now", lambda: later)
     monkeypatch.setenv("ROOST_HOME", str(account.locks))
 
     def call(ledger: Ledger, *seen: Seen, words: tuple[str, ...] = ()) -> Result:

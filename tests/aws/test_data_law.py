@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from roost.errors import RoostError
-from roost.plan.resources import Volume
+from roost.model.resources import Volume
 from tests.aws.conftest import IMAGE, Account, only
 from tests.aws.scenes import DESKTOP, LARGER
 from tests.aws.strict import Killed, Weather

@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from roost.cli.main import cli
-from roost.clouds.aws import doctor
-from roost.clouds.aws.doctor import Case, examine_account, examine_case, examine_here
-from roost.clouds.aws.network import Network
-from roost.clouds.aws.permissions import NEEDS, needs_of, policy
-from roost.clouds.aws.quotas import Finding
-from roost.plan.resources import State
+from roost.model.resources import State
+from roost.providers.aws import doctor
+from roost.providers.aws.doctor import Case, examine_account, examine_case, examine_here
+from roost.providers.aws.network import Network
+from roost.providers.aws.permissions import NEEDS, needs_of, policy
+from roost.providers.aws.quotas import Finding
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import Gate
@@ -276,7 +276,7 @@ def answered(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's clients are the account's, which allows 64 vCPUs; all programs are there."""
     sts = boto3.client("sts", region_name=REGION)
     made = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters(), sts=sts)
-    monkeypatch.setattr("roost.clouds.aws.session.Clients", lambda session, region: made)
+    monkeypatch.setattr("roost.providers.aws.session.Clients", lambda session, region: made)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
 
 
@@ -299,7 +299,7 @@ def test_the_command_says_a_line_for_each_check() -> None:
 
 @pytest.mark.usefixtures("answered")
 def test_a_problem_of_the_account_ends_with_5(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roost.clouds.aws.quotas.limit_of", lambda clients, quota: 16.0)
+    monkeypatch.setattr("roost.providers.aws.quotas.limit_of", lambda clients, quota: 16.0)
     result = run(str(ROOT / "examples" / "pixinsight.toml"), "--json")
     assert result.exit_code == 5
     said = json.loads(result.stdout)

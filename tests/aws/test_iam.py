@@ -15,9 +15,10 @@ import pytest
 from botocore import xform_name
 from click.testing import CliRunner
 
-from roost.cli.iam import commands
+from roost.cli.commands.iam import commands
 from roost.cli.main import cli
-from roost.clouds.aws.permissions import (
+from roost.errors import AccessError
+from roost.providers.aws.permissions import (
     ANY,
     CALLS,
     NEEDS,
@@ -27,7 +28,6 @@ from roost.clouds.aws.permissions import (
     policy,
     size,
 )
-from roost.errors import AccessError
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import ACTIONS, Gate, allows
@@ -86,7 +86,7 @@ def called(tree: ast.AST) -> Iterator[str]:
 
 
 def sources() -> Iterator[tuple[Path, ast.AST]]:
-    for path in sorted((ROOT / "src" / "roost" / "clouds" / "aws").glob("*.py")):
+    for path in sorted((ROOT / "src" / "roost" / "providers" / "aws").rglob("*.py")):
         yield path, ast.parse(path.read_text())
 
 
@@ -99,7 +99,7 @@ def test_every_call_in_the_program_is_in_the_table() -> None:
         if action not in listed
     )
     assert missing == [], (
-        "add to CALLS in src/roost/clouds/aws/permissions.py, with makes=/uses=/own= as the "
+        "add to CALLS in src/roost/providers/aws/permissions.py, with makes=/uses=/own= as the "
         "action can be limited:\n" + "\n".join(missing)
     )
 

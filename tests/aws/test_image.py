@@ -14,8 +14,6 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from roost.cli.main import cli
-from roost.clouds.aws.baked import best, images
-from roost.clouds.aws.permissions import ANY, NEEDS, policy
 from roost.errors import (
     CapacityError,
     NeedsConfirmationError,
@@ -24,8 +22,10 @@ from roost.errors import (
     SetupError,
     UsageError,
 )
-from roost.plan.resources import Instance, Wanted
+from roost.model.resources import Instance, Wanted
 from roost.plan.wanted import Host, wanted_of
+from roost.providers.aws.images.baked import best, images
+from roost.providers.aws.permissions import ANY, NEEDS, policy
 from roost.recipes.digest import recipe_digest
 from roost.spec import Spec, load
 from tests.aws.conftest import REGION, Account
@@ -119,8 +119,8 @@ def spec(tmp_path: Path) -> Callable[..., Spec]:
 
 @pytest.fixture
 def bench(account: Account, spec: Callable[..., Spec], monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr("roost.cli.target.locate", lambda *_: account.roost())
-    monkeypatch.setattr("roost.cli.target.clouds", lambda *_: (account.roost(),))
+    monkeypatch.setattr("roost.app.resolve.locate", lambda *_: account.roost())
+    monkeypatch.setattr("roost.app.resolve.clouds", lambda *_: (account.roost(),))
     return Bench(account, spec())
 
 
@@ -526,7 +526,7 @@ def test_a_copy_in_another_region(bench: Bench, monkeypatch: pytest.MonkeyPatch)
         there = bench.account.roost()
         return {"eu-west-1": (there,), None: (here, there)}[place.region]
 
-    monkeypatch.setattr("roost.cli.target.clouds", clouds)
+    monkeypatch.setattr("roost.app.resolve.clouds", clouds)
     copied = bench.json("copy", "stars", "--region", "eu-west-1")
     assert (copied["name"], copied["region"], copied["state"]) == (
         "stars",

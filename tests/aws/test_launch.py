@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from roost.clouds.aws.calls import Calls
-from roost.clouds.aws.launch import Rung, ladder, step_down
-from roost.clouds.aws.network import private_addresses
-from roost.clouds.converge import converge
-from roost.clouds.quorum import PartlyUpError, Quorum
 from roost.errors import CapacityError, CloudError, QuotaError
-from roost.plan.plan import plan_up
-from roost.plan.resources import Group, Instance, KeyPair, SecurityGroup, Shape, State, Wanted
+from roost.model.resources import Group, Instance, KeyPair, SecurityGroup, Shape, State, Wanted
+from roost.plan.up import plan_up
+from roost.providers.aws.client import Calls
+from roost.providers.aws.launch import Rung, ladder, step_down
+from roost.providers.aws.network import private_addresses
+from roost.reconcile.loop import converge
+from roost.reconcile.quorum import PartlyUpError, Quorum
 from tests.aws.conftest import Account
 from tests.aws.strict import Weather
 

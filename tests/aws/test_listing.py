@@ -14,11 +14,11 @@ from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 from moto import mock_aws
 
-from roost.cli import ls
+from roost.cli.commands import ls
 from roost.cli.options import Place
-from roost.clouds.aws import listing
-from roost.clouds.aws.listing import MODEL, listings, summaries, summarized
 from roost.errors import CredentialsError, RoostError
+from roost.providers.aws import listing
+from roost.providers.aws.listing import MODEL, listings, summaries, summarized
 from tests.aws.conftest import Account
 from tests.aws.scenes import cluster
 

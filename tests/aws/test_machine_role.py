@@ -14,13 +14,13 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from roost.cli.main import cli
-from roost.clouds.aws import machine_role
-from roost.clouds.aws.doctor import examine_role
-from roost.clouds.aws.permissions import NEEDS, policy
 from roost.errors import AccessError, CloudError, UsageError
-from roost.plan.plan import plan_up
-from roost.plan.resources import Wanted
+from roost.model.resources import Wanted
+from roost.plan.up import plan_up
 from roost.plan.wanted import Host, wanted_of
+from roost.providers.aws import machine_role
+from roost.providers.aws.doctor import examine_role
+from roost.providers.aws.permissions import NEEDS, policy
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import Gate, allows

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from roost.clouds.aws.audit import sweep
-from roost.clouds.converge import converge
 from roost.errors import CloudError, RoostError
-from roost.plan.plan import plan_up
-from roost.plan.resources import State
+from roost.model.resources import State
+from roost.plan.up import plan_up
+from roost.providers.aws.audit import sweep
+from roost.reconcile.loop import converge
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, LARGER, cluster
 from tests.aws.strict import Weather

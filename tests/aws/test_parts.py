@@ -8,10 +8,6 @@ from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.clouds.aws import nouns, requests, tags
-from roost.clouds.aws.failures import translated
-from roost.clouds.aws.images import image_source
-from roost.clouds.aws.requests import Site
 from roost.errors import (
     AccessError,
     CapacityError,
@@ -21,7 +17,11 @@ from roost.errors import (
     ThrottledError,
     UsageError,
 )
-from roost.plan.resources import Instance, Rule, Shape, Volume
+from roost.model.resources import Instance, Rule, Shape, Volume
+from roost.providers.aws import parse, requests, tags
+from roost.providers.aws.failures import translated
+from roost.providers.aws.images.lookup import image_source
+from roost.providers.aws.requests import Site
 
 numbers = st.lists(st.integers(1, 2000), unique=True, min_size=1, max_size=60)
 SITE = Site(
@@ -133,7 +133,7 @@ def test_who_may_enter():
             "IpProtocol": "tcp",
             "FromPort": 22,
             "ToPort": 22,
-            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": nouns.CALLER}],
+            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": parse.CALLER}],
         },
         {
             "IpProtocol": "tcp",

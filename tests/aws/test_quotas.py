@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from roost.clouds.aws.quotas import (
+from roost.errors import CredentialsError, QuotaError
+from roost.model.resources import Instance, State
+from roost.providers.aws.quotas import (
     Finding,
     check_before,
     in_use,
@@ -15,8 +17,6 @@ from roost.clouds.aws.quotas import (
     needed,
     quota_of,
 )
-from roost.errors import CredentialsError, QuotaError
-from roost.plan.resources import Instance, State
 from tests.aws.conftest import REGION, Account
 from tests.aws.service_quotas import (
     NOTHING,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.clouds.aws import stored
 from roost.errors import CloudError
-from roost.plan.resources import Stored
+from roost.model.resources import Stored
+from roost.providers.aws import s3_copies
 
 COPY = Stored(
     name="data",
@@ -32,7 +32,7 @@ def listed(tags: dict[str, str]) -> list[dict[str, str]]:
 
 
 def test_most_often_it_is_one_tag() -> None:
-    (one,) = stored.as_tags(COPY).items()
+    (one,) = s3_copies.as_tags(COPY).items()
     assert one == (
         "roost:stored:data",
         "1 1 sealed vol-0123456789abcdef0 1800000000.0 1800000123.5 500 12.25 eu-central-1 - "
@@ -54,10 +54,10 @@ def test_what_is_written_is_read(prefix: str, sealed: bool, endpoint: str, size:
         size_gib=size,
     )  # fmt: skip
     other = replace(COPY, name="seat-1-data")
-    tags = stored.as_tags(copy) | stored.as_tags(other)
+    tags = s3_copies.as_tags(copy) | s3_copies.as_tags(other)
     assert all(len(value) <= 256 for value in tags.values())
-    assert stored.in_tags(listed({"roost": "stars", **tags})) == (copy, other)
-    assert set(stored.keys_of(["data"], listed(tags))) == set(stored.as_tags(copy))
+    assert s3_copies.in_tags(listed({"roost": "stars", **tags})) == (copy, other)
+    assert set(s3_copies.keys_of(["data"], listed(tags))) == set(s3_copies.as_tags(copy))
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_what_is_written_is_read(prefix: str, sealed: bool, endpoint: str, size:
 )
 def test_what_cannot_be_read_is_not_passed_over(value: str) -> None:
     with pytest.raises(CloudError, match="volume data's copy in S3 cannot be read"):
-        stored.in_tags(listed({"roost:stored:data": value}))
+        s3_copies.in_tags(listed({"roost:stored:data": value}))

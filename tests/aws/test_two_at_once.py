@@ -6,10 +6,10 @@ import contextlib
 
 import pytest
 
-from roost.clouds.converge import converge
 from roost.errors import BusyError, RoostError
-from roost.plan.plan import plan_up
-from roost.plan.resources import Wanted
+from roost.model.resources import Wanted
+from roost.plan.up import plan_up
+from roost.reconcile.loop import converge
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, cluster, names
 

@@ -226,7 +226,7 @@ class Bench:
 
     def machine(self, name: str, node: str) -> Machine:
         """The machine that roost calls so: ``("stars", "desktop")``, ``("ndvi", "worker-2")``."""
-        from roost.clouds.aws.nouns import instances
+        from roost.providers.aws.parse import instances
 
         filters = [{"Name": "tag:roost", "Values": [name]}]
         found = self.ec2.describe_instances(Filters=filters)["Reservations"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.recipes import rented_dask
+from roost.recipes.dask import remote
 from tests.bench.bench import REPO, Bench, Machine, Roost, wait_for
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -227,7 +227,7 @@ def no_secret_is_where_others_read(bench: Bench, ndvi: Cluster) -> None:
         assert "roost" in said
         assert token not in said
         assert key not in said
-        for secret in rented_dask.SHARED:
+        for secret in remote.SHARED:
             file = f"/etc/roost/secrets/{secret}"
             assert machine.run("stat", "-c", "%a %U", file).ok().out == "600 root\n"
 

@@ -13,16 +13,16 @@ from uuid import uuid4
 
 import pytest
 
-from roost.access import far_pack
-from roost.clouds.aws.machine_role import TRUST
-from roost.recipes import novnc
+from roost.providers.aws.machine_role import TRUST
+from roost.recipes.desktop import novnc
 from roost.recipes.sync import BUSY, PACKAGES, PYTHON
 from roost.spec import load
-from roost.sync.bucket import Bucket
-from roost.sync.far import Job
-from roost.sync.where import Keys, Where
+from roost.transfer.remote import package
+from roost.transfer.remote.protocol import Job
+from roost.transfer.s3.bucket import Bucket
+from roost.transfer.s3.config import Keys, Where
 from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for
-from tests.sync.weed import Weed, weed
+from tests.transfer.weed import Weed, weed
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 KEY, SECRET = "testing", "aSecretOfTheUsersOwn7f3"
@@ -245,7 +245,7 @@ def test_without_credentials_of_anybody_it_asks_with_its_role(lab: Lab, machine:
     job = Job(source="s3://lab/raw/", target="/data/x", where=where)
     lab("pull", "stars").ok()  # it brings what is needed
     given = json.dumps({"job": job.to_json(), "token": "x"}) + "\n"
-    words = ["env", f"PYTHONPATH={far_pack.place()}", PYTHON, "-P", "-m", "roost.sync", "attend"]
+    words = ["env", f"PYTHONPATH={package.place()}", PYTHON, "-P", "-m", "roost.transfer", "attend"]
     said = machine.run(*words, text=given).ok().out.splitlines()
     error = json.loads(said[-1])["error"]
     assert error["kind"] == "CredentialsError"

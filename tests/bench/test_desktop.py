@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from roost.access.pages import PASSWORDS
-from roost.recipes import novnc
+from roost.recipes.desktop import novnc
 from roost.spec import load
+from roost.ssh.pages import PASSWORDS
 from tests.bench.bench import Bench, Machine, Roost, wait_for
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from roost.recipes import novnc
+from roost.recipes.desktop import novnc
 from roost.recipes.sync import PACKAGES
 from roost.spec import load
-from roost.sync.bucket import Bucket
-from roost.sync.where import Keys, Where
+from roost.transfer.s3.bucket import Bucket
+from roost.transfer.s3.config import Keys, Where
 from tests.bench.bench import Bench, Machine, Ran, Roost
-from tests.sync.weed import Weed, weed
+from tests.transfer.weed import Weed, weed
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(2400)]
 STARS = """\

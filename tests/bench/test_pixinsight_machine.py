@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.recipes.handover import Around, steps_of
+from roost.recipes.base import Around
+from roost.recipes.registry import steps_of
 from roost.spec import load
 from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for
 from tests.recipes.pixinsight_stand_in import NEEDS, build

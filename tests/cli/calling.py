@@ -46,7 +46,7 @@ def caller(monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]
 
 def all_ready(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Machines that nobody can reach are ready all the same; the names that were handed over."""
-    from roost.access.machines import News
+    from roost.provision.machines import News
 
     seen: list[str] = []
 
@@ -54,8 +54,8 @@ def all_ready(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.extend(i.name for i in instances)
         return {i.name: News(i.name, "ready", "ready") for i in instances}
 
-    monkeypatch.setattr("roost.access.handover.hand_over", hand_over)
-    monkeypatch.setattr("roost.cli.handover.boots_of", lambda *_: {})
-    monkeypatch.setattr("roost.access.retire.retire", lambda *_: None)
-    monkeypatch.setattr("roost.access.parking_hands.FarHands.free", lambda *_: None)
+    monkeypatch.setattr("roost.provision.deliver.hand_over", hand_over)
+    monkeypatch.setattr("roost.app.provisioning.boots_of", lambda *_: {})
+    monkeypatch.setattr("roost.provision.retire.retire", lambda *_: None)
+    monkeypatch.setattr("roost.parking.volume_agent.FarHands.free", lambda *_: None)
     return seen

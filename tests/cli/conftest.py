@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import roost as roost_package
-from roost.clouds.fake import Weather
-from roost.plan.resources import State
+from roost.model.resources import State
+from roost.providers.fake.cloud import Weather
 from tests.cli.calling import REPO, Ran, Roost, all_ready, caller
 from tests.cli.full import Full, done
 from tests.cli.made import HERE, THERE
@@ -106,9 +106,9 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Full:
     """A cloud in memory, which the commands take for AWS; its account allows everything."""
     cloud = Full(Weather(delay=2), name="aws", region="us-east-1")
     for way in ("connect", "locate"):
-        monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
-    monkeypatch.setattr("roost.cli.up._check_account", lambda *_: None)
-    monkeypatch.setattr("roost.cli.cost.so_far", lambda *_: "$12.34")
+        monkeypatch.setattr(f"roost.app.resolve.{way}", lambda *_: cloud)
+    monkeypatch.setattr("roost.cli.commands.up._check_account", lambda *_: None)
+    monkeypatch.setattr("roost.cli.commands.cost.so_far", lambda *_: "$12.34")
     return cloud
 
 
@@ -132,7 +132,7 @@ def types(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """``types("data\\n")``: somebody is there, and types this."""
 
     def arrange(text: str) -> None:
-        monkeypatch.setattr("roost.cli.life.interactive", lambda: True)
+        monkeypatch.setattr("roost.app.lifecycle.interactive", lambda: True)
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
 
     return arrange

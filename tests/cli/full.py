@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from roost.clouds.fake import FakeCloud
 from roost.errors import CapacityError
-from roost.plan.resources import State
-from roost.plan.steps import Reboot, Start, Step
+from roost.model.resources import State
+from roost.model.steps import Reboot, Start, Step
+from roost.providers.fake.cloud import FakeCloud
 from tests.cli.calling import Ran
 
 NOWHERE = "m7i.2xlarge"

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from roost.cli.target import wanted_for
+from roost.app.resolve import wanted_for
 from roost.home import folder
-from roost.plan.resources import Instance, Wanted
+from roost.model.resources import Instance, Wanted
 from roost.spec import load
 
 HERE = """

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from roost.cli import ls
-from roost.clouds.cloud import Summary
-from roost.clouds.fake import FakeCloud, Weather
+from roost.cli.commands import ls
 from roost.errors import AccessError, UsageError
-from roost.plan.resources import State
+from roost.model.resources import State
+from roost.providers.fake.cloud import FakeCloud, Weather
+from roost.providers.provider import Summary
 from tests.cli.calling import Roost
 from tests.cli.full import NOWHERE, Full, done, ids, machines
 from tests.cli.made import HERE, THERE

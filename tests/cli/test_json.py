@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 
 from roost.cli.main import cli
-from roost.clouds.fake import FakeCloud, Weather
-from roost.plan.resources import State
+from roost.model.resources import State
+from roost.providers.fake.cloud import FakeCloud, Weather
 from tests.cli.calling import OUTPUTS, REPO, Ran, Roost
 from tests.cli.made import HERE, THERE, put, wanted
 
@@ -185,7 +185,7 @@ class TestACloud:
 
     def test_a_life(self, roost: Roost, cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert check("up", roost("up", cluster, "--json"))["address"] is None
-        monkeypatch.setattr("roost.access.browser.address_of", lambda _: PAGE)
+        monkeypatch.setattr("roost.ssh.browser.address_of", lambda _: PAGE)
         assert check("up", roost("up", cluster, "--json"))["address"] == PAGE
         assert check("open", roost("open", "here", "--json")) == {"name": "here", "address": PAGE}
         assert check("show", roost("show", "here", "--json"))["address"] == PAGE
@@ -297,7 +297,7 @@ def test_doctor_of_your_own_machine(roost: Roost, monkeypatch: pytest.MonkeyPatc
 
 def test_doctor_without_ssh(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", {"uv": "/usr/bin/uv"}.get)
-    monkeypatch.setattr("roost.cli.doctor._on_aws", lambda *_: ())
+    monkeypatch.setattr("roost.cli.commands.doctor._on_aws", lambda *_: ())
     told = roost("doctor", "examples/scipion.toml", "--json")
     assert told.code == 1
     found = check("doctor", dataclasses.replace(told, code=0))
@@ -324,8 +324,8 @@ def test_extend(
 ) -> None:
     del cloud
     check("up", roost("up", write(THERE), "--json", "--yes"))
-    monkeypatch.setattr("roost.cli.reach.connected", lambda _, state, node: (state, node))
-    monkeypatch.setattr("roost.cli.extend._ask_all", _answering(answer))
+    monkeypatch.setattr("roost.app.connect.connected", lambda _, state, node: (state, node))
+    monkeypatch.setattr("roost.cli.commands.extend._ask_all", _answering(answer))
     found = check("extend", roost("extend", "there", "2h", "--json"))
     assert found == {"name": "there", "nodes": {"desktop": json.loads(answer)}}
 

@@ -15,8 +15,8 @@ import pytest
 
 from roost import __version__, errors
 from roost.cli.main import SECTIONS
-from roost.clouds.quorum import PartlyUpError
 from roost.errors import Problem, RoostError, SpecError
+from roost.reconcile.quorum import PartlyUpError
 from tests.cli.calling import REPO, Roost
 
 CODES = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roost.plan.resources import State
+from roost.model.resources import State
 from tests.cli.calling import Roost
 from tests.cli.full import Full, done, machines
 from tests.cli.made import THERE
@@ -38,7 +38,7 @@ def bucket(cloud: Full, monkeypatch: pytest.MonkeyPatch) -> Asked:
         found.roots, found.classes = dict(roots), dict(classes)
         yield found
 
-    monkeypatch.setattr("roost.cli.storing.hands", hands)
+    monkeypatch.setattr("roost.parking.s3.hands", hands)
     return found
 
 
@@ -143,7 +143,7 @@ def test_where_it_is_and_what_it_costs(
     told = roost("show", "there")
     assert copy.place in told.out
     assert check("show", roost("show", "there", "--json"))["stored"][0]["sealed"] is True
-    from roost.cli.cost import _in_s3
+    from roost.cli.commands.cost import _in_s3
 
     cloud = type("Cloud", (), {"region": "us-east-1"})()
     (note,) = _in_s3(cloud, there())

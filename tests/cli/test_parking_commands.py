@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from roost.plan.resources import State
+from roost.model.resources import State
 from tests.cli.calling import Roost
 from tests.cli.full import Full, done, ids, machines
 

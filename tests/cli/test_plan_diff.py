@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from roost.clouds.converge import converge
-from roost.clouds.fake import FakeCloud
-from roost.plan.plan import plan_stop, plan_up
+from roost.plan.up import plan_stop, plan_up
+from roost.providers.fake.cloud import FakeCloud
+from roost.reconcile.loop import converge
 from tests.cli.calling import Roost
 from tests.cli.made import HERE, THERE, put, wanted
 
@@ -68,7 +68,7 @@ class TestAWS:
     def cloud(self, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
         cloud = FakeCloud()
         for way in ("connect", "locate"):
-            monkeypatch.setattr(f"roost.cli.target.{way}", lambda *_: cloud)
+            monkeypatch.setattr(f"roost.app.resolve.{way}", lambda *_: cloud)
         return cloud
 
     def test_all_is_there(self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud) -> None:

@@ -1,9 +1,9 @@
 """What a loop says while it runs."""
 
 from roost.cli.progress import Lines
-from roost.clouds.converge import Progress
-from roost.plan.plan import Plan
-from roost.plan.resources import State
+from roost.model.resources import State
+from roost.plan.up import Plan
+from roost.reconcile.loop import Progress
 
 
 def test_each_note_of_the_cloud_is_said_once(capsys):

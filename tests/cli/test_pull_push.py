@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from roost.access.machines import Machines
 from roost.errors import NotFoundError, RoostError
-from roost.plan.resources import Instance, State
+from roost.model.resources import Instance, State
+from roost.provision.machines import Machines
 from roost.spec import load
-from roost.sync.far import Job, Outcome, progress_of
-from tests.access.made_state import instance
+from roost.transfer.remote.protocol import Job, Outcome, progress_of
 from tests.cli.calling import OUTPUTS, Roost, caller
-from tests.sync.conftest import Store, grow, home, server, store, tree  # noqa: F401
-from tests.sync.far_here import Here, end
+from tests.ssh.made_state import instance
+from tests.transfer.conftest import Store, grow, home, server, store, tree  # noqa: F401
+from tests.transfer.far_here import Here, end
 
 DESKTOP = """\
 name = "stars"
@@ -95,10 +95,10 @@ class Cloud:
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     made = Cloud(State(name="stars"), tmp_path / "machines")
-    monkeypatch.setattr("roost.cli.target.locate", lambda *_: made)
-    monkeypatch.setattr("roost.access.far.run_there", made.run_there)
-    monkeypatch.setattr("roost.access.machines.Machines.peek", lambda *_: None)
-    monkeypatch.setattr("roost.access.machines.Machines.status", lambda *_: "ready")
+    monkeypatch.setattr("roost.app.resolve.locate", lambda *_: made)
+    monkeypatch.setattr("roost.transfer.remote.client.run_there", made.run_there)
+    monkeypatch.setattr("roost.provision.machines.Machines.peek", lambda *_: None)
+    monkeypatch.setattr("roost.provision.machines.Machines.status", lambda *_: "ready")
     return made
 
 
@@ -199,7 +199,7 @@ def test_somebody_who_says_yes_gets_what_was_shown(
     put(cloud, store, tmp_path, DESKTOP, "desktop")
     grow(cloud.disk(), {"data/out/x": b"1"})
     store.put({"out/old": b"1"})
-    monkeypatch.setattr("roost.cli.sync_run.interactive", lambda: True)
+    monkeypatch.setattr("roost.app.sync_local.interactive", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *_, **__: True)
     told = roost("push", "stars", "--delete")
     assert told.code == 0, told.err
@@ -328,7 +328,7 @@ def test_a_machine_that_is_off_or_not_ready_says_what_makes_it_ready(
     told = roost("pull", "stars")
     assert (told.code, "next: roost start stars" in told.err) == (1, True)
     put(cloud, store, tmp_path, DESKTOP, "desktop")
-    monkeypatch.setattr("roost.access.machines.Machines.status", lambda *_: "3/7 installing")
+    monkeypatch.setattr("roost.provision.machines.Machines.status", lambda *_: "3/7 installing")
     told = roost("pull", "stars", "/data/in")
     assert told.code == 1
     assert "desktop of stars is not ready: 3/7 installing" in told.err

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 from distributed import Client, Scheduler, Worker, wait
 
-from roost.dask import joined, retire, spread, worker, working
-from roost.dask.scheduler import arguments
 from roost.home import Folder
+from roost.notebook.dask import activity, replicate, retire, worker, worker_ready
+from roost.notebook.dask.scheduler import arguments
 
 NAMES = ("worker-1", "worker-2", "worker-3")
 OPTIONS = {"nthreads": 1, "memory_limit": "4 GiB", "host": "127.0.0.1"}
@@ -81,12 +81,12 @@ def test_what_only_one_holds_is_copied_once() -> None:
         async with cluster() as (scheduler, client):
             made = await results(client, "worker-1")
             assert holders(scheduler) == {"worker-1": 4, "worker-2": 0, "worker-3": 0}
-            assert await spread.spread(scheduler.address, ["worker-1"]) == 4
+            assert await replicate.spread(scheduler.address, ["worker-1"]) == 4
             found = holders(scheduler)
             assert found["worker-1"] == 4
             assert found["worker-2"] + found["worker-3"] == 4
-            assert await spread.spread(scheduler.address, ["worker-1"]) == 0
-            assert await spread.spread(scheduler.address, ["worker-9"]) == 0
+            assert await replicate.spread(scheduler.address, ["worker-1"]) == 0
+            assert await replicate.spread(scheduler.address, ["worker-9"]) == 0
             assert holders(scheduler) == found
             assert await client.gather(made) == [0, 1, 2, 3]
 
@@ -94,14 +94,14 @@ def test_what_only_one_holds_is_copied_once() -> None:
 
 
 def test_nothing_is_copied_to_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread, "FULL", 0.0)
+    monkeypatch.setattr(replicate, "FULL", 0.0)
 
     async def scene() -> None:
         async with cluster() as (scheduler, client):
             made = await results(client, "worker-1")
-            assert await spread.spread(scheduler.address, ["worker-1"]) == 0
+            assert await replicate.spread(scheduler.address, ["worker-1"]) == 0
             assert holders(scheduler) == {"worker-1": 4, "worker-2": 0, "worker-3": 0}
-            assert await spread.spread(scheduler.address, list(NAMES)) == 0
+            assert await replicate.spread(scheduler.address, list(NAMES)) == 0
             del made
 
     asyncio.run(scene())
@@ -111,17 +111,17 @@ def test_room() -> None:
     def one(limit: float, used: float) -> dict[str, object]:
         return {"memory_limit": limit, "metrics": {"memory": used}}
 
-    assert spread.room({}) == 0
-    assert spread.room({"a": one(100, 10), "b": one(100, 90), "c": one(0, 5)}) == 50
+    assert replicate.room({}) == 0
+    assert replicate.room({"a": one(100, 10), "b": one(100, 90), "c": one(0, 5)}) == 50
 
 
 def test_the_file_is_touched_while_a_worker_has_tasks(tmp_path: Path) -> None:
     file = tmp_path / "working"
     idle, busy = SimpleNamespace(processing={}), SimpleNamespace(processing={"a task": 1.0})
-    working.look(SimpleNamespace(workers={"1": idle}), file)
-    working.look(SimpleNamespace(workers={}), file)
+    activity.look(SimpleNamespace(workers={"1": idle}), file)
+    activity.look(SimpleNamespace(workers={}), file)
     assert not file.exists()
-    working.look(SimpleNamespace(workers={"1": idle, "2": busy}), file)
+    activity.look(SimpleNamespace(workers={"1": idle, "2": busy}), file)
     assert file.exists()
 
 
@@ -132,18 +132,18 @@ def test_a_worker_says_once_it_has_joined(tmp_path: Path, monkeypatch: pytest.Mo
         status=SimpleNamespace(name="init"),
         loop=SimpleNamespace(call_later=lambda *words: later.append(words)),
     )
-    monkeypatch.delenv(joined.JOINED_VARIABLE, raising=False)
-    joined.dask_setup(starting)
-    joined.forget()
+    monkeypatch.delenv(worker_ready.JOINED_VARIABLE, raising=False)
+    worker_ready.dask_setup(starting)
+    worker_ready.forget()
     assert later == []
-    monkeypatch.setenv(joined.JOINED_VARIABLE, str(file))
-    joined.dask_setup(starting)
-    assert later == [(joined.EVERY, joined.look, starting, file)]
+    monkeypatch.setenv(worker_ready.JOINED_VARIABLE, str(file))
+    worker_ready.dask_setup(starting)
+    assert later == [(worker_ready.EVERY, worker_ready.look, starting, file)]
     assert not file.exists()
     starting.status.name = "running"
-    joined.look(starting, file)
+    worker_ready.look(starting, file)
     assert file.exists()
-    joined.forget()
+    worker_ready.forget()
     assert not file.exists()
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.clouds.local.ready import check_room
 from roost.errors import RoostError
+from roost.providers.local.ready import check_room
 from roost.spec.environment import Environment
 from tests.life.lab import Lab, until
 
@@ -98,10 +98,12 @@ def test_a_fixed_port_that_is_taken(lab: Lab) -> None:
 
 def test_a_scheduler_that_dies_is_started_again(lab: Lab) -> None:
     lab.roost("up")
-    (old,) = lab.services("roost.dask.scheduler")
+    (old,) = lab.services("roost.notebook.dask.scheduler")
     old.kill()
     assert until(
-        lambda: [p.pid for p in lab.services("roost.dask.scheduler")] not in ([], [old.pid])
+        lambda: (
+            [p.pid for p in lab.services("roost.notebook.dask.scheduler")] not in ([], [old.pid])
+        )
     )
     lab.roost("up")
     assert set(lab.states().values()) == {"running"}

@@ -81,7 +81,9 @@ def test_data_survives_scaling_down(lab: Lab) -> None:
 
 def test_a_killed_worker_comes_back(lab: Lab) -> None:
     lab.roost("up")
-    (worker, *_) = [p for p in lab.services("roost.dask.worker") if "worker-1" in p.cmdline()]
+    (worker, *_) = [
+        p for p in lab.services("roost.notebook.dask.worker") if "worker-1" in p.cmdline()
+    ]
     worker.kill()
     assert until(lambda: lab.states()["worker-1"] != "running" or _replaced(lab, worker))
     assert until(lambda: lab.states()["worker-1"] == "running")
@@ -89,7 +91,7 @@ def test_a_killed_worker_comes_back(lab: Lab) -> None:
 
 
 def _replaced(lab: Lab, old: psutil.Process) -> bool:
-    now = [p for p in lab.services("roost.dask.worker") if "worker-1" in p.cmdline()]
+    now = [p for p in lab.services("roost.notebook.dask.worker") if "worker-1" in p.cmdline()]
     return bool(now) and old.pid not in {p.pid for p in now}
 
 
@@ -113,7 +115,7 @@ def test_two_ups_at_once_make_one_cluster(lab: Lab) -> None:
     assert len(waited) == 1
     assert "roost up" in waited[0]
     assert len(lab.supervisors()) == 3
-    assert len(lab.services("roost.dask.scheduler")) == 1
+    assert len(lab.services("roost.notebook.dask.scheduler")) == 1
 
 
 def test_ctrl_c_says_what_is_left(lab: Lab) -> None:
@@ -139,8 +141,8 @@ def test_a_killed_up_goes_on(lab: Lab, moment: float) -> None:
     lab.roost("up")
     assert set(lab.states().values()) == {"running"}
     assert len(lab.supervisors()) == 3
-    assert len(lab.services("roost.dask.scheduler")) == 1
-    assert len(lab.services("roost.dask.worker")) == 2
+    assert len(lab.services("roost.notebook.dask.scheduler")) == 1
+    assert len(lab.services("roost.notebook.dask.worker")) == 2
     assert lab.python(SUM) == "6"
     lab.roost("down", "life", "--yes")
     lab.none_left()
@@ -170,7 +172,7 @@ def test_a_killed_scale_goes_on(lab: Lab, moment: float) -> None:
     _kill_after(lab, moment, "scale", "life", "1")
     lab.roost("up")
     assert set(lab.states().values()) == {"running"}
-    assert len(lab.services("roost.dask.worker")) == len(lab.supervisors()) - 1 == 2
+    assert len(lab.services("roost.notebook.dask.worker")) == len(lab.supervisors()) - 1 == 2
 
 
 def _down(lab: Lab) -> None:

@@ -90,7 +90,8 @@ import signal, subprocess
 from roost.home import home
 cluster = RoostCluster()
 folder = str(home() / "local" / "life")
-(pid,) = subprocess.check_output(["pgrep", "-f", "roost.dask.scheduler.*" + folder]).split()
+pattern = "roost.notebook.dask.scheduler.*" + folder
+(pid,) = subprocess.check_output(["pgrep", "-f", pattern]).split()
 os.kill(int(pid), signal.SIGKILL)
 until(lambda: not cluster.observed)
 until(lambda: len(cluster.observed) == 2, 60)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from roost.access.parking import Found, Parking, fill_all, place_of
-from roost.clouds.converge import converge
-from roost.clouds.fake import FakeCloud, Killed
 from roost.errors import PartlyDoneError
-from roost.plan.copies import last_let_in
+from roost.model.resources import State, Stored, Volume, Wanted
+from roost.parking.coordinator import Found, Parking, fill_all, place_of
+from roost.plan.backups import last_let_in
 from roost.plan.park import ParkMode
-from roost.plan.plan import Plan, plan_up
-from roost.plan.resources import State, Stored, Volume, Wanted
+from roost.plan.up import Plan, plan_up
+from roost.providers.fake.cloud import FakeCloud, Killed
+from roost.reconcile.loop import converge
 
 
 @dataclass
 class Bucket:
-    """``roost.access.parking.Hands``; of the volumes in ``broken`` an object is always wrong."""
+    """``Hands`` of the coordinator; of the volumes in ``broken`` an object is always wrong."""
 
     cloud: FakeCloud
     broken: set[str] = field(default_factory=set)

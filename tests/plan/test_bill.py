@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
+from roost.cost.bill import Addresses, Instances, Volumes
+from roost.model.resources import Address, Group, Shape, Volume, Wanted
 from roost.plan.bill import bill_of
-from roost.plan.resources import Address, Group, Shape, Volume, Wanted
-from roost.prices.bill import Addresses, Instances, Volumes
 
 REGION = "eu-west-1"
 

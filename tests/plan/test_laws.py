@@ -10,12 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roost.clouds.converge import converge
-from roost.clouds.fake import FakeCloud, Killed, Weather
 from roost.errors import CapacityError, SetupError, ThrottledError
-from roost.plan.down import plan_down
-from roost.plan.plan import Plan, plan_stop, plan_up
-from roost.plan.resources import (
+from roost.model.resources import (
     Address,
     Group,
     KeyPair,
@@ -26,7 +22,11 @@ from roost.plan.resources import (
     Volume,
     Wanted,
 )
-from roost.plan.steps import Create, Delete, Retire, Start, describe
+from roost.model.steps import Create, Delete, Retire, Start, describe
+from roost.plan.down import plan_down
+from roost.plan.up import Plan, plan_stop, plan_up
+from roost.providers.fake.cloud import FakeCloud, Killed, Weather
+from roost.reconcile.loop import converge
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roost.access.parking import Found, Parking, fill_all, waiting
-from roost.clouds.converge import Planner, converge
-from roost.clouds.fake import FakeCloud, Killed, Weather
 from roost.errors import PartlyDoneError, RoostError
-from roost.plan.copies import source_of, superseded
+from roost.model.resources import Snapshot, State, Stored, Volume
+from roost.model.steps import Create, Delete, Retire, Save, Start, Step, Stop, Store
+from roost.parking.coordinator import Found, Parking, fill_all, waiting
+from roost.plan.backups import source_of, superseded
 from roost.plan.park import plan_park
-from roost.plan.plan import plan_up
-from roost.plan.resources import Snapshot, State, Stored, Volume
-from roost.plan.steps import Create, Delete, Retire, Save, Start, Step, Stop, Store
+from roost.plan.up import plan_up
+from roost.providers.fake.cloud import FakeCloud, Killed, Weather
+from roost.reconcile.loop import Planner, converge
 from tests.plan import parking_world
 from tests.plan.test_park_laws import BOTH, down, park, stop, up
 

@@ -13,15 +13,8 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roost.clouds.converge import converge
-from roost.clouds.fake import FakeCloud, Killed, Weather
 from roost.errors import RoostError
-from roost.plan.copies import proof
-from roost.plan.down import plan_down
-from roost.plan.park import plan_park
-from roost.plan.plan import Plan, plan_stop, plan_up
-from roost.plan.resize import plan_resize
-from roost.plan.resources import (
+from roost.model.resources import (
     Address,
     Group,
     Image,
@@ -32,15 +25,14 @@ from roost.plan.resources import (
     Volume,
     Wanted,
 )
-from roost.plan.steps import (
-    Archive,
-    Create,
-    Delete,
-    Restore,
-    Save,
-    Snap,
-    Stop,
-)
+from roost.model.steps import Archive, Create, Delete, Restore, Save, Snap, Stop
+from roost.plan.backups import proof
+from roost.plan.down import plan_down
+from roost.plan.park import plan_park
+from roost.plan.resize import plan_resize
+from roost.plan.up import Plan, plan_stop, plan_up
+from roost.providers.fake.cloud import FakeCloud, Killed, Weather
+from roost.reconcile.loop import converge
 from tests.plan import parking_world
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)

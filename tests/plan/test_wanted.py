@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from roost.catalogue import Catalogue, load
 from roost.errors import UsageError
-from roost.plan.resources import Address, Group, KeyPair, Rule, Volume, Wanted
+from roost.model.resources import Address, Group, KeyPair, Rule, Volume, Wanted
 from roost.plan.wanted import LOCAL_SHARE, Host, wanted_of
 from roost.spec import from_json
 from roost.spec import load as read

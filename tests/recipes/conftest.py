@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.recipes.machine import common
-from roost.recipes.machine.common import Machine
+from roost.machine import common
+from roost.machine.common import Machine
 
 MIB = 2**20
 

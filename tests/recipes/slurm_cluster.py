@@ -9,12 +9,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from roost.plan.resources import Role
-from roost.recipes.handover import Around, steps_of, uploads_of
+from roost.model.resources import Role
+from roost.recipes.base import Around
+from roost.recipes.registry import steps_of, uploads_of
 from roost.recipes.step import Step
 from roost.spec import Cluster, load
 
-PROGRAMS = Path(__file__).parents[2] / "src" / "roost" / "recipes" / "programs"
+PROGRAMS = Path(__file__).parents[2] / "src" / "roost" / "machine" / "programs"
 CLUSTER = """\
 name = "star"
 kind = "cluster"

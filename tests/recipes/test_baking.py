@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roost.machine import bake
+from roost.machine.common import Machine
 from roost.recipes.baking import cloud_config, user_data, verdict, word
 from roost.recipes.digest import recipe_digest, system_of
-from roost.recipes.machine import bake
-from roost.recipes.machine.common import Machine
 from roost.recipes.user_data import LIMIT
 from roost.spec import Spec, load
 from tests.recipes.conftest import tell_facts

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from roost.home import Folder
-from roost.recipes.machine import cluster, joined, notebooks, project, steps
-from roost.recipes.machine.common import Failed, Machine, write
+from roost.machine import cluster, notebooks, project, ready_check, steps
+from roost.machine.common import Failed, Machine, write
 from tests.recipes.conftest import tell_facts
 from tests.recipes.slurm_cluster import PROGRAMS
 
@@ -301,8 +301,8 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         restarts[service] = restarts.get(service, 0) + restarts.get("looping", 0)
         return 0, f"{restarts[service]}\n"
 
-    monkeypatch.setattr(joined, "run", run)
-    monkeypatch.setattr(joined, "PAUSE", 0.01)
+    monkeypatch.setattr(ready_check, "run", run)
+    monkeypatch.setattr(ready_check, "PAUSE", 0.01)
     return restarts
 
 
@@ -311,13 +311,13 @@ def test_a_head_is_ready_when_both_listen(
 ) -> None:
     place = node("head", None)
     with pytest.raises(Failed, match=r"^scheduler does not start:\nwhy roost-scheduler.service"):
-        joined.wait(machine, ["scheduler", "jupyter"], 0.1)
+        ready_check.wait(machine, ["scheduler", "jupyter"], 0.1)
     place.scheduler.write_text("{}")
-    assert joined.wait(machine, ["scheduler"], 0.1) == ""
+    assert ready_check.wait(machine, ["scheduler"], 0.1) == ""
     with pytest.raises(Failed, match="jupyter does not start"):
-        joined.wait(machine, ["scheduler", "jupyter"], 0.1)
+        ready_check.wait(machine, ["scheduler", "jupyter"], 0.1)
     place.jupyter.write_text("{}")
-    assert joined.wait(machine, ["scheduler", "jupyter"], 0.1) == ""
+    assert ready_check.wait(machine, ["scheduler", "jupyter"], 0.1) == ""
 
 
 def test_a_service_that_ends_again_and_again_is_not_waited_for(
@@ -327,7 +327,7 @@ def test_a_service_that_ends_again_and_again_is_not_waited_for(
     systemd["looping"] = 1
     began = time.monotonic()
     with pytest.raises(Failed, match="does not start"):
-        joined.wait(machine, ["scheduler"], 60)
+        ready_check.wait(machine, ["scheduler"], 60)
     assert time.monotonic() - began < 10
 
 
@@ -335,7 +335,7 @@ def test_a_service_that_ends_again_and_again_is_not_waited_for(
 def scheduler(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Somebody who listens where the scheduler would, on an address of its own."""
     with socket.create_server(("127.0.0.9", 0)) as listening:
-        monkeypatch.setattr(joined, "PORT", listening.getsockname()[1])
+        monkeypatch.setattr(ready_check, "PORT", listening.getsockname()[1])
         yield listening
 
 
@@ -347,9 +347,9 @@ def test_a_worker_is_ready_when_it_has_joined(
 ) -> None:
     place = node("worker-1", "127.0.0.9")
     with pytest.raises(Failed, match="the worker does not reach its scheduler:\nwhy"):
-        joined.wait(machine, ["worker"], 0.1)
+        ready_check.wait(machine, ["worker"], 0.1)
     (place.machine("worker-1") / "joined").touch()
-    assert joined.wait(machine, ["worker"], 0.1) == ""
+    assert ready_check.wait(machine, ["worker"], 0.1) == ""
 
 
 def test_a_worker_without_a_head_is_done_and_goes_on_trying(
@@ -360,7 +360,7 @@ def test_a_worker_without_a_head_is_done_and_goes_on_trying(
 ) -> None:
     node("worker-1", "127.0.0.9")
     scheduler.close()
-    assert "the head is not up yet" in joined.wait(machine, ["worker"], 0.1)
+    assert "the head is not up yet" in ready_check.wait(machine, ["worker"], 0.1)
 
 
 # --- notebooks -----------------------------------------------------------------------------------

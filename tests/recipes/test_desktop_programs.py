@@ -17,9 +17,9 @@ from types import ModuleType
 
 import pytest
 
-from roost.recipes import desktop
+from roost import machine as machine_package
 
-PROGRAMS = Path(desktop.__file__).parent / "programs" / "desktop"
+PROGRAMS = Path(machine_package.__file__).parent / "programs" / "desktop"
 CHANNELS = sorted((PROGRAMS / "xfconf").iterdir())
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from roost.recipes import desktop, novnc
+from roost import machine as machine_package
+from roost.recipes.desktop import desktop, novnc
 from roost.spec import Desktop, load
 
 GOLDEN = Path(__file__).parent / "golden"
-PROGRAMS = Path(desktop.__file__).parent / "programs" / "desktop"
+PROGRAMS = Path(machine_package.__file__).parent / "programs" / "desktop"
 AWS = '[aws]\nregion = "eu-central-1"\n'
 KINDS = {
     "novnc": 'image = "debian-12"\ntype = "m7i.large"\n',

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from roost.cli import reach, target
+from roost.app import connect, resolve
 from roost.cli.main import cli
 from roost.errors import NotFoundError, PartlyDoneError, RoostError, UsageError
-from roost.plan.resources import Instance, Role, Shape, State
+from roost.model.resources import Instance, Role, Shape, State
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 ANSWER = {"end": "2027-01-01T02:00:00+00:00", "idle_not_before": None, "budget_left_usd": 3.5}
@@ -32,10 +32,10 @@ class Roost:
         self.ssh = tmp_path / "bin" / "ssh"
         self.ssh.parent.mkdir()
         monkeypatch.setenv("PATH", f"{self.ssh.parent}:/usr/bin:/bin")
-        monkeypatch.setattr(target, "locate", lambda *_: SimpleNamespace(name=self.cloud))
-        monkeypatch.setattr(target, "existing", lambda *_: self.state)
-        monkeypatch.setattr(reach, "connected", self.connected)
-        monkeypatch.setattr("roost.access.trouble.explain", lambda *_: None)
+        monkeypatch.setattr(resolve, "locate", lambda *_: SimpleNamespace(name=self.cloud))
+        monkeypatch.setattr(resolve, "existing", lambda *_: self.state)
+        monkeypatch.setattr(connect, "connected", self.connected)
+        monkeypatch.setattr("roost.ssh.diagnose.explain", lambda *_: None)
         self.answers(f"echo '{json.dumps(ANSWER)}'")
 
     def answers(self, script: str) -> None:

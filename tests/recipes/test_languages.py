@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.recipes import languages
+from roost.recipes.apps import languages
 from roost.recipes.step import Step
 from roost.spec import Cluster
 from tests.recipes.slurm_cluster import CLUSTER, PROGRAMS, cluster, readable

@@ -7,15 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roost.recipes.machine.law import (
-    Memory,
-    Rules,
-    Seen,
-    Verdict,
-    end_of,
-    extend,
-    judge,
-)
+from roost.machine.idle_policy import Memory, Rules, Seen, Verdict, end_of, extend, judge
 
 T0 = 1_800_000_000.0
 MINUTE, HOUR = 60.0, 3600.0

@@ -16,10 +16,20 @@ from typing import Any, ClassVar
 
 import pytest
 
-from roost.clouds.aws import tags
-from roost.recipes.machine import beacon, clean, common, extend, guard, law, setup, spot, watch
-from roost.recipes.machine.common import Machine, read, write
-from roost.recipes.machine.which import Metadata, names, node
+from roost.machine import (
+    activity,
+    beacon,
+    clean,
+    common,
+    extend,
+    guard,
+    idle_policy,
+    setup,
+    spot,
+)
+from roost.machine.common import Machine, read, write
+from roost.machine.identity import Metadata, names, node
+from roost.providers.aws import tags
 from tests.recipes.conftest import tell_facts
 
 
@@ -148,7 +158,7 @@ SIX_MAPPED = "   1: 0000000000000000FFFF00000500000A:20FB 0000000000000000FFFF00
 def test_connections_of_people(machine: Machine, four: list[str], six: list[str], why: str) -> None:
     for table, lines in (("tcp", four), ("tcp6", six)):
         write(machine.at(f"/proc/net/{table}"), "\n".join(["  sl  local_address", *lines]))
-    assert watch.connection(machine) == why
+    assert activity.connection(machine) == why
 
 
 def process(machine: Machine, pid: int, comm: str, argv: list[str], ticks: int) -> None:
@@ -161,31 +171,31 @@ def process(machine: Machine, pid: int, comm: str, argv: list[str], ticks: int) 
 
 
 def test_a_watched_program_works_while_it_uses_the_cpu(machine: Machine) -> None:
-    watched = ["pixinsight*", "roost.dask.worker"]
+    watched = ["pixinsight*", "roost.notebook.dask.worker"]
     process(machine, 10, "PixInsight) (x", ["/opt/PixInsight/bin/PixInsight"], 1000)
-    process(machine, 11, "python3", ["python3", "-m", "roost.dask.worker", "--name"], 50)
+    process(machine, 11, "python3", ["python3", "-m", "roost.notebook.dask.worker", "--name"], 50)
     process(machine, 12, "chrome", ["/usr/bin/chrome"], 99999)
-    first = watch.used(machine, watched)
-    assert first == {"10 777": ["pixinsight*", 1000], "11 777": ["roost.dask.worker", 50]}
+    first = activity.used(machine, watched)
+    assert first == {"10 777": ["pixinsight*", 1000], "11 777": ["roost.notebook.dask.worker", 50]}
     # In 60 s, 5 % of a CPU are 3 s: 300 ticks of a hundredth of a second.
     process(machine, 10, "PixInsight) (x", ["/opt/PixInsight/bin/PixInsight"], 1299)
-    assert watch.at_work(first, watch.used(machine, watched), 60) == ""
+    assert activity.at_work(first, activity.used(machine, watched), 60) == ""
     process(machine, 10, "PixInsight) (x", ["/opt/PixInsight/bin/PixInsight"], 1300)
-    assert watch.at_work(first, watch.used(machine, watched), 60) == "pixinsight* is at work"
+    assert activity.at_work(first, activity.used(machine, watched), 60) == "pixinsight* is at work"
 
 
 def test_load_set_up_and_hooks_are_work(machine: Machine) -> None:
     write(machine.at("/proc/loadavg"), "9.00 0.49 0.00 1/100 999\n")
-    assert watch.load(machine) == ""
+    assert activity.load(machine) == ""
     write(machine.at("/proc/loadavg"), "0.00 0.50 0.00 1/100 999\n")
-    assert watch.load(machine) == "the load is 0.5"
+    assert activity.load(machine) == "the load is 0.5"
     write(machine.status, {"state": "working"})
-    assert watch.setup(machine, 7199) == "it sets itself up"
-    assert watch.setup(machine, 7200) == ""
+    assert activity.setup(machine, 7199) == "it sets itself up"
+    assert activity.setup(machine, 7200) == ""
     program(machine.at("/etc/roost/busy.d/10"), "exit 1")
-    assert watch.hook(machine) == ""
+    assert activity.hook(machine) == ""
     program(machine.at("/etc/roost/busy.d/20"), "echo three tasks; echo more")
-    assert watch.hook(machine) == "three tasks"
+    assert activity.hook(machine) == "three tasks"
 
 
 def test_on_this_computer_the_look_works(machine: Machine) -> None:
@@ -219,7 +229,7 @@ def test_the_guard_keeps_count_warns_and_leaves_a_note(machine: Machine) -> None
     heard = machine.at("/heard")
     program(machine.at("/etc/roost/notice.d/10"), f'echo "$1" >> {heard}')
     for minute in range(1, 20):
-        seen = law.Seen(boot="a", up=minute * 60.0, wall=1e9 + minute * 60, busy="work")
+        seen = idle_policy.Seen(boot="a", up=minute * 60.0, wall=1e9 + minute * 60, busy="work")
         if guard.tick(machine, seen).stop:
             break
     assert minute == 10
@@ -235,9 +245,9 @@ def test_the_guard_keeps_count_warns_and_leaves_a_note(machine: Machine) -> None
 
     # Started again, it says why it was off; for an hour.
     tell_facts(machine, role="desktop")
-    guard.tick(machine, law.Seen(boot="b", up=60, wall=1e9 + 9000, busy="work"))
+    guard.tick(machine, idle_policy.Seen(boot="b", up=60, wall=1e9 + 9000, busy="work"))
     assert machine.at(guard.NOTE).exists()
-    guard.tick(machine, law.Seen(boot="b", up=3660, wall=1e9 + 9060, busy="work"))
+    guard.tick(machine, idle_policy.Seen(boot="b", up=3660, wall=1e9 + 9060, busy="work"))
     assert not machine.at(guard.NOTE).exists()
 
 
@@ -316,7 +326,7 @@ def test_reports_grow_old_and_nonsense_is_no_report(machine: Machine) -> None:
 
 
 def test_a_worker_without_a_head_goes_by_itself() -> None:
-    seen = law.Seen(boot="a", up=1, wall=1)
+    seen = idle_policy.Seen(boot="a", up=1, wall=1)
     assert guard.follow(seen, None) == (seen, None)
     followed, end = guard.follow(seen, {"stop": "", "end": 9})
     assert (followed.busy, followed.order, end) == ("the head is up", "", 9.0)
@@ -445,9 +455,9 @@ def test_programs_end_are_too_slow_or_missing() -> None:
 
 def test_the_launcher_finds_its_program_by_name(tmp_path: Path) -> None:
     """Not from the folder that somebody is in, where a module of the same name may lie."""
-    here = Path(__file__).parents[2] / "src/roost/recipes/machine/system/run.sh"
+    here = Path(__file__).parents[2] / "src/roost/machine/system/run.sh"
     text = here.read_text().replace("/usr/lib/roost", str(tmp_path / "lib"))
-    place = tmp_path / "lib/roost/recipes/machine"
+    place = tmp_path / "lib/roost/machine"
     place.mkdir(parents=True)
     for folder in (place, place.parent, place.parent.parent):
         (folder / "__init__.py").write_text("")

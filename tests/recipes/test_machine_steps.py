@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from roost.recipes.handover import Handover
-from roost.recipes.machine import follow, receive, setup, steps
-from roost.recipes.machine.common import Failed, Machine, read, write
-from roost.recipes.machine.which import Metadata
+from roost.machine import apply, follow, setup, steps
+from roost.machine.common import Failed, Machine, read, write
+from roost.machine.identity import Metadata
+from roost.recipes.registry import Handover
 from roost.recipes.step import Command, File, Step, Upload
 from tests.recipes.conftest import tell_facts
 
@@ -45,7 +45,7 @@ def ran(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     home.mkdir(parents=True)
     me = pwd.struct_passwd(("me", "x", ME.pw_uid, ME.pw_gid, "", "/home/me", "/bin/sh"))
     monkeypatch.setattr(steps, "run", run)
-    monkeypatch.setattr(receive, "run", run)
+    monkeypatch.setattr(apply, "run", run)
     monkeypatch.setattr(steps, "user", lambda: me)
     tell_facts(machine, name="ndvi", role="head", nodes="head", volumes=[])
     write(machine.at("/var/lib/roost/node.json"), {"node": "head", "index": 0})
@@ -222,7 +222,7 @@ def test_a_hand_over_that_comes_meanwhile_is_not_taken_for_done(
 
 def incoming(machine: Machine, handover: Handover, uploads: dict[str, bytes]) -> Path:
     place = machine.at("/var/lib/roost/incoming.1")
-    write(place / "lib/roost/recipes/machine/common.py", "# newer\n")
+    write(place / "lib/roost/machine/common.py", "# newer\n")
     (place / "secrets").mkdir(parents=True, exist_ok=True)
     (place / "secrets/licence").write_bytes(b"hush\r\n\xff")
     write(place / "handover.json", handover.document())
@@ -241,13 +241,13 @@ def test_what_is_received_is_in_its_place_and_secrets_are_roots_alone(
     key = hashlib.sha256(data).hexdigest()
     handover = Handover(steps=(DESK,))
     place = incoming(machine, handover, {key: data})
-    assert receive.receive(machine, place, []) == {}
+    assert apply.receive(machine, place, []) == {}
     secret = machine.at("/etc/roost/secrets/licence")
     assert secret.read_bytes() == b"hush\r\n\xff"
     assert secret.stat().st_mode & 0o777 == 0o600
     assert secret.parent.stat().st_mode & 0o777 == 0o700
-    assert machine.at(f"{receive.UPLOADS}/{key}").read_bytes() == data
-    assert machine.at("/usr/lib/roost/roost/recipes/machine/common.py").read_text() == "# newer\n"
+    assert machine.at(f"{apply.UPLOADS}/{key}").read_bytes() == data
+    assert machine.at("/usr/lib/roost/roost/machine/common.py").read_text() == "# newer\n"
     assert steps.handed_over(machine)["digest"] == handover.digest
     assert machine.at(steps.HANDOVER).stat().st_mode & 0o777 == 0o600
 
@@ -257,9 +257,9 @@ def test_an_upload_that_arrived_as_something_else_is_refused(
 ) -> None:
     place = incoming(machine, Handover(steps=(DESK,)), {"0" * 64: b"cut"})
     with pytest.raises(OSError, match="arrived as"):
-        receive.receive(machine, place, [])
+        apply.receive(machine, place, [])
     assert not machine.at(steps.HANDOVER).exists()
-    assert not machine.at(f"{receive.UPLOADS}/{'0' * 64}").exists()
+    assert not machine.at(f"{apply.UPLOADS}/{'0' * 64}").exists()
 
 
 def test_the_head_makes_what_all_share_and_tells_it(
@@ -267,9 +267,9 @@ def test_the_head_makes_what_all_share_and_tells_it(
 ) -> None:
     maker = '#!/bin/sh\ntest -e "$ROOST_SECRETS/key" || echo made > "$ROOST_SECRETS/key"\n'
     handover = Handover(steps=(), makers={"keys": maker}, shared=("key",))
-    assert receive.receive(machine, incoming(machine, handover, {}), ["key"]) == {"key": "made\n"}
+    assert apply.receive(machine, incoming(machine, handover, {}), ["key"]) == {"key": "made\n"}
     machine.at("/etc/roost/secrets/key").write_text("of before\n")
-    assert receive.receive(machine, incoming(machine, handover, {}), ["key"]) == {
+    assert apply.receive(machine, incoming(machine, handover, {}), ["key"]) == {
         "key": "of before\n"
     }
 
@@ -277,7 +277,7 @@ def test_the_head_makes_what_all_share_and_tells_it(
 def test_a_set_up_that_is_done_is_not_begun_again_and_one_that_failed_is(
     machine: Machine, ran: list[list[str]]
 ) -> None:
-    restart = ["systemctl", "restart", "--no-block", receive.UNIT]
+    restart = ["systemctl", "restart", "--no-block", apply.UNIT]
     boot = setup.this_boot(machine)
     for state, digest, again in (
         ("done", "new", False),
@@ -286,7 +286,7 @@ def test_a_set_up_that_is_done_is_not_begun_again_and_one_that_failed_is(
     ):
         ran.clear()
         write(machine.status, {"state": state, "handover": digest, "boot": boot})
-        receive.kick(machine, "new")
+        apply.kick(machine, "new")
         assert (restart in ran) is again
         assert (read(machine.status)["state"] == "working") is again
 
@@ -295,8 +295,8 @@ def test_what_was_done_before_a_reboot_says_nothing_of_its_services(
     machine: Machine, ran: list[list[str]]
 ) -> None:
     write(machine.status, {"state": "done", "handover": "new", "boot": "another"})
-    receive.kick(machine, "new")
-    assert ["systemctl", "restart", "--no-block", receive.UNIT] in ran
+    apply.kick(machine, "new")
+    assert ["systemctl", "restart", "--no-block", apply.UNIT] in ran
 
 
 def test_following_ends_with_the_end_of_this_hand_over(
@@ -329,7 +329,7 @@ def test_a_set_up_that_does_not_begin_is_begun(
     assert next(found)["over"] is False
     monkeypatch.setattr(follow.time, "sleep", lambda _: None)
     assert next(found)["name"] == "beginning"
-    assert ["systemctl", "restart", "--no-block", receive.UNIT] in ran
+    assert ["systemctl", "restart", "--no-block", apply.UNIT] in ran
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from roost.recipes.machine import devices, volumes, warm
-from roost.recipes.machine.common import Machine, read, write
-from roost.recipes.machine.devices import Content, decide, ebs_name, find, probe
+from roost.machine import devices, prewarm, volumes
+from roost.machine.common import Machine, read, write
+from roost.machine.devices import Content, decide, ebs_name, find, probe
 from tests.recipes.conftest import MIB, Disk, tell_facts
 
 Disks = Callable[..., Disk]
@@ -245,12 +245,12 @@ def test_a_place_that_is_taken_is_left(machine: Machine, disks: Disks) -> None:
 def test_warming_up_goes_on_where_it_was(machine: Machine, disks: Disks) -> None:
     disk = disks("sdf", 10 * MIB)
     found = {"device": disk.path, "uuid": "u", "serial": "vol1"}
-    assert warm.warm(machine, "data", found, step=4 * MIB) == 10 * MIB
-    assert read(machine.at(warm.STATE)) == {"data vol1": {"done": 10 * MIB, "of": 10 * MIB}}
-    write(machine.at(warm.STATE), {"data vol1": {"done": 4 * MIB, "of": 10 * MIB}})
-    assert warm.warm(machine, "data", found, step=4 * MIB) == 6 * MIB
+    assert prewarm.warm(machine, "data", found, step=4 * MIB) == 10 * MIB
+    assert read(machine.at(prewarm.STATE)) == {"data vol1": {"done": 10 * MIB, "of": 10 * MIB}}
+    write(machine.at(prewarm.STATE), {"data vol1": {"done": 4 * MIB, "of": 10 * MIB}})
+    assert prewarm.warm(machine, "data", found, step=4 * MIB) == 6 * MIB
     copy = {**found, "serial": "vol2"}
-    assert warm.warm(machine, "data", copy, step=4 * MIB) == 10 * MIB
+    assert prewarm.warm(machine, "data", copy, step=4 * MIB) == 10 * MIB
 
 
 # --- which device --------------------------------------------------------------------------------

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
+from roost import machine as machine_package
 from roost.errors import SpecError
-from roost.recipes import pixinsight
-from roost.recipes.handover import Around
+from roost.recipes.apps import pixinsight
+from roost.recipes.base import Around
 from roost.spec import Desktop, from_json, load
 from tests.recipes.pixinsight_stand_in import build
 
 GOLDEN = Path(__file__).parent / "golden" / "pixinsight.json"
-PROGRAMS = Path(pixinsight.__file__).parent / "programs"
+PROGRAMS = Path(machine_package.__file__).parent / "programs"
 PLACES = {
     "/usr/local/bin/PixInsight": "pixinsight",
     "/usr/lib/roost/icon-trust": "icon-trust",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.plan.resources import Role
-from roost.recipes import rented_dask, rented_environment
+from roost.model.resources import Role
+from roost.recipes.dask import remote, remote_environment
 from roost.recipes.service import Service
 from roost.recipes.step import Step
 from roost.recipes.unit import unit
@@ -56,11 +56,9 @@ def cluster(folder: Path, text: str = CLUSTER) -> Cluster:
 
 def steps(spec: Cluster, sums: dict[str, str] = SUMS) -> dict[str, Step]:
     """Those of head and worker."""
-    needed = {key: sums[key] for key in rented_dask.uploads(spec)}
+    needed = {key: sums[key] for key in remote.uploads(spec)}
     return {
-        f"{role} {step.name}": step
-        for role in ROLES
-        for step in rented_dask.steps(spec, role, needed)
+        f"{role} {step.name}": step for role in ROLES for step in remote.steps(spec, role, needed)
     }
 
 
@@ -118,7 +116,7 @@ def test_another_lock_is_another_environment(folder: Path) -> None:
 
 
 def test_what_is_brought(folder: Path) -> None:
-    found = rented_dask.uploads(cluster(folder))
+    found = remote.uploads(cluster(folder))
     assert set(found) == {"project", "roost"}
     assert found["project"].path == folder / "my project"
     package = found["roost"]
@@ -127,7 +125,7 @@ def test_what_is_brought(folder: Path) -> None:
 
 def test_without_a_project_only_the_notebook_is_the_users(folder: Path) -> None:
     spec = cluster(folder, CLUSTER.replace('project = "my project"\n', ""))
-    found = rented_dask.uploads(spec)
+    found = remote.uploads(spec)
     assert found["notebook"].path == folder
     assert found["notebook"].only == ("a first look.ipynb",)
     step = steps(spec)["head project"]
@@ -139,7 +137,7 @@ def test_without_a_project_only_the_notebook_is_the_users(folder: Path) -> None:
 def test_without_either_there_is_an_empty_folder(folder: Path) -> None:
     text = CLUSTER.replace('project = "my project"\n', "").partition("[jupyter]")[0]
     spec = cluster(folder, text)
-    assert set(rented_dask.uploads(spec)) == {"project", "roost"}
+    assert set(remote.uploads(spec)) == {"project", "roost"}
     step = steps(spec)["head project"]
     assert step.uploads == ()
     assert step.commands[0].argv[2:] == ("bring", "/opt/roost/project/none", "~/ndvi")
@@ -174,8 +172,8 @@ def test_no_secret_is_in_any_step(folder: Path) -> None:
     text = json.dumps([step.to_json() for step in steps(cluster(folder)).values()])
     assert "PRIVATE KEY" not in text
     assert "token" not in text
-    assert set(rented_dask.SHARED) == {"dask-ca.pem", "dask-cert.pem", "dask-key.pem"}
-    assert list(rented_dask.makers()) == ["dask-secrets"]
+    assert set(remote.SHARED) == {"dask-ca.pem", "dask-cert.pem", "dask-key.pem"}
+    assert list(remote.makers()) == ["dask-secrets"]
 
 
 # --- units ---------------------------------------------------------------------------------------
@@ -220,7 +218,7 @@ def test_a_unit_whole() -> None:
 
 def test_the_environment_is_where_the_local_one_is_below_another_folder(folder: Path) -> None:
     spec = cluster(folder)
-    assert str(rented_environment.path(spec)) == (
+    assert str(remote_environment.path(spec)) == (
         f"/opt/roost/environments/{spec.environment.digest[:16]}"
     )
 

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
+from roost import machine as machine_package
 from roost.errors import SpecError
-from roost.recipes import scipion
-from roost.recipes.handover import Around
+from roost.recipes.apps import scipion
+from roost.recipes.base import Around
 from roost.spec import Desktop, from_json, load
 
 GOLDEN = Path(__file__).parent / "golden" / "scipion.json"
-PROGRAM = Path(scipion.__file__).parent / "programs" / "scipion-install"
+PROGRAM = Path(machine_package.__file__).parent / "programs" / "scipion-install"
 PLACES = {
     "/usr/lib/roost/scipion/install": "scipion-install",
     "/usr/lib/roost/icon-trust": "icon-trust",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.recipes import shared
+from roost.recipes.slurm import shared
 from roost.recipes.step import Step
 from roost.spec import load
 from tests.recipes.slurm_cluster import CLUSTER, cluster, readable

@@ -15,7 +15,7 @@ from types import ModuleType
 
 import pytest
 
-from roost.recipes import slurm
+from roost.recipes.slurm import slurm
 from roost.recipes.step import Step
 from roost.spec import load
 from tests.recipes.slurm_cluster import (

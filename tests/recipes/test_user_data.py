@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from roost import machine as programs
 from roost.errors import UsageError
-from roost.recipes import machine as programs
-from roost.recipes.handover import machine_programs
+from roost.machine.files import machine_programs
 from roost.recipes.strip import strip
 from roost.recipes.user_data import (
     LIMIT,
@@ -208,7 +208,7 @@ def test_the_programs_need_nothing_but_python(tmp_path: Path) -> None:
         path = tmp_path / at.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    names = [f"roost.recipes.machine.{name}" for name in modules() if name != "__init__"]
+    names = [f"roost.machine.{name}" for name in modules() if name != "__init__"]
     done = subprocess.run(
         [
             sys.executable,

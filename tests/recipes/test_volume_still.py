@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from roost.recipes import handover
+from roost import machine
 
-PROGRAM = Path(handover.__file__).parent / "programs" / "volume-still"
+PROGRAM = Path(machine.__file__).parent / "programs" / "volume-still"
 SHM = Path("/dev/shm")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is of Linux machines")
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from roost.clouds.local import tls
 from roost.home import Folder, folder, write_private
-from roost.web.address import address
+from roost.notebook.lab.address import address
+from roost.providers.local import tls
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOK = "analysis/first look.ipynb"
@@ -82,14 +82,22 @@ class Lab:
         return process
 
     def start_scheduler(self) -> None:
-        self.start("scheduler", "roost.dask.scheduler")
+        self.start("scheduler", "roost.notebook.dask.scheduler")
 
     def start_worker(self) -> None:
         scratch = ("--local-directory", str(self.place.path / "scratch"))
-        self.start("worker", "roost.dask.worker", "--name", "worker-1", "--nthreads", "2", *scratch)
+        self.start(
+            "worker",
+            "roost.notebook.dask.worker",
+            "--name",
+            "worker-1",
+            "--nthreads",
+            "2",
+            *scratch,
+        )
 
     def start_lab(self, *words: str) -> None:
-        self.start("lab", "roost.web.lab", *words)
+        self.start("lab", "roost.notebook.lab.server", *words)
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()

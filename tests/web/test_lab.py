@@ -11,9 +11,9 @@ import psutil
 import pytest
 from by_hand import NOTEBOOK, Lab, eventually
 
-from roost.dask.ports import any_free
-from roost.web.extension import cluster_id
-from roost.web.workspace import workspace
+from roost.notebook.dask.ports import any_free
+from roost.notebook.lab.extension import cluster_id
+from roost.notebook.lab.workspace import workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -181,7 +181,7 @@ def test_the_cluster_outlives_jupyterlab(lab):
 def test_a_fixed_port_is_taken_or_else_said(lab):
     port = any_free()
     assert begin(lab, "--port", str(port)) == port
-    second = lab.start("second", "roost.web.lab", "--port", str(port))
+    second = lab.start("second", "roost.notebook.lab.server", "--port", str(port))
     assert second.wait(timeout=30) == 1
     (line,) = lab.log("second").splitlines()
     assert f"port {port} is taken" in line

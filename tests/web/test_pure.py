@@ -17,10 +17,10 @@ import pytest
 
 from roost.errors import RoostError
 from roost.home import Folder
-from roost.web import config, extension, lab
-from roost.web.address import address
-from roost.web.extension import Keeper, cluster_id, dask_settings
-from roost.web.workspace import DASK, workspace
+from roost.notebook.lab import config, extension, server
+from roost.notebook.lab.address import address
+from roost.notebook.lab.extension import Keeper, cluster_id, dask_settings
+from roost.notebook.lab.workspace import DASK, workspace
 
 PLACE = Folder(Path("/somewhere/local/demo"))
 ID = "3c589151-986c-5f2c-869a-ebccd6a57607"
@@ -221,7 +221,7 @@ def test_new_kernels_get_the_address_of_a_scheduler_that_moved(keeper, monkeypat
 
 def test_what_is_made_absent_is_there_again_afterwards():
     module = "this"
-    with lab._absent(module), pytest.raises(ImportError):
+    with server._absent(module), pytest.raises(ImportError):
         importlib.import_module(module)
     assert module not in sys.modules
 
@@ -234,7 +234,7 @@ def test_without_jupyterlab_it_says_what_to_add(tmp_path):
     place = Folder(tmp_path)
     place.project.write_text("/the/project")
     place.token.write_text("secret")
-    words = ["-m", "roost.web.lab", "--folder", str(tmp_path)]
+    words = ["-m", "roost.notebook.lab.server", "--folder", str(tmp_path)]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
@@ -243,21 +243,21 @@ def test_without_jupyterlab_it_says_what_to_add(tmp_path):
 
 
 def test_without_a_scheduler_it_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(lab, "PATIENCE", 0.1)
+    monkeypatch.setattr(server, "PATIENCE", 0.1)
     with pytest.raises(RoostError, match=r"no scheduler wrote .* within 0.1 s"):
-        lab._find_scheduler(Folder(tmp_path))
+        server._find_scheduler(Folder(tmp_path))
 
 
 def test_a_fixed_port_that_is_taken_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(RoostError, match=f"port {port} is taken"):
-            lab._port(Folder(tmp_path), port)
+            server._port(Folder(tmp_path), port)
 
 
 def test_without_the_dask_extension_there_are_no_panes(monkeypatch, capsys):
-    monkeypatch.setattr(lab, "find_spec", lambda name: None if "dask" in name else object())
-    assert lab._check_packages(Path("/p")) is False
+    monkeypatch.setattr(server, "find_spec", lambda name: None if "dask" in name else object())
+    assert server._check_packages(Path("/p")) is False
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -266,5 +266,5 @@ def test_a_notebook_that_is_not_in_the_project_is_not_opened(tmp_path, capsys, n
     project = tmp_path / "project"
     project.mkdir()
     (tmp_path / "outside.ipynb").touch()
-    assert lab._existing(project, notebook) is None
+    assert server._existing(project, notebook) is None
     assert notebook in capsys.readouterr().err

@@ -98,7 +98,7 @@ class Commands(click.Group):
         """Import the one command that was asked for."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"roost.cli.{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"roost.cli.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

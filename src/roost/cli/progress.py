@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roost.cli.output import say
-from roost.plan.steps import describe, shorten
+from roost.model.steps import describe, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from roost.access.machines import News
-    from roost.clouds.converge import Progress
-    from roost.plan.resources import State
+    from roost.model.resources import State
+    from roost.provision.machines import News
+    from roost.reconcile.loop import Progress
 
 
 def running(state: State) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roost.dask.cluster import RoostCluster
+    from roost.notebook.dask.cluster import RoostCluster
 
 __all__ = ["RoostCluster"]
 
@@ -17,7 +17,7 @@ __all__ = ["RoostCluster"]
 def __getattr__(name: str) -> Any:
     """Import distributed only for who asks for the class."""
     if name == "RoostCluster":
-        from roost.dask.cluster import RoostCluster
+        from roost.notebook.dask.cluster import RoostCluster
 
         return RoostCluster
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

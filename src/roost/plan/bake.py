@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from roost.plan.resources import CopyState, InstanceState
+from roost.model.resources import CopyState, InstanceState
 
 HELPER_SECONDS = 15 * 60.0
 """A helper that has not switched itself off by then never will."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from roost.plan.resources import Wanted
-from roost.prices.bill import Addresses, Bill, Instances, Number, Volumes
+from roost.cost.bill import Addresses, Bill, Instances, Number, Volumes
+from roost.model.resources import Wanted
 
 Part = Instances | Volumes | Addresses
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roost.plan.plan import Plan
-from roost.plan.resources import State, Volume
-from roost.plan.steps import Delete, Disown, Forget, Step, Unstore
+from roost.model.resources import State, Volume
+from roost.model.steps import Delete, Disown, Forget, Step, Unstore
+from roost.plan.up import Plan
 
 
 def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:

@@ -12,7 +12,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from roost.plan.copies import (
+from roost.model.resources import Instance, State, Stored, Volume
+from roost.model.steps import (
+    Archive,
+    Attach,
+    Delete,
+    Retire,
+    Save,
+    Snap,
+    Start,
+    Step,
+    Stop,
+    Store,
+)
+from roost.plan.backups import (
     awaited,
     last_let_in,
     newest,
@@ -24,9 +37,7 @@ from roost.plan.copies import (
     snapshots_of,
     superseded,
 )
-from roost.plan.plan import Plan, unseal
-from roost.plan.resources import Instance, State, Stored, Volume
-from roost.plan.steps import Archive, Attach, Delete, Retire, Save, Snap, Start, Step, Stop, Store
+from roost.plan.up import Plan, unseal
 
 ParkMode = Literal["keep", "snapshot", "archive", "s3", "discard"]
 COPIED = ("snapshot", "archive")

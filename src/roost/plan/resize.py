@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from roost.plan.plan import Plan, plan_up
-from roost.plan.resources import Role, State, Wanted
-from roost.plan.steps import Delete, Record, Retire, Retype, Step, Stop
+from roost.model.resources import Role, State, Wanted
+from roost.model.steps import Delete, Record, Retire, Retype, Step, Stop
+from roost.plan.up import Plan, plan_up
 
 
 def plan_resize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from roost.errors import UsageError
-from roost.plan.resources import (
+from roost.model.resources import (
     Address,
     Group,
     KeyPair,
@@ -199,7 +199,7 @@ def volumes_of(spec: Spec) -> dict[str, spec_volume.Volume]:
 
 
 def _aws_shaper(spec: Spec, catalogue: Catalogue) -> Shaper:
-    from roost.prices.machines import cheapest
+    from roost.cost.machines import cheapest
     from roost.spec.machine import why_none_of
 
     if spec.aws is None:

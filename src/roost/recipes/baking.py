@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from importlib.resources import files as resources
 from typing import Any
 
+from roost.machine.files import system
 from roost.recipes.step import File
 from roost.recipes.user_data import AT, UNITS, program
 
-PROGRAMS = ("__init__", "common", "which", "devices", "volumes", "setup", "clean", "bake")
+PROGRAMS = ("__init__", "common", "identity", "devices", "volumes", "setup", "clean", "bake")
 
 
 def word(image: str, source: str) -> str:
@@ -44,13 +44,11 @@ def cloud_config(image: str, source: str) -> dict[str, Any]:
         f"rm -f {UNITS}/roost-*.timer {UNITS}/roost-*.service {UNITS}/*.wants/roost-*;"
         " systemctl daemon-reload; systemctl stop --no-block 'roost-*'"
     )
-    runner = resources("roost.recipes").joinpath("machine", "system", "run.sh")
     begin = ["systemd-run", "--no-block", "--unit=bake", "--property=After=cloud-final.service"]
     files = (
         File(f"{AT}/roost/__init__.py", ""),
-        File(f"{AT}/roost/recipes/__init__.py", ""),
         *(program(name) for name in PROGRAMS),
-        File(f"{AT}/run", runner.read_text(), "0755"),
+        File(f"{AT}/run", system("run.sh"), "0755"),
     )
     return {
         "preserve_hostname": True,

@@ -11,11 +11,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from roost.recipes.handover import Around, steps_of, uploads_of
+from roost.recipes.base import Around
+from roost.recipes.registry import steps_of, uploads_of
 from roost.recipes.user_data import facts_of
 
 if TYPE_CHECKING:
-    from roost.plan.resources import Role
+    from roost.model.resources import Role
     from roost.spec import Spec
     from roost.spec.machine import Machine
 

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.home import Folder
-from roost.plan.resources import Instance
-from roost.recipes import dask, jupyter
-from roost.recipes.environment import environment_path, environment_python, environment_step
+from roost.model.resources import Instance
+from roost.recipes.dask import jupyter, local
+from roost.recipes.dask.environment import (
+    environment_path,
+    environment_python,
+    environment_step,
+)
 from roost.recipes.service import Boot, Service
 
 if TYPE_CHECKING:
@@ -47,6 +51,6 @@ def node_variables(place: Folder, environment: Path) -> dict[str, str]:
 
 def _services(spec: Cluster, instance: Instance, place: Folder, python: str) -> tuple[Service, ...]:
     if instance.role == "worker":
-        return (dask.worker(python, place, instance),)
+        return (local.worker(python, place, instance),)
     lab = (jupyter.lab(python, place, spec.jupyter),) if spec.jupyter.enabled else ()
-    return (dask.scheduler(python, place), *lab)
+    return (local.scheduler(python, place), *lab)

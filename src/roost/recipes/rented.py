@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from roost.plan.resources import Instance
+from roost.model.resources import Instance
 from roost.recipes.user_data import Rates, facts_of, user_data
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def rates_of(spec: Spec) -> Rates | None:
     None where there is no budget, or a part has no known price: then nothing can be counted.
     """
     from roost.catalogue import load
+    from roost.cost.book import PriceBook
+    from roost.cost.spent import rate_per_hour
     from roost.plan.bill import bill_of
     from roost.plan.wanted import Host, wanted_of
-    from roost.prices.book import PriceBook
-    from roost.prices.spent import rate_per_hour
 
     if spec.budget is None or spec.cloud != "aws" or spec.aws is None:
         return None

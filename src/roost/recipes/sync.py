@@ -1,18 +1,19 @@
 """What a machine needs so that it can copy data to S3 and from it. Pure.
 
-Amazon's client (awscrt) comes once, in an environment of its own; the programs of ``roost.sync``
-come with each sync (``access/far.py``), so that they are always those of the roost that asks.
+Amazon's client (awscrt) comes once, in an environment of its own; the programs of
+``roost.transfer`` come with each sync (``transfer/remote/client.py``), so that they are always
+those of the roost that asks.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roost.recipes.handover import program
+from roost.machine.files import program
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
-    from roost.plan.resources import Role
+    from roost.model.resources import Role
     from roost.spec import Spec
 
 AT = "/opt/roost/sync"

@@ -16,7 +16,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from roost.errors import UsageError
-from roost.plan.resources import Role
+from roost.machine.files import system
+from roost.model.resources import Role
 from roost.recipes.step import File
 from roost.recipes.strip import strip
 
@@ -30,13 +31,13 @@ LIMIT = 16_384
 AT = "/usr/lib/roost"
 UNITS = "/etc/systemd/system"
 COMMON = (
-    *("common", "which", "devices", "volumes", "setup"),
-    *("law", "watch", "beacon", "guard", "extend"),
+    *("common", "identity", "devices", "volumes", "setup"),
+    *("idle_policy", "activity", "beacon", "guard", "extend"),
 )
 """The programs of every machine. ``clean`` is brought by who makes an image."""
 WATCH = (
     *("pixinsight*", "relion*", "scipion*", "xmipp*", "ctffind*", "motioncor*", "gctf*"),
-    *("roost.dask.worker", "dask*", "slurmstepd*"),
+    *("roost.notebook.dask.worker", "dask*", "slurmstepd*"),
     *("aws", "rclone", "rsync", "s5cmd", "apt-get", "dpkg"),
 )
 """Programs that count as work while they use the CPU, whatever the load says (glob patterns)."""
@@ -164,24 +165,23 @@ def machine_files(facts: MachineFacts) -> tuple[File, ...]:
     return (
         File("/etc/roost/machine.json", json.dumps(machine_json(facts), indent=1) + "\n"),
         *_programs(facts),
-        File(f"{AT}/run", _system("run.sh"), "0755"),
-        File(f"{AT}/begin", _system("begin.sh"), "0755"),
-        *(File(f"{UNITS}/roost-{unit}", _system(f"roost-{unit}")) for unit in units),
-        File("/etc/udev/rules.d/90-roost.rules", _system("90-roost.rules")),
-        File("/etc/ssh/sshd_config.d/60-roost.conf", _system("sshd.conf")),
-        File("/etc/apt/apt.conf.d/90roost", _system("apt.conf")),
-        File("/etc/update-motd.d/99-roost", _system("motd.sh"), "0755"),
+        File(f"{AT}/run", system("run.sh"), "0755"),
+        File(f"{AT}/begin", system("begin.sh"), "0755"),
+        *(File(f"{UNITS}/roost-{unit}", system(f"roost-{unit}")) for unit in units),
+        File("/etc/udev/rules.d/90-roost.rules", system("90-roost.rules")),
+        File("/etc/ssh/sshd_config.d/60-roost.conf", system("sshd.conf")),
+        File("/etc/apt/apt.conf.d/90roost", system("apt.conf")),
+        File("/etc/update-motd.d/99-roost", system("motd.sh"), "0755"),
     )
 
 
 def _programs(facts: MachineFacts) -> tuple[File, ...]:
     """The modules under the same names as here, so that they import each other as in the tests."""
     needed = ["__init__", *COMMON]
-    needed += ["warm"] if any(v.warm for v in facts.volumes) else []
+    needed += ["prewarm"] if any(v.warm for v in facts.volumes) else []
     needed += ["spot"] if facts.spot else []
     return (
         File(f"{AT}/roost/__init__.py", ""),
-        File(f"{AT}/roost/recipes/__init__.py", ""),
         *(program(name) for name in needed),
     )
 
@@ -192,12 +192,8 @@ def program(name: str) -> File:
 
     Without comments and docstrings: with them user-data would be longer than EC2 takes.
     """
-    text = files("roost.recipes").joinpath("machine", f"{name}.py").read_text()
-    return File(f"{AT}/roost/recipes/machine/{name}.py", strip(text))
-
-
-def _system(name: str) -> str:
-    return files("roost.recipes").joinpath("machine", "system", name).read_text()
+    text = files("roost.machine").joinpath(f"{name}.py").read_text()
+    return File(f"{AT}/roost/machine/{name}.py", strip(text))
 
 
 # --- from a spec ---------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from roost.catalogue import load
-from roost.prices.machines import cheapest, why_none
-from roost.prices.needs import Needs
+from roost.cost.machines import cheapest, why_none
+from roost.cost.needs import Needs
 from roost.spec.table import Surroundings, Table, around, did_you_mean, wrong
 from roost.spec.values import Size, Text
 from roost.spec.volume import check_ebs_size

@@ -1,0 +1,1 @@
+"""The use cases: what every front end can ask for."""

@@ -1,0 +1,133 @@
+"""``roost plan``."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.options import Place, cloud_option, file_argument, json_option
+from roost.cli.output import say, write_json
+from roost.errors import UsageError
+
+if TYPE_CHECKING:
+    from roost.cost.estimate import Estimate
+    from roost.model.resources import State, Wanted
+    from roost.plan.up import Plan
+    from roost.spec import Spec
+
+
+@click.command("plan")
+@file_argument
+@cloud_option
+@click.option("--region", help="Instead of the file's AWS region.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 24),
+    default=4,
+    show_default=True,
+    help="Hours a day of use.",
+)
+@click.option(
+    "--days", type=click.IntRange(1), default=30, show_default=True, help="Days that it exists."
+)
+@click.option(
+    "--quotation",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Prices from this file instead of the shipped list, to replay a quotation.",
+)
+@click.option("--diff", is_flag=True, help="Against what runs now, instead of from nothing.")
+@click.option("--details", is_flag=True, help="Every line of the estimate, and all its sources.")
+@json_option
+def command(  # noqa: PLR0913 - one parameter for each option
+    target: str | None,
+    cloud: str | None,
+    region: str | None,
+    hours: float,
+    days: int,
+    quotation: str | None,
+    diff: bool,
+    details: bool,
+    as_json: bool,
+) -> None:
+    """Say what a file will create, in order, and what it will cost. Needs no account.
+
+    \b
+    Examples:
+      roost plan examples/ndvi.toml
+      roost plan examples/ndvi.toml --cloud aws --hours 6 --days 5
+      roost plan examples/training.toml --hours 8 --days 2 --details
+      roost plan examples/prices/course-2022.toml --quotation examples/prices/training-2022.toml
+      roost plan examples/ndvi.toml --diff
+    """
+    from roost.app.resolve import spec_of, wanted_for
+    from roost.plan.up import plan_up
+    from roost.spec.aws import check_region
+
+    if region is not None:
+        check_region(region)
+    spec = spec_of(target, Place(cloud, region))
+    if region is not None and spec.cloud != "aws":
+        raise UsageError(
+            f'--region is one of AWS, and the cloud is "{spec.cloud}"',
+            next=f"roost plan {target or 'roost.toml'} --cloud aws --region {region}",
+        )
+    wanted = wanted_for(spec)
+    have = _have(spec, diff)
+    plan = _with_warnings(plan_up(wanted, have), spec, target or "roost.toml")
+    cost = _estimate(wanted, spec, Decimal(str(hours)), days, quotation)
+    if as_json:
+        from roost.cli.text.plan_json import as_data
+
+        write_json(as_data(spec, wanted, plan, cost))
+        return
+    from roost.cli.text.plan import cost_text, steps_text
+
+    click.echo(steps_text(spec, plan, have))
+    click.echo("\n" + cost_text(spec, cost, details))
+    if spec.cloud == "local" and spec.aws:
+        say(f"\nWhat the same costs on AWS: roost plan {target or 'roost.toml'} --cloud aws")
+
+
+def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
+    """And what the machines would lack."""
+    if spec.cloud != "aws":
+        return plan
+    from dataclasses import replace
+
+    from roost.providers.aws.machine_role import PRINTS, missing, needs_profile
+
+    if not needs_profile(spec):
+        return plan
+    said = missing(spec, file)
+    note = f"{said.verdict}: {said.text} (`roost iam {file} --machine` {PRINTS})"
+    return replace(plan, notes=(*plan.notes, note))
+
+
+def _have(spec: Spec, diff: bool) -> State:
+    """What runs now, or nothing."""
+    from roost.app.resolve import connect
+    from roost.model.resources import State
+
+    return connect(spec).observe(spec.name) if diff else State(name=spec.name)
+
+
+def _estimate(
+    wanted: Wanted, spec: Spec, hours: Decimal, days: int, quotation: str | None
+) -> Estimate | None:
+    """The cost on AWS; None where roost knows no prices."""
+    if spec.cloud != "aws" or spec.aws is None:
+        return None
+    from pathlib import Path
+
+    from roost.catalogue import load
+    from roost.cost.bill import Use
+    from roost.cost.book import PriceBook
+    from roost.cost.estimate import estimate
+    from roost.cost.quotation import read_quotation
+    from roost.plan.bill import bill_of
+
+    book = PriceBook(load(), date.today(), read_quotation(Path(quotation)) if quotation else None)
+    return estimate(bill_of(wanted, spec.aws.region), Use.daily(hours, days), book)

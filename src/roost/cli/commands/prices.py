@@ -1,0 +1,137 @@
+"""``roost prices``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.options import json_option
+from roost.cli.output import table, write_json
+from roost.errors import RoostError
+
+if TYPE_CHECKING:
+    from roost.cost.machines import Offer
+
+
+SOLD_GB = 1e9 / 2**30
+"""GiB in a GB of a GPU: makers count in powers of ten."""
+
+
+def _gib(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    from roost.units import parse_size
+
+    del ctx, param
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(f'"{value}": give {error}') from None
+
+
+@click.command("prices")
+@click.option("--cpus", type=click.IntRange(1), help="At least this many vCPUs.")
+@click.option("--memory", callback=_gib, metavar="SIZE", help='At least this much: "16GiB".')
+@click.option("--gpus", type=click.IntRange(1), help="At least this many GPUs.")
+@click.option("--gpu", "gpu_name", help='This GPU: "T4", "A10G", "L4".')
+@click.option(
+    "--gpu-memory", callback=_gib, metavar="SIZE", help='Memory of each GPU, as it is sold: "24GB".'
+)
+@click.option(
+    "--arch",
+    type=click.Choice(["x86_64", "arm64"]),
+    default="x86_64",
+    show_default=True,
+    help="The processor's kind (the default is that of a file, too).",
+)
+@click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=10, show_default=True, help="List so many at most."
+)
+@json_option
+def command(  # noqa: PLR0913 - one parameter for each option
+    cpus: int | None,
+    memory: float | None,
+    gpus: int | None,
+    gpu_name: str | None,
+    gpu_memory: float | None,
+    arch: str,
+    region: str,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the cheapest AWS machines that fit, from the shipped price list.
+
+    \b
+    Examples:
+      roost prices --cpus 4 --memory 16GiB --region eu-west-1
+      roost prices --gpus 1 --gpu-memory 24GB
+    """
+    from roost.catalogue import load
+    from roost.cost.machines import Needs, cheapest, why_none
+    from roost.spec.aws import check_region
+
+    check_region(region)
+    catalogue = load()
+    needs = Needs(
+        cpus=cpus,
+        memory_gib=memory,
+        gpus=gpus,
+        gpu_name=gpu_name,
+        gpu_memory_gib=gpu_memory * SOLD_GB if gpu_memory else None,
+        arch=arch,
+    )
+    offers = cheapest(catalogue, region, needs, limit=limit)
+    if not offers:
+        fit = why_none(catalogue, region, needs)
+        raise RoostError(fit.reason, next=_next(fit.nearest))
+    if as_json:
+        write_json([_as_json(offer) for offer in offers])
+        return
+    header = ("TYPE", "CPUS", "MEMORY GiB", "USD/HOUR", "USD/MONTH", "NOTE")
+    click.echo(table(header, [_row(offer) for offer in offers], frozenset({1, 2, 3, 4})))
+    source = catalogue.source.partition(",")[0]
+    click.echo(f"\non demand, Linux, before tax; {source} of {catalogue.published}, in {region}")
+
+
+def _next(nearest: tuple[Offer, ...]) -> str:
+    """What to ask instead: the nearest machine, or everything."""
+    if not nearest:
+        return "roost prices   (without one of the options)"
+    names = ", ".join(offer.instance_type.name for offer in nearest)
+    return f"ask for less of one of them; the nearest: {names}"
+
+
+def _row(offer: Offer) -> tuple[str, ...]:
+    from roost.cost.quotation import HOURS_PER_MONTH
+    from roost.cost.rates import Unknown
+
+    found, price = offer.instance_type, offer.price
+    if isinstance(price, Unknown):
+        hour = month = "unknown"
+    else:
+        digits = max(4, -int(price.usd.normalize().as_tuple().exponent))
+        hour = f"{price.usd:.{digits}f}"
+        month = f"{price.usd * HOURS_PER_MONTH:,.2f}"
+    return (found.name, str(found.vcpus), f"{found.memory_gib:g}", hour, month, offer.note)
+
+
+def _as_json(offer: Offer) -> dict[str, object]:
+    from roost.cost.rates import Unknown
+
+    price, found = offer.price, offer.instance_type
+    if isinstance(price, Unknown):
+        cost: dict[str, object] = {"usd_per_hour": None, "source": price.reason, "date": None}
+    else:
+        cost = {"usd_per_hour": price.usd, "source": price.source, "date": price.date}
+    return {
+        "type": found.name,
+        "region": offer.region,
+        "cpus": found.vcpus,
+        "memory_gib": found.memory_gib,
+        "gpus": found.gpu_count,
+        "architectures": found.architectures,
+        **cost,
+        "note": offer.note,
+    }

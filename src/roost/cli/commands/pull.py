@@ -1,0 +1,35 @@
+"""``roost pull``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, options
+from roost.cli.options import Place, complete_names, json_option, place_options, yes_options
+
+
+@click.command("pull")
+@click.argument("which", metavar="NAME[/NODE]", shell_complete=complete_names)
+@click.argument("only", metavar="[FOLDER|S3]...", nargs=-1)
+@options(*BOTH_WAYS, *HOW[1:], QUIET)
+@place_options
+@json_option
+@yes_options
+def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> None:
+    """Copy to its machine what the file's [data] names: from S3 to folders.
+
+    The machine copies by itself, with its own role where it has one, and goes on whatever becomes
+    of this computer: the same command attaches to it again, and Ctrl-C ends it. Every seat of a
+    classroom gets its own copy, all at once. With FOLDER or S3, only the entries that say so.
+
+    \b
+    Examples:
+      roost pull pixinsight
+      roost pull pixinsight /data/raw --dry-run
+      roost pull course/seat-3
+    """
+    from roost.app.data import run
+
+    run("pull", which, only, place, chosen)

@@ -1,0 +1,36 @@
+"""``roost push``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, TO_S3, options
+from roost.cli.options import Place, complete_names, json_option, place_options, yes_options
+
+
+@click.command("push")
+@click.argument("which", metavar="NAME[/NODE]", shell_complete=complete_names)
+@click.argument("only", metavar="[FOLDER|S3]...", nargs=-1)
+@options(*BOTH_WAYS, *TO_S3, *HOW, QUIET)
+@place_options
+@json_option
+@yes_options
+def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> None:
+    """Copy from its machine what the file's [data] names: from folders to S3.
+
+    The machine copies by itself, with its own role where it has one, and goes on whatever becomes
+    of this computer: the same command attaches to it again, and Ctrl-C ends it. Each seat of a
+    classroom has a folder of its own in S3: TARGET/seat-1. With FOLDER or S3, only the entries
+    that say so.
+
+    \b
+    Examples:
+      roost push pixinsight --verify
+      roost push scipion /data/projects --class GLACIER_IR
+      roost push scipion s3://my-bucket/movies --watch --move
+    """
+    from roost.app.data import run
+
+    run("push", which, only, place, chosen)

@@ -1,0 +1,28 @@
+"""``roost resume``."""
+
+from __future__ import annotations
+
+import click
+
+from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.output import say
+
+
+@click.command("resume")
+@name_argument
+@place_options
+@json_option
+def command(name: str, place: Place, as_json: bool) -> None:
+    """Bring back what was parked: machines, their disks, volumes and addresses.
+
+    It may come back in another zone of its region, wherever there is room. What was archived takes
+    up to 72 hours; until then no machine is rented, and the same command goes on later.
+
+    \b
+    Example:
+      roost resume pixinsight
+    """
+    from roost.cli.commands.up import bring_back
+
+    say(f"resuming {name}")
+    bring_back(name, place, as_json, verb="resume", as_parked=True)

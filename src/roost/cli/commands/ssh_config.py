@@ -1,0 +1,91 @@
+"""``roost ssh-config``."""
+
+from __future__ import annotations
+
+import click
+
+from roost.cli.options import Place, complete_names, place_options, yes_options
+from roost.cli.output import say
+from roost.errors import NeedsConfirmationError, UsageError
+
+
+@click.command("ssh-config")
+@click.argument("name", required=False, shell_complete=complete_names)
+@click.option("--install", is_flag=True, help="Add roost's line to your ~/.ssh/config.")
+@click.option("--remove", is_flag=True, help="Take roost's line out of your ~/.ssh/config.")
+@place_options
+@yes_options
+def command(
+    name: str | None, install: bool, remove: bool, place: Place, yes: bool, no_input: bool
+) -> None:
+    """Print the OpenSSH configuration of a name; make `ssh roost-NAME` and editors know it.
+
+    --install adds one Include line at the top of ~/.ssh/config, once for all names. From then on
+    `ssh roost-NAME`, `ssh roost-NAME-NODE`, scp, rsync and editors find your machines. Every
+    command of roost that looks at a machine writes its address anew.
+
+    \b
+    Examples:
+      roost ssh-config ndvi
+      roost ssh-config --install
+      roost ssh-config --remove
+    """
+    if install and remove:
+        raise UsageError("--install or --remove, not both")
+    if name is None and not install and not remove:
+        raise UsageError("of which name?", next="roost ssh-config NAME   (or --install)")
+    if install:
+        _install(yes=yes, no_input=no_input)
+    if remove:
+        _remove()
+    if name is not None:
+        _print(name, place)
+
+
+def _print(name: str, place: Place) -> None:
+    from roost.app.connect import connected
+    from roost.app.resolve import existing, locate
+    from roost.ssh.config import main_machine
+    from roost.ssh.connection import write_config
+    from roost.ssh.paths import places
+
+    cloud = locate(name, place)
+    if cloud.name == "local":
+        raise UsageError(
+            f"{name} runs on your own machine; there is nothing to connect to",
+            next=f"roost ssh {name}",
+        )
+    state = existing(cloud, name)
+    main = main_machine(state)
+    if main is not None and main.state == "running" and main.address:
+        connected(cloud, state, None)  # learns its host key
+    else:
+        write_config(state)
+    click.echo(places(name).config.read_text(), nl=False)
+
+
+def _install(*, yes: bool, no_input: bool) -> None:
+    from roost.app.lifecycle import ask
+    from roost.ssh import include
+
+    file = include.user_config()
+    if include.installed():
+        say(f"{file} has roost's line already")
+        return
+    refused = NeedsConfirmationError(
+        f"{file} is your own file", next="roost ssh-config --install --yes"
+    )
+    question = f"Add one line at the top of {file}?\n  {include.line()}\n"
+    ask(str(file), question, refused, yes=yes, no_input=no_input)
+    include.install()
+    say(f"{file} has roost's line now: `ssh roost-NAME` reaches your machines")
+
+
+def _remove() -> None:
+    from roost.ssh import include
+
+    if not include.installed():
+        say(f"{include.user_config()} has no line of roost's")
+        return
+    include.remove()
+    say(f"{include.user_config()} is without roost's line again")

@@ -1,0 +1,41 @@
+"""``roost stop``."""
+
+from __future__ import annotations
+
+import click
+
+from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.output import say, write_json
+
+
+@click.command("stop")
+@name_argument
+@place_options
+@json_option
+def command(name: str, place: Place, as_json: bool) -> None:
+    """Stop its instances. Nothing is deleted; `roost start` brings all of it back.
+
+    \b
+    Example:
+      roost stop ndvi
+    """
+    from roost.app.lifecycle import drive, instance_json
+    from roost.app.resolve import existing, held, locate
+    from roost.plan.up import plan_stop
+
+    cloud = locate(name, place)
+    with held(cloud, name):
+        before = existing(cloud, name)  # its record need not be readable: what runs can be stopped
+        say(f"stopping {name}")
+        state = drive(
+            cloud,
+            name,
+            lambda have, _: plan_stop(have),
+            title=f"stop {name}",
+            total=len(before.instances),
+            done=lambda now: sum(i.state == "stopped" for i in now.instances),
+        )
+    if as_json:
+        write_json({"name": name, "instances": [instance_json(i) for i in state.instances]})
+    else:
+        say(f"{name} is stopped; `roost start {name}` brings it back")

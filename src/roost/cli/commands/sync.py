@@ -1,0 +1,130 @@
+"""``roost sync``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from roost.cli.options import json_option, yes_options
+
+if TYPE_CHECKING:
+    from roost.app.sync_local import Wish
+
+CLASSES = (
+    *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"),
+    *("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"),
+)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _option(*words: str, **more: Any) -> Callable[[F], F]:
+    return click.option(*words, **more)
+
+
+GLOB: dict[str, Any] = {"multiple": True, "metavar": "GLOB"}
+BOTH_WAYS = (
+    _option("--include", help="Only what fits (repeatable).", **GLOB),
+    _option("--exclude", help="All but what fits (repeatable).", **GLOB),
+    _option("--delete", is_flag=True, help="Delete from DST what SRC does not have; asks first."),
+    _option("--dry-run", is_flag=True, help="Say what would be done, and what it would cost."),
+    _option("--checksum", is_flag=True, help="Compare contents, not sizes and times."),
+)
+"""Of ``sync``, ``pull`` and ``push``, in the order in which ``--help`` shows them."""
+TO_S3 = (
+    _option("--verify", is_flag=True, help="Then prove every file in S3 by its checksum."),
+    _option("--move", is_flag=True, help="Delete the files from SRC that are proven in S3."),
+    _option("--watch", is_flag=True, help="Go on: copy files as soon as they are finished."),
+    _option(
+        "--janitor",
+        multiple=True,
+        metavar="WASTE=WANTED",
+        help="With --watch: delete WASTE once WANTED of the same * is proven in S3.",
+    ),
+    _option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class."),
+)
+"""Of ``sync`` and ``push``."""
+HOW = (
+    _option("--follow-symlinks", "follow", is_flag=True, help="Copy what symlinks lead to."),
+    _option(
+        "--concurrency",
+        type=click.IntRange(1, 256),
+        default=32,
+        show_default=True,
+        help="At once.",
+    ),
+    _option("--endpoint-url", metavar="URL", help="Another S3 service than Amazon's."),
+)
+QUIET = _option("--quiet", "-q", is_flag=True, help="Say nothing while it goes well.")
+
+
+def options(*these: Callable[[F], F]) -> Callable[[F], F]:
+    """All of them, in this order."""
+
+    def with_all(function: F) -> F:
+        for option in reversed(these):
+            function = option(function)
+        return function
+
+    return with_all
+
+
+@click.command("sync")
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@options(*BOTH_WAYS, *TO_S3, *HOW)
+@click.option("--region", metavar="REGION", help="The region of the bucket.")
+@click.option("--profile", metavar="PROFILE", help="The profile of your AWS credentials.")
+@options(QUIET)
+@json_option
+@yes_options
+def command(source: str, target: str, **chosen: Any) -> None:
+    """Make DST like SRC: a folder (here, or on a machine) and a place in S3.
+
+    What is the same by size and time is not copied again; a sync that was cut short goes on
+    where it was. Files appear whole or not at all; every byte that moves is compared by checksum.
+    Times and executable bits are kept. GLOBs know * and ? in one part of a path, and ** across.
+
+    NAME:PATH (or NAME/NODE:PATH) is a folder on a machine, from the home folder there if it does
+    not begin with a slash. The machine copies by itself, whatever becomes of this computer: the
+    same command attaches to it again, and Ctrl-C ends it.
+
+    \b
+    Examples:
+      roost sync frames/ s3://my-bucket/frames
+      roost sync s3://my-bucket/frames frames/ --include '*.tif' --dry-run
+      roost sync pixinsight:/data/results s3://my-bucket/results --verify
+      roost sync results/ s3://my-bucket/results --verify --class GLACIER_IR
+      roost sync movies/ s3://my-bucket/movies --watch --move
+    """
+    from roost.app.sync_local import run
+    from roost.ssh.command import side as machine_side
+    from roost.transfer.listing import side
+
+    sides = [machine_side(text) for text in (source, target) if not text.startswith("s3://")]
+    if any(one.name is not None for one in sides):
+        from roost.app.sync_sides import run_far
+
+        run_far(source, target, wish(chosen), chosen["profile"])
+        return
+    run(side(source), side(target), wish(chosen))
+
+
+def wish(chosen: dict[str, Any]) -> Wish:
+    """What the options say."""
+    from roost.app.sync_local import Wish
+    from roost.transfer.options import Options
+    from roost.transfer.s3.config import where
+    from roost.transfer.watch import janitor
+
+    how = ("include", "exclude", "delete", "checksum", "follow", "storage", "concurrency")
+    rest = ("dry_run", "verify", "move", "watch", "quiet", "as_json", "yes", "no_input")
+    return Wish(
+        options=Options(**{key: chosen[key] for key in how if key in chosen}),
+        where=where(chosen["profile"], chosen["region"], chosen["endpoint_url"]),
+        janitors=tuple(janitor(text) for text in chosen.get("janitor", ())),
+        **{key: chosen[key] for key in rest if key in chosen},
+    )

@@ -1,0 +1,1 @@
+"""Renderers: what the commands print."""

@@ -1,0 +1,62 @@
+"""Money as ``--json`` shows it. What is not known is null, and never 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from roost.cost.rates import Unknown
+
+if TYPE_CHECKING:
+    from roost.cost.book import PriceBook
+    from roost.cost.rates import Amount, Line, Section
+
+Data = dict[str, Any]
+
+
+def todays_book() -> PriceBook:
+    """The shipped list prices, by the rules of today."""
+    from datetime import UTC, datetime
+
+    from roost.catalogue import load
+    from roost.cost.book import PriceBook
+
+    return PriceBook(load(), datetime.now(UTC).date())
+
+
+def amount_json(amount: Amount) -> Data:
+    """``usd`` is what is known of it: null where that is nothing."""
+    nothing = amount.at_least and not amount.usd
+    return {
+        "usd": None if nothing else amount.usd,
+        "known": amount.known,
+        "at_most": amount.at_most,
+    }
+
+
+def section_json(section: Section) -> Data:
+    """The sum, and its lines."""
+    return {**amount_json(section.amount), "lines": [line_json(line) for line in section.lines]}
+
+
+def line_json(line: Line) -> Data:
+    """One charge, with who named the price; or why there is none."""
+    price = line.price
+    if isinstance(price, Unknown):
+        rate: Data = {"unit": None, "usd_per_unit": None, "source": None, "date": None}
+        note = price.reason
+    else:
+        rate = {
+            "unit": price.unit,
+            "usd_per_unit": price.usd,
+            "source": price.source,
+            "date": price.date,
+        }
+        note = line.note
+    return {
+        "item": line.item,
+        "basis": line.basis,
+        "quantity": line.quantity,
+        **rate,
+        **amount_json(line.amount),
+        "note": note,
+    }

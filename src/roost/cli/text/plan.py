@@ -1,0 +1,219 @@
+"""A plan and its cost as people read them, in 100 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.output import table
+from roost.cost.rates import Amount, Unknown
+from roost.model.resources import Instance, Volume
+from roost.model.steps import Create, Step, describe
+from roost.units import format_size
+
+if TYPE_CHECKING:
+    from roost.cost.estimate import Estimate
+    from roost.cost.parking import Parked
+    from roost.cost.rates import Line, Rate
+    from roost.model.resources import Shape, State
+    from roost.plan.up import Plan
+    from roost.spec import Spec
+
+WIDTH = 100
+MOST_LINES = 6
+"""Volumes that are listed one by one."""
+
+PARKED = {
+    "keep": "stopped; volumes and disks stay",
+    "snapshot": "only blocks that were written are stored",
+    "archive": "a full copy; takes up to 72 h to bring back",
+    "s3": "requests are not counted",
+    "discard": "machines and disks are gone",
+}
+"""What each way to park is, in few words."""
+
+NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
+
+
+# --- what will be done --------------------------------------------------------------------------
+
+
+def steps_text(spec: Spec, plan: Plan, have: State) -> str:
+    """Where it will be, each step in order, and who may reach it."""
+    where = f" ({spec.aws.region})" if spec.cloud == "aws" and spec.aws else ""
+    place = "your own machine" if spec.cloud == "local" else f"{spec.cloud}{where}"
+    lines = [click.style(f"{spec.name}: a {spec.kind} on {place}", bold=True), ""]
+    if plan.done and not have.empty:
+        lines.append("It runs as the file says; nothing to do.")
+    if plan.steps:
+        lines.append("roost up will, in this order:")
+    for number, step in enumerate(plan.steps, 1):
+        lines.append(f"{number:3}. {describe(step)}")
+        lines += [f"     {detail}" for detail in _details(step)]
+    if plan.waiting:
+        lines.append(_note(f"and wait for: {', '.join(plan.waiting)}"))
+    return "\n".join([*lines, *map(_note, (*plan.notes, _reach(spec)))])
+
+
+def _note(text: str) -> str:
+    return fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+
+
+def _details(step: Step) -> list[str]:
+    """What a step creates, one line for each volume, one for all instances of a batch."""
+    if not isinstance(step, Create):
+        return []
+    if isinstance(step.resources[0], Instance):
+        return [_shape(step.resources[0].shape)]
+    volumes = [v for v in step.resources if isinstance(v, Volume)]
+    lines = [_volume(volume) for volume in volumes]
+    return lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], "..."]
+
+
+def _volume(volume: Volume) -> str:
+    parts = [
+        f"{volume.name}: {format_size(volume.size_gib)} {volume.type} at {volume.mount}",
+        f"{volume.iops} IOPS" if volume.iops else "",
+        f"{volume.throughput} MiB/s" if volume.throughput else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _shape(shape: Shape) -> str:
+    parts = [
+        f"{shape.cpus} CPU" if shape.cpus else "",
+        f"{shape.gpus} GPU" if shape.gpus else "",
+        format_size(round(shape.memory_gib, 1)) if shape.memory_gib else "",
+        f"{format_size(shape.disk_gib)} disk" if shape.disk_gib else "",
+        shape.image,
+        "spot" if shape.spot else "",
+        f"role by {shape.profile.rpartition('/')[2]}" if shape.profile else "",
+    ]
+    others = f" (or {', or '.join(shape.others)})" if shape.others else ""
+    return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
+
+
+def _reach(spec: Spec) -> str:
+    if spec.cloud == "local":
+        return "reached from this machine only (loopback), with a token; Dask speaks TLS"
+    ssh = _sources(spec.access.ssh) or "nobody"
+    https = _sources(spec.access.https)
+    return f"ssh from {ssh}" + (f"; https from {https}" if https else "; nothing else is open")
+
+
+def _sources(networks: Iterable[str]) -> str:
+    return ", ".join("your own address" if one == "me" else one for one in networks)
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+
+def cost_text(spec: Spec, cost: Estimate | None, details: bool) -> str:
+    """By the hour, by the month, for the whole use, and put away."""
+    if cost is None and spec.cloud == "local":
+        return "It costs nothing: it is your own machine."
+    if cost is None:
+        return "What it costs is unknown: roost has no prices of this cloud."
+    blocks = [_rates(cost), _use(cost), _parking(cost)]
+    if details:
+        blocks.append(_line_by_line(cost))
+    notes = [*_budget(spec, cost), *cost.notes, NOT_COUNTED, _origin(cost, details)]
+    return "\n\n".join([*blocks, "\n".join(map(_note, notes))])
+
+
+def _rates(cost: Estimate) -> str:
+    rows = [
+        (name, str(amount), str(_month(amount, cost)))
+        for name, amount in (("running", cost.running.amount), ("stopped", cost.stopped.amount))
+    ]
+    return table(("WHILE IT IS", "AN HOUR", "A MONTH"), rows, frozenset({1, 2}))
+
+
+def _month(amount: Amount, cost: Estimate) -> Amount:
+    return Amount(amount.usd * cost.hours_per_month, amount.at_least, amount.at_most)
+
+
+def _use(cost: Estimate) -> str:
+    use = cost.hours
+    days = f"{use.hours_existing / 24:g} day{'' if use.hours_existing == 24 else 's'}"
+    hours = f"{use.hours_running:g} h running, {use.hours_stopped:g} h stopped"
+    return f"{days} of use, {hours}: {click.style(str(cost.use.amount), bold=True)}"
+
+
+def _parking(cost: Estimate) -> str:
+    header = ("PARKED", "A MONTH", "COMING BACK", "MINIMUM", "")
+    return table(header, [_parked(way) for way in cost.parked], frozenset({1, 2, 3}))
+
+
+def _parked(way: Parked) -> tuple[str, str, str, str, str]:
+    name = f"s3 {way.storage_class}" if way.storage_class else way.mode
+    back = str(way.coming_back.amount) if way.coming_back.lines else ""
+    least = f"{way.minimum_days} days" if way.minimum_days else ""
+    return (name, str(way.per_month.amount), back, least, PARKED[way.mode])
+
+
+def _budget(spec: Spec, cost: Estimate) -> list[str]:
+    if spec.budget is None:
+        return []
+    budget = Amount(spec.budget.usd)
+    beyond = ", and this use is beyond it" if cost.use.amount.usd > spec.budget.usd else ""
+    return [f"the budget is {budget}{beyond}"]
+
+
+# --- line by line, and where the prices are from ------------------------------------------------
+
+
+def _line_by_line(cost: Estimate) -> str:
+    sources = dict.fromkeys(_source(rate) for rate in _known_rates(cost))
+    numbers = {source: number for number, source in enumerate(sources, 1)}
+    rows = [_line(line, numbers) for line in cost.use.lines]
+    header = ("THE USE", "QUANTITY", "USD PER UNIT", "USD", "FROM")
+    unknown = {
+        f"{line.item}: {line.price.reason}"
+        for line in cost.use.lines
+        if isinstance(line.price, Unknown)
+    }
+    notes = {f"{line.item}: {line.note}" for line in cost.use.lines if line.note}
+    named = [f"[{number}] {source}" for source, number in numbers.items()]
+    below = map(_note, (*named, *sorted(unknown | notes)))
+    return "\n".join([table(header, rows, frozenset({3})), *below])
+
+
+def _line(line: Line, numbers: dict[str, int]) -> tuple[str, str, str, str, str]:
+    price, basis = line.price, line.basis.removesuffix(" a month")  # the unit says it again
+    if isinstance(price, Unknown):
+        return (line.item, basis, "unknown", "unknown", "")
+    rate = f"{price.usd.normalize():f}/{price.unit}"
+    return (line.item, basis, rate, str(line.amount), f"[{numbers[_source(price)]}]")
+
+
+def _source(rate: Rate) -> str:
+    return f"{rate.source} ({rate.date or 'undated'})"
+
+
+def _known_rates(cost: Estimate) -> list[Rate]:
+    """Every price that stands behind a number above, those of the use first."""
+    sections = [cost.use, *(s for way in cost.parked for s in (way.per_month, way.coming_back))]
+    prices = [line.price for section in sections for line in section.lines]
+    return [price for price in prices if not isinstance(price, Unknown)]
+
+
+def _origin(cost: Estimate, details: bool) -> str:
+    """Who named the prices and when, in one line."""
+    if details:
+        return "prices: the sources above, each with its date"
+    rates = [rate for rate in _known_rates(cost) if rate.usd]
+    named = dict.fromkeys(f"{_brief(rate.source)} ({rate.date or 'undated'})" for rate in rates)
+    first, *others = named or ("none is known",)
+    more = f" and {len(others)} more" if others else ""
+    return f"prices: {first}{more}; --details names every source"
+
+
+def _brief(source: str) -> str:
+    """The first words of a source: its own details come after a comma, semicolon or bracket."""
+    for mark in (",", ";", " ("):
+        source = source.partition(mark)[0]
+    return source

@@ -1,0 +1,108 @@
+"""A plan and its cost as ``roost plan --json`` prints them: ``schema/output/plan.schema.json``.
+
+What is not known is null and never 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from roost.cli.text.money import amount_json, section_json
+from roost.model.steps import Create, Delete, describe, subjects
+
+if TYPE_CHECKING:
+    from roost.cost.estimate import Estimate
+    from roost.cost.parking import Parked
+    from roost.model.resources import Group, Volume, Wanted
+    from roost.model.steps import Step
+    from roost.plan.up import Plan
+    from roost.spec import Spec
+
+Data = dict[str, Any]
+
+
+def as_data(spec: Spec, wanted: Wanted, plan: Plan, cost: Estimate | None) -> Data:
+    """The whole document."""
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "cloud": spec.cloud,
+        "region": spec.aws.region if spec.cloud == "aws" and spec.aws else None,
+        "steps": [_step(step) for step in plan.steps],
+        "waiting": plan.waiting,
+        "notes": plan.notes,
+        "instances": [_group(group) for group in wanted.groups],
+        "volumes": [_volume(volume) for volume in wanted.volumes],
+        "addresses": [address.name for address in wanted.addresses],
+        "cost": _cost(spec, cost),
+    }
+
+
+def _step(step: Step) -> Data:
+    return {
+        "verb": type(step).__name__.lower(),
+        "kind": step.kind if isinstance(step, Create | Delete) else None,
+        "names": subjects(step),
+        "text": describe(step),
+    }
+
+
+def _group(group: Group) -> Data:
+    """A shape without CPUs is one that nobody describes: p2.xlarge, or a flavor of a site."""
+    shape = group.shape
+    return {
+        "role": group.role,
+        "count": group.count,
+        "type": shape.type,
+        "cpus": shape.cpus or None,
+        "memory_gib": shape.memory_gib or None,
+        "gpus": shape.gpus if shape.cpus else shape.gpus or None,
+        "arch": shape.arch,
+        "image": shape.image or None,
+        "disk_gib": shape.disk_gib or None,
+        "spot": shape.spot,
+        "instance_profile": shape.profile or None,
+    }
+
+
+def _volume(volume: Volume) -> Data:
+    return {
+        "name": volume.name,
+        "size_gib": volume.size_gib,
+        "type": volume.type,
+        "instance": volume.holder,
+        "mount": volume.mount,
+        "iops": volume.iops,
+        "throughput": volume.throughput,
+    }
+
+
+def _cost(spec: Spec, cost: Estimate | None) -> Data:
+    if cost is None:
+        free = spec.cloud == "local"
+        return {"known": free, "usd": 0 if free else None}
+    return {
+        "known": all(part.amount.known for part in (cost.use, cost.running, cost.stopped)),
+        "usd": amount_json(cost.use.amount)["usd"],
+        "running_hour": section_json(cost.running),
+        "stopped_hour": section_json(cost.stopped),
+        "use": section_json(cost.use),
+        "parked_month": [_parked(way) for way in cost.parked],
+        "hours_running": cost.hours.hours_running,
+        "hours_existing": cost.hours.hours_existing,
+        "hours_per_month": cost.hours_per_month,
+        "day": cost.day,
+        "budget_usd": spec.budget.usd if spec.budget else None,
+        "notes": cost.notes,
+    }
+
+
+def _parked(way: Parked) -> Data:
+    return {
+        "mode": way.mode,
+        "storage_class": way.storage_class,
+        "minimum_days": way.minimum_days,
+        "note": way.note,
+        "storage": section_json(way.per_month),
+        "coming_back": section_json(way.coming_back),
+    }

@@ -1,0 +1,152 @@
+"""The lines of a bill: what each item is charged over a use."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from roost.cost.bill import (
+    Addresses,
+    Bill,
+    BillItem,
+    Egress,
+    Instances,
+    Number,
+    Objects,
+    Snapshots,
+    Use,
+    Volumes,
+)
+from roost.cost.book import PriceBook
+from roost.cost.rates import Line, Unknown, charge
+
+GP3_IOPS, GP3_THROUGHPUT = 3000, 125
+"""IOPS and MiB/s that a gp3 volume has without extra charge."""
+
+SPOT_NOTE = "spot is usually less: this is the on-demand price, the most it can cost"
+AT_MOST_NOTE = "at most: the volume's full size, since what it holds is not known"
+
+
+def lasting(bill: Bill, use: Use, book: PriceBook) -> Iterator[Line]:
+    """The charges that grow with time."""
+    for item in bill.items:
+        yield from _lines(item, use, book)
+
+
+def _lines(item: BillItem, use: Use, book: PriceBook) -> Iterator[Line]:
+    match item:
+        case Instances():
+            yield from _instances(item, use, book)
+        case Volumes():
+            yield from _volumes(item, use, book)
+        case Snapshots():
+            yield from _snapshots(item, use, book)
+        case Addresses():
+            yield from _addresses(item, use, book)
+        case Objects():
+            months, basis = _months(item.gb, "GB", use, book)
+            price = book.s3(item.region, item.storage_class)
+            yield from charge(f"S3 {item.storage_class} storage", basis, months, price)
+        case Egress():
+            return
+
+
+def _instances(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
+    yield from charge(
+        f"{item.instance_type} running{' (spot)' if item.spot else ''}",
+        f"{item.count} x {use.hours_running} h",
+        Decimal(item.count * use.hours_running),
+        book.instance(item.region, item.instance_type),
+        SPOT_NOTE if item.spot else "",
+        at_most=item.spot,
+    )
+
+
+def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
+    kind, region = item.volume_type, item.region
+    quantity, basis = _months(item.gb, "GB", use, book, item.count)
+    yield from charge(f"{kind} volumes", basis, quantity, book.volume(region, kind))
+    if kind == "standard":
+        unknown = Unknown("I/O requests of standard volumes are charged, and not counted here")
+        yield from charge("standard volume I/O requests", basis, quantity, unknown)
+    if item.iops is not None and kind in ("gp3", "io1", "io2"):
+        extra = max(item.iops - GP3_IOPS, 0) if kind == "gp3" else item.iops
+        quantity, basis = _months(extra, "IOPS", use, book, item.count)
+        yield from charge(f"{kind} IOPS", basis, quantity, book.iops(region, kind))
+    elif kind in ("io1", "io2"):
+        unknown = Unknown(f"how many IOPS the {kind} volumes are to have is not said")
+        yield from charge(f"{kind} IOPS", basis, quantity, unknown)
+    if item.throughput_mibps is not None and kind == "gp3":
+        extra = max(item.throughput_mibps - GP3_THROUGHPUT, 0)
+        quantity, basis = _months(extra, "MiB/s", use, book, item.count)
+        yield from charge("gp3 throughput", basis, quantity, book.throughput(region, kind))
+
+
+def _snapshots(item: Snapshots, use: Use, book: PriceBook) -> Iterator[Line]:
+    quantity, basis = _months(item.gb, "GB", use, book, item.count)
+    yield from charge(
+        f"{item.tier} snapshots",
+        basis,
+        quantity,
+        book.snapshot(item.region, item.tier),
+        "" if item.measured else AT_MOST_NOTE,
+        at_most=not item.measured,
+    )
+
+
+def _addresses(item: Addresses, use: Use, book: PriceBook) -> Iterator[Line]:
+    name = "Elastic IP address" if item.elastic else "public IPv4 address"
+    states = [("in use", use.hours_running, True)]
+    if item.elastic:
+        states.append(("idle", use.hours_stopped, False))
+    for state, hours, in_use in states:
+        price = book.address(item.region, elastic=item.elastic, in_use=in_use)
+        basis = f"{item.count} x {hours} h"
+        yield from charge(f"{name} {state}", basis, Decimal(item.count * hours), price)
+
+
+def paid_once(bill: Bill, book: PriceBook) -> Iterator[Line]:
+    """Requests and transfer, which are paid for their number and not for their time."""
+    for item in bill.items:
+        if isinstance(item, Objects):
+            for kind, count in (("put", item.puts), ("get", item.gets)):
+                price = book.s3(item.region, item.storage_class, kind)
+                name = f"S3 {item.storage_class} {kind} requests"
+                yield from charge(name, f"{count} requests", Decimal(count) / 1000, price)
+    yield from _transfer(bill, book)
+
+
+def _transfer(bill: Bill, book: PriceBook) -> Iterator[Line]:
+    """GB to the internet, counted as if sent in one month, after the account's free allowance."""
+    sent: dict[str, Number] = {}
+    for item in bill.items:
+        if isinstance(item, Egress):
+            sent[item.region] = sent.get(item.region, 0) + item.gb
+    free_used: Number = 0
+    for region, gb in sent.items():
+        free = min(gb, max(book.free_transfer_gb(region) - free_used, 0))
+        free_used += free
+        yield from _tiers(region, gb, free, book)
+
+
+def _tiers(region: str, gb: Number, free: Number, book: PriceBook) -> Iterator[Line]:
+    item = f"transfer to the internet from {region}"
+    note = f"{gb} GB, of which the first {free} GB are free if the account sends nothing else"
+    note = note if free else ""
+    tiers = book.transfer_out(region)
+    if isinstance(tiers, Unknown):
+        yield from charge(item, f"{gb - free} GB", Decimal(gb - free), tiers, note)
+        return
+    counted = free
+    for tier in tiers:
+        end = gb if tier.up_to_gb is None else min(gb, tier.up_to_gb)
+        part = max(end - counted, 0)
+        counted += part
+        yield from charge(item, f"{part} GB", Decimal(part), tier.rate, note)
+
+
+def _months(
+    size: Number, unit: str, use: Use, book: PriceBook, count: int = 1
+) -> tuple[Decimal, str]:
+    """How many `unit`-months `count` things of `size` are over the use, and the calculation."""
+    hours, month = use.hours_existing, book.hours_per_month
+    basis = f"{count} x {size} {unit} x {hours} h / {month} h a month"
+    return Decimal(count * size * hours) / month, basis

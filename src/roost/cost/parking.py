@@ -1,0 +1,117 @@
+"""What machines cost a month while nobody uses them, for each way to put them away.
+
+Only the machines' own disks and Elastic IP addresses are counted; snapshots and objects that are
+in the bill already go on costing the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from roost.cost.bill import Addresses, Bill, Number, Use, Volumes
+from roost.cost.book import PriceBook
+from roost.cost.charges import AT_MOST_NOTE, lasting
+from roost.cost.rates import Line, Price, Section, charge, section
+
+Mode = Literal["keep", "snapshot", "archive", "s3", "discard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One way to park, and what it costs.
+
+    `per_month` is paid while parked, `coming_back` once, for bringing the data back.
+    `minimum_days` is how long the storage is charged even if it is needed for less.
+    `storage_class` is S3's, for the mode "s3".
+    """
+
+    mode: Mode
+    per_month: Section
+    coming_back: Section
+    minimum_days: int = 0
+    storage_class: str | None = None
+    note: str = ""
+
+
+# Minimum days by S3's user guide, "Understanding and managing Amazon S3 storage classes".
+_S3_CLASSES = (("STANDARD", 0), ("STANDARD_IA", 30), ("GLACIER_IR", 90))
+_ARCHIVE_DAYS = 90  # EBS user guide, "Pricing and billing for archiving snapshots"
+
+
+def parked(bill: Bill, book: PriceBook) -> tuple[Parked, ...]:
+    """Every way to park the bill's machines, from keeping them to discarding them."""
+    nothing = section(())
+    addresses = tuple(_addresses(bill, book))
+    standard = section((*_copies(bill, book, "standard"), *addresses))
+    archive = section((*_copies(bill, book, "archive"), *addresses))
+    return (
+        Parked("keep", section(_kept(bill, book)), nothing, note="stopped, with their volumes"),
+        Parked("snapshot", standard, nothing, note="only blocks that were written are stored"),
+        Parked(
+            "archive",
+            archive,
+            section(_archive_retrieval(bill, book)),
+            _ARCHIVE_DAYS,
+            note="a full copy; bringing it back can take up to 72 hours",
+        ),
+        *(_in_s3(bill, book, addresses, name, days) for name, days in _S3_CLASSES),
+        Parked("discard", nothing, nothing, note="machines and their disks are gone"),
+    )
+
+
+def _month(book: PriceBook) -> Use:
+    return Use(0, book.hours_per_month)
+
+
+def _kept(bill: Bill, book: PriceBook) -> Iterator[Line]:
+    own = tuple(item for item in bill.items if isinstance(item, Volumes | Addresses))
+    return lasting(Bill(own), _month(book), book)
+
+
+def _addresses(bill: Bill, book: PriceBook) -> Iterator[Line]:
+    own = tuple(item for item in bill.items if isinstance(item, Addresses))
+    return lasting(Bill(own), _month(book), book)
+
+
+def _copies(bill: Bill, book: PriceBook, tier: str) -> Iterator[Line]:
+    for item in _volumes(bill):
+        yield from _copy(f"{tier} snapshots", item, book.snapshot(item.region, tier))
+
+
+def _archive_retrieval(bill: Bill, book: PriceBook) -> Iterator[Line]:
+    for item in _volumes(bill):
+        price = book.archive_retrieval(item.region)
+        yield from _copy("retrieval from the archive", item, price)
+
+
+def _in_s3(
+    bill: Bill, book: PriceBook, addresses: tuple[Line, ...], storage_class: str, days: int
+) -> Parked:
+    name = f"S3 {storage_class}"
+    kept: list[Line] = []
+    back: list[Line] = []
+    for item in _volumes(bill):
+        kept += _copy(f"{name} storage", item, book.s3(item.region, storage_class))
+        if storage_class != "STANDARD":
+            price = book.s3(item.region, storage_class, "retrieval")
+            back += _copy(f"{name} retrieval", item, price)
+    note = "requests are not counted"
+    return Parked("s3", section((*kept, *addresses)), section(back), days, storage_class, note)
+
+
+def _volumes(bill: Bill) -> tuple[Volumes, ...]:
+    return tuple(item for item in bill.items if isinstance(item, Volumes))
+
+
+def _copy(name: str, item: Volumes, price: Price) -> tuple[Line, ...]:
+    """A month of a copy of the data (or, once, its return), of the full size if need be."""
+    size: Number = item.gb if item.used_gb is None else item.used_gb
+    return charge(
+        name,
+        f"{item.count} x {size} GB",
+        Decimal(item.count * size),
+        price,
+        "" if item.used_gb is not None else AT_MOST_NOTE,
+        at_most=item.used_gb is None,
+    )

@@ -1,0 +1,236 @@
+"""What a name has cost so far, costs now, and will have cost by its end. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from roost.cost.bill import (
+    Addresses,
+    Bill,
+    BillItem,
+    Instances,
+    Number,
+    Snapshots,
+    Use,
+    Volumes,
+)
+from roost.cost.book import PriceBook
+from roost.cost.charges import lasting
+from roost.cost.ledger import Copy, Disk, Ledger, Machine, Seen, Thing, lasted, reconciled
+from roost.cost.rates import Amount, Line, Section, section
+
+WARN_PERCENT = 80
+"""Of the budget: from here on a warning."""
+HOUR = 3600
+_KINDS: tuple[type, ...] = (Machine, Disk, Copy)
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What the cloud has of one name now.
+
+    `fixed` are the Elastic IP addresses: since when a running machine uses each (None: none does).
+    `began` is since when the name exists, as far as the cloud says it; `now` is now.
+    """
+
+    seen: tuple[Seen, ...]
+    began: int
+    now: int
+    fixed: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """So far, at least and at most, in USD before tax; the same where every moment is known."""
+
+    least: Section
+    most: Section
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is one number."""
+        return self.least.amount == self.most.amount
+
+    def __str__(self) -> str:
+        if self.exact:
+            return str(self.most.amount)
+        return f"between {Amount(self.least.amount.usd)} and {_upper(self.most.amount)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What `roost cost` tells. `per_hour` is now; `until_end` is from now to the end time."""
+
+    spent: Spent
+    per_hour: Section
+    until_end: Amount | None
+    notes: tuple[str, ...]
+
+
+def cost(
+    ledger: Ledger, there: There, region: str, book: PriceBook, end: int | None = None
+) -> Cost:
+    """The money of one name; `end` is the end time in seconds since 1970."""
+    rate = per_hour(there, region, book)
+    left = None if end is None or end <= there.now else hours(end - there.now)
+    return Cost(
+        spent=spent(ledger, there, region, book),
+        per_hour=rate,
+        until_end=None if left is None else scaled(rate.amount, left),
+        notes=_notes(ledger, there),
+    )
+
+
+def spent(ledger: Ledger, there: There, region: str, book: PriceBook) -> Spent:
+    """All that was paid for so far, by kind."""
+    whole = reconciled(ledger, there.seen, there.now)
+    ranges = lasted(whole, there.now)
+    sides = []
+    for side, idle in ((0, 0), (1, _idle(whole, there))):
+        seconds = {thing: both[side] for thing, both in ranges.items()}
+        sides.append(section(_lines(seconds, idle, region, book)))
+    if whole.damaged:
+        lost = Amount(Decimal(0), at_least=True)
+        sides = [Section(side.lines, side.amount + lost) for side in sides]
+    return Spent(*sides)
+
+
+def _idle(whole: Ledger, there: There) -> int:
+    """The most seconds for which Elastic IPs were kept by no running machine.
+
+    The cloud does not say since when it keeps an address: from the first machine on, at most.
+    """
+    first = min((batch.since for batch in whole.batches), default=there.began)
+    first = min(first, there.began) if whole.sums else first
+    return sum(max(0, (there.now if used is None else used) - first) for used in there.fixed)
+
+
+def per_hour(there: There, region: str, book: PriceBook) -> Section:
+    """What is paid for an hour of all that is there now."""
+    seconds: dict[Thing, int] = {}
+    for one in there.seen:
+        if one.on:
+            seconds[one.thing] = seconds.get(one.thing, 0) + HOUR
+    return section(_lines(seconds, HOUR * there.fixed.count(None), region, book))
+
+
+def _lines(seconds: dict[Thing, int], idle: int, region: str, book: PriceBook) -> list[Line]:
+    """Of things that lasted so long, and of Elastic IPs that lay `idle` so long.
+
+    The address of a running machine costs the same whichever kind it is.
+    """
+    running = sum(s for thing, s in seconds.items() if isinstance(thing, Machine))
+    used, unused = hours(running), hours(idle)
+    return [
+        *_things(seconds, region, book),
+        *lasting(Bill((Addresses(region),)), Use(used, used), book),
+        *lasting(Bill((Addresses(region, elastic=True),)), Use(0, unused), book),
+    ]
+
+
+def _things(seconds: dict[Thing, int], region: str, book: PriceBook) -> list[Line]:
+    found: list[Line] = []
+    for thing, lasted_s in sorted(seconds.items(), key=lambda one: _KINDS.index(type(one[0]))):
+        long = hours(lasted_s)
+        use = Use(long, long) if isinstance(thing, Machine) else Use(0, long)
+        found += lasting(Bill((_item(thing, region),)), use, book)
+    return found
+
+
+def _item(thing: Thing, region: str) -> BillItem:
+    match thing:
+        case Machine(name, spot):
+            return Instances(name, region, 1, spot)
+        case Disk(name, gb, iops, throughput):
+            return Volumes(gb, region, name, 1, iops, throughput)
+        case Copy(gb, tier):
+            return Snapshots(gb, region, 1, tier)
+
+
+def hours(seconds: int) -> Number:
+    """In hours, to a ten-thousandth (a third of a second); a whole number as one."""
+    found = (Decimal(seconds) / HOUR).quantize(Decimal("0.0001"))
+    return int(found) if found == int(found) else found.normalize()
+
+
+def scaled(amount: Amount, factor: Number) -> Amount:
+    """So many times as much; what is unknown of it stays unknown."""
+    return Amount(amount.usd * factor, amount.at_least, amount.at_most)
+
+
+def rate_per_hour(bill: Bill, book: PriceBook) -> tuple[Decimal | None, Decimal | None]:
+    """USD per hour of a bill's machines while they run, and while they are stopped.
+
+    A machine counts its own money with them, so they are the most it can be: None where a part
+    has no known price.
+    """
+    both = (section(lasting(bill, use, book)).amount for use in (Use(1, 1), Use(0, 1)))
+    running, stopped = (amount.usd if amount.known else None for amount in both)
+    return running, stopped
+
+
+# --- the budget ---------------------------------------------------------------------------------
+
+BudgetState = Literal["within", "warning", "used up"]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """How much of a budget is used; the percents are whole numbers, rounded down."""
+
+    usd: Decimal
+    least_percent: int
+    most_percent: int
+    state: BudgetState
+
+
+def budget_use(budget_usd: Decimal, so_far: Spent) -> BudgetUse:
+    """The state goes by the most that it may have cost."""
+    least, most = (int(part.amount.usd * 100 / budget_usd) for part in (so_far.least, so_far.most))
+    state: BudgetState = "within"
+    if most >= WARN_PERCENT:
+        state = "warning" if most < 100 else "used up"
+    return BudgetUse(budget_usd, least, most, state)
+
+
+# --- what is not known --------------------------------------------------------------------------
+
+
+def _notes(ledger: Ledger, there: There) -> tuple[str, ...]:
+    notes = []
+    whole = reconciled(ledger, there.seen, there.now)
+    vague = {
+        _called(batch.thing)
+        for batch in whole.batches
+        if any(ending.least != ending.most for ending in batch.endings)
+    } | {_called(one.thing) for one in whole.sums if one.least != one.most}
+    if vague:
+        notes.append(
+            f"a range, because it is not known when some ended ({', '.join(sorted(vague))}): "
+            "they stopped by themselves or were ended without roost"
+        )
+    if _idle(whole, there):
+        notes.append("a range, because it is not known since when the fixed addresses are kept")
+    if whole.damaged:
+        notes.append("a part of the history is lost: it cost more than that")
+    if any(isinstance(b.thing, Machine) and b.thing.spot for b in whole.batches):
+        notes.append("spot machines are counted at the on-demand price, the most they can cost")
+    return tuple(notes)
+
+
+def _called(thing: Thing) -> str:
+    match thing:
+        case Machine(name, _):
+            return name
+        case Disk(name, gb, _, _):
+            return f"{name} volume of {gb} GB"
+        case Copy(gb, _):
+            return f"snapshot of {gb} GB"
+
+
+def _upper(amount: Amount) -> str:
+    """The upper end of a range; what is unknown can be beyond it."""
+    beyond = ", and what is unknown" if amount.at_least else ""
+    return f"{Amount(amount.usd)}{beyond}"

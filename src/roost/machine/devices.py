@@ -1,0 +1,134 @@
+"""Block devices: which one EC2 attached under which name, and what is on it."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import stat
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from roost.machine.common import Machine, run
+
+NVME_ADMIN = 0xC0484E41
+"""``NVME_IOCTL_ADMIN_CMD`` of linux/nvme_ioctl.h: a command of 72 bytes."""
+IDENTIFY, CONTROLLER = 0x06, 1
+EBS = "Amazon Elastic Block Store"
+PAGE = 4096
+VENDOR = 3072
+"""Where, in what an EBS controller says of itself, the name stands that EC2 gave the device."""
+MIB = 2**20
+SAMPLES = 64
+
+
+def identify(path: str) -> bytes:
+    """What an NVMe controller says of itself. Raises OSError where it is none, or not root."""
+    page = ctypes.create_string_buffer(PAGE)
+    fields = (IDENTIFY, 0, 0, 0, 0, 0, 0, ctypes.addressof(page), 0, PAGE, CONTROLLER)
+    command = struct.pack("<BBHIIIQQIIIIIIIIII", *fields, 0, 0, 0, 0, 0, 0, 0)
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.ioctl(opened, NVME_ADMIN, bytearray(command))
+    finally:
+        os.close(opened)
+    return page.raw
+
+
+def ebs_name(page: bytes) -> str | None:
+    """``"sdf"`` as EC2 calls it, from ``identify``; None where this is no EBS volume."""
+    if page[24:64].decode("ascii", "replace").strip() != EBS:
+        return None
+    name = page[VENDOR : VENDOR + 32].split(b"\0")[0].decode("ascii", "replace").strip()
+    return name.removeprefix("/dev/") or None
+
+
+def find(
+    machine: Machine, wanted: str, identified: Callable[[str], bytes] = identify
+) -> str | None:
+    """The path of the device that EC2 attached as ``wanted`` (``"/dev/sdf"``), if it is there.
+
+    By udev's link, by the name that older machines (Xen) give it, or by what the NVMe
+    controllers say.
+    """
+    short = wanted.removeprefix("/dev/")
+    alike = {short, short.replace("sd", "xvd", 1)}
+    for name in sorted(alike):
+        path = machine.at(f"/dev/{name}")
+        if path.exists() and stat.S_ISBLK(path.stat().st_mode):
+            return str(path.resolve())
+    for disk in sorted(machine.at("/sys/block").glob("nvme*n*")):
+        path = machine.at(f"/dev/{disk.name}")
+        try:
+            if ebs_name(identified(str(path))) in alike:
+                return str(path)
+        except OSError:
+            continue
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is on a device. ``kind`` is blkid's TYPE; ``blank``: no bit is set where we looked."""
+
+    kind: str | None = None
+    uuid: str | None = None
+    table: str | None = None
+    blank: bool = False
+    unclear: str | None = None
+    bytes: int = 0
+
+
+def probe(path: str) -> Content:
+    """Look at a device, and change nothing on it."""
+    code, said = run(["blkid", "-p", "-o", "export", path])
+    size = size_of(path)
+    if code not in (0, 2):  # 8: several signatures that contradict each other
+        return Content(unclear=f"blkid cannot tell what is on it ({code})", bytes=size)
+    found = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    parts = [p.name for p in Path("/sys/class/block", Path(path).name).glob("*/partition")]
+    table = found.get("PTTYPE") or ("partitions" if parts else None)
+    kind = found.get("TYPE")
+    other = code == 0 and kind is None and table is None
+    return Content(
+        kind=kind,
+        uuid=found.get("UUID"),
+        table=table,
+        blank=code == 2 and table is None and is_blank(path, size),
+        unclear="blkid finds something unknown on it" if other else None,
+        bytes=size,
+    )
+
+
+def size_of(path: str) -> int:
+    """Bytes."""
+    with open(path, "rb") as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def is_blank(path: str, size: int) -> bool:
+    """Whether the first and the last MiB, and samples between them, are zeros."""
+    step = max(MIB, size // SAMPLES)
+    places = [(0, MIB), (max(0, size - MIB), MIB), *((at, 65536) for at in range(0, size, step))]
+    with open(path, "rb", buffering=0) as file:
+        return not any(any(os.pread(file.fileno(), much, at)) for at, much in places)
+
+
+MOUNTABLE = ("ext2", "ext3", "ext4", "xfs", "btrfs")
+
+
+def decide(content: Content) -> tuple[str, str]:
+    """``mount``, ``format`` or ``refuse``, and why. Only what is blank is ever formatted."""
+    if content.unclear is not None:
+        return "refuse", content.unclear
+    if content.table is not None:
+        return "refuse", f"it has a partition table ({content.table}); mount its partition yourself"
+    if content.kind in MOUNTABLE and content.uuid:
+        return "mount", f"it has a file system ({content.kind})"
+    if content.kind is not None:
+        return "refuse", f"it holds {content.kind}, which roost does not mount"
+    if content.blank:
+        return "format", "it is blank"
+    return "refuse", "it has no file system, and is not blank; roost formats only blank volumes"

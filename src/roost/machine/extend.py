@@ -1,0 +1,96 @@
+"""``roost-extend 2h``: this machine goes on for that much longer; ``--budget 400``: for more money.
+
+The end time moves, and idleness stops nothing before. A budget is all that may be spent, what is
+spent already too. Prints what holds now, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from roost.machine import beacon, idle_policy
+from roost.machine.common import Machine, read, write
+from roost.machine.guard import rules_of
+
+UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+LONGEST = 366 * 86400
+
+
+def seconds_of(text: str) -> int:
+    """``"2h"``, ``"1h30m"`` or seconds. Raises ValueError for anything else."""
+    parts = re.findall(r"([0-9]+)(s|min|m|h|d|w|$)", text)
+    if not parts or "".join(n + u for n, u in parts) != text:
+        raise ValueError('a length of time: "2h", "1h30m", "5d", or seconds')
+    found = sum(int(n) * UNITS[u] for n, u in parts)
+    if not 0 < found <= LONGEST:
+        raise ValueError("a length of time above 0 and of at most a year")
+    return found
+
+
+def usd_of(text: str) -> float:
+    """``"400"`` or ``"12.50"``. Raises ValueError for anything else."""
+    if not re.fullmatch(r"[0-9]{1,9}([.][0-9]+)?", text) or float(text) == 0:
+        raise ValueError("a number of US dollars above 0: 400, 12.50")
+    return float(text)
+
+
+def extend(machine: Machine, seconds: int, wall: float) -> dict[str, Any]:
+    """Move what stops the machine; what holds now (times as UTC, None: nothing of that kind)."""
+    rules = rules_of(machine.facts)
+    with machine.alone("guard"):
+        place = machine.at(beacon.GUARD)
+        memory = idle_policy.Memory.of(read(place))
+        # A head that has begun to stop goes on, whichever of the two it was given.
+        longer = idle_policy.extend(rules, memory, seconds, wall) if seconds else memory
+        memory = replace(longer, told={}, early=False, stopping="")
+        write(place, asdict(memory))
+    machine.notice.unlink(missing_ok=True)
+    left = None if rules.usd is None else round(rules.usd - memory.spent, 2)
+    found = {
+        "end": _utc(idle_policy.end_of(rules, memory)),
+        "idle_not_before": _utc(memory.hold) if rules.idle and memory.hold > wall else None,
+        "budget_left_usd": left,
+    }
+    machine.tell(f"it goes on: {json.dumps(found)}")
+    machine.notice.unlink(missing_ok=True)
+    return found
+
+
+def _utc(wall: float | None) -> str | None:
+    return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")
+
+
+def budget(machine: Machine, usd: float) -> None:
+    """Another budget for this machine. Raises ValueError where it has none."""
+    facts = machine.facts
+    if not facts.get("budget"):
+        raise ValueError("the file of this machine has no budget")
+    facts["budget"]["usd"] = usd
+    write(machine.at("/etc/roost/machine.json"), facts)
+
+
+def main() -> None:
+    """For people, and for ``roost extend``."""
+    machine, words = Machine(), sys.argv[1:]
+    try:
+        if words[:1] == ["--budget"] and len(words) == 2:
+            budget(machine, usd_of(words[1]))
+            seconds = 0
+        else:
+            seconds = seconds_of(words[0] if len(words) == 1 else "")
+        found = extend(machine, seconds, time.time())
+    except ValueError as why:
+        sys.exit(f"roost-extend: {why}")
+    except PermissionError:
+        sys.exit("roost-extend: it needs root: sudo roost-extend ...")
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Once a minute: look, judge, warn, stop. See ``law`` for when, ``watch`` for what is work."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from roost.machine import activity, beacon, idle_policy
+from roost.machine.common import Machine, boot, read, run, write
+
+LAST = "/run/roost/watch.json"
+NOTE = "/var/lib/roost/stopped"
+"""Why the machine last stopped by itself; the next login shows it."""
+NEWS = 3600.0
+"""Seconds after the boot for which it does."""
+
+
+def rules_of(facts: dict[str, Any]) -> idle_policy.Rules:
+    """The file's rules for this machine."""
+    budget = facts.get("budget") or {}
+    end = facts.get("end")
+    return idle_policy.Rules(
+        idle=facts.get("idle"),
+        end=datetime.fromisoformat(end).timestamp() if end else None,
+        usd=budget.get("usd"),
+        park=budget.get("at_end") == "park",
+        running=budget.get("running", 0.0),
+        stopped=budget.get("stopped", 0.0),
+        worker=budget.get("worker", 0.0),
+    )
+
+
+def look(machine: Machine) -> tuple[idle_policy.Seen, float | None]:
+    """What there is to see now, and the head's end time on a worker."""
+    which, up = boot(machine)
+    try:
+        why, kept = activity.busy(machine, read(machine.at(LAST)), up)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        # End time and budget must hold, whatever this machine's /proc looks like.
+        why, kept = f"nobody can tell whether it is idle: {error!r}", {}
+    write(machine.at(LAST), kept, 0o600)
+    facts = machine.facts
+    seen = idle_policy.Seen(
+        boot=which,
+        up=up,
+        wall=time.time(),
+        busy=why,
+    )
+    if facts.get("role") == "worker" and facts.get("head"):
+        node = str(read(machine.at("/var/lib/roost/node.json")).get("node", "worker"))
+        return follow(seen, beacon.report(facts["head"], node, why))
+    workers = beacon.reports(machine, up) if facts.get("role") == "head" else {}
+    at_work = next((f"{node}: {one}" for node, one in workers.items() if one), "")
+    return replace(seen, busy=why or at_work, workers=len(workers)), None
+
+
+def follow(
+    seen: idle_policy.Seen, said: dict[str, Any] | None
+) -> tuple[idle_policy.Seen, float | None]:
+    """A worker is idle when the whole roost is: as long as the head answers, the head decides."""
+    if said is None:
+        return seen, None
+    order = str(said.get("stop") or "")
+    end = said.get("end")
+    busy = "" if order else seen.busy or "the head is up"
+    return replace(seen, order=order, busy=busy), float(end) if end is not None else None
+
+
+def tick(machine: Machine, seen: idle_policy.Seen, end: float | None = None) -> idle_policy.Verdict:
+    """Judge, keep, warn; the caller stops the machine."""
+    with machine.alone("guard"):
+        place = machine.at(beacon.GUARD)
+        memory = idle_policy.Memory.of(read(place))
+        memory = replace(memory, end=end) if end is not None else memory
+        memory, verdict = idle_policy.judge(rules_of(machine.facts), memory, seen)
+        write(place, asdict(memory))
+    for notice in verdict.notices:
+        machine.tell(notice)
+    if not verdict.notices and not memory.told and not memory.early:
+        machine.notice.unlink(missing_ok=True)
+    if seen.up > NEWS:
+        machine.at(NOTE).unlink(missing_ok=True)
+    if verdict.stop:
+        write(machine.at(NOTE), f"it stopped by itself: {verdict.stop}\n")
+        machine.log(f"stop: {verdict.stop}")
+    return verdict
+
+
+def main() -> None:
+    """For the timer."""
+    machine = Machine()
+    seen, end = look(machine)
+    if tick(machine, seen, end).stop:
+        run(["systemctl", "poweroff"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The steps that were handed over: files, uploads, commands, services; what is done is skipped.
+
+What a step is, and why, is in ``recipes/step.py``; here it is done.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from pathlib import Path
+from typing import Any
+
+from roost.machine import identity
+from roost.machine.common import Failed, Machine, read, run, write
+
+HANDOVER = "/etc/roost/handover.json"
+UPLOADS = "/var/lib/roost/uploads"
+DONE = "/var/lib/roost/done"
+
+
+def handed_over(machine: Machine) -> dict[str, Any]:
+    """The hand-over: its ``digest`` and its ``steps``; empty before the first."""
+    return read(machine.at(HANDOVER))
+
+
+def packages(machine: Machine) -> list[str]:
+    """The packages of all steps: one installation instead of many."""
+    return [one for step in handed_over(machine).get("steps", []) for one in step["packages"]]
+
+
+def marker(step: dict[str, Any]) -> str:
+    """The file that says that a step's commands have run; an image keeps those of ``step-*``."""
+    kind = "own" if step["own"] else "step"
+    return f"{DONE}/{kind}-{step['name']}-{step['digest']}"
+
+
+def do(machine: Machine, step: dict[str, Any]) -> str:
+    """One step. Raises Failed, with the last lines of what failed."""
+    done = machine.at(marker(step))
+    changed = [_file(machine, one) for one in step["files"]]
+    fresh = not done.exists()
+    if fresh:
+        for upload in step["uploads"]:
+            _upload(machine, upload)
+    if any(changed) and step["services"]:
+        _system(["systemctl", "daemon-reload"])
+    if fresh:
+        for command in step["commands"]:
+            _command(machine, step["name"], command)
+        _forget_older(machine, step)
+        write(done, "")
+    _services(step["services"], again=fresh or any(changed))
+    return ""
+
+
+def _forget_older(machine: Machine, step: dict[str, Any]) -> None:
+    """A step that goes back to what it was is done again."""
+    stem = marker({**step, "digest": ""}).rpartition("/")[2]
+    for old in machine.at(DONE).glob(f"{stem}*"):
+        if len(old.name) == len(stem) + len(step["digest"]):
+            old.unlink()
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def user() -> pwd.struct_passwd:
+    """Whoever cloud-init made: uid 1000 on all images. Raises Failed where nobody is."""
+    try:
+        return pwd.getpwuid(1000)
+    except KeyError:
+        raise Failed("the machine has no user with uid 1000") from None
+
+
+def place(machine: Machine, path: str) -> Path:
+    """A path of the machine; ``~/`` is the user's home."""
+    return machine.at(user().pw_dir + path[1:] if path.startswith("~/") else path)
+
+
+def _file(machine: Machine, file: dict[str, Any]) -> bool:
+    """Whether it was another one, or none."""
+    path = place(machine, file["path"])
+    mode = int(file["mode"], 8)
+    same = path.is_file() and not path.is_symlink() and path.read_text() == file["content"]
+    _folders(machine, path.parent, file["owner"])
+    if not same:
+        write(path, file["content"], mode)
+    if path.stat().st_mode & 0o7777 != mode:
+        path.chmod(mode)
+    _own(path, file["owner"])
+    return not same
+
+
+def _folders(machine: Machine, folder: Path, owner: str) -> None:
+    """Folders on the way; those that are new below the user's home are the user's."""
+    if folder.is_dir():
+        return
+    _folders(machine, folder.parent, owner)
+    folder.mkdir(exist_ok=True)
+    _own(folder, owner)
+
+
+def _own(path: Path, owner: str) -> None:
+    if owner == "user":
+        os.chown(path, user().pw_uid, user().pw_gid, follow_symlinks=False)
+
+
+def _upload(machine: Machine, upload: dict[str, Any]) -> None:
+    source = machine.at(f"{UPLOADS}/{upload['sha256']}")
+    if not source.is_file():
+        raise Failed(f"{upload['key']} was not brought here; `roost up` brings it")
+    target = place(machine, upload["to"])
+    if upload["unpack"]:
+        _folders(machine, target, upload["owner"])
+        _unpack(source, target, upload["owner"])
+        return
+    _folders(machine, target.parent, upload["owner"])
+    beside = target.with_name(f".{target.name}.new")
+    shutil.copyfile(source, beside)
+    _own(beside, upload["owner"])
+    beside.replace(target)
+
+
+def _unpack(archive: Path, target: Path, owner: str) -> None:
+    """All below ``target``, whatever the archive says (tar refuses ``..``), as ``owner``."""
+    _system([*_as(owner), "tar", "--no-same-owner", "-xf", str(archive), "-C", str(target)], 3600)
+
+
+# --- programs ------------------------------------------------------------------------------------
+
+
+def environment(machine: Machine) -> dict[str, str]:
+    """What every command finds in its environment."""
+    facts = machine.facts
+    return {
+        "ROOST_NAME": facts["name"],
+        "ROOST_NODE": identity.node(machine, identity.Metadata()),
+        "ROOST_ROLE": facts["role"],
+        "ROOST_USER": user().pw_name,
+        "ROOST_USER_HOME": user().pw_dir,
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
+
+
+def _command(machine: Machine, step: str, command: dict[str, Any]) -> None:
+    found = user()
+    env = {**environment(machine), **dict(command["env"])}
+    argv = command["argv"]
+    home = "/"
+    if command["user"] == "user":
+        env |= {"HOME": found.pw_dir, "USER": found.pw_name, "LOGNAME": found.pw_name}
+        home = found.pw_dir
+    words = ["env", f"--chdir={command['cwd'] or home}", *_as(command["user"]), *argv]
+    code, said = run(words, seconds=command["seconds"], env=env)
+    for line in said.splitlines()[-200:]:
+        machine.log(f"{step}: {line}")
+    if code:
+        last = "\n".join(said.strip().splitlines()[-12:])
+        raise Failed(f"{' '.join(command['argv'])[:80]} ended with {code}:\n{last[-1500:]}")
+
+
+def _as(owner: str) -> list[str]:
+    """The words before a program that make it the user's."""
+    if owner != "user":
+        return []
+    group = f"--regid={user().pw_gid}"
+    return ["setpriv", "--reuid=1000", group, "--init-groups", "--"]
+
+
+def _services(units: list[str], *, again: bool) -> None:
+    if not units:
+        return
+    _system(["systemctl", "enable", "--quiet", *units])
+    _system(["systemctl", "restart" if again else "start", *units])
+
+
+def _system(argv: list[str], seconds: float = 300) -> None:
+    code, said = run(argv, seconds=seconds)
+    if code:
+        raise Failed(f"{' '.join(argv)} ended with {code}: {said.strip()[-800:]}")

@@ -1,0 +1,1 @@
+"""The nouns and verbs that all of roost shares: resources and steps."""

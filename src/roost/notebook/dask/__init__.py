@@ -1,0 +1,1 @@
+"""Launchers and helpers of Dask's scheduler and workers."""

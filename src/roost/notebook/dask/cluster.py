@@ -1,0 +1,296 @@
+"""``RoostCluster``: a running cluster as a ``distributed.deploy.Cluster``.
+
+The cluster lives outside this process and outlives it: making the object attaches, closing it
+detaches. Scaling is done by roost itself, which owns the machines, so that any number of objects,
+sidebars and shells see and change the same cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import distributed
+from distributed.core import Status, rpc
+from distributed.deploy.adaptive import Adaptive
+from distributed.deploy.cluster import Cluster
+from distributed.objects import SchedulerInfo
+from distributed.security import Security
+
+from roost.errors import RoostError
+from roost.home import Folder
+from roost.notebook.dask.discovery import Attachment, find
+
+POLL = 1.0
+"""Seconds between two looks at the scheduler."""
+NOBODY: dict[str, Any] = {
+    "type": "Scheduler",
+    "id": "gone",
+    "address": "",
+    "services": {},
+    "started": 0.0,
+    "workers": {},
+    "n_workers": 0,
+    "total_threads": 0,
+    "total_memory": 0,
+}
+"""What is shown while the scheduler does not answer."""
+
+
+class RoostCluster(Cluster):  # type: ignore[misc]
+    """Attach to the running cluster ``name``.
+
+    Without a name, the one this process runs in, or the only one on this machine. ``home`` is
+    roost's data folder. Raises NotFoundError or RoostError where nothing of that name runs.
+
+    >>> from dask.distributed import Client
+    >>> from roost.dask import RoostCluster
+    >>> client = Client(RoostCluster("ndvi"))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        home: str | Path | None = None,
+        asynchronous: bool = False,
+        loop: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._attachment = find(name, Path(home) if home else None)
+        self._local = _is_local(self._attachment.place)
+        self.security = _security(self._attachment.place)
+        self.scheduler = None
+        self._poll_task: asyncio.Task[None] | None = None
+        super().__init__(asynchronous=asynchronous, loop=loop, name=self._attachment.name, **kwargs)
+        if not self.called_from_running_loop:
+            self._loop_runner.start()
+            try:
+                self.sync(self._start)
+            except BaseException:
+                self._loop_runner.stop()
+                raise
+
+    @classmethod
+    def from_name(cls, name: str, **kwargs: Any) -> RoostCluster:
+        """Attach to a cluster by its name."""
+        return cls(name, **kwargs)
+
+    # --- life --------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        if self.status == Status.running:  # type: ignore[has-type]
+            return
+        # Not super()._start(): it subscribes to the scheduler's one "worker-status" plugin, which
+        # every further attachment overwrites, so that all but the last would see nothing.
+        self.status = Status.starting
+        self._connect(self._attachment)
+        await self._look()
+        self._poll_task = asyncio.ensure_future(self._poll())
+        for callback in self.periodic_callbacks.values():
+            callback.start()
+        self.status = Status.running
+
+    def _connect(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        args = self.security.get_connection_args("client")
+        self.scheduler_comm = rpc(attachment.address, connection_args=args)
+
+    async def _look(self) -> None:
+        self.scheduler_info = SchedulerInfo(await self.scheduler_comm.identity(n_workers=-1))
+
+    async def _poll(self) -> None:
+        while self.status in (Status.starting, Status.running):
+            await asyncio.sleep(POLL)
+            try:
+                await self._look()
+            except Exception:  # whatever it was, the next look may find the scheduler
+                self.scheduler_info = SchedulerInfo(dict(NOBODY))
+                await self._reconnect()
+
+    async def _reconnect(self) -> None:
+        """The scheduler may have come back, perhaps elsewhere."""
+        with suppress(RoostError):
+            found = find(self._attachment.name, self._attachment.place.path.parent.parent)
+            if found.address != self._attachment.address:
+                await self.scheduler_comm.close_rpc()
+                self._connect(found)
+
+    async def _close(self) -> None:
+        """Detach; the cluster stays as it is."""
+        if self._poll_task is not None:
+            self._poll_task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._poll_task
+            self._poll_task = None
+        await super()._close()
+
+    def __await__(self) -> Generator[Any, None, RoostCluster]:
+        async def started() -> RoostCluster:
+            if self.status == Status.created:
+                await self._start()
+            return self
+
+        return started().__await__()
+
+    # --- who is there ------------------------------------------------------------------------
+
+    @property
+    def scheduler_address(self) -> str:
+        """``tls://127.0.0.1:PORT``."""
+        return self._attachment.address
+
+    @property
+    def dashboard_link(self) -> str:
+        """The dashboard's page, reachable from this machine only."""
+        return f"{self._attachment.dashboard}/status" if self._attachment.dashboard else ""
+
+    @property
+    def plan(self) -> set[str]:
+        """The workers that roost has, joined or not: folders of instances.
+
+        On rented machines those that have joined: nobody here sees the others.
+        """
+        if not self._local:
+            return self.observed
+        machines = self._attachment.place.machines
+        if not machines.is_dir():
+            return set()
+        return {p.name for p in machines.iterdir() if p.name.startswith("worker-")}
+
+    @property
+    def requested(self) -> set[str]:
+        """As ``plan``: roost asks for what it plans at once."""
+        return self.plan
+
+    @property
+    def observed(self) -> set[str]:
+        """The workers that the scheduler sees."""
+        return {str(w["name"]) for w in self.scheduler_info["workers"].values()}
+
+    @property
+    def workers(self) -> dict[str, None]:
+        """The workers' names, as deploy classes have them."""
+        return dict.fromkeys(sorted(self.plan))
+
+    # --- how many ----------------------------------------------------------------------------
+
+    def scale(self, n: int) -> Any:
+        """Have ``n`` workers; this ends adaptive scaling. Raises RoostError if roost refuses.
+
+        On rented machines it always does, and says what to type where they were rented.
+        """
+        adaptive: Adaptive | None = self._adaptive  # type: ignore[has-type]
+        if adaptive is not None:
+            adaptive.stop(reason="scaled by hand")
+            self._adaptive = None
+        return self.sync(self._scale, int(n), ())
+
+    def adapt(self, Adaptive: type[Adaptive] | None = None, **kwargs: Any) -> Adaptive:  # noqa: N803
+        """Follow the work, between ``minimum`` and ``maximum`` workers; as Dask's own.
+
+        Raises RoostError on rented machines.
+        """
+        if not self._local:
+            raise _not_from_here(self._attachment.place, "N")
+        adaptive: distributed.deploy.adaptive.Adaptive = super().adapt(
+            Adaptive or RoostAdaptive, **kwargs
+        )
+        return adaptive
+
+    async def scale_up(self, n: int) -> None:
+        """Have at least ``n`` workers (called by adaptive scaling)."""
+        if n > len(self.plan):
+            await self._scale(n, ())
+
+    async def scale_down(self, workers: Iterable[str]) -> None:
+        """Let these workers go (called by adaptive scaling, with their names)."""
+        going = sorted(set(map(str, workers)) & self.plan)
+        if going:
+            await self._scale(len(self.plan) - len(going), going)
+
+    async def _scale(self, n: int, drop: Iterable[str]) -> None:
+        if not self._local:
+            raise _not_from_here(self._attachment.place, n)
+        if not drop and n < len(self.plan):
+            drop = await self._least_loaded(len(self.plan) - n)
+        await asyncio.to_thread(_scale_by_roost, self._attachment.place, n, tuple(drop))
+        with suppress(OSError):
+            await self._look()
+
+    async def _least_loaded(self, count: int) -> list[str]:
+        """Whom the scheduler would let go; those it has not met go before."""
+        strangers = sorted(self.plan - self.observed)[:count]
+        if len(strangers) == count:
+            return strangers
+        chosen = await self.scheduler_comm.workers_to_close(
+            n=count - len(strangers), attribute="name"
+        )
+        return [*strangers, *map(str, chosen)]
+
+
+class RoostAdaptive(Adaptive):  # type: ignore[misc]
+    """Adaptive scaling that asks roost, which retires workers before they go.
+
+    Dask's own would call ``cluster.scale``, which is how a person ends adaptive scaling.
+    """
+
+    async def scale_up(self, n: int) -> None:
+        """Have at least ``n`` workers."""
+        await self.cluster.scale_up(n)
+
+    async def scale_down(self, workers: Iterable[str]) -> None:
+        """Let these go."""
+        await self.cluster.scale_down(workers)
+
+
+def _security(place: Folder) -> Security:
+    tls = place.tls
+    return Security(
+        tls_ca_file=str(tls / "ca.pem"),
+        tls_client_cert=str(tls / "cert.pem"),
+        tls_client_key=str(tls / "key.pem"),
+        require_encryption=True,
+    )
+
+
+def _is_local(place: Folder) -> bool:
+    """Whether the roost that made the cluster is on this machine and can be called."""
+    return bool(json.loads(place.control.read_text()).get("roost"))
+
+
+def _not_from_here(place: Folder, n: int | str) -> RoostError:
+    """No machine holds the keys to its own cloud."""
+    return RoostError(
+        f"the machines of {place.name} are rented, and their number is not changed from here: type"
+        f" `roost scale {place.name} {n}` on your own computer",
+        next=f"roost scale {place.name} {n}",
+    )
+
+
+def _scale_by_roost(place: Folder, n: int, drop: tuple[str, ...]) -> None:
+    """Call the roost that made the cluster. Its errors become ours."""
+    control = json.loads(place.control.read_text())
+    words = [word for name in drop for word in ("--drop", name)]
+    done = subprocess.run(
+        [*control["roost"], "scale", place.name, str(n), *words, "--json"],
+        env=_own_environment(place),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RoostError(done.stderr.strip() or f"roost scale ended with {done.returncode}")
+
+
+def _own_environment(place: Folder) -> dict[str, str]:
+    """roost runs in its own environment, not in the notebook's."""
+    mine = ("PYTHON", "VIRTUAL_ENV", "DASK_", "CONDA_")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(mine)}
+    return {**env, "ROOST_HOME": str(place.path.parent.parent)}

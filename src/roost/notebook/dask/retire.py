@@ -1,0 +1,100 @@
+"""``python -m roost.notebook.dask.retire [NAME...]``: let workers hand over before they go.
+
+On a node, its own cluster and worker are meant where none are named. Names that the scheduler does
+not know are fine: asking twice is asking once. Without a scheduler there is nothing to hand over,
+and that is fine too. Prints the names that were retired, as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from roost.home import Folder, folder
+from roost.notebook.dask.discovery import scheduler, tls_variables
+
+PATIENCE = 90.0
+MARK_VARIABLE = "ROOST_RETIRED"
+"""Where a worker whose supervisor starts it again and again notes that it has retired."""
+AWAY = 600.0
+"""Seconds for which a retired worker stays away. A machine that is not gone by then stays."""
+
+
+async def retire(address: str, names: list[str]) -> list[str]:
+    """Retire workers by name; those that the scheduler knew."""
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    args = Security().get_connection_args("client")
+    async with rpc(address, connection_args=args) as asked:
+        await _tell(asked, names)
+        gone = await asked.retire_workers(names=names, close_workers=True, remove=True)
+    return sorted(str(worker["name"]) for worker in gone.values())
+
+
+async def _tell(asked: Any, names: list[str]) -> None:
+    """Their supervisors would start them again; they note that they shall not come back."""
+    from distributed.protocol.pickle import dumps
+
+    known = (await asked.identity(n_workers=-1))["workers"]
+    those = [address for address, worker in known.items() if str(worker["name"]) in names]
+    if those:
+        note = {"op": "run", "function": dumps(stay_away), "args": dumps(()), "kwargs": dumps({})}
+        await asked.broadcast(msg={**note, "wait": True}, workers=those, on_error="ignore")
+
+
+def stay_away() -> None:
+    """On the worker: do not come back once this one has ended."""
+    if MARK_VARIABLE in os.environ:
+        with suppress(OSError):
+            Path(os.environ[MARK_VARIABLE]).touch()
+
+
+def still_retired() -> bool:
+    """On the worker: whether it has retired a short while ago."""
+    try:
+        since = Path(os.environ[MARK_VARIABLE]).stat().st_mtime
+    except (KeyError, OSError):
+        return False
+    return 0 <= time.time() - since < AWAY
+
+
+def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The folder and the names, those of this node where none are given."""
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    if options.folder is None:
+        options.folder = folder(os.environ["ROOST_NAME"]).path
+    options.names = options.names or [os.environ["ROOST_NODE"]]
+    return options
+
+
+def main() -> None:
+    """Retire, and say who went."""
+    options = options_of(argparse.ArgumentParser(description=__doc__))
+    place = Folder(options.folder)
+    os.environ.update(tls_variables(place))
+    said = scheduler(place)
+    gone: list[str] = []
+    if said is not None:
+        try:
+            asked = retire(said["address"], options.names)
+            gone = asyncio.run(asyncio.wait_for(asked, PATIENCE))
+        except TimeoutError:
+            names = ", ".join(options.names)
+            sys.exit(f"{names} did not hand over within {PATIENCE:g} s; nothing was deleted")
+        except OSError:
+            pass  # the scheduler that wrote this is gone
+    print(json.dumps(gone))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""``python -m roost.notebook.dask.scheduler --folder F``: Dask's own scheduler, for one name."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from roost.home import Folder
+from roost.notebook.dask.activity import WORKING_VARIABLE
+from roost.notebook.dask.discovery import tls_variables
+from roost.notebook.dask.membership import FILE_VARIABLE
+from roost.notebook.dask.ports import LOOPBACK, take
+
+
+def arguments(place: Folder, host: str = LOOPBACK, port: int | None = None) -> list[str]:
+    """The words for ``dask scheduler``: TLS, and the ports of last time where none is given."""
+    return [
+        *("--protocol", "tls"),
+        *("--host", host),
+        *("--port", str(port or take(place, "scheduler"))),
+        *("--dashboard-address", f"{LOOPBACK}:{take(place, 'dashboard')}"),
+        *("--scheduler-file", str(place.scheduler)),
+        *("--preload", "roost.notebook.dask.membership"),
+        *("--preload", "roost.notebook.dask.activity"),
+    ]
+
+
+def main() -> None:
+    """Run until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
+    parser.add_argument("--port", type=int, help="this port and no other")
+    options = parser.parse_args()
+    place = Folder(options.folder)
+    # What a killed scheduler wrote would send the workers to where nobody is.
+    place.scheduler.unlink(missing_ok=True)
+    place.members.unlink(missing_ok=True)
+    place.working.unlink(missing_ok=True)
+    os.environ[FILE_VARIABLE] = str(place.members)
+    os.environ[WORKING_VARIABLE] = str(place.working)
+    # Dask reads its configuration when it is imported.
+    os.environ.update(tls_variables(place))
+    from distributed.cli.dask_scheduler import main as dask_scheduler
+
+    dask_scheduler(arguments(place, options.host, options.port))
+
+
+if __name__ == "__main__":
+    main()

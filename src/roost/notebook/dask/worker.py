@@ -1,0 +1,97 @@
+"""``python -m roost.notebook.dask.worker --name worker-1 ...``: Dask's own worker, for one name.
+
+It waits for the scheduler, so head and workers can start in any order. Threads and memory are all
+that the machine has, where nothing else is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from roost.home import Folder
+from roost.notebook.dask.discovery import tls_variables, wait_for_scheduler
+from roost.notebook.dask.ports import LOOPBACK
+from roost.notebook.dask.retire import still_retired
+from roost.notebook.dask.worker_ready import forget
+
+PATIENCE = 120.0
+"""Seconds to wait for a scheduler; the supervisor starts us again after that."""
+MALLOC = {
+    # With the nanny's defaults every temporary array of 16 MB goes back to the system and is
+    # fetched again, which took NDVI of a large scene from 7 to 10 seconds.
+    "MALLOC_TRIM_THRESHOLD_": 268_435_456,
+    "MALLOC_MMAP_THRESHOLD_": 268_435_456,
+}
+SYSTEM_BYTES, SYSTEM_SHARE = 300 * 2**20, 0.05
+"""What a whole machine keeps for its system, the nanny and the cache of its disks."""
+
+
+def arguments(address: str, options: argparse.Namespace) -> list[str]:
+    """The words for ``dask worker``."""
+    return [
+        address,
+        *("--name", options.name),
+        *("--nworkers", "1"),
+        *("--nthreads", str(options.nthreads or cpus())),
+        *("--memory-limit", str(options.memory_limit or memory())),
+        *("--local-directory", options.local_directory),
+        *("--host", options.host),
+        *("--death-timeout", "60"),
+        # Its pages would listen everywhere without this, dashboard or not.
+        *("--dashboard-address", f"{LOOPBACK}:0"),
+        "--no-dashboard",
+        *("--preload", "roost.notebook.dask.worker_ready"),
+        *("--preload", "roost.notebook.dask.prewarm"),
+    ]
+
+
+def cpus() -> int:
+    """The CPUs that this machine lets us use."""
+    from dask.system import CPU_COUNT
+
+    return int(CPU_COUNT)
+
+
+def memory() -> int:
+    """Bytes for the worker where it has the machine to itself."""
+    from distributed.system import MEMORY_LIMIT
+
+    whole = int(MEMORY_LIMIT)
+    return max(whole // 2, int(whole * (1 - SYSTEM_SHARE)) - SYSTEM_BYTES)
+
+
+def main() -> int:
+    """Run until told to stop, or until the scheduler is gone. 1 where none was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--nthreads", type=int, help="(default: the CPUs)")
+    parser.add_argument("--memory-limit", help="bytes (default: nearly all)")
+    parser.add_argument("--local-directory", required=True)
+    parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
+    options = parser.parse_args()
+    place = Folder(options.folder)
+    forget()
+    while still_retired():
+        time.sleep(1)
+    # Dask reads its configuration when it is imported; that takes a while, so it is done before
+    # the scheduler is there.
+    os.environ.update(tls_variables(place))
+    import dask.config
+    from distributed.cli.dask_worker import main as dask_worker
+
+    dask.config.set({"distributed.nanny.pre-spawn-environ": MALLOC})
+    said = wait_for_scheduler(place, PATIENCE)
+    if said is None:
+        print(f"no scheduler wrote {place.scheduler} within {PATIENCE:g} s", file=sys.stderr)  # noqa: T201
+        return 1
+    dask_worker(arguments(said["address"], options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""A Jupyter server extension: Dask's sidebar knows this cluster, always under the same id.
+
+dask-labextension gives a cluster that it starts a new random id each time, so that a saved layout
+would point at nobody after a restart. Here the id comes from the cluster's name. "Starting" it
+means attaching to what runs, and closing it means letting go (``roost.dask.RoostCluster``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from roost.errors import RoostError
+from roost.home import Folder
+from roost.notebook.dask.discovery import find
+
+MODULE = "roost.notebook.lab.extension"
+WATCH = 2.0
+"""Seconds between two looks whether the cluster is still in the sidebar."""
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 15.0
+"""Seconds between two attempts to attach: they grow from the first to the longest."""
+
+CONNECT = "5s"
+
+
+def cluster_id(name: str) -> str:
+    """The id that the cluster of this name has in every sidebar and layout."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"roost:{name}"))
+
+
+def dask_settings(place: Folder) -> dict[str, Any]:
+    """Dask's configuration with which dask-labextension attaches to this cluster."""
+    at = str(place.path.parent.parent)
+    return {
+        "labextension.factory.module": "roost.dask",
+        "labextension.factory.class": "RoostCluster",
+        "labextension.factory.args": [],
+        "labextension.factory.kwargs": {"name": place.name, "home": at},
+        # The user's own configuration of dask-labextension is for other clusters.
+        "labextension.default": {"workers": None, "adapt": None},
+        "labextension.initial": [],
+        # On one machine an answer comes at once or not at all; with Dask's own 30 seconds the
+        # sidebar would show the workers of a dead scheduler for so long.
+        "distributed.comm.timeouts.connect": CONNECT,
+    }
+
+
+class Keeper:
+    """Keeps the cluster in dask-labextension's manager, for as long as the server lives."""
+
+    def __init__(self, place: Folder, manager: Any, log: Any) -> None:
+        self.place = place
+        self.manager = manager
+        self.log = log
+        self.id = cluster_id(place.name)
+        self.pause = WATCH
+        self.failing = False
+
+    async def run(self) -> None:
+        """Look, attach where needed, wait; for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self.pause)
+
+    async def look(self) -> None:
+        """Attach if the cluster is not there; say the first of several failures."""
+        try:
+            if self.manager.get_cluster(self.id) is None:
+                await self.manager.start_cluster(self.id, {"name": self.place.name})
+        except Exception as error:  # whatever it is, the user's JupyterLab goes on
+            self._failed(error)
+            return
+        if self.failing:
+            self.log.info("roost: attached to %s", self.place.name)
+        self.failing, self.pause = False, WATCH
+        self._tell_kernels()
+
+    def _failed(self, error: Exception) -> None:
+        if not self.failing:
+            said = str(error) or type(error).__name__
+            self.log.warning("roost: cannot attach to %s yet: %s", self.place.name, said)
+        self.pause = min(self.pause * 2, LONGEST_PAUSE) if self.failing else FIRST_PAUSE
+        self.failing = True
+
+    def _tell_kernels(self) -> None:
+        """Kernels started from now on find the scheduler where it is now."""
+        with suppress(RoostError):
+            found = find(self.place.name, self.place.path.parent.parent)
+            os.environ.update(found.environment())
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": MODULE}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    """Called by Jupyter's server; the folder is in its configuration (see ``config.py``)."""
+    place = Folder(Path(server.config.Roost.folder))
+    try:
+        import dask.config
+
+        manager = importlib.import_module("dask_labextension.manager").manager
+    except ImportError as error:
+        server.log.warning("roost: no Dask panes: %s", error)
+        return
+    dask.config.set(dask_settings(place))
+    keeper = Keeper(place, manager, server.log)
+    server.io_loop.add_callback(keeper.run)

@@ -1,0 +1,1 @@
+"""Parking: save the work of a name, stop paying, and bring it back."""

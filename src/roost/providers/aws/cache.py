@@ -1,0 +1,143 @@
+"""What one process knows of one name between two looks; nothing of it is needed by the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from roost.errors import CloudError
+from roost.model.resources import (
+    Address,
+    Image,
+    Instance,
+    KeyPair,
+    Kind,
+    Resource,
+    SecurityGroup,
+    Snapshot,
+    State,
+    Stored,
+    Volume,
+)
+
+if TYPE_CHECKING:
+    from roost.providers.aws.images.baked import BakedImage
+
+BLIND_SECONDS = 60.0
+"""For so long, what was just made may not be described yet."""
+STEADY: frozenset[Kind] = frozenset(("key-pair", "security-group"))
+"""These change by our own doing only: one look at them is enough."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
+
+    ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
+    ``seen`` the ids of all instances, gone ones too; ``stored`` are the copies in S3.
+    ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
+    ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
+    after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
+    ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
+    ``made`` is what this process made and has not seen described yet, with the time it was made.
+    """
+
+    looked: bool = False
+    kinds: set[str] = field(default_factory=set)
+    record: str | None = None
+    stored: tuple[Stored, ...] = ()
+    zone: str | None = None
+    ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
+    made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)
+    described: dict[Kind, list[Any]] = field(default_factory=dict)
+    spot: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    state: State | None = None
+    changed: dict[str, Volume] = field(default_factory=dict)
+    there: tuple[Instance, ...] = ()
+    fresh: bool = False
+    notes: list[str] = field(default_factory=list)
+    baked: tuple[BakedImage, ...] | None = ()
+
+    def id(self, name: str, kind: Kind, one: str) -> str:
+        """EC2's id of one of ``name``'s resources. Raises CloudError where it was not seen."""
+        found = self.ids.get((kind, one))
+        if found is None:
+            raise CloudError(f"{name} has no {kind} {one}")
+        return found
+
+    def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
+        """It was made just now."""
+        key = (resource.kind, resource.name)
+        self.kinds.add(resource.kind)
+        self.made[key] = (resource, now)
+        self.ids[key] = ec2_id
+
+    def just_launched(self) -> None:
+        """What a launch answers is a description already."""
+        self.fresh = not self.described.get("instance")
+
+    @property
+    def head(self) -> str | None:
+        """The head's private address; None where there is no head, or one that is going."""
+        made = (r for r, _ in self.made.values() if isinstance(r, Instance))
+        heads = [i for i in (*self.there, *made) if i.role == "head" and i.state != "deleting"]
+        return heads[-1].private if heads else None
+
+    def remember_gone(self, kind: Kind, name: str) -> None:
+        """It was deleted just now."""
+        self.made.pop((kind, name), None)
+        if kind in STEADY:
+            self.described[kind] = []
+
+    def _as_changed(self, volume: Volume) -> Volume:
+        """A volume that is being changed shows its old size for a while."""
+        new = self.changed.get(volume.id)
+        if new is None:
+            return volume
+        return replace(
+            volume,
+            size_gib=new.size_gib,
+            type=new.type,
+            iops=new.iops,
+            throughput=new.throughput,
+        )
+
+    def settled(self, kind: Kind) -> bool:
+        """Whether all of a kind is known: it was described, or made, by this process."""
+        return kind in STEADY and (kind in self.described or any(k == kind for k, _ in self.made))
+
+    def remember_seen(self, state: State) -> None:
+        """What is described is not unseen any more."""
+        for resource in state.resources:
+            key = (resource.kind, resource.name)
+            self.made.pop(key, None)
+            if isinstance(resource, Instance | Volume | Address):
+                self.ids[key] = resource.id
+        self.state = state
+        self.there = state.instances
+        self.spot = {i.name for i in state.instances if i.shape.spot}
+
+    def with_unseen(self, state: State, now: float) -> State:
+        """``state`` with what was made a moment ago and is not described yet."""
+        self.made = {
+            key: made
+            for key, made in self.made.items()
+            if key[0] in STEADY or now - made[1] < BLIND_SECONDS
+        }
+        unseen = [resource for resource, _ in self.made.values()]
+        state = replace(state, volumes=tuple(self._as_changed(v) for v in state.volumes))
+        return replace(
+            state,
+            key_pairs=(*state.key_pairs, *(r for r in unseen if isinstance(r, KeyPair))),
+            security_groups=(
+                *state.security_groups,
+                *(r for r in unseen if isinstance(r, SecurityGroup)),
+            ),
+            volumes=(*state.volumes, *(r for r in unseen if isinstance(r, Volume))),
+            instances=(*state.instances, *(r for r in unseen if isinstance(r, Instance))),
+            addresses=(*state.addresses, *(r for r in unseen if isinstance(r, Address))),
+            snapshots=(*state.snapshots, *(r for r in unseen if isinstance(r, Snapshot))),
+            images=(*state.images, *(r for r in unseen if isinstance(r, Image))),
+            notes=tuple(self.notes),
+        )

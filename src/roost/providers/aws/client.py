@@ -1,0 +1,72 @@
+"""How roost calls EC2: all pages of a list, and calls that may have been done before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from roost.providers.aws.failures import GONE, THERE, code_of
+
+PAGE = 1000
+"""The most that EC2 gives in one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """A boto3 client of EC2, with the few ways in which roost uses it."""
+
+    ec2: Any
+
+    def every(self, call: str, field: str, **asked: Any) -> list[Any]:
+        """``field`` of every page of ``call``."""
+        if not self.ec2.can_paginate(call):
+            return list(getattr(self.ec2, call)(**asked)[field])
+        size = min(PAGE, self._most(call))
+        pages = self.ec2.get_paginator(call).paginate(**asked, PaginationConfig={"PageSize": size})
+        return [one for page in pages for one in page[field]]
+
+    def _most(self, call: str) -> int:
+        """The largest page that EC2 gives of this list; some are of 100 or 200 only."""
+        meta = self.ec2.meta
+        operation = meta.service_model.operation_model(meta.method_to_api_mapping[call])
+        limit = operation.input_shape.members["MaxResults"].metadata.get("max", PAGE)
+        return int(limit)
+
+    def unless_there(self, call: Callable[..., Any], **asked: Any) -> Any | None:
+        """The answer of a call that makes; None where a lost call had made it."""
+        try:
+            return call(**asked)
+        except self.ec2.exceptions.ClientError as error:
+            if code_of(error) not in THERE:
+                raise
+            return None
+
+    def unless_gone(self, call: Callable[..., Any], **asked: Any) -> Any | None:
+        """The answer of a call that changes or deletes; None where there is nothing any more."""
+        try:
+            return call(**asked)
+        except self.ec2.exceptions.ClientError as error:
+            if code_of(error) not in GONE:
+                raise
+            return None
+
+    def for_those_there(self, call: Callable[..., Any], ids: Iterable[str]) -> Any | None:
+        """The answer of a call on many instances; None where none is there any more.
+
+        EC2 refuses the whole call where one of the ids is gone. Its message names those, so the
+        call is made again with the others.
+        """
+        left = list(ids)
+        while left:
+            try:
+                return call(InstanceIds=left)
+            except self.ec2.exceptions.ClientError as error:
+                if code_of(error) != "InvalidInstanceID.NotFound":
+                    raise
+                gone = set(re.findall(r"i-[0-9a-f]+", str(error)))
+                if gone.isdisjoint(left) and len(left) > 1:
+                    raise
+                left = [one for one in left if one not in gone] if len(left) > 1 else []
+        return None

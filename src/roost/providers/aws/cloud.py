@@ -1,0 +1,283 @@
+"""AwsCloud: EC2 as a cloud. One look is a fixed number of calls; one step is one batch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roost.model.resources import Instance, State
+from roost.model.steps import Create, Delete, Forget, Record, Step, describe
+from roost.providers.aws import parse, requests, s3_copies, tags
+from roost.providers.aws.audit import sweep
+from roost.providers.aws.cache import Memory
+from roost.providers.aws.client import Calls
+from roost.providers.aws.console import host_keys
+from roost.providers.aws.create import Maker
+from roost.providers.aws.failures import DENIED, NOT_YET, code_of, translated
+from roost.providers.aws.listing import summaries
+from roost.providers.aws.network import Network, find_network
+from roost.providers.aws.observe import Look
+from roost.providers.aws.resize import check
+from roost.providers.aws.storage import DISK_STEPS, Disks
+from roost.providers.aws.update import Changes, Retirer, no_retiring
+from roost.providers.local.hold import hold
+from roost.providers.provider import Summary
+
+if TYPE_CHECKING:
+    from roost.spec.aws import Aws
+
+Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
+"""User-data from the record, the names of a launch, one of its instances, the head's private
+address, and the device names of data volumes."""
+LONGEST_WAIT, SHORTEST_WAIT = 10.0, 0.5
+FIRST_WAIT = 2.0
+
+
+@dataclass(slots=True)
+class AwsCloud:
+    """Fulfils ``roost.providers.provider.Cloud`` in one account and region.
+
+    ``clients`` gives boto3's client of a service; ``caller`` the CIDR of the user's own address,
+    ``public_key`` the user's public SSH key; ``locks`` is where roosts of this computer meet;
+    ``boot`` gives what machines are started with; ``retire`` lets workers hand over to others.
+    """
+
+    clients: Callable[[str], Any]
+    region: str
+    caller: Callable[[], str]
+    public_key: Callable[[], bytes]
+    locks: Path
+    profile: str | None = None
+    boot: Booter | None = None
+    retire: Retirer = no_retiring
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
+    name: str = "aws"
+    _memories: dict[str, Memory] = field(default_factory=dict)
+    _networks: dict[str, Network] = field(default_factory=dict)
+    _images: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ec2(self) -> Any:
+        """boto3's client of EC2."""
+        return self.clients("ec2")
+
+    @property
+    def calls(self) -> Calls:
+        """EC2, as roost uses it."""
+        return Calls(self.ec2)
+
+    def _memory(self, name: str) -> Memory:
+        return self._memories.setdefault(name, Memory())
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def observe(self, name: str) -> State:
+        """Everything of one name."""
+        memory = self._memory(name)
+        with translated(f"look at {name}"):
+            state = Look(self.calls, memory, name, self.caller).state()
+        memory.zone = parse.zone_of(memory.described) or memory.zone
+        return memory.with_unseen(state, self.clock())
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Every name in this region, also those of which only the record is left."""
+        return summaries(self.ec2, self.region)
+
+    def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
+        """What the console says the instance's SSH host keys are; () where it says nothing yet."""
+        with translated(f"read the console of {instance}"):
+            return host_keys(self._console(name, instance))
+
+    def _console(self, name: str, instance: str) -> str:
+        one = self._memory(name).id(name, "instance", instance)
+        try:
+            answer = self.ec2.get_console_output(InstanceId=one, Latest=True)
+        except self.ec2.exceptions.ClientError as error:
+            if code_of(error) != "UnsupportedOperation":  # not a Nitro machine
+                raise
+            answer = self.ec2.get_console_output(InstanceId=one)
+        return str(answer.get("Output", ""))
+
+    def remains(self, state: State) -> tuple[str, ...]:
+        """What carries the name's tag and is not in ``state``, as ``"kind id"``.
+
+        What EC2 goes on describing for a while after its end does not count.
+        """
+        known = {i.id for i in state.instances} | {v.id for v in state.volumes}
+        known |= {a.id for a in state.addresses}
+        known |= {s.name for s in state.snapshots} | {i.name for i in state.images}
+        # An image's disk is a snapshot of its own, with the same tag.
+        sources = {i.source for i in state.images}
+        for one in self._memory(state.name).described.get("snapshot", ()):
+            if tags.read(one.get("Tags")).get(tags.SOURCE) in sources:
+                known.add(one["SnapshotId"])
+        passing = {"launch-template"} if state.record is not None else set()
+        found = sweep(self.clients, self.region, state.name).found
+        return tuple(
+            f"{one.kind} {i}"
+            for one in found
+            for i in one.ids
+            if i not in known and one.kind not in passing
+        )
+
+    def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
+        """Raises UsageError where these instances cannot become the type ``new``."""
+        ids = {self._memory(name).id(name, "instance", one) for one in instances}
+        described = [
+            one
+            for reservation in self._memory(name).described.get("instance", ())
+            for one in reservation["Instances"]
+            if one["InstanceId"] in ids
+        ]
+        check(self.calls, described, new)
+
+    def check_copies(self, name: str, volumes: tuple[str, ...]) -> None:
+        """Raises RoostError where it could not be kept that these have copies in S3."""
+        with translated(f"look at the record of {name}"):
+            s3_copies.check_room(self.calls, name, volumes)
+
+    def logs(self, name: str, instance: str, lines: int) -> str:
+        """The end of the console's output, as far as EC2 has it."""
+        with translated(f"read the console of {instance}"):
+            text = self._console(name, instance)
+        return "\n".join(text.splitlines()[-lines:])
+
+    def wait(self, name: str, since: float) -> None:
+        """Longer the longer it takes: half as long again each time."""
+        del name
+        self.sleep(min(LONGEST_WAIT, SHORTEST_WAIT + since / 2))
+
+    @contextmanager
+    def hold(self, name: str, what: str) -> Iterator[None]:
+        """One roost of this computer at a time; across computers, tags and tokens converge."""
+        with hold(self.locks / f".{self.region}-{name}.lock", name, what):
+            self._memories.pop(name, None)
+            yield
+
+    def check_network(self, name: str, aws: Aws | None) -> None:
+        """Raises RoostError where there is no network to be in; asked once, and known from then."""
+        with translated("look at the network"):
+            self._networks[name] = find_network(self.calls, aws)
+
+    # --- effects -----------------------------------------------------------------------------
+
+    def apply(self, name: str, step: Step) -> None:
+        """Do one step; each can be done again after a kill in its middle."""
+        with translated(describe(step)):
+            try:
+                self._apply(name, self._memory(name), step)
+            except self.ec2.exceptions.ClientError as error:
+                if code_of(error) in DENIED and self._gone(name, step):
+                    return
+                # Something else is still on its way: the next look will see how far it is.
+                if code_of(error) not in NOT_YET:
+                    raise
+                self.sleep(FIRST_WAIT)
+
+    def _gone(self, name: str, step: Step) -> bool:
+        """Whether all that was to be deleted is gone.
+
+        Of what is gone EC2 knows no tags any more, so a policy that goes by tags denies the call.
+        """
+        if not isinstance(step, Delete):
+            return False
+        there = {(r.kind, r.name) for r in self.observe(name).resources}
+        return not any((step.kind, one) in there for one in step.names)
+
+    def _apply(self, name: str, memory: Memory, step: Step) -> None:
+        match step:
+            case Record(record):
+                self._record(name, memory, record)
+            case Create(_, resources):
+                self._maker(name, memory).make(resources)
+            case Delete(("snapshot" | "image") as kind, names):
+                self._changes(name, memory).note_gone(names)
+                for one in names:
+                    self._disks(name, memory).delete(one)
+                    memory.remember_gone(kind, one)
+            case Forget():
+                self.calls.unless_gone(
+                    self.ec2.delete_launch_template,
+                    LaunchTemplateName=requests.template_name(name),
+                )
+                memory.record, memory.stored = None, ()
+            case _ if isinstance(step, DISK_STEPS):
+                self._disks(name, memory).apply(step)
+            case _:
+                self._changes(name, memory).apply(step)
+
+    def _record(self, name: str, memory: Memory, record: str) -> None:
+        """The first record makes the template; a later one is a new version of it."""
+        made = None
+        if memory.record is None:
+            asked = requests.create_template(name, record, _users(record))
+            made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
+        if made is None:
+            self.ec2.create_launch_template_version(**requests.template_version(name, record))
+        memory.record = record
+
+    def _maker(self, name: str, memory: Memory) -> Maker:
+        return Maker(
+            calls=self.calls,
+            images=self._images,
+            memory=memory,
+            name=name,
+            network=partial(self._network, name, memory),
+            caller=self.caller,
+            public_key=self.public_key,
+            clock=self.clock,
+            wall=self.wall,
+            users=_users(memory.record),
+            user_data=partial(self._user_data, memory.record),
+        )
+
+    def _user_data(
+        self, record: str | None, instances: tuple[Instance, ...], head: str | None
+    ) -> bytes | None:
+        if self.boot is None or record is None:
+            return None
+        nodes = tags.launch([i.name for i in instances])
+        return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
+
+    def _changes(self, name: str, memory: Memory) -> Changes:
+        return Changes(
+            calls=self.calls, memory=memory, name=name, wall=self.wall, retire=self.retire
+        )
+
+    def _disks(self, name: str, memory: Memory) -> Disks:
+        return Disks(
+            calls=self.calls,
+            memory=memory,
+            name=name,
+            users=_users(memory.record),
+            clock=self.clock,
+            wall=self.wall,
+        )
+
+    def _network(self, name: str, memory: Memory) -> Network:
+        """Asked once in a process."""
+        if name not in self._networks:
+            self._networks[name] = find_network(self.calls, _aws(memory.record))
+        return self._networks[name]
+
+
+def _users(record: str | None) -> dict[str, str]:
+    """The user's own tags."""
+    found: dict[str, str] = json.loads(record or "{}").get("tags", {})
+    return found
+
+
+def _aws(record: str | None) -> Any:
+    from roost.spec.aws import Aws
+
+    said = json.loads(record or "{}").get("aws")
+    return Aws.model_validate(said, strict=False) if said else None

@@ -1,0 +1,146 @@
+"""Making things on EC2: every one is tagged by the call that makes it, and made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from roost.errors import CloudError, ThrottledError
+from roost.model.resources import Address, Instance, KeyPair, Resource, SecurityGroup, Volume
+from roost.providers.aws import parse, requests, tags
+from roost.providers.aws.cache import Memory
+from roost.providers.aws.client import Calls
+from roost.providers.aws.failures import code_of
+from roost.providers.aws.launch import Launch, UserData
+from roost.providers.aws.network import Network
+
+OLD = timedelta(minutes=10)
+"""What was made that long ago is not what was just asked for."""
+MOST_SALTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes the resources of one name.
+
+    ``users`` are the user's own tags; ``images`` the devices that AMIs boot from, as far as they
+    were looked up; ``user_data`` is what machines are started with.
+    """
+
+    calls: Calls
+    images: dict[str, str]
+    memory: Memory
+    name: str
+    network: Callable[[], Network]
+    caller: Callable[[], str]
+    public_key: Callable[[], bytes]
+    clock: Callable[[], float]
+    wall: Callable[[], datetime]
+    users: Mapping[str, str]
+    user_data: UserData | None = None
+
+    def make(self, resources: tuple[Resource, ...]) -> None:
+        """All of them; instances of a batch in one launch."""
+        instances = tuple(r for r in resources if isinstance(r, Instance))
+        if instances:
+            Launch(self, instances).run()
+        for resource in resources:
+            match resource:
+                case KeyPair():
+                    self.key_pair(resource)
+                case SecurityGroup():
+                    self.security_group(resource)
+                case Volume():
+                    self.volume(resource)
+                case Address():
+                    self.address(resource)
+
+    def made(self, resource: Resource, ec2_id: str) -> None:
+        """It was made just now."""
+        self.memory.remember_made(resource, ec2_id, self.clock())
+
+    def key_pair(self, key: KeyPair) -> None:
+        """The user's public key; the private one never leaves the user's computer."""
+        found = tags.tags(self.name, key.name, {}, self.users)
+        self.calls.unless_there(
+            self.calls.ec2.import_key_pair,
+            KeyName=requests.key_name(self.name),
+            PublicKeyMaterial=self.public_key(),
+            TagSpecifications=[tags.specification("key-pair", found)],
+        )
+        self.made(key, key.name)
+
+    def security_group(self, group: SecurityGroup) -> None:
+        """Make the firewall if it is missing, and let in who is missing in it."""
+        vpc = self.network().vpc
+        asked = requests.create_security_group(self.name, group.name, vpc, self.users)
+        made = self.calls.unless_there(self.calls.ec2.create_security_group, **asked)
+        if made is not None:
+            group_id, missing, own = made["GroupId"], list(group.rules), True
+        else:
+            found = self._found_group(asked["GroupName"], vpc)
+            group_id = found["GroupId"]
+            (have,) = parse.security_groups([found], self.caller())
+            missing = [rule for rule in group.rules if rule not in have.rules]
+            own = not any(p.get("UserIdGroupPairs") for p in found.get("IpPermissions", ()))
+        if missing or own:
+            caller = self.caller() if any(r.source == "caller" for r in missing) else ""
+            self.calls.unless_there(
+                self.calls.ec2.authorize_security_group_ingress,
+                **requests.authorize(group_id, missing, caller, own=own),
+            )
+        self.memory.described.pop("security-group", None)
+        self.made(group, group_id)
+
+    def _found_group(self, name: str, vpc: str) -> dict[str, Any]:
+        where = [
+            {"Name": "group-name", "Values": [name]},
+            {"Name": "vpc-id", "Values": [vpc]},
+        ]
+        found = self.calls.every("describe_security_groups", "SecurityGroups", Filters=where)
+        if not found:
+            # The loop waits, and tries again.
+            raise ThrottledError(f"the security group {name} exists and cannot be seen yet")
+        group: dict[str, Any] = found[0]
+        return group
+
+    def volume(self, volume: Volume) -> None:
+        """In the zone where the name's machines are."""
+        zone = self.memory.zone or self.network().zones[0]
+        group = self.memory.ids["security-group", self.name]
+
+        def once(salt: int) -> dict[str, Any]:
+            asked = requests.create_volume(self.name, volume, zone, self.users, group, salt)
+            made: dict[str, Any] = self.calls.ec2.create_volume(**asked)
+            return made
+
+        made = self.new(once, "CreateTime", lambda answer: [answer])
+        self.memory.zone = zone
+        self.made(replace(volume, id=made["VolumeId"], state="creating"), made["VolumeId"])
+
+    def new(
+        self,
+        once: Callable[[int], dict[str, Any]],
+        time: str,
+        things: Callable[[dict[str, Any]], list[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """The answer of a call with a token; not that of an old call with the same one."""
+        for salt in range(MOST_SALTS):
+            try:
+                answer = once(salt)
+            except self.calls.ec2.exceptions.ClientError as error:
+                if code_of(error) != "IdempotentParameterMismatch":
+                    raise
+                continue
+            if all(self.wall() - thing[time] < OLD for thing in things(answer)):
+                return answer
+        raise CloudError(f"EC2 goes on answering for things of {self.name} that are gone")
+
+    def address(self, address: Address) -> None:
+        """A fixed address."""
+        asked = requests.allocate_address(self.name, address, self.users)
+        made = self.calls.ec2.allocate_address(**asked)
+        found = replace(address, id=made["AllocationId"], ip=made.get("PublicIp"))
+        self.made(found, made["AllocationId"])

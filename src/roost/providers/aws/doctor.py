@@ -1,0 +1,346 @@
+"""What must be there before anything is made: each check judges one answer, and says what mends it.
+
+``examine`` asks; what begins with ``judge_`` is pure. A check that cannot be made is "unknown".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from roost.errors import AccessError, RoostError
+from roost.model.resources import Shape, State, Wanted
+from roost.providers.aws import machine_role
+from roost.providers.aws.client import Calls
+from roost.providers.aws.dry_runs import dry_runs, refusal
+from roost.providers.aws.failures import DENIED, code_of, translated
+from roost.providers.aws.images.lookup import image_source
+from roost.providers.aws.network import Network, find_network
+from roost.providers.aws.permissions import SPOT_ROLE
+from roost.providers.aws.quotas import Clients, Finding, check_addresses, check_machines, needed
+
+if TYPE_CHECKING:
+    from roost.spec import Spec
+
+LARGEST_SKEW = timedelta(minutes=5)
+"""AWS refuses requests that are signed at another time than its own by more than this."""
+
+
+# --- this computer --------------------------------------------------------------------------------
+
+
+def examine_here(
+    which: Callable[[str], str | None], has: Callable[[str], bool], *, aws: bool = True
+) -> Iterator[Finding]:
+    """What roost calls; ``which`` finds a program, ``has`` a Python package; for ``aws`` or not."""
+    openssh = "install OpenSSH's client: apt install openssh-client, dnf install openssh-clients"
+    programs = {"uv": "pip install uv"} | ({"ssh": openssh} if aws else {})
+    for program, mend in programs.items():
+        yield judge_here(program, which(program), mend)
+    if aws:
+        yield judge_here(
+            "boto3",
+            "is installed" if has("boto3") else None,
+            "pip install boto3",
+        )
+
+
+def judge_here(what: str, there: str | None, mend: str) -> Finding:
+    """Whether a program or package is there; ``there`` says where."""
+    if there:
+        return Finding(check=what, verdict="ok", text=there)
+    return Finding(check=what, verdict="problem", text="is not installed", mend=mend)
+
+
+# --- the account and the region -------------------------------------------------------------------
+
+
+def examine_account(
+    clients: Clients, region: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Iterator[Finding]:
+    """Who asks, whether the clock is right, and whether the region is open. Two requests."""
+    try:
+        with translated("ask AWS who you are"):
+            who = clients("sts").get_caller_identity()
+    except RoostError as error:
+        mend = error.next or "the network between here and AWS"
+        yield Finding(
+            check="credentials", verdict="problem", text=error.what, mend=mend, access=True
+        )
+        return
+    yield Finding(
+        check="credentials", verdict="ok", text=f"{who['Arn']} (account {who['Account']})"
+    )
+    date = who.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    yield judge_clock(date, clock())
+    yield _asked("region", partial(_region, clients, region))
+
+
+def judge_clock(date: str | None, now: datetime) -> Finding:
+    """Whether this computer's clock is near that of AWS (the ``Date`` of an answer)."""
+    if date is None:
+        return Finding(check="clock", verdict="unknown", text="AWS's answer has no date")
+    skew = now - parsedate_to_datetime(date)
+    if abs(skew) <= LARGEST_SKEW:
+        return Finding(check="clock", verdict="ok", text="as AWS's, within five minutes")
+    side = "ahead of" if skew > timedelta() else "behind"
+    text = f"{abs(skew).total_seconds() / 60:.0f} min {side} AWS's"
+    return Finding(
+        check="clock", verdict="problem", text=text, mend="sudo timedatectl set-ntp true"
+    )
+
+
+def _region(clients: Clients, region: str) -> Finding:
+    found = clients("ec2").describe_regions(AllRegions=True, RegionNames=[region])["Regions"]
+    return judge_region(found, region)
+
+
+def judge_region(found: Iterable[Mapping[str, Any]], region: str) -> Finding:
+    """Whether the account has opened the region."""
+    states = {one["RegionName"]: one.get("OptInStatus", "opt-in-not-required") for one in found}
+    if states.get(region) in ("opt-in-not-required", "opted-in"):
+        return Finding(check="region", verdict="ok", text=region)
+    return Finding(
+        check="region",
+        verdict="problem",
+        text=f"{region} is not open for this account",
+        mend=f"aws account enable-region --region-name {region}   (it takes some minutes)",
+        access=True,
+    )
+
+
+# --- what a file wants ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is examined: a spec, all that it wants, and what there is of it; ``file`` for mends."""
+
+    spec: Spec
+    wanted: Wanted
+    have: State
+    region: str
+    file: str
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The kinds of machine, each once."""
+        return tuple(dict.fromkeys(g.shape for g in self.wanted.groups if g.count))
+
+
+def examine_case(clients: Clients, case: Case) -> Iterator[Finding]:
+    """All that can be known before anything is made."""
+    network: Network | None = None
+    try:
+        with translated("look for the network"):
+            network = find_network(Calls(clients("ec2")), case.spec.aws)
+    except RoostError as error:
+        access = isinstance(error, AccessError)
+        yield Finding(
+            check="network", verdict="problem", text=error.what, mend=error.next, access=access
+        )
+    if network is not None:
+        yield _asked("network", partial(_routes, clients, network))
+        yield from _many("type", partial(_types, clients, case, network))
+    yield from _many("image", partial(_images, clients, case))
+    yield from _many("quota", partial(_quotas, clients, case))
+    if any(shape.spot for shape in case.shapes):
+        yield _asked("spot", partial(_spot, clients))
+    yield from examine_role(clients, case.spec, case.file)
+    if network is not None:
+        yield from _many("permission", partial(_permissions, clients, case, network))
+
+
+def _routes(clients: Clients, network: Network) -> Finding:
+    mine = [{"Name": "vpc-id", "Values": [network.vpc]}]
+    found = Calls(clients("ec2")).every("describe_route_tables", "RouteTables", Filters=mine)
+    return judge_routes(found, network)
+
+
+def judge_routes(tables: Iterable[Mapping[str, Any]], network: Network) -> Finding:
+    """Whether each subnet has a way to the internet, and back for SSH: an internet gateway."""
+    main: bool = False
+    own: dict[str, bool] = {}
+    for table in tables:
+        open_ = any(_to_internet(route) for route in table.get("Routes", ()))
+        for link in table.get("Associations", ()):
+            if "SubnetId" in link:
+                own[link["SubnetId"]] = open_
+            elif link.get("Main"):
+                main = open_
+    closed = [z for z, subnet in network.subnets.items() if not own.get(subnet, main)]
+    if not closed:
+        text = f"{network.vpc}: {', '.join(network.zones)}"
+        return Finding(check="network", verdict="ok", text=text)
+    create = "aws ec2 create-route --route-table-id rtb-... --destination-cidr-block 0.0.0.0/0"
+    return Finding(
+        check="network",
+        verdict="problem",
+        text=f"{network.vpc} has no route to an internet gateway in {', '.join(closed)}",
+        mend=f"{create} --gateway-id igw-...   (or other zones or another subnet in [aws])",
+    )
+
+
+def _to_internet(route: Mapping[str, Any]) -> bool:
+    return (
+        route.get("DestinationCidrBlock") == "0.0.0.0/0"
+        and str(route.get("GatewayId", "")).startswith("igw-")
+        and route.get("State", "active") == "active"
+    )
+
+
+def _types(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:
+    names = sorted({shape.type for shape in case.shapes})
+    found = Calls(clients("ec2")).every(
+        "describe_instance_type_offerings",
+        "InstanceTypeOfferings",
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": names}],
+    )
+    offered = {(one["InstanceType"], one["Location"]) for one in found}
+    return (judge_offers(name, offered, network.zones, case.region) for name in names)
+
+
+def judge_offers(
+    name: str, offered: set[tuple[str, str]], zones: tuple[str, ...], region: str
+) -> Finding:
+    """Whether one of the zones has the type."""
+    among = [zone for zone in zones if (name, zone) in offered]
+    if among:
+        return Finding(check="type", verdict="ok", text=f"{name}: {', '.join(among)}")
+    others = sorted(zone for kind, zone in offered if kind == name)
+    mend = (
+        f"zones = {others} in [aws]".replace("'", '"')
+        if others
+        else f"another type: roost prices --region {region}"
+    )
+    text = f"{name} is not offered in {', '.join(zones)}"
+    return Finding(check="type", verdict="problem", text=text, mend=mend)
+
+
+def _images(clients: Clients, case: Case) -> Iterator[Finding]:
+    named = {(s.image, s.arch): image_source(s.image, s.arch) for s in case.shapes}
+    parameters = sorted({source.parameter for source in named.values() if source})
+    missing: set[str] = set()
+    if parameters:
+        answer = clients("ssm").get_parameters(Names=parameters)
+        missing = set(answer.get("InvalidParameters", ()))
+    for (image, arch), source in named.items():
+        if source is not None:
+            yield judge_image(f"{image} ({arch})", source.parameter not in missing, case.region)
+            continue
+        mine = [{"Name": "image-id", "Values": [image]}]
+        found = Calls(clients("ec2")).every("describe_images", "Images", Filters=mine)
+        yield judge_image(image, bool(found), case.region)
+
+
+def judge_image(title: str, there: bool, region: str) -> Finding:
+    """Whether the region has the system."""
+    if there:
+        return Finding(check="image", verdict="ok", text=title)
+    return Finding(
+        check="image",
+        verdict="problem",
+        text=f"{region} has no image {title}",
+        mend='another image in the file: "ubuntu-24.04", "debian-12", or an AMI of this region',
+    )
+
+
+def _quotas(clients: Clients, case: Case) -> Iterator[Finding]:
+    yield from check_machines(clients, needed(case.wanted, case.have), case.region)
+    yield from check_addresses(clients, case.wanted, case.have, case.region)
+
+
+def _spot(clients: Clients) -> Finding:
+    from botocore.exceptions import ClientError
+
+    try:
+        clients("iam").get_role(RoleName=SPOT_ROLE.rpartition("/")[2])
+    except ClientError as error:
+        if code_of(error) != "NoSuchEntity":
+            raise
+        return Finding(
+            check="spot",
+            verdict="unknown",
+            text="not used in this account yet; at the first time EC2 makes a role, if it may",
+            mend="aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+        )
+    return Finding(check="spot", verdict="ok", text="the account has EC2's role for spot")
+
+
+def examine_role(clients: Clients, spec: Spec, file: str) -> Iterator[Finding]:
+    """Whether the instance profile of the file is there, and whether one is missing in the file.
+
+    One request, where the file names one; none otherwise.
+    """
+    profile = spec.aws.instance_profile if spec.aws else None
+    if profile is not None:
+        yield _asked("role", partial(_role, clients, profile, file))
+    elif machine_role.needs_profile(spec):
+        yield machine_role.missing(spec, file)
+
+
+def _role(clients: Clients, profile: str, file: str) -> Finding:
+    from botocore.exceptions import ClientError
+
+    name = machine_role.name_of(profile)
+    try:
+        found = clients("iam").get_instance_profile(InstanceProfileName=name)
+    except ClientError as error:
+        if code_of(error) == "NoSuchEntity":
+            return machine_role.absent(profile, file)
+        if code_of(error) in DENIED:
+            return machine_role.not_allowed(profile, file)
+        raise
+    return machine_role.judge_profile(profile, found["InstanceProfile"])
+
+
+def _permissions(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:
+    for call, asked in dry_runs(case.wanted, case.spec.tags, network):
+        code = refusal(clients("ec2"), call, asked)
+        yield judge_dry_run(call, code, case.file)
+
+
+def judge_dry_run(call: str, code: str, file: str) -> Finding:
+    """What EC2's answer to a call with ``DryRun`` says of the permission for it."""
+    action = "ec2:" + "".join(word.capitalize() for word in call.split("_"))
+    if code == "DryRunOperation":
+        return Finding(check="permission", verdict="ok", text=action)
+    if code in DENIED:
+        return Finding(
+            check="permission",
+            verdict="problem",
+            text=f"{action} is not allowed",
+            mend=f"roost iam {file}   (the policy that allows it, and how to put it in place)",
+            access=True,
+        )
+    return Finding(
+        check="permission", verdict="unknown", text=f"{action}: EC2 does not say ({code})"
+    )
+
+
+# --- checks that cannot be made -------------------------------------------------------------------
+
+
+def _asked(check: str, ask: Callable[[], Finding]) -> Finding:
+    try:
+        with translated(f"check the {check}"):
+            return ask()
+    except RoostError as error:
+        return _unknown(check, error)
+
+
+def _many(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        with translated(f"check the {check}"):
+            yield from tuple(ask())
+    except RoostError as error:
+        yield _unknown(check, error)
+
+
+def _unknown(check: str, error: RoostError) -> Finding:
+    return Finding(check=check, verdict="unknown", text=error.what, mend=error.next)

@@ -1,0 +1,83 @@
+"""The calls that make, asked of EC2 without being carried out: are they allowed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from roost.providers.aws import requests, tags
+from roost.providers.aws.failures import code_of, translated
+from roost.providers.aws.images.lookup import image_source
+
+if TYPE_CHECKING:
+    from roost.model.resources import Group, Wanted
+    from roost.providers.aws.network import Network
+
+SOME_KEY = (
+    b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA dry-run"
+)
+"""A public key that nobody has."""
+
+
+def dry_runs(
+    wanted: Wanted, users: Mapping[str, str], network: Network
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What `up` would ask for, as far as it can be asked before anything is there. Pure.
+
+    With the tags that `up` gives, as permissions hang on them.
+    """
+    name, zone = wanted.name, network.zones[0]
+    yield (
+        "import_key_pair",
+        {
+            "KeyName": requests.key_name(name),
+            "PublicKeyMaterial": SOME_KEY,
+            "TagSpecifications": [_tags("key-pair", name, users)],
+        },
+    )
+    yield "create_security_group", requests.create_security_group(name, name, network.vpc, users)
+    yield "create_launch_template", requests.create_template(name, wanted.record, users)
+    for volume in wanted.volumes[:1]:
+        asked = requests.create_volume(name, volume, zone, users)
+        yield "create_volume", {k: v for k, v in asked.items() if k != "ClientToken"}
+    for address in wanted.addresses[:1]:
+        yield "allocate_address", requests.allocate_address(name, address, users)
+    for group in wanted.groups:
+        if group.count:
+            yield "run_instances", _launch(name, group, users, network.subnets[zone])
+
+
+def _launch(name: str, group: Group, users: Mapping[str, str], subnet: str) -> dict[str, Any]:
+    """One machine behind the network's default firewall: the name's own is not there yet."""
+    source = image_source(group.shape.image, group.shape.arch)
+    kinds = ("instance", "volume", "network-interface")
+    asked: dict[str, Any] = {
+        "ImageId": f"resolve:ssm:{source.parameter}" if source else group.shape.image,
+        "InstanceType": group.shape.type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": subnet}],
+        "TagSpecifications": [_tags(kind, name, users) for kind in kinds],
+    }
+    if group.shape.profile:
+        asked["IamInstanceProfile"] = requests.instance_profile(group.shape.profile)
+    if group.shape.spot:
+        asked["InstanceMarketOptions"] = {"MarketType": "spot"}
+    return asked
+
+
+def _tags(kind: str, name: str, users: Mapping[str, str]) -> dict[str, Any]:
+    return tags.specification(kind, tags.tags(name, name, {}, users))
+
+
+def refusal(ec2: Any, call: str, asked: Mapping[str, Any]) -> str:
+    """EC2's code: ``DryRunOperation`` where the call would be done. Raises AccessError and others
+    where EC2 cannot be asked at all."""
+    from botocore.exceptions import ClientError
+
+    with translated(f"ask whether {call} is allowed"):
+        try:
+            getattr(ec2, call)(**asked, DryRun=True)
+        except ClientError as error:
+            return code_of(error)
+    return "it was done"

@@ -1,0 +1,1 @@
+"""Images of machines on EC2: look up, bake, list, share."""

@@ -1,0 +1,291 @@
+"""Baked images: machines whose set-up is done, and nothing personal in them.
+
+They carry the tag ``~images`` instead of a name, and the digest of what is installed in them, by
+which a launch finds the one that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from roost.errors import CloudError, NotFoundError, UsageError
+from roost.model.resources import CopyState
+from roost.providers.aws import tags
+from roost.providers.aws.client import Calls
+from roost.providers.aws.failures import code_of, translated
+from roost.providers.aws.parse import IMAGE_STATES
+
+if TYPE_CHECKING:
+    from roost.model.resources import Instance
+    from roost.providers.aws.cache import Memory
+
+BAKED, COPY, HELPER = "baked", "source image", "helper"
+"""What is the image itself, the copy of the machine's disk, and what cleans it."""
+NOT_SHARABLE = ("OperationNotPermitted", "InvalidParameter", "InvalidParameterCombination")
+"""What EC2 says where a snapshot is encrypted with the key that AWS manages for the account."""
+PAUSE = 5.0
+MOST_HOURS = 6
+"""A copy of a large disk to another continent takes hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakedImage:
+    """One baked image. ``origin`` is what it was made or copied from; ``made_from`` for people.
+
+    ``size_gib`` is the disk's size: what is stored is that at most. ``users`` are the user's tags.
+    """
+
+    name: str
+    id: str
+    state: CopyState
+    arch: str
+    system: str
+    recipe: str
+    made_from: str
+    root_device: str
+    size_gib: float
+    made: datetime
+    origin: str = ""
+    snapshots: tuple[str, ...] = ()
+    encrypted: bool = True
+    users: tuple[tuple[str, str], ...] = ()
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+def mine(name: str | None = None) -> list[dict[str, Any]]:
+    """The filters by which all of an image's making, or of all images, is found."""
+    found = [{"Name": f"tag:{tags.NAME}", "Values": [tags.IMAGES]}]
+    return found + ([{"Name": f"tag:{tags.NODE}", "Values": [name]}] if name else [])
+
+
+def described(calls: Calls, name: str | None = None) -> tuple[BakedImage, ...]:
+    """The baked images of this region, those of ``name`` only if one is given. One call."""
+    found = calls.every("describe_images", "Images", Owners=["self"], Filters=mine(name))
+    return images(found)
+
+
+def images(found: Iterable[Mapping[str, Any]]) -> tuple[BakedImage, ...]:
+    """Baked images as EC2 describes them, by name and then the newest first. Pure."""
+    baked = [
+        _image(one, held) for one in found if (held := tags.read(one["Tags"])) and is_baked(held)
+    ]
+    return tuple(sorted(baked, key=lambda i: (i.name, -i.made.timestamp(), i.id)))
+
+
+def is_baked(held: Mapping[str, str]) -> bool:
+    """Whether these are the tags of a baked image."""
+    return held.get(tags.NAME) == tags.IMAGES and held.get(tags.ROLE) == BAKED
+
+
+def _image(one: Mapping[str, Any], held: Mapping[str, str]) -> BakedImage:
+    disks = [m["Ebs"] for m in one.get("BlockDeviceMappings", ()) if "Ebs" in m]
+    made = datetime.fromisoformat(one["CreationDate"])
+    return BakedImage(
+        name=held[tags.NODE],
+        id=one["ImageId"],
+        state=IMAGE_STATES.get(one["State"], "failed"),
+        arch=one.get("Architecture", "x86_64"),
+        system=held.get(tags.SYSTEM, ""),
+        recipe=held.get(tags.RECIPE, ""),
+        made_from=held.get(tags.MADE_FROM, ""),
+        root_device=one["RootDeviceName"],
+        size_gib=float(sum(disk.get("VolumeSize", 0) for disk in disks)),
+        made=made if made.tzinfo else made.replace(tzinfo=UTC),
+        origin=held.get(tags.SOURCE, ""),
+        snapshots=tuple(disk["SnapshotId"] for disk in disks if "SnapshotId" in disk),
+        encrypted=all(disk.get("Encrypted", False) for disk in disks),
+        users=tuple((k, v) for k, v in held.items() if k != tags.TITLE and not _ours(k)),
+    )
+
+
+def _ours(key: str) -> bool:
+    return key == tags.NAME or key.startswith(f"{tags.NAME}:")
+
+
+def only(found: Iterable[BakedImage], name: str, region: str) -> BakedImage:
+    """The newest image of that name that is completed. Raises NotFoundError."""
+    known = list(found)
+    for one in known:
+        if one.name == name and one.state == "completed":
+            return one
+    names = ", ".join(sorted({one.name for one in known})) or "none"
+    raise NotFoundError(
+        f'no baked image "{name}" is in {region} (there are: {names})', next="roost image ls"
+    )
+
+
+def tagged(name: str, more: Mapping[str, str], users: Mapping[str, str]) -> dict[str, str]:
+    """The tags of anything that has to do with the image ``name``."""
+    return {**tags.tags(tags.IMAGES, name, more, users), tags.TITLE: f"roost image {name}"}
+
+
+# --- a launch ------------------------------------------------------------------------------------
+
+
+def for_launch(calls: Calls, memory: Memory, first: Instance) -> tuple[str, str] | None:
+    """The AMI from which a launch starts instead of its system, and its root device; or None.
+
+    Nothing is asked where the region has no baked images, or the launch has an AMI of its own
+    (one that was parked, or that the file names).
+    """
+    if memory.baked == () or memory.record is None or first.shape.image.startswith("ami-"):
+        return None
+    if memory.baked is None:
+        memory.baked = described(calls)
+    found = best(memory.baked, first, _digest(memory.record, first))
+    if found is None:
+        return None
+    note = f"{first.role}: starts from image {found.name}, made {found.made.date()}"
+    if note not in memory.notes:
+        memory.notes.append(note)
+    return found.id, found.root_device
+
+
+def best(found: Iterable[BakedImage], first: Instance, digest: str) -> BakedImage | None:
+    """The newest image that holds what the machine would install, and fits on its disk. Pure."""
+    fit = [
+        one
+        for one in found
+        if one.state == "completed"
+        and one.recipe == digest
+        and one.arch == first.shape.arch
+        and one.size_gib <= first.shape.disk_gib
+    ]
+    return max(fit, key=lambda one: (one.made, one.id), default=None)
+
+
+def _digest(record: str, first: Instance) -> str:
+    from roost.recipes.digest import recipe_digest
+    from roost.spec import from_json
+
+    return recipe_digest(from_json(record), first.role)
+
+
+# --- copy, share, remove -------------------------------------------------------------------------
+
+
+def copy_image(image: BakedImage, region: str, name: str, key: str | None) -> dict[str, Any]:
+    """CopyImage, asked in the region that it goes to. Encrypted, by ``key`` or the account's own.
+
+    An image's name is unique, so that the same wish makes one only.
+    """
+    held = {
+        tags.ROLE: BAKED,
+        tags.RECIPE: image.recipe,
+        tags.SYSTEM: image.system,
+        tags.MADE_FROM: image.made_from,
+        tags.SOURCE: image.id,
+    }
+    found = tagged(name, held, dict(image.users))
+    asked: dict[str, Any] = {
+        "Name": f"roost image {name} {image.id}",
+        "Description": f"roost: image {name}",
+        "SourceImageId": image.id,
+        "SourceRegion": region,
+        "Encrypted": True,
+        "CopyImageTags": False,
+        "TagSpecifications": [
+            tags.specification("image", found),
+            tags.specification("snapshot", found),
+        ],
+    }
+    return {**asked, "KmsKeyId": key} if key else asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shelf:
+    """The baked images of one region, and what is done to them."""
+
+    calls: Calls
+    region: str
+    sleep: Callable[[float], None]
+
+    def all(self) -> tuple[BakedImage, ...]:
+        """Every one of them. Raises RoostError."""
+        with translated(f"list the images in {self.region}"):
+            return described(self.calls)
+
+    def half_made(self) -> tuple[str, ...]:
+        """What was being made of which machine, where a roost was killed in the middle."""
+        copies = [*mine(), {"Name": f"tag:{tags.ROLE}", "Values": [COPY]}]
+        with translated(f"list the images in {self.region}"):
+            found = self.calls.every("describe_images", "Images", Owners=["self"], Filters=copies)
+        held = [tags.read(one["Tags"]) for one in found]
+        return tuple(sorted(f"{one[tags.NODE]} (of {one[tags.MADE_FROM]})" for one in held))
+
+    def copy(self, image: BakedImage, source: str, name: str, key: str | None) -> BakedImage:
+        """A copy of an image of the region ``source``, here; waits until it is completed.
+
+        Older images of the same name go then. Raises CloudError where the copy fails.
+        """
+        asked = copy_image(image, source, name, key)
+        with translated(f"copy image {image.name} to {self.region}"):
+            self.calls.unless_there(self.calls.ec2.copy_image, **asked)
+        copied = self._completed(image, name)
+        for one in self.all():
+            if one.name == name and one.id not in (copied.id, image.id) and one.made <= copied.made:
+                self.remove(one)
+        return copied
+
+    def _completed(self, image: BakedImage, name: str) -> BakedImage:
+        for _ in range(int(MOST_HOURS * 3600 / PAUSE)):
+            found = [i for i in self.all() if i.name == name and i.origin == image.id]
+            failed = [i for i in found if i.state == "failed"]
+            for one in found:
+                if one.state == "completed":
+                    return one
+            if failed:
+                self.remove(failed[0])
+                raise CloudError(
+                    f"the copy of image {image.name} to {self.region} failed",
+                    next="the same command tries again",
+                )
+            self.sleep(PAUSE)
+        raise CloudError(
+            f"image {name} is still being copied to {self.region}", next="roost image ls   (later)"
+        )
+
+    def share(self, image: BakedImage, account: str, *, remove: bool = False) -> None:
+        """Let another account start machines from it, or no longer.
+
+        Raises UsageError where its key is AWS's own for this account: nobody else can use that.
+        """
+        verb = "remove" if remove else "add"
+        ec2 = self.calls.ec2
+        with translated(f"share image {image.name}"):
+            try:
+                for snapshot in image.snapshots:
+                    ec2.modify_snapshot_attribute(
+                        SnapshotId=snapshot,
+                        Attribute="createVolumePermission",
+                        OperationType=verb,
+                        UserIds=[account],
+                    )
+                ec2.modify_image_attribute(
+                    ImageId=image.id, LaunchPermission={verb.capitalize(): [{"UserId": account}]}
+                )
+            except ec2.exceptions.ClientError as error:
+                if code_of(error) not in NOT_SHARABLE or not image.encrypted:
+                    raise
+                said = error.response["Error"].get("Message", "")
+                raise self._not_sharable(image, said) from error
+
+    def _not_sharable(self, image: BakedImage, said: str) -> UsageError:
+        return UsageError(
+            f"image {image.name} cannot be shared: its disk is encrypted with the key that AWS"
+            f" manages for your account, and nobody else can use that one ({said})",
+            next=f"roost image copy {image.name} --as {image.name}-shared --region {self.region}"
+            " --key alias/KEY   (a key of your own, whose policy lets the other account use it)",
+        )
+
+    def remove(self, image: BakedImage) -> None:
+        """Deregister it; its snapshots go with it."""
+        with translated(f"delete image {image.name}"):
+            self.calls.unless_gone(
+                self.calls.ec2.deregister_image, ImageId=image.id, DeleteAssociatedSnapshots=True
+            )

@@ -1,0 +1,223 @@
+"""What `roost ls` shows of one region: two calls, by a botocore that knows no others.
+
+To read botocore's description of all of EC2 takes longer than all else that `roost ls` does, and
+to read all that EC2 says of a thousand machines takes longer still. So botocore is given ``MODEL``:
+the two calls, and of their answers what is shown. Credentials, endpoints, signing, retries and the
+parsing are botocore's as ever; a test holds the model to botocore's own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from roost.errors import CloudError
+from roost.providers.aws import tags
+from roost.providers.aws.failures import translated
+from roost.providers.aws.parse import INSTANCE_STATES, ROLES
+from roost.providers.provider import Summary
+
+VERSION = "2016-11-15"
+PAGES = {"describe_instances": 1000, "describe_launch_templates": 200}
+"""The most that EC2 gives in one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What `roost ls` needs of a cloud: one region of AWS.
+
+    ``connect`` makes the client; it raises RoostError, most often for want of credentials.
+    """
+
+    connect: Callable[[], Any]
+    region: str
+    name: str = "aws"
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Every name in this region, also those of which only the record is left."""
+        return summaries(self.connect(), self.region)
+
+
+def listings(regions: Iterable[str], profile: str | None) -> tuple[Listing, ...]:
+    """A listing of each region, all of one session; AWS is asked nothing yet.
+
+    Raises UsageError without botocore, CredentialsError for no such profile.
+    """
+    from roost.providers.aws.session import client_config, core_session, explained
+
+    session = core_session(profile)
+    session.register_component("data_loader", _loader())
+    one_at_a_time = Lock()  # a session makes no two clients at once
+
+    def connect(region: str) -> Any:
+        with one_at_a_time, explained():
+            return session.create_client("ec2", region_name=region, config=client_config())
+
+    return tuple(Listing(partial(connect, region), region) for region in regions)
+
+
+def summaries(ec2: Any, region: str) -> tuple[Summary, ...]:
+    """Every name that instances or records carry; both are asked for at once."""
+    with translated("list what roost has"), ThreadPoolExecutor(2) as pool:
+        machines = pool.submit(_every, ec2.describe_instances, "Reservations")
+        records = pool.submit(_every, ec2.describe_launch_templates, "LaunchTemplates")
+        return summarized(machines.result(), records.result(), region)
+
+
+def _every(call: Callable[..., Any], field: str) -> list[Any]:
+    """``field`` of all pages, of what carries roost's tag.
+
+    Not botocore's paginator: it would read what it knows of the pages of all services.
+    """
+    asked = {
+        "Filters": [{"Name": "tag-key", "Values": [tags.NAME]}],
+        "MaxResults": PAGES[call.__name__],
+    }
+    found: list[Any] = []
+    more: dict[str, str] = {}
+    while True:
+        answer = call(**asked, **more)
+        found += answer[field]
+        if not answer.get("NextToken"):
+            return found
+        more = {"NextToken": answer["NextToken"]}
+
+
+def summarized(
+    reservations: Iterable[Mapping[str, Any]], templates: Iterable[Mapping[str, Any]], region: str
+) -> tuple[Summary, ...]:
+    """The rows, by name, without instances that are gone or that roost did not make. Pure."""
+    records = {tags.read(t["Tags"])[tags.NAME]: t for t in templates}
+    states: dict[str, Counter[str]] = {name: Counter() for name in records}
+    sizes: dict[str, int] = {}
+    for reservation in reservations:
+        for one in reservation["Instances"]:
+            held, state = tags.read(one.get("Tags")), INSTANCE_STATES.get(one["State"]["Name"])
+            nodes = held.get(tags.NODE, "")
+            if nodes not in sizes:
+                sizes[nodes] = len(tags.launched(nodes))
+            known = held.get(tags.ROLE) in ROLES and one.get("AmiLaunchIndex", 0) < sizes[nodes]
+            if state is not None and known:
+                states.setdefault(held[tags.NAME], Counter())[state] += 1
+    return tuple(
+        Summary(
+            name=name,
+            kind=tags.read(records.get(name, {}).get("Tags")).get(tags.KIND, "unknown"),
+            cloud="aws",
+            region=region,
+            states=dict(count),
+            created=records.get(name, {}).get("CreateTime"),
+            unfilled=_unfilled(records.get(name, {}), count),
+        )
+        for name, count in sorted(states.items())
+    )
+
+
+def _unfilled(record: Mapping[str, Any], count: Counter[str]) -> tuple[str, ...]:
+    """Volumes of machines that are up, whose copies in S3 are still their last word."""
+    if not count["running"] + count["pending"] or "roost:stored:" not in str(record.get("Tags")):
+        return ()
+    from roost.providers.aws import s3_copies
+
+    try:
+        return tuple(copy.name for copy in s3_copies.in_tags(record.get("Tags")) if copy.sealed)
+    except CloudError:
+        return ()
+
+
+def _loader() -> Any:
+    """botocore's loader, which has ``MODEL`` for EC2 and everything else as it is."""
+    from botocore.exceptions import DataNotFoundError
+    from botocore.loaders import Loader
+
+    class Brief(Loader):  # type: ignore[misc, unused-ignore]
+        def load_service_model(
+            self, service_name: str, type_name: str, api_version: str | None = None
+        ) -> Any:
+            if service_name == "ec2" and type_name == "service-2":
+                return MODEL
+            try:  # its place is known: no search through all services
+                return self.load_data(f"{service_name}/{VERSION}/{type_name}")
+            except DataNotFoundError:
+                return super().load_service_model(service_name, type_name, api_version)
+
+    return Brief()
+
+
+def _call(name: str, output: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "http": {"method": "POST", "requestUri": "/"},
+        "input": {"shape": "Asked"},
+        "output": {"shape": output},
+    }
+
+
+def _structure(**members: tuple[str, str]) -> dict[str, Any]:
+    """``Member=(shape, its name in the answer)``."""
+    named = {key: {"shape": shape, "locationName": at} for key, (shape, at) in members.items()}
+    return {"type": "structure", "members": named}
+
+
+def _list(shape: str, at: str = "item") -> dict[str, Any]:
+    return {"type": "list", "member": {"shape": shape, "locationName": at}}
+
+
+MODEL: dict[str, Any] = {
+    "version": "2.0",
+    "metadata": {
+        "apiVersion": VERSION,
+        "auth": ["aws.auth#sigv4"],
+        "endpointPrefix": "ec2",
+        "protocol": "ec2",
+        "protocols": ["ec2"],
+        "serviceAbbreviation": "Amazon EC2",
+        "serviceFullName": "Amazon Elastic Compute Cloud",
+        "serviceId": "EC2",
+        "signatureVersion": "v4",
+        "uid": f"ec2-{VERSION}",
+        "xmlNamespace": f"http://ec2.amazonaws.com/doc/{VERSION}",
+    },
+    "operations": {
+        "DescribeInstances": _call("DescribeInstances", "Machines"),
+        "DescribeLaunchTemplates": _call("DescribeLaunchTemplates", "Records"),
+    },
+    "shapes": {
+        "String": {"type": "string"},
+        "Integer": {"type": "integer"},
+        "DateTime": {"type": "timestamp"},
+        "Asked": _structure(
+            Filters=("FilterList", "Filter"),
+            MaxResults=("Integer", "MaxResults"),
+            NextToken=("String", "NextToken"),
+        ),
+        "FilterList": _list("Filter", "Filter"),
+        "Filter": _structure(Name=("String", "Name"), Values=("Values", "Value")),
+        "Values": _list("String"),
+        "Machines": _structure(
+            Reservations=("Reservations", "reservationSet"), NextToken=("String", "nextToken")
+        ),
+        "Reservations": _list("Reservation"),
+        "Reservation": _structure(Instances=("Instances", "instancesSet")),
+        "Instances": _list("Instance"),
+        "Instance": _structure(
+            AmiLaunchIndex=("Integer", "amiLaunchIndex"),
+            State=("State", "instanceState"),
+            Tags=("Tags", "tagSet"),
+        ),
+        "State": _structure(Name=("String", "name")),
+        "Tags": _list("Tag"),
+        "Tag": _structure(Key=("String", "key"), Value=("String", "value")),
+        "Records": _structure(
+            LaunchTemplates=("Templates", "launchTemplates"), NextToken=("String", "nextToken")
+        ),
+        "Templates": _list("Template"),
+        "Template": _structure(CreateTime=("DateTime", "createTime"), Tags=("Tags", "tagSet")),
+    },
+}
+"""The part of EC2's description that `roost ls` needs, in botocore's own form."""

@@ -1,0 +1,239 @@
+"""The role of the machines: what they may do on AWS with no credentials of yours. Pure.
+
+An instance profile hands a role to a machine. It is made once, by whoever may, and the file names
+it; roost only passes it on. AWS's console gives role and profile one name, and so does roost.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from roost.providers.aws.quotas import Finding
+
+if TYPE_CHECKING:
+    from roost.spec import Spec
+
+PATH = "/roost/"
+"""Where role and profile are made: `roost iam` without a file lets roles of this path be passed."""
+TRUST: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+"""Who may take the role: machines, and nobody else."""
+PRINTS = "prints a role for it, and the commands that make it"
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def name_of(profile: str) -> str:
+    """The profile's name, of the name or ARN in the file."""
+    return profile.rpartition("/")[2]
+
+
+def roles_of(profile: str) -> tuple[str, ...]:
+    """The ARNs that its role can have: it has the profile's name, in whatever path."""
+    return _everywhere(profile, "role")
+
+
+def profiles_of(profile: str) -> tuple[str, ...]:
+    """The ARNs that the profile can have."""
+    return (profile,) if profile.startswith("arn:") else _everywhere(profile, "instance-profile")
+
+
+def _everywhere(profile: str, kind: str) -> tuple[str, ...]:
+    head = profile.partition(":instance-profile/")[0] if ":" in profile else "arn:aws:iam::*"
+    return (f"{head}:{kind}/{name_of(profile)}", f"{head}:{kind}/*/{name_of(profile)}")
+
+
+# --- what the machines may ------------------------------------------------------------------------
+
+
+def needs_profile(spec: Spec) -> bool:
+    """Whether its machines need a role, and the file names none."""
+    needs = _dcv(spec) or spec.uses_s3
+    return needs and spec.cloud == "aws" and not (spec.aws and spec.aws.instance_profile)
+
+
+def missing(spec: Spec, file: str) -> Finding:
+    """What is said where ``needs_profile``."""
+    why = []
+    if _dcv(spec):
+        why.append("Amazon DCV cannot read its licence, and runs as a trial of 30 days")
+    if spec.uses_s3:
+        why.append(
+            "what it copies to S3 or from it is copied with your credentials, lent each time"
+        )
+    what = 'protocol = "dcv"' if _dcv(spec) else "data in S3"
+    return Finding(
+        check="role",
+        verdict="warning",
+        text=f"{what} and no instance_profile in [aws]: {'; '.join(why)}",
+        mend=f"roost iam {file} --machine   ({PRINTS})",
+    )
+
+
+def _dcv(spec: Spec) -> bool:
+    return spec.kind == "desktop" and spec.protocol == "dcv"
+
+
+def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
+    """The least policy of the machines' role; None where they need none.
+
+    DCV's licence is an object in a bucket of AWS. Of the buckets in ``[data]`` only the prefixes
+    that the file names are listed, read or written; what is written is also read, to check it.
+    Objects are deleted only where volumes are parked: what a volume has no more goes there too.
+    Uploads that were cut short are found to go on with: IAM can limit that by the bucket only.
+    """
+    partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    pulled = [_place(pull.source) for pull in spec.data.pull]
+    pushed = [_place(push.target) for push in spec.data.push]
+    parked = [
+        _place(f"{volume.park_to.rstrip('/')}/{spec.name}")
+        for volume in spec.volumes
+        if volume.park == "s3" and volume.park_to is not None
+    ]
+    written = [*pushed, *parked]
+    s3 = f"arn:{partition}:s3:::"
+    found = [
+        *([_allow("Dcv", ["s3:GetObject"], [f"{s3}dcv-license.{region}/*"])] if _dcv(spec) else []),
+        *_listing(s3, [*pulled, *written]),
+        *_objects("Read", ["s3:GetObject"], s3, [*pulled, *written]),
+        *_objects("Write", WRITE, s3, written),
+        *_objects("Delete", ["s3:DeleteObject"], s3, parked),
+        *([_allow("Unended", [UNENDED], sorted({s3 + b for b, _ in written}))] if written else []),
+    ]
+    return {"Version": "2012-10-17", "Statement": found} if found else None
+
+
+WRITE = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
+UNENDED = "s3:ListBucketMultipartUploads"
+
+Place = tuple[str, str]
+"""A bucket, and what the keys begin with: ``""`` or ``"raw/"``."""
+
+
+def _place(url: str) -> Place:
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    prefix = prefix.rstrip("/")
+    return bucket, f"{prefix}/" if prefix else ""
+
+
+def _literal(text: str) -> str:
+    """What IAM would take for a wildcard or a variable, as itself."""
+    return re.sub(r"[*?$]", lambda sign: f"${{{sign[0]}}}", text)
+
+
+def _listing(s3: str, places: Iterable[Place]) -> list[dict[str, Any]]:
+    """A statement for each bucket, as each has prefixes of its own."""
+    prefixes: dict[str, set[str]] = {}
+    for bucket, prefix in places:
+        prefixes.setdefault(bucket, set()).add(f"{_literal(prefix)}*")
+    found = []
+    for number, (bucket, among) in enumerate(sorted(prefixes.items()), 1):
+        statement = _allow(f"List{number}", ["s3:ListBucket"], [f"{s3}{bucket}"])
+        if "*" not in among:
+            statement["Condition"] = {"StringLike": {"s3:prefix": sorted(among)}}
+        found.append(statement)
+    return found
+
+
+def _objects(
+    sid: str, actions: list[str], s3: str, places: Iterable[Place]
+) -> list[dict[str, Any]]:
+    arns = sorted({f"{s3}{bucket}/{_literal(prefix)}*" for bucket, prefix in places})
+    return [_allow(sid, actions, arns)] if arns else []
+
+
+def _allow(sid: str, actions: list[str], arns: list[str]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": arns}
+
+
+def commands(profile: str, file: str) -> list[str]:
+    """The aws commands that make role and profile, with the policy in ``file``."""
+    name = name_of(profile)
+    path = profile.partition(":instance-profile")[2].removesuffix(name) or PATH
+    trust = quote(json.dumps(TRUST, separators=(",", ":")))
+    return [
+        f"aws iam create-role --path {path} --role-name {name}"
+        f" --assume-role-policy-document {trust}",
+        f"aws iam put-role-policy --role-name {name} --policy-name roost"
+        f" --policy-document file://{file}",
+        f"aws iam create-instance-profile --path {path} --instance-profile-name {name}",
+        _join(name, name),
+    ]
+
+
+def _join(profile: str, role: str) -> str:
+    return (
+        f"aws iam add-role-to-instance-profile --instance-profile-name {profile} --role-name {role}"
+    )
+
+
+# --- is it there? ---------------------------------------------------------------------------------
+
+
+def absent(profile: str, file: str) -> Finding:
+    """The account has no such profile."""
+    return _problem(
+        f"the account has no instance profile {name_of(profile)}",
+        f"roost iam {file} --machine   ({PRINTS})",
+    )
+
+
+def not_allowed(profile: str, file: str) -> Finding:
+    """Whether it is there cannot be asked. That stops nobody: the launch will tell."""
+    return Finding(
+        check="role",
+        verdict="unknown",
+        text=f"whether the instance profile {name_of(profile)} is there: "
+        "iam:GetInstanceProfile is not allowed",
+        mend=f"roost iam {file}   (the policy that allows it, and how to put it in place)",
+    )
+
+
+def judge_profile(profile: str, described: Mapping[str, Any]) -> Finding:
+    """Whether a profile, as IAM describes it, hands a role to machines."""
+    name = name_of(profile)
+    if profile.startswith("arn:") and described["Arn"] != profile:
+        return _problem(
+            f"{profile} is not there; in this account {name} is {described['Arn']}",
+            f'instance_profile = "{name}" in [aws], or the account that has it',
+        )
+    if not described["Roles"]:
+        return _problem(f"the instance profile {name} has no role", _join(name, name))
+    (role,) = described["Roles"]
+    title, arn = role["RoleName"], role["Arn"]
+    if not _trusts_machines(role.get("AssumeRolePolicyDocument")):
+        trust = quote(json.dumps(TRUST, separators=(",", ":")))
+        return _problem(
+            f"machines may not take the role {title} of the instance profile {name}",
+            f"aws iam update-assume-role-policy --role-name {title} --policy-document {trust}",
+        )
+    if title != name:
+        return Finding(
+            check="role",
+            verdict="warning",
+            text=f"the role of the instance profile {name} has another name: {arn}",
+            mend=f"iam:PassRole must be for that one: in the policy of `roost iam`, put {arn}",
+        )
+    return Finding(check="role", verdict="ok", text=arn)
+
+
+def _trusts_machines(document: Any) -> bool:
+    """Conditions and the like are left to AWS: without EC2's name in it there is no way."""
+    return document is None or "ec2.amazonaws.com" in json.dumps(document)
+
+
+def _problem(text: str, mend: str) -> Finding:
+    return Finding(check="role", verdict="problem", text=text, mend=mend, access=True)

@@ -1,0 +1,128 @@
+"""One look at a name: a fixed number of calls, whatever its size.
+
+The first look of a process asks once which kinds of resource carry the name's tag, and describes
+only those; nothing is asked about kinds that are not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from roost.model.resources import Kind, State
+from roost.providers.aws import parse, requests, s3_copies, tags
+from roost.providers.aws.cache import Memory
+from roost.providers.aws.client import Calls
+
+KINDS: dict[str, Kind] = {
+    "elastic-ip": "address",
+    "image": "image",
+    "instance": "instance",
+    "key-pair": "key-pair",
+    "security-group": "security-group",
+    "snapshot": "snapshot",
+    "volume": "volume",
+}
+"""EC2's resource types, as DescribeTags names them, and roost's kinds."""
+DESCRIBED: dict[Kind, tuple[str, str]] = {
+    "instance": ("describe_instances", "Reservations"),
+    "volume": ("describe_volumes", "Volumes"),
+    "address": ("describe_addresses", "Addresses"),
+    "security-group": ("describe_security_groups", "SecurityGroups"),
+    "key-pair": ("describe_key_pairs", "KeyPairs"),
+    "snapshot": ("describe_snapshots", "Snapshots"),
+    "image": ("describe_images", "Images"),
+}
+OWNED: dict[Kind, dict[str, list[str]]] = {
+    "snapshot": {"OwnerIds": ["self"]},
+    "image": {"Owners": ["self"]},
+}
+"""Those of other accounts are described too, unless one asks for one's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Looks at one name; ``caller`` gives the CIDR of who looks, and is asked only if needed."""
+
+    calls: Calls
+    memory: Memory
+    name: str
+    caller: Callable[[], str]
+
+    def state(self) -> State:
+        """All that EC2 describes of the name."""
+        if not self.memory.looked:
+            self._kinds()
+        reservations = self._every("instance")
+        self.memory.seen |= {i["InstanceId"] for r in reservations for i in r["Instances"]}
+        instances = parse.instances(reservations)
+        names = {i.id: i.name for i in instances}
+        groups = self._every("security-group")
+        snapshots = self._every("snapshot")
+        state = State(
+            name=self.name,
+            record=self.memory.record,
+            key_pairs=parse.key_pairs(self._every("key-pair")),
+            security_groups=parse.security_groups(groups, self._caller(groups)),
+            volumes=parse.volumes(self._every("volume"), names),
+            instances=instances,
+            addresses=parse.addresses(self._every("address"), names),
+            snapshots=parse.snapshots(snapshots, self._tiers(snapshots)),
+            images=parse.images(self._every("image"), snapshots),
+            stored=self.memory.stored,
+        )
+        for group in groups:
+            node = tags.read(group["Tags"])[tags.NODE]
+            self.memory.ids["security-group", node] = group["GroupId"]
+        self.memory.remember_seen(state)
+        return state
+
+    def _kinds(self) -> None:
+        mine = [
+            {"Name": "key", "Values": [tags.NAME]},
+            {"Name": "value", "Values": [self.name, tags.IMAGES]},
+        ]
+        carrying = self.calls.every("describe_tags", "Tags", Filters=mine)
+        found = {t["ResourceType"] for t in carrying if t["Value"] == self.name}
+        if any(t["Value"] == tags.IMAGES and t["ResourceType"] == "image" for t in carrying):
+            self.memory.baked = None
+        self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
+        recorded = "launch-template" in found
+        self.memory.record = self._record() if recorded else None
+        self.memory.stored = s3_copies.read(self.calls, self.name) if recorded else ()
+        self.memory.looked = True
+
+    def _record(self) -> str | None:
+        answer = self.calls.unless_gone(
+            self.calls.ec2.describe_launch_template_versions,
+            LaunchTemplateName=requests.template_name(self.name),
+            Versions=["$Latest"],
+        )
+        if answer is None:
+            return None
+        return requests.record_in(answer["LaunchTemplateVersions"][0]["LaunchTemplateData"])
+
+    def _every(self, kind: Kind) -> list[Any]:
+        """All of a kind that carry the tag; nothing is asked where there is none."""
+        if kind == "instance" and self.memory.fresh:
+            self.memory.fresh = False
+        elif kind in self.memory.kinds and not self.memory.settled(kind):
+            call, field = DESCRIBED[kind]
+            mine = [{"Name": f"tag:{tags.NAME}", "Values": [self.name]}]
+            owned = OWNED.get(kind, {})
+            self.memory.described[kind] = self.calls.every(call, field, Filters=mine, **owned)
+        return self.memory.described.get(kind, [])
+
+    def _tiers(self, snapshots: list[Any]) -> dict[str, str]:
+        """What is on its way to the archive or back, by snapshot id."""
+        if not any(tags.SEALED in tags.read(s.get("Tags")) for s in snapshots):
+            return {}
+        mine = [{"Name": "snapshot-id", "Values": [s["SnapshotId"] for s in snapshots]}]
+        found = self.calls.every(
+            "describe_snapshot_tier_status", "SnapshotTierStatuses", Filters=mine
+        )
+        return {s["SnapshotId"]: s.get("LastTieringOperationStatus", "") for s in found}
+
+    def _caller(self, groups: list[Any]) -> str | None:
+        return self.caller() if parse.CALLER in str(groups) else None

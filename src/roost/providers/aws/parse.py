@@ -1,0 +1,278 @@
+"""From what EC2 describes to roost's nouns. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from roost.model.resources import (
+    SURPLUS,
+    Address,
+    CopyState,
+    Image,
+    Instance,
+    InstanceState,
+    KeyPair,
+    Rule,
+    SecurityGroup,
+    Shape,
+    Snapshot,
+    Tier,
+    Volume,
+    VolumeState,
+)
+from roost.providers.aws import tags
+
+Described = Mapping[str, Any]
+INSTANCE_STATES: dict[str, InstanceState] = {
+    "pending": "pending",
+    "running": "running",
+    "stopping": "stopping",
+    "stopped": "stopped",
+    "shutting-down": "deleting",
+}
+"""A terminated instance is no more, though EC2 describes it for another hour."""
+VOLUME_STATES: dict[str, VolumeState] = {
+    "creating": "creating",
+    "available": "available",
+    "in-use": "attached",
+    "deleting": "deleting",
+}
+SNAPSHOT_STATES: dict[str, CopyState] = {"pending": "pending", "completed": "completed"}
+IMAGE_STATES: dict[str, CopyState] = {
+    "pending": "pending",
+    "transient": "pending",
+    "available": "completed",
+}
+CALLER = "roost: caller"
+"""How the rule for the user's own address is described."""
+ROLES = ("head", "worker", "desktop", "seat")
+
+
+def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
+    """All that are not gone, the head first."""
+    found: dict[str, Instance] = {}
+    for reservation in reservations:
+        for described in reservation["Instances"]:
+            one = _instance(described)
+            if one is None:
+                continue
+            one = replace(one, name=_free(one.name, found))
+            found[one.name] = one
+    return tuple(sorted(found.values(), key=_order))
+
+
+def _order(instance: Instance) -> tuple[int, int, str]:
+    number = instance.name.rpartition("-")[2]
+    return (ROLES.index(instance.role), int(number) if number.isdigit() else 0, instance.name)
+
+
+def _instance(described: Described) -> Instance | None:
+    state = INSTANCE_STATES.get(described["State"]["Name"])
+    held = tags.read(described.get("Tags"))
+    names = tags.launched(held.get(tags.NODE, ""))
+    index = int(described.get("AmiLaunchIndex", 0))
+    role = held.get(tags.ROLE)
+    if state is None or role not in ROLES or index >= len(names):
+        return None
+    return Instance(
+        name=names[index],
+        role=role,  # type: ignore[arg-type]
+        shape=_shape(described),
+        fingerprint=held.get(tags.PRINT, ""),
+        id=described["InstanceId"],
+        state=state,
+        address=described.get("PublicIpAddress") or described.get("PrivateIpAddress"),
+        private=described.get("PrivateIpAddress"),
+        note=described.get("StateReason", {}).get("Message", "") if state == "stopped" else "",
+        started=_seconds(described.get("LaunchTime")),
+    )
+
+
+def _shape(described: Described) -> Shape:
+    cpus = described.get("CpuOptions", {})
+    return Shape(
+        type=described["InstanceType"],
+        cpus=int(cpus.get("CoreCount", 0)) * int(cpus.get("ThreadsPerCore", 1)),
+        memory_gib=0,
+        arch=described.get("Architecture", "x86_64"),
+        image=described.get("ImageId", ""),
+        spot=described.get("InstanceLifecycle") == "spot",
+        profile=described.get("IamInstanceProfile", {}).get("Arn", ""),
+    )
+
+
+def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[Volume, ...]:
+    """Data volumes; ``names`` has the names of instances by their ids."""
+    found: dict[str, Volume] = {}
+    for one in described:
+        held = tags.read(one.get("Tags"))
+        state = VOLUME_STATES.get(one["State"])
+        if state is None or tags.HOLDER not in held:
+            continue  # the disk that an instance boots from has no holder of its own
+        attachments = one.get("Attachments", ())
+        on = [names.get(a["InstanceId"], "") for a in attachments]
+        name = _free(held[tags.NODE], found)
+        found[name] = Volume(
+            name=name,
+            size_gib=float(one["Size"]),
+            type=one["VolumeType"],
+            holder=on[0] if on and on[0] else held[tags.HOLDER],
+            mount=held.get(tags.MOUNT, ""),
+            iops=one.get("Iops"),
+            throughput=one.get("Throughput"),
+            slot=int(held.get(tags.SLOT, 0)),
+            snapshot=one.get("SnapshotId") or "",
+            adopted=tags.ADOPTED in held,
+            id=one["VolumeId"],
+            state=state,
+            attached_at=max((_seconds(a.get("AttachTime")) for a in attachments), default=0),
+        )
+    return tuple(sorted(found.values(), key=lambda v: v.name))
+
+
+def snapshots(described: Iterable[Described], tiers: Mapping[str, str]) -> tuple[Snapshot, ...]:
+    """Copies of data volumes; ``tiers`` has what is on its way, by snapshot id."""
+    return tuple(
+        Snapshot(
+            name=one["SnapshotId"],
+            volume=held[tags.NODE],
+            source=one["VolumeId"],
+            size_gib=float(one["VolumeSize"]),
+            state=SNAPSHOT_STATES.get(one["State"], "failed"),
+            sealed=held[tags.SEALED] == "yes",
+            taken=_seconds(one["StartTime"]),
+            used_gib=_gib(one.get("FullSnapshotSizeInBytes")),
+            tier=_tier(one.get("StorageTier", "standard"), tiers.get(one["SnapshotId"], "")),
+        )
+        for one in described
+        if tags.SEALED in (held := tags.read(one.get("Tags")))
+    )
+
+
+def _tier(tier: str, status: str) -> Tier:
+    if status == "archival-in-progress":
+        return "archiving"
+    if status in ("permanent-restore-in-progress", "temporary-restore-in-progress"):
+        return "restoring"
+    return "archived" if tier == "archive" else "standard"
+
+
+def images(described: Iterable[Described], snapshots: Iterable[Described]) -> tuple[Image, ...]:
+    """Copies of the disks that instances boot from.
+
+    An image's disk is a snapshot of its own; one whose image is gone counts as a failed image.
+    """
+    found = [
+        _image(one["ImageId"], held, IMAGE_STATES.get(one["State"], "failed"), one["CreationDate"])
+        for one in described
+        if tags.SOURCE in (held := tags.read(one.get("Tags")))
+    ]
+    sources = {image.source for image in found}
+    for one in snapshots:
+        held = tags.read(one.get("Tags"))
+        if tags.SOURCE in held and held[tags.SOURCE] not in sources:
+            found.append(_image(one["SnapshotId"], held, "failed", one["StartTime"]))
+    return tuple(found)
+
+
+def _image(one: str, held: Mapping[str, str], state: CopyState, at: datetime | str) -> Image:
+    taken = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return Image(
+        name=one,
+        instance=held[tags.NODE],
+        source=held[tags.SOURCE],
+        type=held.get(tags.TYPE, ""),
+        state=state,
+        taken=_seconds(taken),
+    )
+
+
+def _gib(size: int | None) -> float | None:
+    """EC2 knows it once the snapshot is completed."""
+    return round(size / 2**30, 3) if size else None
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment is not None else 0
+
+
+def _free(name: str, found: Mapping[str, object]) -> str:
+    """``name``; what was made twice gets a mark, and is surplus."""
+    while name in found:
+        name += SURPLUS
+    return name
+
+
+def security_groups(
+    described: Iterable[Described], caller: str | None
+) -> tuple[SecurityGroup, ...]:
+    """Firewalls with their rules; ``caller`` is the CIDR of who looks, if it is known."""
+    return tuple(
+        SecurityGroup(name=tags.read(one.get("Tags"))[tags.NODE], rules=_rules(one, caller))
+        for one in described
+    )
+
+
+def _rules(described: Described, caller: str | None) -> tuple[Rule, ...]:
+    found = []
+    for permission in described.get("IpPermissions", ()):
+        for place in (*permission.get("IpRanges", ()), *permission.get("Ipv6Ranges", ())):
+            cidr = place.get("CidrIp") or place.get("CidrIpv6")
+            mine = cidr == caller and place.get("Description") == CALLER
+            found.append(
+                Rule(port=permission.get("FromPort", 0), source="caller" if mine else cidr)
+            )
+    return tuple(found)
+
+
+def key_pairs(described: Iterable[Described]) -> tuple[KeyPair, ...]:
+    """The public keys that were imported."""
+    return tuple(KeyPair(name=tags.read(one.get("Tags"))[tags.NODE]) for one in described)
+
+
+def addresses(described: Iterable[Described], names: Mapping[str, str]) -> tuple[Address, ...]:
+    """Elastic IPs; of two with one name the second is surplus, and named so."""
+    found: dict[str, Address] = {}
+    for one in described:
+        held = tags.read(one.get("Tags"))
+        name = _free(held[tags.NODE], found)
+        on = names.get(one.get("InstanceId", ""), "")
+        found[name] = Address(
+            name=name,
+            holder=on or held.get(tags.HOLDER, held[tags.NODE]),
+            id=one["AllocationId"],
+            ip=one.get("PublicIp"),
+            attached=bool(on),
+        )
+    return tuple(found.values())
+
+
+def zone_of(described: Mapping[Any, Iterable[Described]]) -> str | None:
+    """The zone in which the name is: that of its data, or else of its machines.
+
+    Workers count last: they can be in another zone, where theirs had no room.
+    """
+    for volume in described.get("volume", ()):
+        if tags.HOLDER in tags.read(volume.get("Tags")):
+            return str(volume["AvailabilityZone"])
+    there = [
+        instance
+        for reservation in described.get("instance", ())
+        for instance in reservation["Instances"]
+        if instance["State"]["Name"] in INSTANCE_STATES
+    ]
+    there.sort(key=lambda one: tags.read(one.get("Tags")).get(tags.ROLE) == "worker")
+    return str(there[0]["Placement"]["AvailabilityZone"]) if there else None
+
+
+def devices(described: Mapping[Any, Iterable[Described]], instance_id: str) -> set[str]:
+    """The device names that an instance has in use."""
+    return {
+        attachment["Device"]
+        for volume in described.get("volume", ())
+        for attachment in volume.get("Attachments", ())
+        if attachment["InstanceId"] == instance_id
+    }

@@ -1,0 +1,323 @@
+"""The parameters of the calls that create. Pure: the tests compare them whole."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from roost.errors import UsageError
+from roost.model.resources import Address, Instance, Rule, Volume
+from roost.providers.aws import tags
+from roost.providers.aws.parse import CALLER
+
+USER_DATA_LIMIT = 16_384
+"""Bytes that EC2 keeps of a launch template's user-data."""
+TOKEN_LENGTH = 64
+DATA_DEVICES = tuple(f"/dev/sd{letter}" for letter in "fghijklmnop")
+"""Names that EC2 recommends for data volumes."""
+
+METADATA = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
+"""A container on the machine is one hop further, and gets no credentials of the machine's role.
+The limit is said, as that of an AMI registered for IMDSv2 is 2."""
+
+
+def devices_from(slot: int) -> tuple[str, ...]:
+    """The device of a volume's slot, and then all others."""
+    mine = DATA_DEVICES[slot : slot + 1]
+    return (*mine, *(device for device in DATA_DEVICES if device not in mine))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a launch goes: an image, a subnet in a zone, a firewall, a key.
+
+    ``image`` is an AMI or what EC2 resolves to one; ``private`` the private address of the one
+    machine that has it fixed.
+    """
+
+    image: str
+    root_device: str
+    subnet: str
+    zone: str
+    security_group: str
+    key_pair: str | None
+    users: Mapping[str, str] = field(default_factory=dict)
+    private: str | None = None
+    user_data: bytes | None = None
+
+
+def key_name(name: str) -> str:
+    """EC2's name of the key pair."""
+    return f"roost-{name}"
+
+
+def token(*parts: object) -> str:
+    """A ClientToken: the same for the same wish, so that a repeated call makes nothing twice."""
+    text = json.dumps([str(part) for part in parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:TOKEN_LENGTH]
+
+
+def run_instances(
+    name: str, instances: tuple[Instance, ...], site: Site, *, seen: Iterable[str], salt: int = 0
+) -> dict[str, Any]:
+    """One launch for all instances of one role and shape; fewer if there is room for fewer only.
+
+    A later launch of the same nodes must have another token, or EC2 answers with the instances of
+    old: so the firewall's id is in it (a new one after each ``down``), the ids of the instances so
+    far (``seen``), and ``salt``, which is raised where EC2 answers with the old ones all the same.
+    """
+    first = instances[0]
+    nodes = tags.launch([i.name for i in instances])
+    mine = {tags.ROLE: first.role, tags.PRINT: first.fingerprint}
+    found = tags.tags(name, nodes, mine, site.users)
+    disk = {tags.NAME: name, tags.NODE: nodes, tags.TITLE: f"{name} {first.role}", **site.users}
+    asked: dict[str, Any] = {
+        "ImageId": site.image,
+        "InstanceType": first.shape.type,
+        "MinCount": 1,
+        "MaxCount": len(instances),
+        "ClientToken": token(
+            *(name, nodes, first.shape.type, first.shape.spot, site.zone),
+            *(site.security_group, salt),
+            *([site.private] if site.private else []),
+            *sorted(seen),
+        ),
+        "MetadataOptions": METADATA,
+        "InstanceInitiatedShutdownBehavior": "terminate" if first.shape.spot else "stop",
+        "NetworkInterfaces": [
+            {
+                "DeviceIndex": 0,
+                "SubnetId": site.subnet,
+                "Groups": [site.security_group],
+                "AssociatePublicIpAddress": True,
+                "DeleteOnTermination": True,
+            }
+        ],
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": site.root_device,
+                "Ebs": {
+                    "VolumeSize": int(first.shape.disk_gib),
+                    "VolumeType": "gp3",
+                    "Encrypted": True,
+                    "DeleteOnTermination": True,
+                },
+            }
+        ],
+        "TagSpecifications": [
+            tags.specification("instance", found),
+            tags.specification("volume", disk),
+            tags.specification("network-interface", disk),
+        ],
+    }
+    if site.private is not None:
+        asked["NetworkInterfaces"][0]["PrivateIpAddress"] = site.private
+    if site.user_data is not None:
+        asked["UserData"] = site.user_data
+    if site.key_pair is not None:
+        asked["KeyName"] = site.key_pair
+    if first.shape.profile:
+        asked["IamInstanceProfile"] = instance_profile(first.shape.profile)
+    if first.shape.spot:
+        asked["InstanceMarketOptions"] = {"MarketType": "spot"}
+    return asked
+
+
+def instance_profile(profile: str) -> dict[str, str]:
+    """An instance profile by what the file says: its ARN or its name."""
+    return {"Arn" if profile.startswith("arn:") else "Name": profile}
+
+
+def create_volume(
+    name: str, volume: Volume, zone: str, users: Mapping[str, str], *parts: object
+) -> dict[str, Any]:
+    """An encrypted data volume; it is not deleted with the instance it is attached to.
+
+    ``parts`` are what makes its token another one than that of a volume of old.
+    """
+    mine = volume_tags(volume)
+    asked: dict[str, Any] = {
+        "AvailabilityZone": zone,
+        "Size": int(volume.size_gib),
+        "VolumeType": volume.type,
+        "Encrypted": True,
+        "ClientToken": token(
+            *(name, volume.name, zone, volume.snapshot),
+            *([volume.stored] if volume.stored else []),
+            *parts,
+        ),
+        "TagSpecifications": [
+            tags.specification("volume", tags.tags(name, volume.name, mine, users))
+        ],
+    }
+    if volume.iops is not None:
+        asked["Iops"] = volume.iops
+    if volume.throughput is not None:
+        asked["Throughput"] = volume.throughput
+    if volume.snapshot:
+        asked["SnapshotId"] = volume.snapshot
+        if volume.warm is not None:
+            asked["VolumeInitializationRate"] = volume.warm
+    return asked
+
+
+def volume_tags(volume: Volume) -> dict[str, str]:
+    """What is on a volume beside its name."""
+    return {tags.HOLDER: volume.holder, tags.MOUNT: volume.mount, tags.SLOT: str(volume.slot)}
+
+
+def adoption(name: str, volume: Volume, users: Mapping[str, str]) -> dict[str, Any]:
+    """The tags that make a volume of before roost one of a name's; its own title stays."""
+    found = tags.tags(name, volume.name, {**volume_tags(volume), tags.ADOPTED: "yes"}, users)
+    del found[tags.TITLE]
+    listed: list[dict[str, str]] = tags.specification("volume", found)["Tags"]
+    return {"Resources": [volume.id], "Tags": listed}
+
+
+def disowning(ids: list[str]) -> dict[str, Any]:
+    """The tags that go again; whatever their values are."""
+    keys = (tags.NAME, tags.NODE, tags.HOLDER, tags.MOUNT, tags.SLOT, tags.ADOPTED)
+    return {"Resources": ids, "Tags": [{"Key": key} for key in keys]}
+
+
+def modify_volume(volume: Volume) -> dict[str, Any]:
+    """A volume's new size and speed."""
+    asked: dict[str, Any] = {
+        "VolumeId": volume.id,
+        "Size": int(volume.size_gib),
+        "VolumeType": volume.type,
+    }
+    if volume.iops is not None:
+        asked["Iops"] = volume.iops
+    if volume.throughput is not None:
+        asked["Throughput"] = volume.throughput
+    return asked
+
+
+def create_snapshot(
+    name: str, volume: Volume, users: Mapping[str, str], *, sealed: bool
+) -> dict[str, Any]:
+    """A copy of a volume. (This call takes no ClientToken; a second copy is found and deleted.)"""
+    mine = {tags.SEALED: "yes" if sealed else "no", tags.HOLDER: volume.holder}
+    return {
+        "VolumeId": volume.id,
+        "Description": f"roost: {name} {volume.name}",
+        "TagSpecifications": [
+            tags.specification("snapshot", tags.tags(name, volume.name, mine, users))
+        ],
+    }
+
+
+def create_image(
+    name: str, instance: Instance, devices: Iterable[str], users: Mapping[str, str], failed: int
+) -> dict[str, Any]:
+    """A copy of the disk that a stopped instance boots from, without its data volumes.
+
+    An image's name is unique, so the same wish (the same instance, not started since) makes one
+    image only; ``failed`` counts those that came to nothing.
+    """
+    title = f"roost {name} {instance.name} {instance.id} {int(instance.started)} {failed}"
+    mine = {tags.SOURCE: instance.id, tags.TYPE: instance.shape.type}
+    found = tags.tags(name, instance.name, mine, users)
+    return {
+        "InstanceId": instance.id,
+        "Name": title,
+        "Description": f"roost: the disk of {name} {instance.name}",
+        "BlockDeviceMappings": [{"DeviceName": d, "NoDevice": ""} for d in sorted(devices)],
+        "TagSpecifications": [
+            tags.specification("image", found),
+            tags.specification("snapshot", found),
+        ],
+    }
+
+
+def allocate_address(name: str, address: Address, users: Mapping[str, str]) -> dict[str, Any]:
+    """An Elastic IP. (This call takes no ClientToken: see ``nouns.addresses`` for twins.)"""
+    found = tags.tags(name, address.name, {tags.HOLDER: address.holder}, users)
+    return {"Domain": "vpc", "TagSpecifications": [tags.specification("elastic-ip", found)]}
+
+
+def create_security_group(
+    name: str, group: str, vpc: str, users: Mapping[str, str]
+) -> dict[str, Any]:
+    """The firewall; nothing may enter until ``authorize`` says so."""
+    return {
+        "GroupName": f"roost-{name}",
+        "Description": f"roost: {name}",
+        "VpcId": vpc,
+        "TagSpecifications": [
+            tags.specification("security-group", tags.tags(name, group, {}, users))
+        ],
+    }
+
+
+def authorize(group_id: str, rules: Iterable[Rule], caller: str, *, own: bool) -> dict[str, Any]:
+    """Who may enter: those of ``rules``, and, with ``own``, the name's machines each other."""
+    permissions: list[dict[str, Any]] = [_permission(rule, caller) for rule in rules]
+    if own:
+        permissions.append({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]})
+    return {"GroupId": group_id, "IpPermissions": permissions}
+
+
+def _permission(rule: Rule, caller: str) -> dict[str, Any]:
+    mine = rule.source == "caller"
+    cidr = caller if mine else rule.source
+    six = ":" in cidr
+    place = {"CidrIpv6" if six else "CidrIp": cidr, "Description": CALLER if mine else "roost"}
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": rule.port,
+        "ToPort": rule.port,
+        "Ipv6Ranges" if six else "IpRanges": [place],
+    }
+
+
+# --- the record: the spec, as the user-data of a launch template that nobody launches -------------
+
+
+def template_name(name: str) -> str:
+    """The launch template that keeps the record."""
+    return f"roost-{name}"
+
+
+def template_data(record: str) -> dict[str, Any]:
+    """The record, packed. Raises UsageError where it is too long for EC2."""
+    packed = base64.b64encode(gzip.compress(record.encode(), mtime=0)).decode()
+    if len(packed) > USER_DATA_LIMIT:
+        raise UsageError(f"the file is too long to be kept with the cloud ({len(packed)} bytes)")
+    return {"UserData": packed}
+
+
+def record_in(data: Mapping[str, Any]) -> str | None:
+    """The record that ``template_data`` packed; None where this is no record."""
+    try:
+        return gzip.decompress(base64.b64decode(data["UserData"])).decode()
+    except (KeyError, ValueError, OSError, EOFError):
+        return None
+
+
+def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[str, Any]:
+    """The first record of a name.
+
+    No ClientToken: the template's name is unique, and a token would bring back the answer for a
+    template that ``down`` has deleted.
+    """
+    found = tags.tags(name, "record", {tags.KIND: json.loads(record).get("kind", "")}, users)
+    return {
+        "LaunchTemplateName": template_name(name),
+        "LaunchTemplateData": template_data(record),
+        "TagSpecifications": [tags.specification("launch-template", found)],
+    }
+
+
+def template_version(name: str, record: str) -> dict[str, Any]:
+    """A later record; one version too many does no harm."""
+    return {
+        "LaunchTemplateName": template_name(name),
+        "LaunchTemplateData": template_data(record),
+    }

@@ -1,0 +1,195 @@
+"""What is done to disks on EC2: snapshots, images, other sizes, volumes of before roost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from roost.errors import CloudError
+from roost.model.resources import Image, Instance, Snapshot, State, Stored, Volume
+from roost.model.steps import (
+    Adopt,
+    Archive,
+    Disown,
+    Modify,
+    Restore,
+    Save,
+    Snap,
+    Step,
+    Store,
+    Unseal,
+    Unstore,
+)
+from roost.plan.backups import images_of
+from roost.providers.aws import parse, requests, s3_copies, tags
+from roost.providers.aws.cache import Memory
+from roost.providers.aws.client import Calls
+from roost.providers.aws.failures import code_of
+
+DISK_STEPS = (Adopt, Archive, Disown, Modify, Restore, Save, Snap, Store, Unseal, Unstore)
+"""The steps that are about disks."""
+MOVING = frozenset({"IncorrectState", "InvalidSnapshot.InUse", "OperationNotPermitted"})
+"""A snapshot whose tier is already being changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disks:
+    """The effects of one name; ``memory`` has seen it just now."""
+
+    calls: Calls
+    memory: Memory
+    name: str
+    users: Mapping[str, str]
+    clock: Callable[[], float]
+    wall: Callable[[], datetime]
+
+    def apply(self, step: Step) -> None:
+        """Do a step that is about disks."""
+        match step:
+            case Snap(names, sealed):
+                for volume in names:
+                    self.snap(self._volume(volume), sealed=sealed)
+            case Save(names):
+                for instance in names:
+                    self.save(self._instance(instance))
+            case Unseal(names):
+                self.calls.unless_gone(
+                    self.calls.ec2.create_tags,
+                    Resources=list(names),
+                    Tags=[{"Key": tags.SEALED, "Value": "no"}],
+                )
+            case Store(copies):
+                self.keep(copies)
+            case Unstore(names):
+                s3_copies.forget(self.calls, self.name, names)
+                self.memory.stored = tuple(s for s in self.memory.stored if s.name not in names)
+            case Archive() | Restore():
+                self.move(step)
+            case _:
+                self.change(step)
+
+    def change(self, step: Step) -> None:
+        """Do a step that is about volumes as they are."""
+        match step:
+            case Modify(volumes):
+                for wanted in volumes:
+                    self.modify(wanted)
+            case Adopt(volumes):
+                for theirs in volumes:
+                    self.adopt(theirs)
+            case Disown(names):
+                ids = [self._volume(one).id for one in names]
+                self.calls.ec2.delete_tags(**requests.disowning(ids))
+                self.memory.described.pop("volume", None)
+            case _:
+                raise CloudError(f"EC2 has no way to do {step}")
+
+    def keep(self, copies: tuple[Stored, ...]) -> None:
+        """Write down which copies are in S3. Raises CloudError."""
+        s3_copies.write(self.calls, self.name, copies)
+        new = {copy.name: copy for copy in (*self.memory.stored, *copies)}
+        self.memory.stored = tuple(new[name] for name in sorted(new))
+
+    def snap(self, volume: Volume, *, sealed: bool) -> None:
+        """Begin a copy; it holds what is on the volume at this moment."""
+        asked = requests.create_snapshot(self.name, volume, self.users, sealed=sealed)
+        made = self.calls.ec2.create_snapshot(**asked)
+        found = Snapshot(
+            name=made["SnapshotId"],
+            volume=volume.name,
+            source=volume.id,
+            size_gib=volume.size_gib,
+            state="pending",
+            sealed=sealed,
+            taken=made["StartTime"].timestamp(),
+        )
+        self.memory.remember_made(found, found.name, self.clock())
+
+    def save(self, instance: Instance) -> None:
+        """Begin an image of a stopped instance's own disk."""
+        state = self.memory.state or State(name=self.name)
+        failed = sum(i.state == "failed" for i in images_of(instance.name, state))
+        devices = parse.devices(self.memory.described, instance.id)
+        data = {v for v in devices if v != self._root(instance.id)}
+        asked = requests.create_image(self.name, instance, data, self.users, failed)
+        made = self.calls.unless_there(self.calls.ec2.create_image, **asked)
+        if made is None:
+            return  # a call whose answer was lost had begun it; it will be seen
+        found = Image(
+            name=made["ImageId"],
+            instance=instance.name,
+            source=instance.id,
+            state="pending",
+            taken=self.wall().timestamp(),
+        )
+        self.memory.remember_made(found, found.name, self.clock())
+
+    def _root(self, instance_id: str) -> str | None:
+        for reservation in self.memory.described.get("instance", ()):
+            for instance in reservation["Instances"]:
+                if instance["InstanceId"] == instance_id:
+                    return str(instance["RootDeviceName"])
+        return None
+
+    def modify(self, volume: Volume) -> None:
+        """Begin to change a volume where it is. EC2 allows one change in six hours."""
+        try:
+            self.calls.ec2.modify_volume(**requests.modify_volume(volume))
+        except self.calls.ec2.exceptions.ClientError as error:
+            if code_of(error) == "VolumeModificationRateExceeded":
+                raise CloudError(
+                    f"volume {volume.name} was changed less than six hours ago, and EC2 allows"
+                    " one change in that time",
+                    next="the same command, later",
+                ) from error
+            if code_of(error) != "IncorrectModificationState":
+                raise
+        self.memory.changed[volume.id] = volume
+
+    def adopt(self, volume: Volume) -> None:
+        """Take in a volume of before roost. Raises CloudError where it is somebody else's."""
+        (found,) = self.calls.ec2.describe_volumes(VolumeIds=[volume.id])["Volumes"]
+        owner = tags.read(found.get("Tags")).get(tags.NAME, self.name)
+        zone = self.memory.zone
+        if owner != self.name:
+            raise CloudError(f"volume {volume.id} belongs to {owner}", next=f"roost show {owner}")
+        if found["State"] != "available":
+            raise CloudError(f"volume {volume.id} is {found['State']}: it must be free")
+        if zone is not None and found["AvailabilityZone"] != zone:
+            raise CloudError(
+                f"volume {volume.id} is in {found['AvailabilityZone']}, and {self.name} in {zone}",
+                next=f"roost park {self.name}, then: roost up   (then it comes to the volume)",
+            )
+        self.calls.ec2.create_tags(**requests.adoption(self.name, volume, self.users))
+        self.memory.zone = found["AvailabilityZone"]
+        self.memory.kinds.add("volume")
+
+    def move(self, step: Archive | Restore) -> None:
+        """Between the tiers; one that is on its way already goes on."""
+        for one in step.names:
+            try:
+                if isinstance(step, Archive):
+                    self.calls.ec2.modify_snapshot_tier(SnapshotId=one, StorageTier="archive")
+                else:
+                    self.calls.ec2.restore_snapshot_tier(SnapshotId=one, PermanentRestore=True)
+            except self.calls.ec2.exceptions.ClientError as error:
+                if code_of(error) not in MOVING:
+                    raise
+
+    def delete(self, one: str) -> None:
+        """A snapshot, or an image with the snapshot that is its disk."""
+        if one.startswith("ami-"):
+            self.calls.unless_gone(
+                self.calls.ec2.deregister_image, ImageId=one, DeleteAssociatedSnapshots=True
+            )
+        else:
+            self.calls.unless_gone(self.calls.ec2.delete_snapshot, SnapshotId=one)
+
+    def _volume(self, name: str) -> Volume:
+        volumes = self.memory.state.volumes if self.memory.state else ()
+        return next(v for v in volumes if v.name == name)
+
+    def _instance(self, name: str) -> Instance:
+        instances = self.memory.state.instances if self.memory.state else ()
+        return next(i for i in instances if i.name == name)

@@ -1,0 +1,427 @@
+"""A cloud in memory, for tests and docs: as slow, as full and as forgetful as a real one can be.
+
+States take time (they move on at ``wait``), new resources stay invisible for a while, calls can be
+throttled, types can run out, and the caller can be killed before or after any effect. It is strict
+where EC2 is: what EC2 refuses, it refuses.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from roost.errors import BusyError, CapacityError, CloudError, ThrottledError
+from roost.model.resources import (
+    Address,
+    Instance,
+    InstanceState,
+    KeyPair,
+    Resource,
+    SecurityGroup,
+    State,
+    Volume,
+)
+from roost.model.steps import (
+    Adopt,
+    Archive,
+    Associate,
+    Attach,
+    Create,
+    Delete,
+    Disown,
+    Forget,
+    Modify,
+    Reboot,
+    Record,
+    Restore,
+    Retire,
+    Retype,
+    Save,
+    Snap,
+    Start,
+    Step,
+    Stop,
+    Store,
+    Unseal,
+    Unstore,
+    describe,
+)
+from roost.providers.fake.disks import Disks
+from roost.providers.provider import Summary
+
+R = TypeVar("R", Instance, Volume)
+
+
+class Killed(BaseException):
+    """The process died here. Not an Exception, so that nothing but a test catches it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """How a fake cloud behaves.
+
+    ``delay`` is how many waits a change of state takes; ``blind`` how many observes a new
+    resource stays invisible for; ``throttle`` and ``kill_before``/``kill_after`` are the numbers
+    of the effects (from 0) that are refused or that kill the caller; ``capacity`` how many
+    instances of a type can be had; ``broken`` the instances whose set-up fails.
+    """
+
+    delay: int = 1
+    blind: int = 0
+    throttle: frozenset[int] = frozenset()
+    kill_before: int | None = None
+    kill_after: int | None = None
+    capacity: dict[str, int] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Thing:
+    """A resource and what is still to happen to it."""
+
+    resource: Resource
+    blind: int
+    left: int = 0
+    then: InstanceState | None = None
+    gone: bool = False
+    seen: bool = False
+
+
+@dataclass(slots=True)
+class FakeCloud:
+    """Fulfils ``roost.providers.provider.Cloud``. ``effects`` counts the effects so far."""
+
+    weather: Weather = field(default_factory=Weather)
+    name: str = "fake"
+    region: str = ""
+    effects: int = 0
+    now: float = 0
+    calls: Counter[str] = field(default_factory=Counter)
+    disks: Disks = field(default_factory=Disks)
+    retired: list[str] = field(default_factory=list)
+    _records: dict[str, str] = field(default_factory=dict)
+    _things: dict[str, dict[tuple[str, str], _Thing]] = field(default_factory=dict)
+    _holders: dict[str, str] = field(default_factory=dict)
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def observe(self, name: str) -> State:
+        """What can be seen of ``name`` now; what was just made may not be seen yet."""
+        self.calls["observe"] += 1
+        seen: list[Resource] = []
+        for thing in self._of(name).values():
+            if thing.blind > 0:
+                thing.blind -= 1
+            else:
+                thing.seen = True
+                seen.append(thing.resource)
+        return State(
+            name=name,
+            record=self._records.get(name),
+            key_pairs=tuple(r for r in seen if isinstance(r, KeyPair)),
+            security_groups=tuple(r for r in seen if isinstance(r, SecurityGroup)),
+            volumes=tuple(r for r in seen if isinstance(r, Volume)),
+            instances=tuple(r for r in seen if isinstance(r, Instance)),
+            addresses=tuple(r for r in seen if isinstance(r, Address)),
+            snapshots=self.disks.snapshots_of(name),
+            images=self.disks.images_of(name),
+            stored=self.disks.stored_of(name),
+        )
+
+    @property
+    def lost(self) -> list[str]:
+        """Volumes that were deleted with content that is in no completed snapshot."""
+        return self.disks.lost
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """A row for every name that has anything."""
+        self.calls["summaries"] += 1
+        names = sorted({*self._records, *(n for n, things in self._things.items() if things)})
+        return tuple(self._summary(name) for name in names)
+
+    def _summary(self, name: str) -> Summary:
+        found = [t.resource for t in self._of(name).values()]
+        states: Counter[str] = Counter(r.state for r in found if isinstance(r, Instance))
+        return Summary(name=name, kind="", cloud=self.name, states=dict(states))
+
+    def logs(self, name: str, instance: str, lines: int) -> str:
+        """A broken instance has one line to say."""
+        return "E: set-up failed" if instance in self.weather.broken else f"{instance} of {name}"
+
+    # --- time and other people ---------------------------------------------------------------
+
+    def wait(self, name: str, since: float) -> None:
+        """Let one unit of time pass for ``name``."""
+        del since
+        self.now += 10
+        things = self._of(name)
+        self._write(name)
+        self.disks.wait(name)
+        for key, thing in list(things.items()):
+            if thing.left > 0:
+                thing.left -= 1
+                if thing.left == 0:
+                    self._settle(things, key, thing)
+
+    def _settle(
+        self, things: dict[tuple[str, str], _Thing], key: tuple[str, str], thing: _Thing
+    ) -> None:
+        if thing.gone:
+            del things[key]
+        elif isinstance(thing.resource, Instance) and thing.then is not None:
+            broken = thing.then == "running" and thing.resource.name in self.weather.broken
+            thing.resource = replace(thing.resource, state="failed" if broken else thing.then)
+        elif isinstance(thing.resource, Volume) and thing.resource.state == "creating":
+            thing.resource = replace(thing.resource, state="available")
+
+    @contextmanager
+    def hold(self, name: str, what: str) -> Iterator[None]:
+        """Only one at a time. Raises BusyError."""
+        if name in self._holders:
+            raise BusyError(f"{name} is held by {self._holders[name]}")
+        self._holders[name] = what
+        try:
+            yield
+        finally:
+            del self._holders[name]
+
+    # --- effects -----------------------------------------------------------------------------
+
+    def apply(self, name: str, step: Step) -> None:
+        """Do one step, unless the weather is against it."""
+        number, self.effects = self.effects, self.effects + 1
+        self.calls[type(step).__name__] += 1
+        if number == self.weather.kill_before:
+            raise Killed
+        if number in self.weather.throttle:
+            raise ThrottledError("RequestLimitExceeded")
+        self._do(name, step)
+        if number == self.weather.kill_after:
+            raise Killed
+
+    def _do(self, name: str, step: Step) -> None:
+        self.now += 1
+        self._write(name)
+        match step:
+            case Record(record):
+                self._records[name] = record
+            case Forget():
+                self._records.pop(name, None)
+                self.disks.drop(name, [s.name for s in self.disks.stored_of(name)])
+            case Create(_, resources):
+                self._create(name, resources)
+            case Delete(kind, names) if kind not in ("snapshot", "image"):
+                for gone in names:
+                    self._delete(name, kind, gone)
+            case _:
+                self._change(name, step)
+
+    def _write(self, name: str) -> None:
+        """Machines that are up write to their disks all the time."""
+        up = {
+            one.name
+            for one in self._kind(name, Instance)
+            if one.state in ("pending", "running", "stopping", "failed")
+        }
+        self.disks.write(i.id for i in self._kind(name, Instance) if i.name in up)
+        volumes = self._kind(name, Volume)
+        self.disks.write(v.id for v in volumes if v.state == "attached" and v.holder in up)
+
+    def _kind(self, name: str, kind: type[R]) -> list[R]:
+        return [t.resource for t in self._of(name).values() if isinstance(t.resource, kind)]
+
+    def _copy(self, name: str, step: Step) -> None:
+        """Snapshots and images."""
+        volumes = {v.name: v for v in self._kind(name, Volume)}
+        instances = {i.name: i for i in self._kind(name, Instance)}
+        match step:
+            case Snap(names, sealed):
+                for one in names:
+                    self.disks.snap(name, volumes[one], self.now, sealed=sealed)
+            case Unseal(names):
+                self.disks.change_snapshots(name, names, sealed=False)
+            case Archive(names):
+                self.disks.change_snapshots(name, names, tier="archiving")
+            case Restore(names):
+                self.disks.change_snapshots(name, names, tier="restoring")
+            case Save(names):
+                for one in names:
+                    if instances[one].state != "stopped":
+                        raise CloudError(f"IncorrectInstanceState: {one}")
+                    self.disks.save(name, instances[one], self.now)
+            case Delete(kind, names) if kind in ("snapshot", "image"):
+                self.disks.delete(name, names)
+            case _:
+                raise CloudError(f"{describe(step)}: not on a cloud in memory")
+
+    def _reshape(self, name: str, step: Step) -> None:
+        """Other types and sizes."""
+        match step:
+            case Retype(pairs):
+                for one, kind in pairs:
+                    self._retype(name, one, kind)
+            case Modify(volumes):
+                for volume in volumes:
+                    thing = self._thing(name, "volume", volume.name)
+                    thing.resource = replace(volume, kind="volume")
+            case Adopt(volumes):
+                for volume in volumes:
+                    adopted = replace(volume, adopted=True, state="available")
+                    self._of(name)["volume", volume.name] = _Thing(adopted, 0)
+            case Disown(names):
+                for one in names:
+                    del self._of(name)["volume", one]
+            case Reboot():
+                pass  # nothing of it can be seen afterwards
+            case _:
+                self._copy(name, step)
+
+    def _retype(self, name: str, one: str, kind: str) -> None:
+        thing = self._thing(name, "instance", one)
+        instance = thing.resource
+        if not isinstance(instance, Instance) or instance.state != "stopped":
+            raise CloudError(f"IncorrectInstanceState: {one}")
+        thing.resource = replace(instance, shape=replace(instance.shape, type=kind))
+
+    def _change(self, name: str, step: Step) -> None:
+        match step:
+            case Start(names):
+                self._move(name, names, ("stopped", "failed"), "pending", "running")
+            case Stop(names):
+                self._move(name, names, ("running", "pending", "failed"), "stopping", "stopped")
+            case Retire(names):
+                self.retired += names
+            case Attach(pairs):
+                for volume, instance in pairs:
+                    self._attach(name, volume, instance)
+            case Associate(addresses):
+                for address in addresses:
+                    self._associate(name, address)
+            case Store(copies):
+                self.disks.keep(name, copies)
+            case Unstore(names):
+                self.disks.drop(name, names)
+            case _:
+                self._reshape(name, step)
+
+    def _create(self, name: str, resources: tuple[Resource, ...]) -> None:
+        self._check_capacity(resources)
+        things = self._of(name)
+        for resource in resources:
+            key = (resource.kind, resource.name)
+            old = things.get(key)
+            if old is not None and not old.gone and not old.seen:
+                continue  # the same client token: EC2 answers with what it made the first time
+            if old is not None:
+                raise CloudError(f"InvalidParameterValue: {resource.name} exists")
+            things[key] = self._new(name, resource)
+
+    def _new(self, name: str, resource: Resource) -> _Thing:
+        blind, delay = self.weather.blind, max(1, self.weather.delay)
+        number = self.effects
+        if isinstance(resource, Instance):
+            one = f"i-{resource.name}-{number}"
+            made = replace(resource, id=one, state="pending", started=self.now)
+            self.disks.fill(name, one, resource.shape.image)
+            return _Thing(made, blind, delay, "running")
+        if isinstance(resource, Volume):
+            one = f"vol-{resource.name}-{number}"
+            self.disks.fill(name, one, resource.snapshot)
+            if resource.stored:
+                self.disks.closed.add(one)  # its data comes later; till then nobody is let in
+            else:
+                self.disks.dig_up(resource.name, one)
+            return _Thing(replace(resource, id=one, state="creating"), 0, delay)
+        if isinstance(resource, Address):
+            return _Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
+        return _Thing(resource, blind)
+
+    def _check_capacity(self, resources: tuple[Resource, ...]) -> None:
+        asked = Counter(r.shape.type for r in resources if isinstance(r, Instance))
+        for kind, count in asked.items():
+            if count > self.weather.capacity.get(kind, count):
+                raise CapacityError(f"InsufficientInstanceCapacity: {kind}")
+
+    def _move(
+        self,
+        name: str,
+        names: tuple[str, ...],
+        allowed: tuple[str, ...],
+        state: InstanceState,
+        then: InstanceState,
+    ) -> None:
+        for one in names:
+            thing = self._thing(name, "instance", one)
+            instance = thing.resource
+            if not isinstance(instance, Instance) or instance.state not in allowed:
+                raise CloudError(f"IncorrectInstanceState: {one}")
+            started = self.now if state == "pending" else instance.started
+            if state == "pending":
+                held = [v for v in self._kind(name, Volume) if v.holder == one]
+                self.disks.still -= {v.id for v in held}
+            thing.resource = replace(instance, state=state, started=started)
+            thing.left, thing.then = max(1, self.weather.delay), then
+
+    def _attach(self, name: str, volume: str, instance: str) -> None:
+        thing = self._thing(name, "volume", volume)
+        holder = self._thing(name, "instance", instance)
+        if not isinstance(thing.resource, Volume) or thing.resource.state != "available":
+            raise CloudError(f"VolumeInUse: {volume}")
+        if holder.gone:
+            raise CloudError(f"IncorrectState: {instance}")
+        thing.resource = replace(
+            thing.resource, state="attached", holder=instance, attached_at=self.now
+        )
+
+    def _associate(self, name: str, address: Address) -> None:
+        thing = self._thing(name, "address", address.name)
+        self._thing(name, "instance", address.holder)
+        if isinstance(thing.resource, Address):
+            thing.resource = replace(thing.resource, attached=True)
+
+    def _delete(self, name: str, kind: str, gone: str) -> None:
+        thing = self._thing(name, kind, gone)
+        if isinstance(thing.resource, Volume):
+            self._delete_volume(thing.resource)
+        if kind == "security-group" and any(k == "instance" for k, _ in self._of(name)):
+            raise CloudError("DependencyViolation: the security group is in use")
+        if isinstance(thing.resource, Instance):
+            self._release(name, gone)
+            thing.resource = replace(thing.resource, state="deleting")
+            thing.left, thing.then, thing.gone = max(1, self.weather.delay), None, True
+        else:
+            del self._of(name)[kind, gone]
+
+    def _delete_volume(self, volume: Volume) -> None:
+        if volume.state != "available":
+            raise CloudError(f"VolumeInUse: {volume.name}")
+        self.disks.bury(volume)
+
+    def _release(self, name: str, instance: str) -> None:
+        """A terminated instance lets go of its volumes and addresses."""
+        for thing in self._of(name).values():
+            held = thing.resource
+            if isinstance(held, Volume) and held.state == "attached" and held.holder == instance:
+                thing.resource = replace(held, state="available")
+            elif isinstance(held, Address) and held.holder == instance:
+                thing.resource = replace(held, attached=False)
+
+    # --- the past, for tests -----------------------------------------------------------------
+
+    def crash(self, name: str, instance: str) -> None:
+        """An instance dies by itself."""
+        thing = self._thing(name, "instance", instance)
+        if isinstance(thing.resource, Instance):
+            thing.resource = replace(thing.resource, state="failed", note="died")
+
+    def _of(self, name: str) -> dict[tuple[str, str], _Thing]:
+        return self._things.setdefault(name, {})
+
+    def _thing(self, name: str, kind: str, one: str) -> _Thing:
+        try:
+            return self._of(name)[kind, one]
+        except KeyError:
+            raise CloudError(f"NotFound: {kind} {one} of {name}") from None

@@ -1,0 +1,1 @@
+"""Provisioning: from recipes to machines that are ready."""

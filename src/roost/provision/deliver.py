@@ -1,0 +1,131 @@
+"""Hands over to machines what they install, and follows them until they are ready.
+
+One connection a machine, all at once; each goes on alone once it has its part, whatever becomes of
+this computer. Doing it again is harmless: what is there is not sent, what is done is not done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from roost.errors import RoostError
+from roost.model.resources import Instance
+from roost.provision.archive import Packed
+from roost.provision.bundle import Part
+from roost.provision.machines import Lost, Machines, News
+from roost.ssh.config import main_machine
+from roost.ssh.connection import write_config
+from roost.ssh.paths import places
+
+MOST_AT_ONCE = 24
+TRIES = 3
+First = Future[tuple[Mapping[str, str], Mapping[str, str]]]
+"""What the main machine has for the others: uploads by key, and secrets by name."""
+
+Parts = Callable[[str, Mapping[str, str], Mapping[str, str]], Part]
+"""``parts(role, uploads, shared)``: from the uploads (key -> checksum) that the main machine has,
+and the secrets that it made, the part of a role's machines."""
+
+
+def hand_over(
+    machines: Machines, instances: tuple[Instance, ...], parts: Parts, boots: Mapping[str, str]
+) -> dict[str, News]:
+    """Bring each its part, and follow all to the end; the last news of each.
+
+    ``boots`` has the boots that are to be over, by node. A machine that cannot be reached, or
+    that fails, keeps no other from going on.
+    """
+    main = main_machine(machines.state)
+    first: First = Future()
+
+    def one(instance: Instance) -> News:
+        try:
+            return _one(machines, instance, parts, boots.get(instance.name, ""), first, main)
+        except RoostError as error:
+            if main is not None and instance.name == main.name and not first.done():
+                first.set_exception(error)
+            news = News(instance.name, error.what, "failed")
+            machines.watch(news)
+            return news
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        # The main machine is first in the queue: the others wait for what it makes.
+        ordered = sorted(instances, key=lambda i: main is None or i.name != main.name)
+        futures = {i.name: pool.submit(one, i) for i in ordered}
+        try:
+            wait(futures.values())
+        except BaseException:
+            machines.end()
+            if not first.done():
+                first.set_exception(RoostError("interrupted"))
+            pool.shutdown(cancel_futures=True)
+            raise
+        return {name: future.result() for name, future in futures.items()}
+
+
+def glance(machines: Machines) -> dict[str, str]:
+    """How far the set-up of each machine is that was reached from here before, all at once."""
+    place = places(machines.state.name)
+    known = [
+        one
+        for one in machines.state.instances
+        if one.state == "running"
+        and one.address
+        and (place.pinned(one.id).is_file() or place.accepted(one.id).is_file())
+    ]
+    if not known:
+        return {}
+    write_config(machines.state)
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        return dict(zip((one.name for one in known), pool.map(machines.status, known), strict=True))
+
+
+def _one(
+    machines: Machines,
+    instance: Instance,
+    parts: Parts,
+    not_boot: str,
+    first: First,
+    main: Instance | None,
+) -> News:
+    leads = main is not None and instance.name == main.name
+    for left in reversed(range(TRIES)):
+        peeked = machines.peek(instance, not_boot)
+        uploads, shared = (peeked.uploads, {}) if leads else _of_the_first(first, main)
+        part = parts(instance.role, uploads, shared)
+        try:
+            made = machines.send(instance, part, peeked.there)
+            break
+        except Lost as lost:
+            if not left:
+                raise RoostError(f"the connection was lost: {lost}") from None
+    if leads:
+        sent = {u.key: u.sha256 for step in part.handover.steps for u in step.uploads}
+        first.set_result(({**peeked.uploads, **sent}, made))
+    return machines.follow(instance, part.handover.digest)
+
+
+def _of_the_first(
+    first: First, main: Instance | None
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    try:
+        return first.result()
+    except RoostError as error:
+        who = main.name if main else "the head"
+        raise RoostError(f"it waits for {who}: {error.what}") from None
+
+
+def brought(machines: Machines, sha256: str, into: Path) -> Packed:
+    """An upload that is on the main machine and not on this computer, brought back from there."""
+    main = main_machine(machines.state)
+    if main is None:
+        raise RoostError(f"{machines.state.name} has no machine that has it")
+    file = into / sha256
+    try:
+        with file.open("wb") as opened:
+            machines.fetch(main, f"/var/lib/roost/uploads/{sha256}", opened)
+    except Lost as lost:
+        raise RoostError(f"the connection to {main.name} was lost: {lost}") from None
+    return Packed(file, sha256)

@@ -1,0 +1,51 @@
+"""Before the machines of workers are deleted: the head is told, and they hand over what they hold.
+
+A head that is off, or cannot be reached, has nobody who could take it over: what the workers hold
+is computed again, if anybody still wants it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from roost.errors import CloudError, RoostError, UnreachableError
+from roost.model.resources import State
+from roost.recipes.dask import remote
+from roost.recipes.slurm import slurm
+from roost.ssh.config import main_machine
+from roost.ssh.connection import HostKeys, connection
+from roost.ssh.query import asked
+
+PATIENCE = 180.0
+IF_THERE = 'test -x "$1" || exit 0; exec "$@"'
+"""A head that is not set up yet has given no work to anybody."""
+
+
+def retire(
+    state: State, names: tuple[str, ...], host_keys: HostKeys, tell: Callable[[str], None]
+) -> None:
+    """Let workers hand over; ``tell`` hears why it could not be. Raises CloudError."""
+    head, words = main_machine(state), _words(state.record)
+    if head is None or head.state != "running" or head.address is None or not words:
+        return
+    line = ["sudo", "-n", "/bin/sh", "-c", IF_THERE, "retire", *words, *names]
+    try:
+        asked(connection(state, head.name, host_keys), line, seconds=PATIENCE)
+    except UnreachableError as error:
+        tell(f"{', '.join(names)}: nothing is handed over, because {error.what}")
+    except RoostError as error:
+        raise CloudError(
+            f"not deleted: {', '.join(names)} ({error.what})", exists=state.conditions
+        ) from None
+
+
+def _words(record: str | None) -> tuple[str, ...]:
+    """The program on the head, by what gives out the work."""
+    try:
+        spec = json.loads(record or "")
+        if spec["kind"] != "cluster":
+            return ()
+    except (ValueError, KeyError, TypeError):
+        return ()
+    return slurm.RETIRE if spec.get("scheduler") == "slurm" else remote.RETIRE

@@ -1,0 +1,127 @@
+"""Scipion on a desktop: its versions, plugins and programs. Pure.
+
+Each version is a folder of its own with a Python environment, as upstream's installer makes it, and
+a command. What its user works on is on the first volume that is kept, so that it outlives both the
+machine and the version.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from roost.machine.files import program
+from roost.recipes.desktop import icons
+from roost.recipes.desktop.icons import Icon
+from roost.recipes.step import Command, File, Step
+
+if TYPE_CHECKING:
+    from roost.recipes.base import Around
+    from roost.spec import Desktop, Spec
+    from roost.spec.scipion import Scipion
+
+AT = "/usr/lib/roost/scipion"
+HOURS = 8 * 3600
+"""Programs are compiled, and some are slow at it."""
+PACKAGES = (
+    *("python3-venv", "python3-tk", "gcc", "g++", "gfortran", "make", "cmake", "git", "wget"),
+    *("rsync", "unzip", "file", "libopenmpi-dev", "openmpi-bin", "libfftw3-dev", "libtiff-dev"),
+    *("xvfb", "xauth", "libgl1", "libegl1", "libdbus-1-3", "libfontconfig1"),
+    *("libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4", "libxcb-image0"),
+    *("libxcb-keysyms1", "libxcb-render-util0", "libxcb-shape0", "libxcb-xinerama0"),
+)
+CUDA = ("nvidia-cuda-toolkit",)
+"""The compiler for GPUs; the driver is part of the image of a machine with a GPU."""
+
+
+def steps(spec: Spec, around: Around) -> tuple[Step, ...]:
+    """A step for each version, and one for what is on volumes."""
+    del around
+    if spec.kind != "desktop" or spec.scipion is None:
+        return ()
+    wanted = spec.scipion
+    versions = tuple(
+        _version(spec, wanted, alias, first=number == 0)
+        for number, alias in enumerate(wanted.versions)
+    )
+    return (*versions, *_datasets(spec, wanted))
+
+
+def _version(spec: Desktop, wanted: Scipion, alias: str, *, first: bool) -> Step:
+    facts = f"{AT}/{alias}.json"
+    names = (alias, "scipion3") if first and alias != "scipion3" else (alias,)
+    starter = f'#!/bin/sh\nexec {wanted.prefix}/{alias}/scipion3 "$@"\n'
+    entry = program("Scipion.desktop").replace("ALIAS", alias)
+    entry = entry.replace("TITLE", alias.capitalize()).replace("PREFIX", wanted.prefix)
+    icon = Icon(f"{alias}.desktop", entry)
+    return Step(
+        name=alias,
+        title=f"installing Scipion {wanted.versions[alias]}",
+        packages=(*PACKAGES, *icons.PACKAGES, *(CUDA if _has_cuda(spec) else ())),
+        files=(
+            _installer(),
+            File(f"{AT}/hosts.slurm.conf", program("scipion-hosts.conf")),
+            File(facts, json.dumps(_facts(spec, wanted, alias), indent=1) + "\n"),
+            *(File(f"/usr/local/bin/{name}", starter, "0755") for name in names),
+            *icon.files,
+        ),
+        commands=(
+            Command(argv=(f"{AT}/install", "folder", facts)),
+            Command(argv=(f"{AT}/install", "install", facts), user="user", seconds=HOURS),
+            Command(argv=(f"{AT}/install", "check", facts), user="user"),
+            icon.command,
+        ),
+        own=_is_below_a_volume(spec, wanted.prefix),
+    )
+
+
+def _datasets(spec: Desktop, wanted: Scipion) -> tuple[Step, ...]:
+    """They are on a volume, which no image holds."""
+    if not wanted.datasets:
+        return ()
+    facts = f"{AT}/{next(iter(wanted.versions))}.json"
+    argv = (f"{AT}/install", "datasets", facts, *wanted.datasets)
+    return (
+        Step(
+            name="scipion-datasets",
+            title="fetching Scipion's data sets",
+            files=(_installer(),),
+            commands=(Command(argv=argv, user="user", seconds=HOURS),),
+            own=True,
+        ),
+    )
+
+
+def _installer() -> File:
+    return File(f"{AT}/install", program("scipion-install"), "0755")
+
+
+def _facts(spec: Desktop, wanted: Scipion, alias: str) -> dict[str, Any]:
+    """What the machine's program reads; the user's home where no volume is kept."""
+    kept = next((v.place for v in spec.volumes if v.park != "discard"), "~")
+    scratch = next((v.place for v in spec.volumes if v.park == "discard"), None)
+    return {
+        "home": f"{wanted.prefix}/{alias}",
+        "tools": f"{wanted.prefix}/.tools",
+        "version": wanted.versions[alias],
+        "plugins": list(wanted.plugins),
+        "binaries": list(wanted.binaries),
+        "conda": wanted.conda,
+        "user_data": f"{kept}/ScipionUserData",
+        "tests": f"{kept}/ScipionTests",
+        "scratch": f"{scratch}/scipion" if scratch else None,
+    }
+
+
+def _is_below_a_volume(spec: Desktop, folder: str) -> bool:
+    return any(f"{folder}/".startswith(f"{v.place}/") for v in spec.volumes)
+
+
+def _has_cuda(spec: Desktop) -> bool:
+    """Where there is a GPU; Debian has CUDA in a part of its registry that is not switched on."""
+    from roost.catalogue import load
+
+    machine = spec.machine
+    found = load().instance_type(machine.exact[0]) if machine.exact else None
+    has_gpu = bool(found.gpus) if found else any((machine.gpus, machine.gpu, machine.gpu_memory))
+    return has_gpu and machine.image.startswith("ubuntu")

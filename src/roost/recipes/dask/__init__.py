@@ -1,0 +1,1 @@
+"""Recipes of Dask and JupyterLab, on the own machine and on rented ones."""

@@ -1,0 +1,1 @@
+"""Recipes of desktops: noVNC and Amazon DCV."""

@@ -1,0 +1,33 @@
+"""An icon on the desktop, and in its menu, that starts a program without a question. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roost.machine.files import program
+from roost.recipes.step import Command, File
+
+TRUST = "/usr/lib/roost/icon-trust"
+PACKAGES = ("gvfs", "libglib2.0-bin", "dbus")
+
+
+@dataclass(frozen=True, slots=True)
+class Icon:
+    """The desktop entry ``entry``, as ``name`` (``"PixInsight.desktop"``)."""
+
+    name: str
+    entry: str
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """In the menu of everybody, and on the user's desktop."""
+        return (
+            File(TRUST, program("icon-trust"), "0755"),
+            File(f"/usr/local/share/applications/{self.name}", self.entry),
+            File(f"~/Desktop/{self.name}", self.entry, "0755", "user"),
+        )
+
+    @property
+    def command(self) -> Command:
+        """Desktops ask before they start what they were not told to trust."""
+        return Command(argv=(TRUST, self.name), user="user", seconds=60)

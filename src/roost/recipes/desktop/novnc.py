@@ -1,0 +1,84 @@
+"""A desktop by noVNC: XFCE on TigerVNC's X server, seen through one page of nginx. Pure.
+
+nginx is the only one that listens for others: on the machine's own loopback, or where the file
+opens HTTPS, on all addresses. Behind it the desktop has a socket that only its user may open.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roost.recipes.desktop.desktop import (
+    AT,
+    NOTIFY,
+    XFCE,
+    browser,
+    gpu,
+    icons,
+    listening,
+    look,
+    notices,
+    program,
+    text,
+    unit,
+)
+from roost.recipes.step import Command, File, Step
+
+if TYPE_CHECKING:
+    from roost.spec.desktop import Desktop
+
+SCREEN = (
+    *("tigervnc-standalone-server", "tigervnc-tools", "xinit", "xauth", "x11-xserver-utils"),
+    *("libgl1-mesa-dri", "novnc", "websockify", "nginx", "openssl"),
+)
+DESKTOP, SOCKET, PAGE = "roost-desktop", "roost-websockify", "roost-desktop-page"
+
+
+def steps(spec: Desktop) -> tuple[Step, ...]:
+    """The packages, what is secret, the desktop, and its page."""
+    packages = (*XFCE, *SCREEN, *NOTIFY, browser(spec), *spec.apt)
+    return (
+        Step(
+            name="desktop-password",
+            title="making the desktop's password",
+            packages=packages,
+            files=(program("secrets.py"),),
+            commands=(Command(argv=(f"{AT}/secrets",)),),
+            own=True,
+        ),
+        *gpu(spec),
+        Step(
+            name="desktop-settings",
+            title="setting the desktop up",
+            files=(*look(), *notices(), program("home.py")),
+            commands=(icons(spec),),
+        ),
+        Step(
+            name="desktop",
+            title="starting the desktop",
+            files=(program("session.sh"), program("xfce.sh"), unit(f"{DESKTOP}.service")),
+            services=(f"{DESKTOP}.service",),
+        ),
+        Step(
+            name="desktop-page",
+            title="opening the desktop's page",
+            files=(
+                *page(spec.name),
+                listening("nginx.conf", f"{AT}/nginx.conf", spec),
+                unit(f"{SOCKET}.service"),
+                unit(f"{PAGE}.service"),
+            ),
+            # The system's own nginx would show its page to everybody.
+            commands=(Command(argv=("systemctl", "disable", "--now", "nginx.service")),),
+            services=(f"{SOCKET}.service", f"{PAGE}.service"),
+        ),
+    )
+
+
+def page(name: str) -> tuple[File, ...]:
+    """The page that asks for the password, and then shows noVNC."""
+    return (
+        File(f"{AT}/page/index.html", text("index.html").replace("NAME", name)),
+        File(f"{AT}/page/page.js", text("page.js")),
+        File(f"{AT}/page/page.css", text("page.css")),
+    )

@@ -1,5 +1,0 @@
-"""What runs on a rented machine itself: plain Python 3.11 of the system, nothing else.
-
-These files travel in the user-data, to ``/usr/lib/roost/roost/recipes/machine``; every path is
-below a root, so that the tests run them as they are.
-"""

@@ -1,0 +1,1 @@
+"""Recipes of Slurm and the folder that its machines share."""

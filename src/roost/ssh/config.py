@@ -1,0 +1,151 @@
+"""The text of an OpenSSH configuration, one block for each machine. Pure.
+
+A machine is known by its instance's id (HostKeyAlias), not by its address: an address that changes
+after stop and start is followed, and one that has become somebody else's is never mistaken.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roost.errors import UsageError
+from roost.model.resources import Instance, Role, State
+
+PORT = 22
+USERS = (("debian", "admin"), ("ubuntu", "ubuntu"))
+"""The user of each system's own images. Sources: Debian's and Canonical's pages on EC2."""
+OTHER_USER = "ubuntu"
+MACHINE_OF: dict[Role, str] = {"head": "head", "worker": "workers"}
+"""The table of the file in which a role's machine is; ``machine`` for all others."""
+FIRST: tuple[Role, ...] = ("head", "desktop", "seat")
+"""Roles of the machine that a name alone means."""
+COMMON = (
+    ("CheckHostIP", "no"),
+    ("HashKnownHosts", "no"),
+    ("UpdateHostKeys", "no"),
+    ("ServerAliveInterval", "15"),
+    ("ServerAliveCountMax", "4"),
+    ("ConnectTimeout", "20"),
+    ("ControlMaster", "auto"),
+    ("ControlPersist", "2m"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One machine as OpenSSH sees it.
+
+    ``hosts_file`` has its host key; ``known`` says that this key was pinned, and not just the first
+    one that was seen. ``jump`` is the alias of the machine through which it is reached.
+    """
+
+    aliases: tuple[str, ...]
+    address: str
+    user: str
+    key_alias: str
+    hosts_file: Path
+    control: Path
+    known: bool = False
+    jump: str | None = None
+    port: int = PORT
+
+
+def alias(name: str, node: str | None = None) -> str:
+    """``roost-ndvi``, or ``roost-ndvi-worker-1``: what is typed after ``ssh``."""
+    return f"roost-{name}" if node is None else f"roost-{name}-{node}"
+
+
+def key_alias(name: str, instance: Instance) -> str:
+    """What the host key of one instance is filed under."""
+    return f"roost-{name}-{instance.id}"
+
+
+def config(title: str, hosts: Sequence[Host], identities: Sequence[Path], file: Path) -> str:
+    """The whole text, to be written to ``file``.
+
+    Raises UsageError for a path that OpenSSH cannot be told.
+    """
+    blocks = [f"# {title}; written anew by roost, so changes here are lost\n"]
+    blocks += [_block(host, identities, file) for host in hosts]
+    return "\n".join(blocks)
+
+
+def _block(host: Host, identities: Sequence[Path], file: Path) -> str:
+    pairs = [
+        ("HostName", host.address),
+        ("Port", str(host.port)),
+        ("User", host.user),
+        ("HostKeyAlias", host.key_alias),
+        ("UserKnownHostsFile", quoted(host.hosts_file)),
+        ("StrictHostKeyChecking", "yes" if host.known else "accept-new"),
+        *COMMON,
+        ("ControlPath", quoted(host.control)),
+        *(("IdentityFile", quoted(key)) for key in identities),
+    ]
+    if identities:
+        pairs.append(("IdentitiesOnly", "yes"))
+    if host.jump is not None:
+        pairs.append(("ProxyCommand", _through(host.jump, file)))
+    lines = "".join(f"  {key} {value}\n" for key, value in pairs)
+    return f"Host {' '.join(host.aliases)}\n{lines}"
+
+
+def _through(jump: str, file: Path) -> str:
+    """What ProxyJump would do, which hands on the file's path without quotes."""
+    quoted(file)  # a path that can be told
+    path = shlex.quote(str(file)).replace("%", "%%")
+    return f"ssh -F {path} -W '[%h]:%p' -- {jump}"
+
+
+def quoted(path: Path) -> str:
+    """A path as a value of the configuration: spaces kept, ``%`` no token."""
+    text = str(path)
+    if re.search(r'["\\\n\r]|\$\{', text):
+        raise UsageError(
+            f"OpenSSH cannot be told of a path with quotes, backslashes or ${{: {text}",
+            next="export ROOST_HOME=...   (a plain path)",
+        )
+    return '"' + text.replace("%", "%%") + '"'
+
+
+# --- from what a cloud has -----------------------------------------------------------------------
+
+
+def main_machine(state: State) -> Instance | None:
+    """The machine that the name alone means: the head, the desktop, or the first seat."""
+    found = [i for i in state.instances if i.role in FIRST]
+    return min(found, key=_order) if found else None
+
+
+def _order(instance: Instance) -> tuple[int, int]:
+    number = instance.name.rpartition("-")[2]
+    return FIRST.index(instance.role), int(number) if number.isdigit() else 0
+
+
+def user_of(record: str | None, role: Role) -> str:
+    """Who one is on a machine: what its image's maker called the first user."""
+    try:
+        image = str(json.loads(record or "")[MACHINE_OF.get(role, "machine")]["image"])
+    except (ValueError, KeyError, TypeError):
+        return OTHER_USER
+    return next((user for system, user in USERS if image.startswith(system)), OTHER_USER)
+
+
+def behind(instance: Instance, main: Instance | None) -> bool:
+    """Whether a machine is reached through the main one: it alone has a public address."""
+    if main is None or instance.name == main.name:
+        return False
+    return _public(main.address) and not _public(instance.address)
+
+
+def _public(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "").is_global
+    except ValueError:
+        return bool(address)  # a name, and names are public

@@ -1,0 +1,143 @@
+"""From what a cloud has now to a configuration that OpenSSH can use.
+
+It is written anew for every command, because addresses change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from roost.errors import NotFoundError, RoostError
+from roost.home import write_private
+from roost.model.resources import Instance, State
+from roost.ssh.config import Host, alias, behind, config, key_alias, main_machine, user_of
+from roost.ssh.keys import identities
+from roost.ssh.paths import Places, places, socket
+
+HostKeys = Callable[[str, str], tuple[str, ...]]
+"""``host_keys(name, instance)``: what the console of an instance says its host keys are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How one machine is reached: ``ssh -F config alias``.
+
+    ``unproven`` names the machines whose host key no console has told, and nobody has seen yet.
+    """
+
+    name: str
+    node: Instance
+    config: Path
+    alias: str
+    host: Host
+    main: Instance | None
+    unproven: tuple[str, ...] = ()
+
+
+def connection(state: State, node: str | None, host_keys: HostKeys) -> Connection:
+    """The connection to a node (the main one, if none is named), with its files written.
+
+    Raises NotFoundError where there is no such node, RoostError where it cannot be reached now.
+    """
+    instance = reachable(state, node)
+    main = main_machine(state)
+    way = [instance] + ([main] if main is not None and behind(instance, main) else [])
+    place = places(state.name)
+    place.make()
+    for one in way:
+        learn(place, state.name, one, host_keys)
+    hosts = write_config(state)
+    return Connection(
+        name=state.name,
+        node=instance,
+        config=place.config,
+        alias=alias(state.name, instance.name),
+        host=hosts[instance.name],
+        main=main,
+        unproven=tuple(
+            one.name
+            for one in way
+            if not place.pinned(one.id).is_file() and not place.accepted(one.id).is_file()
+        ),
+    )
+
+
+def chosen(state: State, node: str | None) -> Instance:
+    """The instance of that name, or the main one. Raises NotFoundError."""
+    there = {i.name: i for i in state.instances}
+    main = main_machine(state)
+    found = there.get(node) if node is not None else main
+    if found is None and not there:
+        raise RoostError(f"{state.name} has no machine now", next=f"roost up {state.name}")
+    if found is None:
+        wanted = node or "head"
+        raise NotFoundError(f"{state.name} has no instance {wanted} (there are: {_some(there)})")
+    return found
+
+
+def _some(names: Collection[str], most: int = 8) -> str:
+    """The first few names, and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(list(names)[:most]) + more
+
+
+def reachable(state: State, node: str | None) -> Instance:
+    """The instance, if it is up. Raises NotFoundError, or RoostError with what brings it up."""
+    found = chosen(state, node)
+    if found.state == "running" and found.address is not None:
+        return found
+    command = "start" if found.state in ("stopping", "stopped") else "up"
+    doing = "running, without an address yet" if found.state == "running" else found.state
+    raise RoostError(
+        f"{found.name} of {state.name} cannot be reached: it is {doing}",
+        next=f"roost {command} {state.name}",
+    )
+
+
+def learn(place: Places, name: str, instance: Instance, host_keys: HostKeys) -> None:
+    """Pin the host keys of an instance, once; what is pinned is never replaced."""
+    if place.pinned(instance.id).is_file():
+        return
+    keys = host_keys(name, instance.name)
+    if keys:
+        place.pin(instance.id, key_alias(name, instance), keys)
+
+
+def write_config(state: State) -> dict[str, Host]:
+    """Write the configuration of all machines that have an address; they by their names."""
+    place = places(state.name)
+    place.make()
+    main = main_machine(state)
+    found = {i.name: _host(state, i, main, place) for i in state.instances if i.address}
+    text = config(
+        f"{state.name}: {_kind(state)}", tuple(found.values()), identities(), place.config
+    )
+    write_private(place.config, text)
+    return found
+
+
+def _host(state: State, instance: Instance, main: Instance | None, place: Places) -> Host:
+    user = user_of(state.record, instance.role)
+    name, node = state.name, instance.name
+    known = place.pinned(instance.id).is_file()
+    aliases = (alias(name, node),)
+    return Host(
+        aliases=(alias(name), *aliases) if instance == main else aliases,
+        address=instance.address or "",
+        user=user,
+        key_alias=key_alias(name, instance),
+        hosts_file=place.pinned(instance.id) if known else place.accepted(instance.id),
+        known=known,
+        control=socket(name, instance.id, instance.address, user),
+        jump=alias(name) if behind(instance, main) else None,
+    )
+
+
+def _kind(state: State) -> str:
+    try:
+        return str(json.loads(state.record or "")["kind"])
+    except (ValueError, KeyError, TypeError):
+        return "machines"

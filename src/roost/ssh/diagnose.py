@@ -1,0 +1,62 @@
+"""Why a machine was not reached, and what to type next."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import suppress
+
+from roost.errors import RoostError
+from roost.model.resources import State
+from roost.ssh.connection import Connection
+
+PATIENCE = 5.0
+"""Seconds for an answer of the SSH port."""
+
+
+def explain(connection: Connection, state: State) -> RoostError | None:
+    """The reason, after ssh has failed; None where the port answers, so that ssh said it itself."""
+    gate = connection.main if connection.host.jump else connection.node
+    if gate is None or gate.address is None:
+        return None
+    answer = _answer(gate.address, connection.host.port)
+    if answer == "":
+        return None
+    where = f"{gate.name} of {state.name} ({gate.address})"
+    if shut_out(state):
+        return RoostError(
+            f"{where} does not answer: it lets in another address than yours is now",
+            next=f"roost up {state.name}   (opens it to your address)",
+        )
+    if answer == "refused":
+        return RoostError(
+            f"{where} runs, and takes no SSH yet; a machine that was just made takes a minute",
+            next=f"roost logs {state.name} {gate.name}",
+        )
+    return RoostError(
+        f"{where} does not answer: {answer}; is SSH open from where you are?",
+        next=f"roost up {state.name}   (opens it to your address, if the file says so)",
+    )
+
+
+def shut_out(state: State) -> bool:
+    """Whether the file lets "me" in by SSH, and the firewall does not know this address."""
+    try:
+        wanted = json.loads(state.record or "")["access"]["ssh"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    rules = [rule for group in state.security_groups for rule in group.rules if rule.port == 22]
+    return "me" in wanted and bool(rules) and all(rule.source != "caller" for rule in rules)
+
+
+def _answer(address: str, port: int) -> str:
+    """What the port says: "" (it answers), "refused", or why nothing came."""
+    with suppress(ConnectionRefusedError):
+        try:
+            with socket.create_connection((address, port), PATIENCE):
+                return ""
+        except ConnectionRefusedError:
+            raise
+        except OSError as error:
+            return error.strerror or "no answer in time"
+    return "refused"

@@ -1,0 +1,110 @@
+"""Which page a kind of machine has, and where. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from roost.model.resources import State
+from roost.notebook.lab.address import address
+from roost.recipes.dask.remote import JUPYTER_PORT, token_file
+from roost.ssh.config import main_machine
+
+PASSWORDS = "/etc/roost/secrets/desktop.json"
+"""The file on a desktop's machine with the passwords for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a machine: its port on the machine's own loopback, and its path.
+
+    ``token`` is the file there with the secret that the address must hold, if it must;
+    ``passwords`` the one with what the page asks for. ``public``: it may be on the internet too.
+    """
+
+    port: int
+    path: str
+    scheme: str = "https"
+    token: str | None = None
+    passwords: str | None = None
+    public: bool = False
+
+    def at(self, host: str, token: str = "") -> str:
+        """The address to open, on another host and port."""
+        if token:
+            return address({"url": f"{self.scheme}://{host}/"}, token)
+        return f"{self.scheme}://{host}/{self.path}"
+
+
+SCREENS = {
+    # Plain HTTP through the tunnel, which encrypts: a browser trusts its own computer.
+    "novnc": Page(6080, "", "http", passwords=PASSWORDS, public=True),
+    "dcv": Page(8443, "#roost", passwords=PASSWORDS, public=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a page asks for: a password, and of some a user's name."""
+
+    password: str
+    user: str | None = None
+
+    def lines(self) -> list[str]:
+        """For people."""
+        return [f"user: {self.user}"] * bool(self.user) + [f"password: {self.password}"]
+
+    def to_json(self) -> dict[str, str]:
+        """For programs."""
+        return ({"user": self.user} if self.user else {}) | {"password": self.password}
+
+
+def login_of(passwords: str, *, view: bool = False) -> Login:
+    """Of the text of a page's ``passwords``; ``view``: for who may only look on.
+
+    Raises ValueError where that text is something else.
+    """
+    found = json.loads(passwords)
+    kind = "view_" if view else ""
+    try:
+        return Login(str(found[f"{kind}password"]), found.get(f"{kind}user"))
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("no passwords") from None
+
+
+def page_of(record: str | None) -> Page | None:
+    """The page of what the record describes: a screen, JupyterLab, or none."""
+    spec = _read(record)
+    if spec.get("kind") == "desktop":
+        return SCREENS[spec.get("protocol", "novnc")]
+    if spec.get("kind") == "cluster" and spec.get("jupyter", {}).get("enabled", True):
+        return Page(JUPYTER_PORT, "lab", "http", token_file(spec["name"]))
+    return None
+
+
+def cloud_of(record: str | None) -> str:
+    """The cloud that the record names."""
+    return str(_read(record).get("cloud", "local"))
+
+
+def public_address(state: State) -> str | None:
+    """The page's address on the internet, by HTTPS; None where the file opens it to nobody.
+
+    JupyterLab has none: whoever had its token on the way could work as its user.
+    """
+    page, main = page_of(state.record), main_machine(state)
+    if page is None or main is None or main.address is None or not page.public:
+        return None
+    if not _read(state.record).get("access", {}).get("https"):
+        return None
+    host = f"[{main.address}]" if ":" in main.address else main.address
+    return f"https://{host}/{page.path}"
+
+
+def _read(record: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(record or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

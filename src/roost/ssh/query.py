@@ -1,0 +1,53 @@
+"""One question to one machine, through its connection: a short program's answer, a small file."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from roost.errors import RoostError, UnreachableError
+from roost.ssh import command
+from roost.ssh.connection import Connection
+from roost.ssh.keys import no_openssh
+
+SECONDS = 60.0
+
+
+def asked(way: Connection, words: Sequence[str], *, seconds: float = SECONDS) -> str:
+    """What a command there prints; nobody watches it. Raises UnreachableError, RoostError."""
+    line = command.batch(way.config, way.alias, words)
+    try:
+        done = subprocess.run(
+            line,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise no_openssh("ssh") from None
+    except subprocess.TimeoutExpired:
+        raise UnreachableError(f"{way.node.name} does not answer") from None
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    if done.returncode == command.FAILED:
+        raise UnreachableError(f"{way.node.name} cannot be reached: {last}")
+    if done.returncode != 0:
+        raise RoostError(f"{way.node.name}: {last}")
+    return done.stdout
+
+
+def fetched(way: Connection, path: str, *, root: bool = False) -> str:
+    """The text of a file there, that its user (or only ``root``) can read; kept nowhere here.
+
+    Raises UnreachableError, RoostError.
+    """
+    try:
+        return asked(way, ["sudo", "-n", "cat", path] if root else ["cat", path])
+    except UnreachableError:
+        raise
+    except RoostError as error:
+        raise RoostError(
+            f"no {path.rpartition('/')[2]} yet on {error.what}",
+            next=f"roost logs {way.name} --follow   (how far its set-up is)",
+        ) from None

@@ -1,0 +1,188 @@
+"""The tunnel through which a browser reaches a page: opened once, found again, ended."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from roost.errors import RoostError
+from roost.home import write_private
+from roost.ssh import command
+from roost.ssh.connection import Connection
+from roost.ssh.keys import no_openssh
+from roost.ssh.paths import places
+from roost.ssh.paths import socket as socket_path
+
+PERSIST = "30m"
+"""A tunnel that no browser uses ends by itself after this."""
+FIRST_PORT, PORTS = 20_000, 10_000
+"""Local ports lie below those that systems give out by themselves."""
+TRIES = 5
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    """An open tunnel: to which instance, where that is, and both ports."""
+
+    instance: str
+    address: str
+    remote: int
+    local: int
+
+
+def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> int:
+    """The local port of a tunnel in the background: the living one, or a new one.
+
+    Raises RoostError with what ssh said.
+    """
+    living = alive(connection.name)
+    if living is not None and _same(living, connection, remote):
+        return living.local
+    close(connection.name)
+    path, errors = _socket(connection.name), ""
+    for local in _ports(connection, remote):
+        line = command.tunnel(
+            connection.config, connection.alias, path, local, remote, persist=persist
+        )
+        code, errors = _quietly(line)
+        if code == 0:
+            _keep(connection, remote, local)
+            return local
+        if "cannot listen" not in errors and "in use" not in errors:
+            break
+    raise RoostError(f"no tunnel to {connection.name}: {errors or 'ssh ended without a word'}")
+
+
+@contextmanager
+def in_foreground(
+    connection: Connection, remote: int
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The local port and the process of a tunnel that ends with this command."""
+    local = next(_ports(connection, remote))
+    line = command.tunnel(
+        connection.config,
+        connection.alias,
+        socket_path("foreground", connection.name, local),
+        local,
+        remote,
+        persist=None,
+    )
+    try:
+        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise no_openssh("ssh") from None
+    try:
+        _until_open(process, local, connection.name)
+        yield local, process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def alive(name: str) -> Tunnel | None:
+    """The tunnel that is open for a name, if its process still answers."""
+    try:
+        found = Tunnel(**json.loads(places(name).tunnel.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    code, _ = _quietly(command.control(_socket(name), "check"))
+    return found if code == 0 and _listens(found.local) else None
+
+
+def close(name: str) -> bool:
+    """End the name's tunnel; whether there was one."""
+    path = _socket(name)
+    code = _quietly(command.control(path, "exit"))[0] if path.exists() else command.FAILED
+    places(name).tunnel.unlink(missing_ok=True)
+    return code == 0
+
+
+def forget(name: str) -> None:
+    """A name was deleted: its tunnel ends, and nothing of it is reached or mistaken any more."""
+    if places(name).path.is_dir():
+        close(name)
+        shutil.rmtree(places(name).path, ignore_errors=True)
+
+
+def _same(tunnel: Tunnel, connection: Connection, remote: int) -> bool:
+    """Whether it leads to this very machine, at the address that it has now."""
+    node = connection.node
+    return (tunnel.instance, tunnel.address, tunnel.remote) == (node.id, node.address, remote)
+
+
+def _keep(connection: Connection, remote: int, local: int) -> None:
+    node = connection.node
+    made = Tunnel(instance=node.id, address=node.address or "", remote=remote, local=local)
+    write_private(places(connection.name).tunnel, json.dumps(asdict(made)))
+
+
+def _socket(name: str) -> Path:
+    return socket_path("tunnel", name)
+
+
+def _ports(connection: Connection, remote: int) -> Iterator[int]:
+    """Free ports, the first one always the same for a page: a browser keeps what it knows of it."""
+    digest = sha256(f"{connection.name} {remote}".encode()).digest()
+    wish = FIRST_PORT + int.from_bytes(digest[:4], "big") % PORTS
+    if not _listens(wish):
+        yield wish
+    for _ in range(TRIES):
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+        yield port
+
+
+def answers(port: int, patience: float = 2.0) -> bool:
+    """Whether something is at the other end: ssh hangs up at once where nothing listens there.
+
+    A server that waits for us to speak first (HTTP, TLS) is silent for all of ``patience``.
+    """
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), patience) as end:
+        end.settimeout(patience)
+        try:
+            return end.recv(1) != b""
+        except TimeoutError:
+            return True
+    return False
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2):
+        return True
+    return False
+
+
+def _until_open(process: subprocess.Popen[bytes], local: int, name: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not _listens(local):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RoostError(f"no tunnel to {name}; ssh says why above")
+        time.sleep(0.05)
+
+
+def _quietly(line: Sequence[str]) -> tuple[int, str]:
+    """Exit code and messages. A file takes them: a pipe would stay open with the background."""
+    with tempfile.TemporaryFile("w+") as errors:
+        try:
+            done = subprocess.run(
+                line,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise no_openssh(line[0]) from None
+        errors.seek(0)
+        return done.returncode, errors.read().strip()

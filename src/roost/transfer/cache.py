@@ -1,0 +1,144 @@
+"""What was found to be the same on both sides: a cache, so that a sync need not ask again.
+
+One line says: this object (its ETag) is this file (its size and time). It may be lost at any time;
+then each object is asked once for the time of its file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from roost.errors import BusyError
+from roost.home import home
+from roost.transfer.listing import Entry
+
+
+class Known(NamedTuple):
+    """One line of it."""
+
+    name: str
+    tag: str
+    size: int
+    mtime_ns: int
+
+
+class Seen:
+    """The cache of one pair of sides, held by one process at a time."""
+
+    def __init__(self, folder: Path, place: str, where: str) -> None:
+        base = home() / "sync"
+        base.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = sha256(f"{folder.resolve()}\0{place}\0{where}".encode()).hexdigest()[:24]
+        self._lock = (base / f"{known}.lock").open("w")
+        try:
+            flock(self._lock, LOCK_EX | LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise BusyError(f"another roost copies between {folder} and {place}") from None
+        self._path = base / f"{known}.sqlite"
+        self._new: list[Known] = []
+        try:
+            self._db = self._open()
+        except sqlite3.DatabaseError:  # it is a cache
+            for path in base.glob(f"{known}.sqlite*"):
+                path.unlink()
+            self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        made = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        made.execute("PRAGMA journal_mode=WAL")
+        made.execute("PRAGMA synchronous=OFF")
+        made.execute(
+            "CREATE TABLE IF NOT EXISTS known"
+            " (name TEXT PRIMARY KEY, tag TEXT, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID"
+        )
+        made.execute(
+            "CREATE TABLE IF NOT EXISTS uploads "
+            " (key TEXT, id TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER)"
+        )
+        made.execute("CREATE TEMP TABLE sorted (name TEXT, size INT, mtime_ns INT, tag TEXT)")
+        return made
+
+    def __enter__(self) -> Seen:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.save()
+        self._db.close()
+        self._lock.close()
+
+    def in_order(self) -> Iterator[Known]:
+        """All lines, in order of names."""
+        yield from map(Known._make, self._db.execute("SELECT * FROM known ORDER BY name"))
+
+    def add(self, known: Known) -> None:
+        """Remember a line (by any thread); ``save`` writes it."""
+        self._new.append(known)
+
+    def save(self) -> None:
+        """Write what was added."""
+        new, self._new = self._new, []
+        if new:
+            self._db.execute("BEGIN")
+            self._db.executemany("REPLACE INTO known VALUES (?, ?, ?, ?)", new)
+            self._db.execute("COMMIT")
+
+    def forget(self, names: Iterable[str]) -> None:
+        """What was deleted."""
+        self._db.execute("BEGIN")
+        self._db.executemany("DELETE FROM known WHERE name = ?", ((name,) for name in names))
+        self._db.execute("COMMIT")
+
+    def sort(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The same in order of names, however many: on the disk, not in memory."""
+        self._db.execute("DELETE FROM sorted")
+        rows = ((one.name, one.size, one.mtime_ns, one.tag) for one in entries)
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO sorted VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+        for row in self._db.execute("SELECT * FROM sorted ORDER BY name"):
+            name, size, mtime_ns, tag = row
+            yield Entry(name, size, mtime_ns, tag, empty=name.endswith("/"))
+
+    # --- multipart uploads that are ours -----------------------------------------------------
+
+    def began(self, key: str, upload: str, size: int, mtime_ns: int) -> None:
+        """A multipart upload of a file begins; it is ours to end."""
+        self._db.execute("REPLACE INTO uploads VALUES (?, ?, ?, ?)", (key, upload, size, mtime_ns))
+
+    def ended(self, upload: str) -> None:
+        """It has ended."""
+        with suppress(sqlite3.Error):
+            self._db.execute("DELETE FROM uploads WHERE id = ?", (upload,))
+
+    def unended(self) -> list[tuple[str, str, int, int]]:
+        """Key, id, and the file's size and time, of all that began and did not end."""
+        return list(self._db.execute("SELECT key, id, size, mtime_ns FROM uploads"))
+
+
+class Cursor:
+    """Finds names that are asked for in order, in one pass."""
+
+    def __init__(self, lines: Iterator[Known]) -> None:
+        self._lines = lines
+        self._now = next(lines, None)
+
+    def __call__(self, name: str) -> Known | None:
+        """The line of a name."""
+        now = self._now
+        while now is not None and now.name < name:
+            now = next(self._lines, None)
+        self._now = now
+        return now if now is not None and now.name == name else None

@@ -1,0 +1,98 @@
+"""Checksums of files, and whether an object is made of the same bytes."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Iterator
+from hashlib import md5
+from pathlib import Path
+
+from roost.transfer.s3.bucket import Bucket, Head
+
+CHUNK = 4 * 2**20
+
+
+def crc64(data: bytes | memoryview, before: int = 0) -> int:
+    """CRC64NVME of more bytes."""
+    from awscrt import checksums
+
+    return checksums.crc64nvme(data, before)  # type: ignore[no-any-return]
+
+
+def crc64_text(value: int) -> str:
+    """As S3 writes it."""
+    return b64encode(value.to_bytes(8, "big")).decode()
+
+
+def md5_hex(data: bytes | memoryview) -> str:
+    """The ETag of an object that came in one piece."""
+    return md5(data, usedforsecurity=False).hexdigest()
+
+
+def chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
+    """All bytes of a file. Raises OSError."""
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(size):
+            yield data
+
+
+def file_crc64(path: Path) -> str:
+    """Of a whole file. Raises OSError."""
+    value = 0
+    for data in chunks(path):
+        value = crc64(data, value)
+    return crc64_text(value)
+
+
+def file_tag(path: Path, part: int | None) -> str:
+    """The ETag that S3 gives to the file, sent in one piece or in parts of this size."""
+    if part is None:
+        whole = md5(usedforsecurity=False)
+        for data in chunks(path):
+            whole.update(data)
+        return whole.hexdigest()
+    digests = []
+    with path.open("rb", buffering=0) as file:
+        for at in range(0, max(os.fstat(file.fileno()).st_size, 1), part):
+            one, left = md5(usedforsecurity=False), part
+            file.seek(at)
+            while left and (data := file.read(min(left, CHUNK))):
+                one.update(data)
+                left -= len(data)
+            digests.append(one.digest())
+    joined = md5(b"".join(digests), usedforsecurity=False)
+    return f"{joined.hexdigest()}-{len(digests)}"
+
+
+def bytes_tag(data: bytes, part: int) -> str:
+    """The same of bytes that came in parts."""
+    view = memoryview(data)
+    digests = [
+        md5(view[at : at + part], usedforsecurity=False).digest()
+        for at in range(0, len(data), part)
+    ]
+    return f"{md5_hex(b''.join(digests))}-{len(digests)}"
+
+
+def is_md5(tag: str) -> bool:
+    """Whether an ETag looks like one that was made of the bytes alone."""
+    whole, _, parts = tag.partition("-")
+    return (
+        len(whole) == 32
+        and all(one in "0123456789abcdef" for one in whole)
+        and (not parts or parts.isdigit())
+    )
+
+
+def proof(bucket: Bucket, key: str, head: Head, path: Path) -> tuple[str, str, str] | None:
+    """How an object can be told from the file: the kind of checksum, its own, and the file's.
+
+    None where S3 says nothing that could be compared. Raises StoreError, OSError.
+    """
+    if head.crc64:
+        return "crc64nvme", head.crc64, file_crc64(path)
+    if not is_md5(head.tag):
+        return None
+    part = bucket.first_part(key) if "-" in head.tag else None
+    return "etag", head.tag, file_tag(path, part)

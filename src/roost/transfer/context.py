@@ -1,0 +1,86 @@
+"""What all transfers of one sync share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from roost.transfer.cache import Seen
+from roost.transfer.local import Folder
+from roost.transfer.s3.bucket import Bucket, Upload
+from roost.transfer.s3.failures import StoreError
+
+T = TypeVar("T")
+TRIES = 4
+IN_FLIGHT = 8
+"""Parts of large files at once, over all files: this bounds the memory."""
+
+
+class DamagedError(Exception):
+    """What arrived is not what was sent."""
+
+
+class ChangedError(Exception):
+    """A file changed while it was read."""
+
+
+class StoppedError(Exception):
+    """Somebody wants the sync to end; the next one goes on."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """How far a sync is; many threads count."""
+
+    files: int = 0
+    bytes: int = 0
+    total_files: int = 0
+    total_bytes: int = 0
+    begun: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def moved(self, count: int) -> None:
+        """Bytes arrived."""
+        with self.lock:
+            self.bytes += count
+
+    def finished(self) -> None:
+        """A file arrived."""
+        with self.lock:
+            self.files += 1
+
+
+@dataclass(slots=True)
+class Run:
+    """One sync between a folder and a prefix."""
+
+    bucket: Bucket
+    prefix: str
+    folder: Folder
+    seen: Seen
+    storage: str | None = None
+    verify: bool = False
+    meter: Meter = field(default_factory=Meter)
+    stop: threading.Event = field(default_factory=threading.Event)
+    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(IN_FLIGHT))
+    uploads: dict[str, list[Upload]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise StoppedError where the sync shall end."""
+        if self.stop.is_set():
+            raise StoppedError
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Try again what may succeed the next time. Raises what the last try raised."""
+        for tried in range(1, TRIES + 1):
+            self.check()
+            try:
+                return work()
+            except (StoreError, DamagedError, ChangedError) as error:
+                if tried == TRIES or (isinstance(error, StoreError) and error.hopeless):
+                    raise
+                self.stop.wait(0.1 * 4**tried if isinstance(error, ChangedError) else 0.2 * tried)
+        raise AssertionError

@@ -1,0 +1,321 @@
+"""A sync: look at both sides, say what will be done, do it with many hands, say what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from roost.transfer import checksums, download, times, upload
+from roost.transfer.cache import Cursor, Known
+from roost.transfer.context import Run
+from roost.transfer.filters import Picked
+from roost.transfer.key_rules import OURS, file_trouble
+from roost.transfer.listing import Entry
+from roost.transfer.local import folds_case
+from roost.transfer.plan import LATER, Copy, Delete, DisorderError, Judge, changes
+from roost.transfer.pool import Hands, why
+from roost.transfer.s3.bucket import Upload
+from roost.transfer.s3.client import PART
+from roost.transfer.s3.failures import StoreError
+
+DELETED_AT_ONCE = 1000
+UP_DEPTH = 16
+DOWN_DEPTH = 8
+"""Small files on their way in one thread; less down, as a thread also waits for the disk."""
+LARGER = 8
+"""Threads for files that are not small, which take a thread each. This bounds the memory."""
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a sync will do. ``skipped``: names that do not take part, and why."""
+
+    copies: list[Copy] = field(default_factory=list)
+    deletions: list[Entry] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    same: int = 0
+    folders: set[str] = field(default_factory=set)
+
+    @property
+    def bytes(self) -> int:
+        """How many have to be moved."""
+        return sum(copy.entry.size for copy in self.copies)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.copies and not self.deletions
+
+
+@dataclass(slots=True)
+class Done:
+    """What a sync did. ``failed``: names that it could not, and why."""
+
+    copied: list[Known] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A sync in one direction. ``up``: from the folder to S3."""
+
+    run: Run
+    up: bool
+    picked: Picked
+    delete: bool = False
+    checksum: bool = False
+    hands: int = 32
+    ready: Callable[[Entry], bool] | None = None
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def plan(self) -> Planned:
+        """Look at both sides. Raises RoostError."""
+        try:
+            try:
+                planned = self._planned(self._objects())
+            except DisorderError:  # not every S3 service lists in order of names
+                planned = self._planned(self.run.seen.sort(self._objects()))
+            planned.copies = self._confirmed(planned)
+        except StoreError as error:
+            raise error.explained(f"s3://{self.run.bucket.name}/{self.run.prefix}") from error
+        if not self.up:
+            self._refuse_impossible(planned)
+        return planned
+
+    def plan_known(self) -> Planned:
+        """The same without asking S3: what was seen there is taken to be there still."""
+        known = (Entry(*line[:1], *line[2:], tag=line.tag) for line in self.run.seen.in_order())
+        return self._planned(known)
+
+    def may_go(self, name: str) -> bool:
+        """Whether a file takes part, and may be deleted when it is proven to be in S3."""
+        return not name.endswith("/") and self.picked(name)
+
+    def _objects(self) -> Iterator[Entry]:
+        for entry in self.run.bucket.objects(self.run.prefix):
+            if not entry.name.startswith(OURS):
+                yield entry
+
+    def _planned(self, objects: Iterable[Entry]) -> Planned:
+        planned = Planned()
+        self.run.folder.leftovers.clear()
+        files = self._files(planned)
+        source, target = (files, objects) if self.up else (objects, files)
+        judge = self._judge(planned)
+        if not self.up:
+            source = _noting(source, planned.folders)
+        for action in changes(source, target, judge, self.picked, delete=self.delete):
+            if isinstance(action, Delete):
+                planned.deletions.append(action.entry)
+            else:
+                planned.copies.append(action)
+        if self.delete and self.up:
+            _keep_unreadable(planned)
+        return planned
+
+    def _files(self, planned: Planned) -> Iterator[Entry]:
+        def tell(name: str, why: str) -> None:
+            if self.picked(name):
+                planned.skipped.append((name, why))
+
+        for entry in self.run.folder.files(tell):
+            if entry.name == OURS:
+                tell(entry.name, "the name is for roost's own manifests")
+            elif not entry.name.startswith(OURS) and (entry.folder or self._is_ready(entry)):
+                yield entry
+
+    def _is_ready(self, entry: Entry) -> bool:
+        return self.ready is None or self.ready(entry)
+
+    def _judge(self, planned: Planned) -> Judge:
+        known = Cursor(self.run.seen.in_order())
+
+        def judge(source: Entry, target: Entry) -> str | None:
+            if source.size != target.size:
+                return "size"
+            if self.checksum:
+                return LATER
+            file, stored = (source, target) if self.up else (target, source)
+            line = known(file.name)
+            if line and (line.tag, line.mtime_ns) == (stored.tag, file.mtime_ns):
+                planned.same += 1
+                return None
+            return LATER
+
+        return judge
+
+    def _confirmed(self, planned: Planned) -> list[Copy]:
+        """Without those that turn out to be the same when their object is asked."""
+        unsure = [copy for copy in planned.copies if copy.reason == LATER]
+        if not unsure:
+            return planned.copies
+        reasons: dict[str, str | None] = {}
+
+        def ask(copy: Copy) -> None:
+            try:
+                reasons[copy.entry.name] = self._differ(copy)
+            except OSError as error:
+                reasons[copy.entry.name] = error.strerror or str(error)
+
+        failed = self._by_many(unsure, ask)
+        if failed:
+            raise failed[0][1]
+        planned.same += sum(reason is None for reason in reasons.values())
+        sure: list[Copy] = []
+        for copy in planned.copies:
+            reason = reasons.get(copy.entry.name, copy.reason)
+            if reason is not None:
+                sure.append(copy._replace(reason=reason))
+        return sure
+
+    def _differ(self, copy: Copy) -> str | None:
+        """Why file and object are not the same, by time or by content; None: they are."""
+        run, name = self.run, copy.entry.name
+        assert copy.over is not None
+        file = copy.entry if self.up else copy.over
+        key, path = run.prefix + name, run.folder.path(name)
+        head = run.patiently(lambda: run.bucket.head(key))
+        kept = times.mtime_ns(head.meta)
+        if self.checksum:
+            found = checksums.proof(run.bucket, key, head, path)
+            same = found is not None and found[1] == found[2]
+        elif kept is not None:
+            same = kept == file.mtime_ns
+        else:  # stored by another program: it is as new as its file, or newer
+            same = file.mtime_ns <= head.stored_ns if self.up else file.mtime_ns == head.stored_ns
+        if not same:
+            return "content" if self.checksum else "time"
+        run.seen.add(Known(name, head.tag, file.size, file.mtime_ns))
+        return None
+
+    def _refuse_impossible(self, planned: Planned) -> None:
+        """What no file can be called is said, and not tried."""
+        folds = bool(planned.copies) and folds_case(self.run.folder.root)
+        taken: dict[str, str] = {}
+        possible: list[Copy] = []
+        for copy in planned.copies:
+            name = copy.entry.name
+            trouble = file_trouble(name)
+            if folds and not trouble and taken.setdefault(name.casefold(), name) != name:
+                trouble = f"this disk takes its name for that of {taken[name.casefold()]}"
+            if trouble:
+                planned.skipped.append((name, trouble))
+            else:
+                possible.append(copy)
+        planned.copies = possible
+
+    # --- doing -------------------------------------------------------------------------------
+
+    def do(self, planned: Planned) -> Done:
+        """Copy, then delete. Raises RoostError where nothing can go on, StoppedError."""
+        run, done = self.run, Done()
+        run.meter.total_files = len(planned.copies)
+        run.meter.total_bytes = planned.bytes
+        try:
+            if self.up and (run.seen.unended() or any(_large(c) for c in planned.copies)):
+                for one in run.bucket.uploads(run.prefix):
+                    run.uploads.setdefault(one.key, []).append(one)
+            failed = self._copy(planned.copies, done)
+            done.failed = [(copy.entry.name, why(error)) for copy, error in failed]
+            if not run.stop.is_set():
+                self._delete(planned, done)
+                self._tidy(planned, {name for name, _ in done.failed})
+        except StoreError as error:
+            raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
+        finally:
+            done.bytes = run.meter.bytes
+            run.seen.save()
+        run.check()
+        return done
+
+    def _by_many(
+        self, items: list[Copy], work: Callable[[Copy], None]
+    ) -> list[tuple[Copy, Exception]]:
+        return Hands(work, self.run.stop).all(items, min(self.hands, len(items)))
+
+    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[Copy, Exception]]:
+        run = self.run
+        move, begin = (
+            (upload.upload, upload.begin) if self.up else (download.download, download.begin)
+        )
+
+        def finished(known: Known) -> None:
+            run.seen.add(known)
+            done.copied.append(known)
+            run.meter.finished()
+
+        hands = Hands[Copy](
+            work=lambda copy: finished(move(run, copy.entry)),
+            stop=run.stop,
+            begin=lambda copy: begin(run, copy.entry, finished),
+            depth=UP_DEPTH if self.up else DOWN_DEPTH,
+        )
+        larger = min(LARGER, sum(copy.entry.size > upload.SMALL for copy in copies), self.hands)
+        return hands.all(copies, min(max(-(-self.hands // hands.depth), larger), len(copies)))
+
+    def _delete(self, planned: Planned, done: Done) -> None:
+        # Only when all is well: what failed may be what the deleted was to be replaced by.
+        if not planned.deletions or done.failed:
+            return
+        names = [entry.name for entry in reversed(planned.deletions)]
+        if self.up:
+            for at in range(0, len(names), DELETED_AT_ONCE):
+                some = names[at : at + DELETED_AT_ONCE]
+                refused = self.run.bucket.delete([self.run.prefix + name for name in some])
+                for key, why in refused.items():
+                    done.failed.append((key.removeprefix(self.run.prefix), why))
+                done.deleted += [one for one in some if self.run.prefix + one not in refused]
+        else:
+            for name in names:
+                try:
+                    self.run.folder.remove(name)
+                    done.deleted.append(name)
+                except OSError as error:
+                    done.failed.append((name, error.strerror or str(error)))
+            self.run.folder.remove_empty(set(done.deleted), planned.folders)
+        self.run.seen.forget(done.deleted)
+
+    def _tidy(self, planned: Planned, failed: set[str]) -> None:
+        """End what was begun and nobody goes on with. What failed is for the next run."""
+        run = self.run
+        if not self.up:
+            run.folder.clean()
+            return
+        for key, known, *_ in run.seen.unended():
+            if key.removeprefix(run.prefix) not in failed:
+                run.bucket.abort(Upload(key, known))
+                run.seen.ended(known)
+        large = {run.prefix + c.entry.name for c in planned.copies if _large(c)}
+        large -= {run.prefix + name for name in failed}
+        if large:  # an upload may have begun though the answer was lost
+            for upload in run.bucket.uploads(run.prefix):
+                if upload.key in large:
+                    run.bucket.abort(upload)
+
+
+def _noting(entries: Iterable[Entry], folders: set[str]) -> Iterator[Entry]:
+    for entry in entries:
+        if entry.folder:
+            folders.add(entry.name)
+        yield entry
+
+
+def _keep_unreadable(planned: Planned) -> None:
+    """What could not be read here is not what is no longer here."""
+    unread = [name for name, _ in planned.skipped]
+    planned.deletions = [
+        entry
+        for entry in planned.deletions
+        if not any(_within(entry.name, name) for name in unread)
+    ]
+
+
+def _within(name: str, above: str) -> bool:
+    return name == above or not above or name.startswith(f"{above.rstrip('/')}/")
+
+
+def _large(copy: Copy) -> bool:
+    return copy.entry.size > PART

@@ -1,0 +1,183 @@
+"""The folder: a listing in order of names, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from roost.transfer.key_rules import PART, key_trouble
+from roost.transfer.listing import Entry
+
+Tell = Callable[[str, str], None]
+"""Of a name and why it does not take part."""
+_ZEROS = bytes(2**20)
+
+
+@dataclass(slots=True)
+class Folder:
+    """One side of a sync. ``leftovers`` are files that an earlier run was receiving."""
+
+    root: Path
+    follow: bool = False
+    prefix: str = ""
+    leftovers: set[Path] = field(default_factory=set)
+
+    def files(self, tell: Tell) -> Iterator[Entry]:
+        """Everything below, a folder before what is in it, in order of names."""
+        if self.root.is_dir():
+            yield from self._below(os.fspath(self.root), "", frozenset(), tell)
+
+    def _below(self, path: str, base: str, above: frozenset[int], tell: Tell) -> Iterator[Entry]:
+        try:
+            if self.follow:
+                here = os.stat(path).st_ino
+                if here in above:
+                    tell(base, "a symlink leads back to where it is")
+                    return
+                above = above | {here}
+            with os.scandir(path) as found:
+                inside = sorted((self._sort_key(one), one) for one in found)
+        except OSError as error:
+            tell(base, error.strerror or str(error))
+            return
+        trouble = key_trouble(base, self.prefix)
+        if trouble and not inside:
+            tell(base, trouble)
+        elif base and not trouble:
+            yield Entry(base, 0, 0, empty=not inside)
+        for name, one in inside:
+            if name.endswith("/"):
+                yield from self._below(one.path, base + name, above, tell)
+            else:
+                yield from self._file(one, base + name, tell)
+
+    def _sort_key(self, one: os.DirEntry[str]) -> str:
+        return f"{one.name}/" if one.is_dir(follow_symlinks=self.follow) else one.name
+
+    def _file(self, one: os.DirEntry[str], name: str, tell: Tell) -> Iterator[Entry]:
+        if one.name.endswith(PART):
+            self.leftovers.add(Path(one.path))
+            return
+        trouble = key_trouble(name, self.prefix)
+        if trouble:
+            tell(name, trouble)
+            return
+        try:
+            info = one.stat(follow_symlinks=self.follow)
+        except OSError as error:
+            tell(name, error.strerror or str(error))
+            return
+        if stat.S_ISREG(info.st_mode):
+            yield Entry(name, info.st_size, info.st_mtime_ns)
+        elif stat.S_ISLNK(info.st_mode):
+            tell(name, "a symlink (--follow-symlinks copies what it leads to)")
+        else:
+            tell(name, "neither a file nor a folder")
+
+    @property
+    def base(self) -> str:
+        """What all paths begin with; a Path for each file would take longer than opening it."""
+        return f"{os.fspath(self.root)}/"
+
+    def path(self, name: str) -> Path:
+        """Where a name is."""
+        return self.root / name
+
+    # --- receiving ---------------------------------------------------------------------------
+
+    def make(self, name: str) -> None:
+        """The folder of that name. Raises OSError where it would be elsewhere."""
+        path = self.path(name)
+        path.mkdir(parents=True, exist_ok=True)
+        self._check(path, name)
+
+    def receiving(self, name: str, tag: str) -> Path:
+        """The file to write to, beside the place where it will be. Raises OSError."""
+        path = self.path(name)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._check(path.parent, name)
+        known = sha256(f"{path.name}\0{tag}".encode()).hexdigest()[:24]
+        return path.parent / f".{known}{PART}"
+
+    def _check(self, parent: Path, name: str) -> None:
+        """Nothing is written through a symlink: it may lead out of the destination."""
+        relative = parent.relative_to(self.root)
+        here = self.root
+        for part in relative.parts:
+            here = here / part
+            if here.is_symlink():
+                raise OSError(errno.ELOOP, "its folder is a symlink", name)
+
+    def settle(self, part: Path, name: str, mtime_ns: int, *, executable: bool) -> os.stat_result:
+        """Give a received file, which is on the disk by now, its times and its name."""
+        os.utime(part, ns=(mtime_ns, mtime_ns))
+        if executable:
+            now = part.stat().st_mode
+            part.chmod(now | (now & 0o444) >> 2)
+        info = part.stat()
+        target = self.path(name)
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, "a symlink is in its place", name)
+        part.rename(target)
+        return info
+
+    def remove(self, name: str) -> None:
+        """Delete a file, or an empty folder. Raises OSError."""
+        path = self.path(name)
+        self._check(path.parent, name)
+        if name.endswith("/"):
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+
+    def remove_empty(self, names: set[str], keep: set[str]) -> None:
+        """Delete those folders (and those above) that nothing is in any more."""
+        above = {
+            name[: at + 1] for name in names for at, one in enumerate(name) if one == "/"
+        } - keep
+        for folder in sorted(above, key=len, reverse=True):
+            with suppress(OSError):
+                self.path(folder).rmdir()
+
+    def clean(self) -> None:
+        """Delete what an earlier run was receiving and nobody goes on with."""
+        for path in self.leftovers:
+            with suppress(OSError):
+                path.unlink()
+
+
+def write_at(file: int, data: memoryview, at: int) -> None:
+    """Write, but leave holes where there are only zeros; the size must be set at the end."""
+    while data:
+        block = data[: len(_ZEROS)]
+        if len(block) < 4096 or block != _ZEROS[: len(block)]:
+            left, to = block, at
+            while left:
+                wrote = os.pwrite(file, left, to)
+                left, to = left[wrote:], to + wrote
+        data, at = data[len(block) :], at + len(block)
+
+
+def flush_early(file: int, at: int, size: int) -> None:
+    """Let the disk begin with what was written, so that little is left for the end to wait for."""
+    if hasattr(os, "posix_fadvise"):  # Linux writes out what it is told to forget
+        os.posix_fadvise(file, at, size, os.POSIX_FADV_DONTNEED)
+
+
+def folds_case(root: Path) -> bool:
+    """Whether the file system below takes "A" and "a" for the same name."""
+    probe = root / f".CASE-{os.getpid()}{PART}"
+    try:
+        probe.touch()
+        return probe.with_name(probe.name.swapcase()).exists()
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""From two sides and options to a sync that can be looked at and done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from roost.errors import NotFoundError, UsageError
+from roost.transfer.cache import Seen
+from roost.transfer.context import Run
+from roost.transfer.engine import Sync
+from roost.transfer.filters import picked
+from roost.transfer.listing import Prefix, Side
+from roost.transfer.local import Folder
+from roost.transfer.s3 import bucket
+from roost.transfer.s3.config import Where
+
+CONCURRENCY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to sync. ``storage``: the class of what is stored in S3."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    delete: bool = False
+    checksum: bool = False
+    follow: bool = False
+    storage: str | None = None
+    concurrency: int = CONCURRENCY
+
+
+@contextmanager
+def opened(source: Side, target: Side, options: Options, where: Where) -> Iterator[Sync]:
+    """A sync of a folder with S3, or back. Raises RoostError."""
+    folder, prefix, up = _sides(source, target)
+    if up and not folder.is_dir():
+        raise NotFoundError(f"{folder} is no folder", next="roost sync FOLDER s3://BUCKET/PREFIX")
+    if not up:
+        folder.mkdir(parents=True, exist_ok=True)
+    root = folder.resolve()
+    place = str(prefix)
+    with Seen(root, place, where.endpoint or "aws") as seen:
+        yield Sync(
+            run=Run(
+                bucket=bucket.at(prefix, where, connections=options.concurrency),
+                prefix=prefix.prefix,
+                folder=Folder(root, options.follow, prefix.prefix),
+                seen=seen,
+                storage=options.storage,
+            ),
+            up=up,
+            picked=picked(options.include, options.exclude),
+            delete=options.delete,
+            checksum=options.checksum,
+            hands=options.concurrency,
+        )
+
+
+def _sides(source: Side, target: Side) -> tuple[Path, Prefix, bool]:
+    """The folder, the prefix, and whether it goes up."""
+    if isinstance(source, Path) and isinstance(target, Prefix):
+        return source, target, True
+    if isinstance(source, Prefix) and isinstance(target, Path):
+        return target, source, False
+    raise UsageError(
+        f"from {source} to {target}: one side must be a folder and the other in S3",
+        next="roost sync FOLDER s3://BUCKET/PREFIX   (or the other way round)",
+    )

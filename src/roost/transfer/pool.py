@@ -1,0 +1,130 @@
+"""Many hands for many small works: what fails is kept, what makes all of it vain ends it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from errno import EDQUOT, ENOSPC, EROFS
+from typing import Generic, NamedTuple, TypeVar
+
+from roost.transfer.context import ChangedError, DamagedError, StoppedError
+from roost.transfer.s3.client import Reply
+from roost.transfer.s3.failures import StoreError
+
+T = TypeVar("T")
+EXPECTED = (OSError, StoreError, DamagedError, ChangedError)
+PATIENCE = 15
+"""Seconds that are waited for hands to put down what they hold, when the sync shall end."""
+
+
+class Begun(NamedTuple):
+    """A request on its way, and what to do with its answer."""
+
+    answer: Future[Reply]
+    finish: Callable[[Reply], None]
+
+
+@dataclass(slots=True)
+class Hands(Generic[T]):
+    """Threads that take items from one pile until it, or the will to go on, ends.
+
+    What ``begin`` can begin, a thread has several of on their way: threads that wait for one
+    answer each would spend more time on taking turns than on the work. ``work`` does all of an
+    item, with patience; also where what was begun has failed.
+    """
+
+    work: Callable[[T], None]
+    stop: threading.Event
+    begin: Callable[[T], Begun | None] = lambda item: None
+    depth: int = 1
+    failed: list[tuple[T, Exception]] = field(default_factory=list)
+    vain: list[BaseException] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def all(self, items: Iterable[T], count: int) -> list[tuple[T, Exception]]:
+        """Work on all items; those that failed, and why. Raises what makes the others vain."""
+        pile = iter(items)
+        hands = [
+            threading.Thread(target=self._hand, args=(pile,), daemon=True) for _ in range(count)
+        ]
+        for one in hands:
+            one.start()
+        try:
+            for one in hands:
+                while one.is_alive():
+                    one.join(0.5)
+        except KeyboardInterrupt:
+            self.stop.set()
+            for one in hands:
+                one.join(PATIENCE)
+            raise
+        if self.vain:
+            raise self.vain[0]
+        return self.failed
+
+    def _hand(self, pile: Iterator[T]) -> None:
+        window: deque[tuple[T, Begun | None]] = deque()
+        while not self.stop.is_set() and not self.vain:
+            self._fill(window, pile)
+            if not window:
+                return
+            item, begun = window.popleft()
+            self._end(item, begun)
+
+    def _fill(self, window: deque[tuple[T, Begun | None]], pile: Iterator[T]) -> None:
+        while len(window) < self.depth and (taken := self._next(pile)) is not None:
+            window.append((taken[0], self._begun(taken[0])))
+            if window[-1][1] is None:
+                return  # a large one: another thread, and not this one after it, takes the next
+
+    def _next(self, pile: Iterator[T]) -> tuple[T] | None:
+        with self.lock:
+            for item in pile:
+                return (item,)
+        return None
+
+    def _begun(self, item: T) -> Begun | None:
+        try:
+            return self.begin(item)
+        except EXPECTED:
+            return None  # ``work`` tries it again, and says what is wrong
+
+    def _end(self, item: T, begun: Begun | None) -> None:
+        try:
+            if not _ended(begun):
+                self.work(item)
+        except StoppedError:
+            return
+        except EXPECTED as error:
+            self.failed.append((item, error))
+            if _is_vain(error):
+                self.vain.append(error)
+        except BaseException as error:  # a fault of ours; the others shall stop
+            self.vain.append(error)
+
+
+def _ended(begun: Begun | None) -> bool:
+    """Whether what was begun came to a good end."""
+    if begun is None:
+        return False
+    try:
+        begun.finish(begun.answer.result())
+    except EXPECTED:
+        return False
+    return True
+
+
+def _is_vain(error: Exception) -> bool:
+    if isinstance(error, StoreError):
+        return error.hopeless and not error.gone and error.status != 405
+    return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT, EROFS}
+
+
+def why(error: Exception) -> str:
+    """What to say of something that failed."""
+    if isinstance(error, StoreError):
+        return f"{error.code}{': ' if error.text else ''}{error.text}"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,0 +1,1 @@
+"""The sync that runs on another machine: client, protocol, and the unit there."""

@@ -1,0 +1,218 @@
+"""Runs a sync on a rented machine, where it goes on whatever becomes of this computer.
+
+``run_there`` is all of it: the machine gets what it needs (``roost.transfer``, as here), the
+job becomes a unit of its systemd, and this computer follows it. The same job again, from here or
+from another computer, attaches to the one that runs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from roost import errors
+from roost.errors import CredentialsError, RoostError, UnreachableError, UsageError
+from roost.model.resources import Instance
+from roost.provision.machines import Lost, Machines
+from roost.recipes import sync
+from roost.transfer.remote import package
+from roost.transfer.remote.protocol import Job, Outcome, Progress, outcome_of, progress_of
+from roost.transfer.s3.config import Keys, Where
+
+Tell = Callable[[Progress], None]
+Note = Callable[[str], None]
+PATIENCE = 300.0
+"""Seconds without a word from the machine after which it is given up; the job goes on."""
+PAUSE = 2.0
+THERE = f'test -d "$1" && test -e {sync.AT}/python-{sync.AWSCRT}/whole && echo yes || echo no'
+BRING = (
+    f"umask 022; mkdir -p {sync.AT}; d=$(mktemp -d {sync.AT}/.incoming.XXXXXX);"
+    ' trap \'rm -rf "$d"\' EXIT; tar -xf - -C "$d"; chmod 0755 "$d/lib";'
+    ' (cd "$d/files"; find . -type f -exec install -D -m 0755 {} /{} ";"); '
+    f"{sync.INSTALL} {sync.AT} {sync.AWSCRT} >&2;"
+    ' sync -f "$d"; test -d "$1" || mv -T "$d/lib" "$1"'
+)
+"""The folder appears whole, and last: where it is, all is."""
+RUN = 'umask 022; PYTHONPATH="$1" PYTHONDONTWRITEBYTECODE=1 exec "$2" -P -m roost.transfer "$3"'
+
+
+def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note: Note) -> Outcome:
+    """Copy on a machine that is up, and wait for the end. ``note`` hears what is worth a line.
+
+    The machine's role is used where it has one and S3 is Amazon's; else the credentials that
+    ``job.where`` finds here are lent to this one job. It runs as root for a ``tree``, else as who
+    owns the folder. A lost connection is made again, and the job goes on meanwhile; Ctrl-C (or
+    ``machines.end()``) ends it, and the same job goes on where it was.
+
+    What is not in order is in ``failed`` and makes ``proof.whole`` false; this is no error.
+    Raises RoostError where the machine cannot be reached or S3 refuses, BusyError where another
+    job is at work between the same two sides, KeyboardInterrupt.
+    """
+    may_not_delete = job.up and not lends(job.where, instance)
+    job = replace(job, where=_paying(job.where, instance, note))
+    given = json.dumps({"job": job.to_json(), "token": uuid4().hex}).encode() + b"\n"
+    machines.peek(instance)
+    _bring(machines, instance, note)
+    try:
+        ended = _followed(machines, instance, given, _Listener(instance.name, tell, note))
+    except KeyboardInterrupt:
+        _stop(machines, instance, given, note)
+        raise
+    if ended.asks and may_not_delete:
+        note(
+            f"deleting needs s3:DeleteObject for the role of {instance.name}; the one that "
+            "`roost iam` prints has it only where volumes are parked"
+        )
+    return ended
+
+
+# --- who pays ------------------------------------------------------------------------------------
+
+
+def lends(where: Where, instance: Instance) -> bool:
+    """Whether the machine has no way of its own to this S3."""
+    return not instance.shape.profile or where.endpoint is not None
+
+
+def _paying(where: Where, instance: Instance, note: Note) -> Where:
+    """With the credentials that the machine is lent, if it is lent any."""
+    plain = Where(where.region, where.endpoint, ca_bundle=_authorities(where))
+    if not lends(where, instance):
+        return plain
+    keys = _frozen(where)
+    note(
+        f"{instance.name} has no role for this S3: it is lent your credentials for this one sync"
+        + (" (whoever is root there could take them)" if instance.role == "seat" else "")
+    )
+    return replace(plain, keys=keys)
+
+
+def _authorities(where: Where) -> str | None:
+    """The certificates themselves: their file is on this computer."""
+    if not where.ca_bundle:
+        return None
+    try:
+        return Path(where.ca_bundle).expanduser().read_text()
+    except OSError as error:
+        raise UsageError(f"{where.ca_bundle}: {error.strerror}") from None
+
+
+def _frozen(where: Where) -> Keys:
+    """Credentials as they are now. Raises CredentialsError where there are none."""
+    if where.keys is not None:
+        return where.keys
+    nobody = CredentialsError("no AWS credentials", next="aws configure   (or: aws sso login)")
+    try:
+        import botocore.session
+        from botocore.exceptions import BotoCoreError
+    except ImportError:
+        raise nobody from None
+    try:
+        found = botocore.session.Session(profile=where.profile).get_credentials()
+        now = found.get_frozen_credentials() if found else None
+    except BotoCoreError as error:
+        raise CredentialsError(str(error), next="aws sso login") from None
+    if now is None or not now.access_key or not now.secret_key:
+        raise nobody
+    return Keys(now.access_key, now.secret_key, now.token)
+
+
+# --- the machine ---------------------------------------------------------------------------------
+
+
+def _bring(machines: Machines, instance: Instance, note: Note) -> None:
+    """What it needs, where it is not there yet."""
+    place = package.place()
+    for left in (2, 1, 0):
+        try:
+            said = b"".join(machines.talk(instance, ["/bin/sh", "-c", THERE, "there", place]))
+            if said.strip() == b"yes":
+                return
+            note(f"{instance.name} gets what copies data to S3 and from it")
+            words = ["/bin/sh", "-euc", BRING, "bring", place]
+            for _ in machines.talk(instance, words, package.archive()):
+                pass
+            return
+        except Lost as lost:
+            if machines.rest(PAUSE):
+                raise KeyboardInterrupt from None
+            if not left:
+                _lost(instance, lost)
+
+
+def _lost(instance: Instance, lost: Lost) -> NoReturn:
+    raise UnreachableError(f"the connection to {instance.name} was lost: {lost}") from None
+
+
+class _Listener:
+    """Hears what the machine says, line by line; the outcome is the end of it."""
+
+    def __init__(self, node: str, tell: Tell, note: Note) -> None:
+        self.node, self.tell, self.note = node, tell, note
+        self.heard = time.monotonic()
+        self.planned: Outcome | None = None
+
+    def hear(self, line: bytes) -> Outcome | None:
+        """Raises RoostError where the job ended with one."""
+        self.heard = time.monotonic()
+        found: dict[str, Any] = json.loads(line)
+        if found.get("attached"):
+            self.note(f"the same sync is at work on {self.node} already; this is how far it is")
+        elif found.get("progress"):
+            self._progress(progress_of(found["progress"]))
+        elif "error" in found:
+            raise _error(found["error"], self.node)
+        elif "stopped" in found:
+            raise RoostError(
+                f"the sync on {self.node} was ended from elsewhere",
+                next="the same command again   (goes on where it was)",
+            )
+        elif "outcome" in found:
+            return outcome_of(found["outcome"])
+        return None
+
+    def _progress(self, now: Progress) -> None:
+        self.planned = now.planned or self.planned
+        self.tell(replace(now, planned=self.planned))
+
+
+def _error(found: dict[str, Any], node: str) -> RoostError:
+    """The machine's error, as it would be here."""
+    kind = getattr(errors, str(found["kind"]), RoostError)
+    if not (isinstance(kind, type) and issubclass(kind, RoostError)) or kind is errors.SpecError:
+        kind = RoostError
+    return kind(f"{node}: {found['what']}", next=found["next"])
+
+
+def _followed(machines: Machines, instance: Instance, given: bytes, listener: _Listener) -> Outcome:
+    """To the end, by as many connections as it takes."""
+    words = ["/bin/sh", "-euc", RUN, "run", package.place(), sync.PYTHON, "attend"]
+    while True:
+        try:
+            for line in machines.talk(instance, words, given):
+                ended = listener.hear(line)
+                if ended is not None:
+                    return ended
+            why = Lost("it says nothing any more")
+        except Lost as lost:
+            why = lost
+        if machines.rest(PAUSE):
+            raise KeyboardInterrupt
+        if time.monotonic() - listener.heard > PATIENCE:
+            _lost(instance, why)
+
+
+def _stop(machines: Machines, instance: Instance, given: bytes, note: Note) -> None:
+    """End it there too: who pressed Ctrl-C wants it to end."""
+    note(f"ending the sync on {instance.name}; the same command goes on where it was")
+    words = ["/bin/sh", "-euc", RUN, "run", package.place(), sync.PYTHON, "stop"]
+    try:
+        for _ in machines.talk(instance, words, given):
+            pass
+    except (Lost, RoostError) as error:
+        note(f"it may go on there: {error}")

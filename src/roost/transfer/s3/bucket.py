@@ -1,0 +1,276 @@
+"""What can be asked of one bucket, in the words of S3."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+from roost.transfer.listing import Entry, Prefix
+from roost.transfer.s3.client import Reply, Wire
+from roost.transfer.s3.config import Where
+from roost.transfer.s3.failures import StoreError
+
+CRC64 = "x-amz-checksum-crc64nvme"
+META = "x-amz-meta-"
+_NEXT = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
+_MOVED = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
+
+
+class Upload(NamedTuple):
+    """A multipart upload that has not ended."""
+
+    key: str
+    id: str
+
+
+class Part(NamedTuple):
+    """A part of one."""
+
+    number: int
+    size: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What S3 says of an object without its bytes."""
+
+    size: int
+    tag: str
+    stored_ns: int
+    meta: Mapping[str, str]
+    crc64: str | None
+    storage: str = "STANDARD"
+
+
+class Bucket:
+    """One bucket."""
+
+    def __init__(self, name: str, where: Where, *, connections: int = 32) -> None:
+        self.name = name
+        self.wire = Wire(name, where, connections=connections)
+        self._connections = connections
+
+    def find(self, prefix: str) -> None:
+        """Look whether it is there and ours, and where. Raises StoreError."""
+        query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
+        try:
+            self.wire.call("ListObjectsV2", "GET", query=query)
+        except StoreError as error:
+            moved = error.code in _MOVED or error.status in {301, 307, 400}
+            if not (moved and error.region) or error.region == self.wire.where.region:
+                raise
+            where = self.wire.where.at(error.region)
+            self.wire = Wire(self.name, where, connections=self._connections)
+
+    def objects(self, prefix: str) -> Iterator[Entry]:
+        """All objects below the prefix, with the rest of their names. Raises StoreError."""
+        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+        coming = self.wire.send("ListObjectsV2", "GET", query=query)
+        while True:
+            page = coming.result().body
+            token = _NEXT.search(page)
+            if token:  # the next page comes while this one is read
+                more = {**query, "continuation-token": _text(token[1])}
+                coming = self.wire.send("ListObjectsV2", "GET", query=more)
+            yield from _entries(page, len(prefix))
+            if not token:
+                return
+
+    def head(self, key: str) -> Head:
+        """Raises StoreError."""
+        headers = {"x-amz-checksum-mode": "ENABLED"}
+        reply = self.wire.call("HeadObject", "HEAD", key, headers=headers)
+        return head_of(reply)
+
+    def put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Raises StoreError."""
+        return self.wire.call("PutObject", "PUT", key, headers=headers, body=body)
+
+    def get(self, key: str) -> Reply:
+        """The whole object, in memory. Raises StoreError."""
+        headers = {"x-amz-checksum-mode": "ENABLED"}
+        return self.wire.call("GetObject", "GET", key, headers=headers)
+
+    def delete(self, keys: list[str]) -> dict[str, str]:
+        """Delete up to a thousand; those that could not be, with the reason. Raises StoreError."""
+        objects = "".join(f"<Object><Key>{_xml(key)}</Key></Object>" for key in keys)
+        body = f"<Delete><Quiet>true</Quiet>{objects}</Delete>".encode()
+        headers = {"content-md5": _md5(body), "content-type": "application/xml"}
+        # A name with a character that XML cannot hold goes alone.
+        if any(_unwritable(key) for key in keys):
+            for key in keys:
+                self.wire.call("DeleteObject", "DELETE", key)
+            return {}
+        reply = self.wire.call(
+            "DeleteObjects", "POST", query={"delete": ""}, headers=headers, body=body
+        )
+        return {_in(one, "Key"): _in(one, "Message") for one in _all(reply.body, "Error")}
+
+    # --- multipart ---------------------------------------------------------------------------
+
+    def begin(self, key: str, headers: Mapping[str, str]) -> str:
+        """The id of a new multipart upload. Raises StoreError."""
+        reply = self.wire.call(
+            "CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers
+        )
+        return _in(ET.fromstring(reply.body), "UploadId")  # noqa: S314 - S3's own answer
+
+    def uploads(self, prefix: str) -> list[Upload]:
+        """All that have not ended. Raises StoreError."""
+        found: list[Upload] = []
+        query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
+        while True:
+            page = self.wire.call("ListMultipartUploads", "GET", query=query).body
+            for one in _all(page, "Upload"):
+                found.append(Upload(unquote(_in(one, "Key")), _in(one, "UploadId")))
+            root = ET.fromstring(page)  # noqa: S314
+            if _in(root, "IsTruncated") != "true":
+                return found
+            query["key-marker"] = unquote(_in(root, "NextKeyMarker"))
+            query["upload-id-marker"] = _in(root, "NextUploadIdMarker")
+
+    def parts(self, upload: Upload) -> list[Part]:
+        """What of it has arrived. Raises StoreError."""
+        found: list[Part] = []
+        query = {"uploadId": upload.id}
+        while True:
+            page = self.wire.call("ListParts", "GET", upload.key, query=query).body
+            for one in _all(page, "Part"):
+                number, size = int(_in(one, "PartNumber")), int(_in(one, "Size"))
+                found.append(Part(number, size, _in(one, "ETag").strip('"')))
+            root = ET.fromstring(page)  # noqa: S314
+            if _in(root, "IsTruncated") != "true":
+                return found
+            query["part-number-marker"] = _in(root, "NextPartNumberMarker")
+
+    def complete(self, upload: Upload, tags: Mapping[int, str]) -> Mapping[str, str]:
+        """Make an object of the parts; the ETag and checksum of it. Raises StoreError."""
+        listed = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{_xml(tag)}</ETag></Part>"
+            for number, tag in sorted(tags.items())
+        )
+        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        reply = self.wire.call(
+            "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, None, body
+        )
+        root = ET.fromstring(reply.body)  # noqa: S314
+        return {"etag": _in(root, "ETag").strip('"'), CRC64: _in(root, "ChecksumCRC64NVME")}
+
+    def abort(self, upload: Upload) -> None:
+        """Forget what has arrived of it. Raises StoreError."""
+        try:
+            query = {"uploadId": upload.id}
+            self.wire.call("AbortMultipartUpload", "DELETE", upload.key, query)
+        except StoreError as error:
+            if not error.gone:
+                raise
+
+    def first_part(self, key: str) -> int:
+        """The size of the first part of an object that came in parts. Raises StoreError."""
+        reply = self.wire.call("HeadObject", "HEAD", key, query={"partNumber": "1"})
+        return int(reply.headers["content-length"])
+
+
+def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
+    """The bucket of a prefix, found. Raises RoostError."""
+    bucket = Bucket(prefix.bucket, where, connections=connections)
+    try:
+        bucket.find(prefix.prefix)
+    except StoreError as error:
+        raise error.explained(str(prefix)) from error
+    return bucket
+
+
+def head_of(reply: Reply) -> Head:
+    """What the headers of an answer say of the object."""
+    head = reply.headers
+    whole = head.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
+    return Head(
+        size=_size(head),
+        tag=head.get("etag", "").strip('"'),
+        stored_ns=_stored(head.get("last-modified", "")),
+        meta={k.removeprefix(META): v for k, v in head.items() if k.startswith(META)},
+        crc64=head.get(CRC64) if whole else None,
+        storage=head.get("x-amz-storage-class", "STANDARD"),
+    )
+
+
+def _size(head: Mapping[str, str]) -> int:
+    ranged = head.get("content-range", "").rpartition("/")[2]
+    return int(ranged) if ranged.isdigit() else int(head.get("content-length", 0))
+
+
+def _stored(text: str) -> int:
+    from email.utils import parsedate_to_datetime
+
+    return int(parsedate_to_datetime(text).timestamp()) * 10**9 if text else 0
+
+
+def _entries(page: bytes, skip: int) -> Iterator[Entry]:
+    for one in _all(page, "Contents"):
+        key = size = stored = tag = ""
+        for child in one:
+            name = child.tag.rpartition("}")[2]
+            if name == "Key":
+                key = child.text or ""
+            elif name == "Size":
+                size = child.text or "0"
+            elif name == "LastModified":
+                stored = child.text or ""
+            elif name == "ETag":
+                tag = child.text or ""
+        key = unquote(key.replace("+", " ")) if "%" in key or "+" in key else key
+        if len(key) > skip:
+            folder = key.endswith("/")
+            yield Entry(key[skip:], int(size), _nanoseconds(stored), tag.strip('"'), folder)
+
+
+def _nanoseconds(stored: str) -> int:
+    when = datetime.fromisoformat(stored.replace("Z", "+00:00"))
+    return (
+        int(when.timestamp() * 1000) * 10**6
+        if when.tzinfo
+        else int(when.replace(tzinfo=UTC).timestamp() * 1000) * 10**6
+    )
+
+
+def _all(page: bytes, name: str) -> list[ET.Element]:
+    root = ET.fromstring(page)  # noqa: S314 - S3's own answer
+    return [child for child in root if child.tag.rpartition("}")[2] == name]
+
+
+def _in(element: ET.Element, name: str) -> str:
+    for child in element:
+        if child.tag.rpartition("}")[2] == name:
+            return child.text or ""
+    return ""
+
+
+def _text(raw: bytes) -> str:
+    from xml.sax.saxutils import unescape
+
+    return unescape(raw.decode(), {"&#34;": '"', "&#39;": "'", "&quot;": '"', "&#43;": "+"})
+
+
+def _xml(text: str) -> str:
+    return escape(text, {"\r": "&#13;", "\n": "&#10;"})
+
+
+def _unwritable(key: str) -> bool:
+    return any(one < " " and one not in "\t\n\r" for one in key) or bool(
+        re.search("[\ufffe\uffff]", key)
+    )
+
+
+def _md5(body: bytes) -> str:
+    from base64 import b64encode
+    from hashlib import md5
+
+    return b64encode(md5(body, usedforsecurity=False).digest()).decode()

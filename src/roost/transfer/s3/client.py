@@ -1,0 +1,253 @@
+"""Requests to one bucket, through Amazon's own client (awscrt): signed, retried, in its threads."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from roost.errors import CredentialsError, UsageError
+from roost.transfer.s3.config import Where
+from roost.transfer.s3.failures import StoreError
+
+SAFE = "/-_.~"
+"""What S3's signature leaves as it is in a key."""
+PART = 16 * 2**20
+RANGE = 4 * 2**20
+RANGES = 16
+"""How large objects are fetched: so much in one answer, so many answers on their way.
+
+More bring nothing on one disk, and fresh memory costs more time than the network."""
+RETRIES = 6
+OnBody = Callable[[memoryview, int], None]
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer. The names of its headers are lower case."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Wire:
+    """The way to one bucket."""
+
+    def __init__(self, bucket: str, where: Where, *, connections: int = 32) -> None:
+        self.where = where
+        self._connections = connections
+        self._host, self._base = _address(bucket, where)
+        self._client = _client(where, connections)
+        self._lock = threading.Lock()
+        self._fetcher: Any = None
+
+    def call(
+        self,
+        operation: str,
+        method: str,
+        key: str = "",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Reply:
+        """One request and its answer. Raises StoreError."""
+        return self.send(operation, method, key, query, headers, body).result()
+
+    def send(
+        self,
+        operation: str,
+        method: str,
+        key: str = "",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Future[Reply]:
+        """The same; the answer comes later."""
+        from awscrt.s3 import S3RequestType
+
+        reply, done, chunks = Reply(), Future[Reply](), list[bytes]()
+
+        def on_body(chunk: Any, offset: int, **more: Any) -> None:
+            del offset, more
+            chunks.append(bytes(chunk))
+
+        def on_done(error: Any, **more: Any) -> None:
+            del more
+            reply.body = b"".join(chunks)
+            if error is not None:
+                done.set_exception(StoreError.of(error, operation, key))
+            elif _cut_short(method, reply):
+                done.set_exception(StoreError(operation, key, "IncompleteBody"))
+            else:
+                done.set_result(reply)
+
+        request = self._request(method, key, query, headers, body)
+        self._client.make_request(
+            type=S3RequestType.DEFAULT,
+            operation_name=operation,
+            request=request,
+            on_headers=_keep_headers(reply),
+            on_body=on_body,
+            on_done=on_done,
+        )
+        return done
+
+    def fetch(self, key: str, headers: Mapping[str, str], write: OnBody) -> Reply:
+        """An object in parallel ranges; ``write`` gets them in order. Raises StoreError."""
+        from awscrt.s3 import S3RequestType
+
+        reply, done = Reply(), Future[Reply]()
+
+        def on_body(chunk: Any, offset: int, **more: Any) -> None:
+            del more
+            write(memoryview(chunk), offset)
+
+        def on_done(error: Any, **more: Any) -> None:
+            del more
+            if error is None:
+                done.set_result(reply)
+            elif hasattr(error, "code"):
+                done.set_exception(StoreError.of(error, "GetObject", key))
+            else:  # raised by ``write``
+                done.set_exception(error)
+
+        self._ranges().make_request(
+            type=S3RequestType.GET_OBJECT,
+            request=self._request("GET", key, None, headers, b""),
+            part_size=RANGE,
+            on_headers=_keep_headers(reply),
+            on_body=on_body,
+            on_done=on_done,
+        )
+        return done.result()
+
+    def _ranges(self) -> Any:
+        """A client of its own for ranges, so that all of them share one limit."""
+        with self._lock:
+            if self._fetcher is None:
+                self._fetcher = _client(self.where, min(self._connections, RANGES))
+            return self._fetcher
+
+    def _request(
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        body: bytes,
+    ) -> Any:
+        from awscrt.http import HttpHeaders, HttpRequest
+
+        # Whoever asks for nothing of an object asks the bucket, whose path ends with a slash.
+        path = f"{self._base}/{quote(key, safe=SAFE)}"
+        if query:
+            path += "?" + "&".join(f"{k}={quote(v, safe='-_.~')}" for k, v in query.items())
+        lines = [("host", self._host), *(headers or {}).items()]
+        if body or method in {"PUT", "POST"}:
+            lines.append(("content-length", str(len(body))))
+        return HttpRequest(method, path, HttpHeaders(lines), io.BytesIO(body) if body else None)
+
+
+def _keep_headers(reply: Reply) -> Callable[..., None]:
+    def keep(status_code: int, headers: list[tuple[str, str]], **more: Any) -> None:
+        del more
+        reply.status = status_code
+        reply.headers = {name.lower(): value for name, value in headers}
+
+    return keep
+
+
+def _cut_short(method: str, reply: Reply) -> bool:
+    said = reply.headers.get("content-length")
+    return method != "HEAD" and said is not None and int(said) != len(reply.body)
+
+
+def _address(bucket: str, where: Where) -> tuple[str, str]:
+    """The host, and the path before a key."""
+    if where.endpoint is None:
+        dotted = "." in bucket  # Amazon's certificate has no such names
+        host = f"s3.{where.region}.amazonaws.com{'.cn' if where.region.startswith('cn-') else ''}"
+        return (host, f"/{bucket}") if dotted else (f"{bucket}.{host}", "")
+    at = urlsplit(where.endpoint)
+    if at.scheme not in {"http", "https"} or not at.netloc:
+        raise UsageError(f"{where.endpoint}: not the address of an S3 service")
+    return at.netloc, f"{at.path.rstrip('/')}/{bucket}"
+
+
+def _client(where: Where, connections: int) -> Any:
+    try:
+        from awscrt import io as crt
+        from awscrt import s3
+    except ImportError:
+        raise UsageError(
+            "awscrt is not installed, and data in S3 needs it",
+            next="pip install awscrt   (where roost is)",
+        ) from None
+    loops = crt.EventLoopGroup(1)
+    bootstrap = crt.ClientBootstrap(loops, crt.DefaultHostResolver(loops))
+    plain = where.endpoint is not None and where.endpoint.startswith("http://")
+    return s3.S3Client(
+        bootstrap=bootstrap,
+        region=where.region,
+        tls_mode=s3.S3RequestTlsMode.DISABLED if plain else s3.S3RequestTlsMode.ENABLED,
+        tls_connection_options=None if plain else _tls(where),
+        signing_config=s3.create_default_s3_signing_config(
+            region=where.region, credential_provider=_provider(where, bootstrap)
+        ),
+        part_size=PART,
+        max_active_connections_override=connections,
+        retry_config=s3.S3RetryConfig(
+            max_retries=RETRIES,
+            backoff_scale_factor_ms=100,
+            max_backoff_secs=10,
+            retry_mode=s3.S3RetryMode.EXPONENTIAL_BACKOFF,
+        ),
+    )
+
+
+def _tls(where: Where) -> Any:
+    from awscrt import io as crt
+
+    options = crt.TlsContextOptions()
+    if where.ca_bundle:
+        options.override_default_trust_store_from_path(None, where.ca_bundle)
+    return crt.ClientTlsContext(options).new_connection_options()
+
+
+def _provider(where: Where, bootstrap: Any) -> Any:
+    from awscrt.auth import AwsCredentialsProvider
+
+    if where.keys is not None:
+        keys = where.keys
+        return AwsCredentialsProvider.new_static(keys.access, keys.secret, keys.token)
+    if where.ask_botocore:
+        return AwsCredentialsProvider.new_delegate(_botocore(where))
+    return AwsCredentialsProvider.new_default_chain(bootstrap)
+
+
+def _botocore(where: Where) -> Callable[[], Any]:
+    """What asks botocore, which refreshes what is about to expire."""
+    from awscrt.auth import AwsCredentials
+
+    try:
+        import botocore.session
+    except ImportError:
+        raise CredentialsError(
+            f"the profile {where.profile or 'default'} needs boto3 to sign in",
+            next="pip install boto3   (where roost is)",
+        ) from None
+    found = botocore.session.Session(profile=where.profile).get_credentials()
+    if found is None:
+        raise CredentialsError("no AWS credentials", next="aws configure   (or: aws sso login)")
+
+    def ask() -> Any:
+        now = found.get_frozen_credentials()
+        expires = getattr(found, "_expiry_time", None)
+        return AwsCredentials(now.access_key, now.secret_key, now.token, expires)
+
+    return ask

@@ -1,0 +1,89 @@
+"""What S3 refuses, and what of it is worth another try."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from roost.errors import (
+    AccessError,
+    CloudError,
+    CredentialsError,
+    NotFoundError,
+    RoostError,
+    ThrottledError,
+)
+from roost.transfer.key_rules import show
+
+_CODE = re.compile(rb"<Code>([^<]*)</Code>")
+_MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
+_WHO = frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "NoCredentials"}
+)
+_NEVER = frozenset({"AccessDenied", "NoSuchBucket", "NoSuchKey", "InvalidBucketName", *_WHO})
+_BUSY = frozenset({"SlowDown", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded"})
+
+
+class StoreError(Exception):
+    """A request that failed: S3's code, or the client's own name for what happened."""
+
+    def __init__(
+        self, operation: str, key: str, code: str, text: str = "", status: int = 0
+    ) -> None:
+        super().__init__(f"{operation} {show(key)}: {code}{': ' if text else ''}{text}")
+        self.operation = operation
+        self.key = key
+        self.code = code
+        self.text = text
+        self.status = status
+        self.region: str | None = None
+
+    @classmethod
+    def of(cls, error: Any, operation: str, key: str) -> StoreError:
+        """From what awscrt raised."""
+        status = getattr(error, "status_code", None) or 0
+        body = getattr(error, "body", None) or b""
+        code, text = _CODE.search(body), _MESSAGE.search(body)
+        named = code[1].decode() if code else _named(status, error)
+        made = cls(operation, key, named, text[1].decode() if text else _said(error), status)
+        headers = dict(getattr(error, "headers", None) or ())
+        made.region = next(
+            (value for name, value in headers.items() if name.lower() == "x-amz-bucket-region"),
+            None,
+        )
+        return made
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was not there."""
+        return self.status == 404 or self.code in {"NoSuchKey", "NoSuchUpload"}
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the same request would fail again."""
+        return self.code in _NEVER or self.status in {401, 403, 404, 405, 501}
+
+    def explained(self, place: str) -> RoostError:
+        """As the error that the command ends with."""
+        what = f"{place}: {self.text or self.code}"
+        if self.code in _WHO:
+            return CredentialsError(what, next="aws sts get-caller-identity")
+        if self.status in {401, 403}:
+            return AccessError(f"{place}: S3 refuses {self.operation} ({self.code})")
+        if self.code == "NoSuchBucket":
+            return NotFoundError(f"{place}: there is no such bucket")
+        if self.code in _BUSY:
+            return ThrottledError(what)
+        return CloudError(what)
+
+
+def _named(status: int, error: Any) -> str:
+    if "AUTH_CREDENTIALS" in str(getattr(error, "name", "")):
+        return "NoCredentials"
+    return {403: "AccessDenied", 404: "NoSuchKey"}.get(status) or (
+        f"HTTP {status}" if status else str(getattr(error, "name", type(error).__name__))
+    )
+
+
+def _said(error: Any) -> str:
+    return str(getattr(error, "message", error))

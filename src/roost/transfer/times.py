@@ -1,0 +1,34 @@
+"""A file's time and executable bit in an object's metadata, as rclone keeps them too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from roost.transfer.s3.bucket import META
+
+
+def headers(mtime_ns: int, mode: int) -> dict[str, str]:
+    """``mtime`` in seconds, with all its digits; ``mode`` where it is not an ordinary one."""
+    sign, (seconds, rest) = ("-" if mtime_ns < 0 else ""), divmod(abs(mtime_ns), 10**9)
+    made = {f"{META}mtime": f"{sign}{seconds}.{rest:09d}".rstrip("0").rstrip(".")}
+    if mode & 0o111:
+        made[f"{META}mode"] = f"0{0o100000 | mode & 0o7777:o}"
+    return made
+
+
+def mtime_ns(meta: Mapping[str, str]) -> int | None:
+    """The time in nanoseconds; None where none is kept or it cannot be read."""
+    try:
+        made = int(Decimal(meta["mtime"]) * 10**9)
+    except (KeyError, InvalidOperation, ValueError, OverflowError):
+        return None
+    return made if -(2**63) <= made < 2**63 else None
+
+
+def executable(meta: Mapping[str, str]) -> bool:
+    """Whether its owner may run it."""
+    try:
+        return bool(int(meta.get("mode", "0"), 8) & 0o100)
+    except ValueError:
+        return False

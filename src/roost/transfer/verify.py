@@ -1,0 +1,152 @@
+"""The proof that what is in S3 is what is in the folder: every file, by checksum.
+
+A file that only has the right size is not proven. Where S3 has no checksum to compare, the object
+is read back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO
+
+from roost.transfer import checksums, times
+from roost.transfer.context import DamagedError, Run
+from roost.transfer.filters import Picked
+from roost.transfer.key_rules import OURS
+from roost.transfer.listing import Entry
+from roost.transfer.pool import Hands, why
+from roost.transfer.s3.bucket import Head
+from roost.transfer.s3.failures import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A file whose object has the same bytes, and the checksum that says so."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    kind: str
+    sum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was compared. Only a ``whole`` one allows to delete the source."""
+
+    proven: tuple[Proven, ...]
+    wrong: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
+    manifest: str | None = None
+    manifest_sha256: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything in the folder is in S3."""
+        return not self.wrong and not self.skipped
+
+    @property
+    def bytes(self) -> int:
+        """How many are proven."""
+        return sum(one.size for one in self.proven)
+
+
+def verify(run: Run, picked: Picked, *, hands: int = 16, manifest: bool = True) -> Proof:
+    """Compare every file with its object. Raises RoostError where S3 cannot be asked."""
+    skipped: list[tuple[str, str]] = []
+    files = run.folder.files(lambda name, why: skipped.append((name, why)))
+    proven: list[Proven] = []
+    lock = threading.Lock()
+
+    def work(entry: Entry) -> None:
+        one = run.patiently(lambda: _prove(run, entry))
+        with lock:
+            proven.append(one)
+
+    entries = (e for e in files if picked(e.name) and (e.empty or not e.folder))
+    try:
+        failed = Hands(work, run.stop).all(entries, hands)
+        run.check()
+        wrong = tuple(sorted((entry.name, why(error)) for entry, error in failed))
+        proven.sort(key=lambda one: one.name)
+        place, known = _write(run, proven, wrong) if manifest else (None, "")
+    except StoreError as error:
+        raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
+    return Proof(tuple(proven), wrong, tuple(skipped), place, known)
+
+
+def _prove(run: Run, entry: Entry) -> Proven:
+    key, path = run.prefix + entry.name, run.folder.path(entry.name)
+    try:
+        head = run.bucket.head(key)
+    except StoreError as error:
+        if error.gone:
+            raise FileNotFoundError(None, "it is not in S3") from None
+        raise
+    if entry.folder:
+        return Proven(entry.name, 0, 0, "folder", "")
+    if head.size != entry.size:
+        raise DamagedError(f"it has {head.size} bytes in S3, not {entry.size}")
+    found = checksums.proof(run.bucket, key, head, path) or _read_back(run, key, head, entry)
+    now = path.stat(follow_symlinks=run.folder.follow)
+    if (now.st_size, now.st_mtime_ns) != (entry.size, entry.mtime_ns):
+        raise DamagedError("it changed while it was compared")
+    kind, there, here = found
+    if there != here:
+        raise DamagedError("its content in S3 is another one")
+    if times.mtime_ns(head.meta) == entry.mtime_ns:
+        from roost.transfer.cache import Known
+
+        run.seen.add(Known(entry.name, head.tag, entry.size, entry.mtime_ns))
+    return Proven(entry.name, entry.size, entry.mtime_ns, kind, there)
+
+
+def _read_back(run: Run, key: str, head: Head, entry: Entry) -> tuple[str, str, str]:
+    value, size = 0, 0
+
+    def read(data: memoryview, at: int) -> None:
+        nonlocal value, size
+        del at
+        run.check()
+        value, size = checksums.crc64(data, value), size + len(data)
+
+    if entry.size:
+        run.bucket.wire.fetch(key, {"if-match": f'"{head.tag}"'}, read)
+    if size != entry.size:
+        raise DamagedError(f"{size} of its {entry.size} bytes could be read")
+    there, here = checksums.crc64_text(value), checksums.file_crc64(run.folder.path(entry.name))
+    return "crc64nvme", there, here
+
+
+def _write(run: Run, proven: list[Proven], wrong: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """Put the manifest, a line of JSON for each file, beside the data; its place and SHA-256."""
+    known = hashlib.sha256()
+    key = f"{run.prefix}{OURS}manifest-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
+    with tempfile.TemporaryFile() as file:
+        for line in _lines(proven, wrong):
+            known.update(line)
+            file.write(line)
+        _send(run, key, file)
+    return f"s3://{run.bucket.name}/{key}", known.hexdigest()
+
+
+def _lines(proven: list[Proven], wrong: tuple[tuple[str, str], ...]) -> Iterator[bytes]:
+    for one in proven:
+        line: dict[str, object] = {"name": one.name, "size": one.size, "mtime_ns": one.mtime_ns}
+        yield json.dumps({**line, one.kind: one.sum}).encode() + b"\n"
+    for name, reason in wrong:
+        yield json.dumps({"name": name, "wrong": reason}).encode() + b"\n"
+
+
+def _send(run: Run, key: str, file: IO[bytes]) -> None:
+    from roost.transfer.upload import send_file
+
+    file.flush()
+    run.patiently(lambda: send_file(run, key, file.fileno(), os.fstat(file.fileno())))

@@ -1,0 +1,123 @@
+"""One S3 server for all tests of a process, and a fresh bucket for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from roost.transfer.engine import Done, Planned, Sync
+from roost.transfer.listing import Prefix
+from roost.transfer.options import Options, opened
+from roost.transfer.s3.bucket import Bucket
+from roost.transfer.s3.config import Keys, Where
+from tests.transfer.weed import KEY, SECRET, Weed, weed
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    with weed(tmp_path_factory.mktemp("weed")) as running:
+        where = Where("us-east-1", running.endpoint, Keys(KEY, SECRET))
+        Bucket("bucket", where).wire.call("CreateBucket", "PUT")
+        yield running
+
+
+@dataclass
+class Store:
+    """A prefix of its own in the one bucket."""
+
+    weed: Weed
+    bucket: Bucket
+    where: Where
+    base: str
+
+    @property
+    def place(self) -> Prefix:
+        return Prefix(self.bucket.name, self.base)
+
+    def all(self) -> dict[str, bytes]:
+        """Everything below the prefix."""
+        names = [one.name for one in self.bucket.objects(self.base)]
+        return {name: self.bucket.get(self.base + name).body for name in names}
+
+    def put(self, files: dict[str, bytes]) -> None:
+        for name, body in files.items():
+            self.bucket.put(self.base + name, body, {})
+
+    def unfinished(self) -> list[str]:
+        there = self.bucket.uploads(self.base)
+        return [one.key.removeprefix(self.base) for one in there]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(server: Weed, home: Path) -> Store:
+    del home
+    return new_store(server)
+
+
+def new_store(server: Weed, endpoint: str | None = None) -> Store:
+    where = Where("us-east-1", endpoint or server.endpoint, Keys(KEY, SECRET))
+    return Store(server, Bucket("bucket", where), where, f"test-{uuid4().hex[:12]}/data/")
+
+
+Ran = tuple[Planned, Done]
+
+
+@pytest.fixture
+def up(store: Store) -> Callable[..., Ran]:
+    """Sync a folder to the store."""
+
+    def sync(folder: Path, **options: object) -> Ran:
+        with opened(folder, store.place, Options(**options), store.where) as made:  # type: ignore[arg-type]
+            return ran(made)
+
+    return sync
+
+
+@pytest.fixture
+def down(store: Store) -> Callable[..., Ran]:
+    """Sync the store to a folder."""
+
+    def sync(folder: Path, **options: object) -> Ran:
+        with opened(store.place, folder, Options(**options), store.where) as made:  # type: ignore[arg-type]
+            return ran(made)
+
+    return sync
+
+
+def ran(sync: Sync) -> Ran:
+    planned = sync.plan()
+    return planned, sync.do(planned)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files below, and the empty folders."""
+    found: dict[str, bytes] = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file():
+            found[name] = path.read_bytes()
+        elif path.is_dir() and not any(path.iterdir()):
+            found[f"{name}/"] = b""
+    return found
+
+
+def grow(folder: Path, files: dict[str, bytes]) -> Path:
+    """Make files (and empty folders) below."""
+    for name, body in files.items():
+        path = folder / name
+        if name.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+    return folder
