@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from roost.cli.main import cli
+from roost.model.finding import Finding
 from roost.model.resources import State
 from roost.providers.aws import doctor
 from roost.providers.aws.doctor import Case, examine_account, examine_case, examine_here
 from roost.providers.aws.network import Network
 from roost.providers.aws.permissions import NEEDS, needs_of, policy
-from roost.providers.aws.quotas import Finding
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import Gate

@@ -522,9 +522,9 @@ def test_a_copy_in_another_region(bench: Bench, monkeypatch: pytest.MonkeyPatch)
     )
     bench.account.move("eu-west-1")
 
-    def clouds(place: Any) -> Any:
+    def clouds(session: Any) -> Any:
         there = bench.account.roost()
-        return {"eu-west-1": (there,), None: (here, there)}[place.region]
+        return {"eu-west-1": (there,), None: (here, there)}[session.place.region]
 
     monkeypatch.setattr("roost.app.resolve.clouds", clouds)
     copied = bench.json("copy", "stars", "--region", "eu-west-1")

@@ -14,9 +14,10 @@ from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 from moto import mock_aws
 
-from roost.cli.commands import ls
-from roost.cli.options import Place
+from roost.app import resolve
+from roost.cli.terminal import session as open_session
 from roost.errors import CredentialsError, RoostError
+from roost.model.place import Place
 from roost.providers.aws import listing
 from roost.providers.aws.listing import MODEL, listings, summaries, summarized
 from tests.aws.conftest import Account
@@ -206,7 +207,7 @@ def test_what_aws_refuses_is_said_in_roosts_words(
 
 
 def looked_in(**said: str) -> list[tuple[str, str]]:
-    return [(one.name, one.region) for one in ls.there(Place(**said))]
+    return [(one.name, one.region) for one in resolve.listers(open_session(Place(**said)))]
 
 
 def test_where_ls_looks(credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from roost.errors import CredentialsError, QuotaError
+from roost.model.finding import Finding
 from roost.model.resources import Instance, State
 from roost.providers.aws.quotas import (
-    Finding,
     check_before,
     in_use,
     judge_vcpus,

@@ -107,7 +107,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Full:
     cloud = Full(Weather(delay=2), name="aws", region="us-east-1")
     for way in ("connect", "locate"):
         monkeypatch.setattr(f"roost.app.resolve.{way}", lambda *_: cloud)
-    monkeypatch.setattr("roost.cli.commands.up._check_account", lambda *_: None)
+    monkeypatch.setattr("roost.cli.commands.up._check", lambda *_: None)
     monkeypatch.setattr("roost.cli.commands.cost.so_far", lambda *_: "$12.34")
     return cloud
 
@@ -132,7 +132,7 @@ def types(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """``types("data\\n")``: somebody is there, and types this."""
 
     def arrange(text: str) -> None:
-        monkeypatch.setattr("roost.app.lifecycle.interactive", lambda: True)
+        monkeypatch.setattr("roost.cli.terminal.interactive", lambda: True)
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
 
     return arrange

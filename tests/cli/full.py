@@ -1,21 +1,39 @@
 """A cloud in memory that has room only where a test says so, and what the tests ask of it."""
 
 from dataclasses import replace
+from datetime import datetime
+from typing import cast
 
+from roost.cost.ledger import Ledger
+from roost.cost.spent import There
 from roost.errors import CapacityError
 from roost.model.resources import State
 from roost.model.steps import Reboot, Start, Step
 from roost.providers.fake.cloud import FakeCloud
+from roost.providers.provider import Capabilities, Shell
 from tests.cli.calling import Ran
 
 NOWHERE = "m7i.2xlarge"
 """A type that there is, and of which this cloud has none where a test says so."""
 
 
+OWN_MACHINE = Capabilities(shell=cast("Shell", object()))
+"""It rents nothing, and is reached without a connection."""
+
+
 class Full(FakeCloud):
     """As on EC2, starting needs room too, and what runs has an address; it notes restarts."""
 
     restarted: tuple[str, ...] = ()
+
+    @property
+    def can(self) -> Capabilities:
+        own = super().can
+        return replace(own, history=self) if own.rents else own
+
+    def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
+        del name
+        return Ledger(), There((), began=int(moment.timestamp()), now=int(moment.timestamp()))
 
     def observe(self, name: str) -> State:
         seen = super().observe(name)

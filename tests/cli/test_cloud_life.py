@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from roost.cli.commands import ls
 from roost.errors import AccessError, UsageError
 from roost.model.resources import State
 from roost.providers.fake.cloud import FakeCloud, Weather
 from roost.providers.provider import Summary
 from tests.cli.calling import Roost
-from tests.cli.full import NOWHERE, Full, done, ids, machines
+from tests.cli.full import NOWHERE, OWN_MACHINE, Full, done, ids, machines
 from tests.cli.made import HERE, THERE
 
 # --- up -------------------------------------------------------------------------------------------
@@ -164,6 +163,7 @@ def test_restart_on_your_own_machine(
 ) -> None:
     """Its processes are stopped and started; those of the others go on."""
     cloud.name = "local"
+    cloud.capabilities = OWN_MACHINE
     done(roost("up", write(HERE), "--yes"))
     before = {i.name: i.started for i in cluster().instances}
     done(roost("restart", "here", "worker-2"))
@@ -274,7 +274,7 @@ def test_ls_says_what_it_could_not_see(
 ) -> None:
     del desktop
     refusing = Refusing(name="aws", region="eu-west-1")
-    monkeypatch.setattr(ls, "there", lambda *_: (refusing, cloud))
+    monkeypatch.setattr("roost.app.resolve.listers", lambda *_: (refusing, cloud))
     for words in ((), ("--json",)):
         told = roost("ls", *words)
         assert told.code == 3
@@ -285,7 +285,9 @@ def test_ls_says_what_it_could_not_see(
 
 def test_ls_where_nothing_could_be_seen(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not say that nothing is there."""
-    monkeypatch.setattr(ls, "there", lambda *_: (Refusing(name="aws", region="eu-west-1"),))
+    monkeypatch.setattr(
+        "roost.app.resolve.listers", lambda *_: (Refusing(name="aws", region="eu-west-1"),)
+    )
     told = roost("ls")
     assert (told.code, told.out) == (3, "")
     assert "nothing is here yet" not in told.err

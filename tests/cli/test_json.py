@@ -297,7 +297,7 @@ def test_doctor_of_your_own_machine(roost: Roost, monkeypatch: pytest.MonkeyPatc
 
 def test_doctor_without_ssh(roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", {"uv": "/usr/bin/uv"}.get)
-    monkeypatch.setattr("roost.cli.commands.doctor._on_aws", lambda *_: ())
+    monkeypatch.setattr("roost.providers.aws.account.AwsDoctor.examine", lambda *_: ())
     told = roost("doctor", "examples/scipion.toml", "--json")
     assert told.code == 1
     found = check("doctor", dataclasses.replace(told, code=0))
@@ -324,7 +324,7 @@ def test_extend(
 ) -> None:
     del cloud
     check("up", roost("up", write(THERE), "--json", "--yes"))
-    monkeypatch.setattr("roost.app.connect.connected", lambda _, state, node: (state, node))
+    monkeypatch.setattr("roost.app.connect.connected", lambda *way: way[-2:])
     monkeypatch.setattr("roost.cli.commands.extend._ask_all", _answering(answer))
     found = check("extend", roost("extend", "there", "2h", "--json"))
     assert found == {"name": "there", "nodes": {"desktop": json.loads(answer)}}

@@ -32,7 +32,10 @@ def bucket(cloud: Full, monkeypatch: pytest.MonkeyPatch) -> Asked:
     found = Asked(cloud)
 
     @contextmanager
-    def hands(_: object, state: State, roots: Any, classes: Any, note: Any) -> Iterator[Asked]:
+    def hands(
+        _: object, cloud: object, state: State, roots: Any, classes: Any, note: Any
+    ) -> Iterator[Asked]:
+        del cloud
         assert state.name == "there"
         assert callable(note)
         found.roots, found.classes = dict(roots), dict(classes)

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from roost.errors import NotFoundError, RoostError
 from roost.model.resources import Instance, State
+from roost.providers.provider import Capabilities
 from roost.provision.machines import Machines
 from roost.spec import load
 from roost.transfer.remote.protocol import Job, Outcome, progress_of
@@ -55,6 +56,12 @@ class Cloud:
     region: str = "eu-central-1"
     jobs: list[tuple[str, Job]] = field(default_factory=list)
     trouble: dict[str, RoostError] = field(default_factory=dict)
+
+    profile = None
+
+    @property
+    def can(self) -> Capabilities:
+        return Capabilities() if self.name == "local" else Capabilities(rents=True, s3_copies=self)
 
     def observe(self, name: str) -> State:
         return self.state if name == self.state.name else State(name=name)

@@ -14,6 +14,7 @@ import pytest
 from roost.app import resolve
 from roost.errors import AccessError, RoostError
 from roost.model.resources import State
+from roost.providers.provider import Capabilities
 from roost.ssh import pages, query, tunnel
 from roost.ssh.connection import Connection
 from roost.ssh.pages import Page
@@ -35,6 +36,10 @@ class Cloud:
         self.state = state
         self.keys: tuple[str, ...] | AccessError = (host_key,)
         self.text = "one\ntwo"
+
+    @property
+    def can(self) -> Capabilities:
+        return Capabilities(rents=True, host_keys=self)
 
     def observe(self, name: str) -> State:
         assert name == self.state.name

@@ -3,48 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from roost.cli.output import say
-from roost.errors import RoostError
-
 if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.providers.provider import Cloud
+    from roost.session import Session
     from roost.ssh.connection import Connection
 
 
-def connected(cloud: Cloud, state: State, node: str | None) -> Connection:
+def connected(session: Session, cloud: Cloud, state: State, node: str | None) -> Connection:
     """How to reach a machine (the main one, if none is named), as the cloud says it now.
 
     Raises NotFoundError, or RoostError where it cannot be reached.
     """
-    from roost.ssh.connection import connection
+    from roost.ssh.connection import connection, host_keys_of
 
-    found = connection(state, node, host_keys_of(cloud))
+    found = connection(state, node, host_keys_of(cloud, session.say))
     for one in found.unproven:
-        say(
+        session.say(
             f"the console has not told the host key of {one} yet: "
             "the first one that it shows is taken, and kept"
         )
     return found
-
-
-def host_keys_of(cloud: Cloud) -> Callable[[str, str], tuple[str, ...]]:
-    """The cloud's own; a console that cannot be read is no reason not to connect."""
-
-    def read(name: str, instance: str) -> tuple[str, ...]:
-        try:
-            keys: tuple[str, ...] = getattr(cloud, "host_keys")(name, instance)  # noqa: B009
-        except RoostError as error:
-            say(f"the host key of {instance} is not known: {error.what}")
-            return ()
-        return keys
-
-    return read if hasattr(cloud, "host_keys") else lambda *_: ()
 
 
 def ended(code: int, connection: Connection, state: State) -> NoReturn:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from roost.cli.options import Place
 from roost.errors import NotFoundError, RoostError, UsageError
 
 if TYPE_CHECKING:
@@ -14,12 +13,15 @@ if TYPE_CHECKING:
     from roost.app.sync_remote import Task
     from roost.model.resources import Instance, State
     from roost.providers.provider import Cloud
+    from roost.session import Session
     from roost.spec import Spec
 
 Way = Literal["pull", "push"]
 
 
-def run(way: Way, which: str, only: Sequence[str], place: Place, chosen: dict[str, Any]) -> None:
+def run(
+    way: Way, which: str, only: Sequence[str], session: Session, chosen: dict[str, Any]
+) -> None:
     """All of it. Raises RoostError."""
     from roost.app import sync_remote
     from roost.app.resolve import locate, recorded
@@ -27,16 +29,16 @@ def run(way: Way, which: str, only: Sequence[str], place: Place, chosen: dict[st
     from roost.cli.output import write_json
 
     name, _, node = which.partition("/")
-    cloud = locate(name, place)
+    cloud = locate(session, name)
     spec, state = recorded(cloud, name)
     pairs = _pairs(spec, way, only)
-    if cloud.name == "local":
+    if cloud.can.s3_copies is None:
         _refuse_local(name, way, pairs)
-    wanted = wish({**chosen, "profile": place.profile, "region": None})
+    wanted = wish({**chosen, "profile": session.place.profile, "region": None})
     if wanted.where.endpoint is None:
-        wanted = replace(wanted, where=wanted.where.at(_region(cloud)))
+        wanted = replace(wanted, where=wanted.where.at(cloud.region))
     tasks = list(_tasks(spec, state, node or None, pairs, wanted))
-    ends = sync_remote.carry_out(cloud, state, tasks, wanted)
+    ends = sync_remote.carry_out(session, cloud, state, tasks, wanted)
     if wanted.as_json:
         syncs = [{"node": end.task.instance.name, **end.json()} for end in ends]
         write_json({"name": name, "syncs": syncs})

@@ -6,11 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
-from roost.cli.output import interactive, say
-from roost.cli.progress import running, watching
-from roost.errors import NeedsConfirmationError, PartlyDoneError
+from roost.errors import PartlyDoneError
 
 if TYPE_CHECKING:
     from roost.model.resources import Instance, State, Wanted
@@ -18,9 +14,16 @@ if TYPE_CHECKING:
     from roost.providers.provider import Cloud
     from roost.reconcile.loop import Planner
     from roost.reconcile.quorum import Quorum
+    from roost.session import Session
 
 
-def drive(
+def running(state: State) -> int:
+    """Count the instances that are up."""
+    return sum(i.state == "running" for i in state.instances)
+
+
+def drive(  # noqa: PLR0913 - what to do, and how it is shown
+    session: Session,
     cloud: Cloud,
     name: str,
     planner: Planner,
@@ -33,11 +36,15 @@ def drive(
     """Converge, with progress; on Ctrl-C, say what is there and how to go on."""
     from roost.reconcile.loop import ALL, converge
 
-    with _saying_what_is_left(cloud, name), watching(title, total, done) as watch:
+    with (
+        _saying_what_is_left(session, cloud, name),
+        session.reporter.steps(title, total, done) as watch,
+    ):
         return converge(cloud, name, planner, watch, quorum=quorum or ALL)
 
 
 def bring_up(
+    session: Session,
     cloud: Cloud,
     wanted: Wanted,
     *,
@@ -60,6 +67,7 @@ def bring_up(
 
     total = sum(group.count for group in wanted.groups)
     state = drive(
+        session,
         cloud,
         wanted.name,
         planner,
@@ -76,22 +84,9 @@ def bring_up(
     return state
 
 
-def type_name(word: str, warning: str, refused: NeedsConfirmationError, *, no_input: bool) -> None:
-    """Let the user type the name of what will be destroyed.
-
-    Raises ``refused`` where nobody is there, NeedsConfirmationError where it is another word.
-    """
-    if no_input or not interactive():
-        raise refused
-    say(warning)
-    typed = click.prompt(f"Type its name ({word}) to go on", err=True, default="")
-    if typed.strip() != word:
-        raise NeedsConfirmationError(f'"{typed}" is not {word}; nothing was changed')
-
-
 def remember_ways(cloud: Cloud, state: State) -> None:
     """`ssh roost-NAME` and editors find the machines where they are now."""
-    if cloud.name != "local":
+    if cloud.can.shell is None:
         from roost.ssh.connection import write_config
 
         write_config(state)
@@ -99,38 +94,23 @@ def remember_ways(cloud: Cloud, state: State) -> None:
 
 def forget_ways(cloud: Cloud, name: str) -> None:
     """No tunnel goes on to a machine that is no more."""
-    if cloud.name != "local":
+    if cloud.can.shell is None:
         from roost.ssh.tunnel import forget
 
         forget(name)
 
 
-def ask(
-    name: str, question: str, refused: NeedsConfirmationError, *, yes: bool, no_input: bool
-) -> None:
-    """A yes, from the option or from somebody who is there.
-
-    Raises ``refused`` where nobody is there, NeedsConfirmationError where the answer is no.
-    """
-    if yes:
-        return
-    if no_input or not interactive():
-        raise refused
-    if not click.confirm(question, err=True):
-        raise NeedsConfirmationError(f"{name} is as it was")
-
-
 @contextmanager
-def _saying_what_is_left(cloud: Cloud, name: str) -> Iterator[None]:
+def _saying_what_is_left(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         state = cloud.observe(name)
         if state.empty:
-            say(f"\nnothing of {name} is left running")
+            session.say(f"\nnothing of {name} is left running")
         else:
-            say(f"\nleft as it is: {summary(state) or 'only the record'}")
-            say(f"  `roost up {name}` goes on, `roost down {name}` removes it")
+            session.say(f"\nleft as it is: {summary(state) or 'only the record'}")
+            session.say(f"  `roost up {name}` goes on, `roost down {name}` removes it")
         raise
 
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from roost.app.connect import host_keys_of
-from roost.cli.output import say
-from roost.cli.progress import following
 from roost.errors import PartlyDoneError, RoostError, SetupError
+from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
     from roost.model.resources import Role, State
@@ -20,11 +18,17 @@ if TYPE_CHECKING:
     from roost.provision.bundle import Part
     from roost.provision.machines import Machines, News
     from roost.recipes.base import Source
+    from roost.session import Session
     from roost.spec import Spec
 
 
 def settle(
-    cloud: Cloud, state: State, *, fresh: bool, boots: Mapping[str, str] | None = None
+    session: Session,
+    cloud: Cloud,
+    state: State,
+    *,
+    fresh: bool,
+    boots: Mapping[str, str] | None = None,
 ) -> None:
     """Wait until every machine that runs is ready. Raises SetupError, naming those that are not.
 
@@ -36,48 +40,48 @@ def settle(
     from roost.spec import from_json
 
     instances = tuple(i for i in state.instances if i.state == "running" and i.address)
-    if cloud.name == "local" or not instances or state.record is None:
+    if cloud.can.shell is not None or not instances or state.record is None:
         return
     spec = from_json(state.record)
-    late = None if boots else _data(cloud, state)  # before programs begin that need it
-    say("(from here the machines go on by themselves; Ctrl-C leaves them at it)")
+    late = None if boots else _data(session, cloud, state)  # before programs begin that need it
+    session.say("(from here the machines go on by themselves; Ctrl-C leaves them at it)")
     with (
         tempfile.TemporaryDirectory(prefix="roost-") as place,
-        following(f"set up {state.name}", len(instances)) as watch,
+        session.reporter.machines(f"set up {state.name}", len(instances)) as watch,
     ):
-        machines = Machines(state, host_keys_of(cloud), watch)
+        machines = Machines(state, host_keys_of(cloud, session.say), watch)
         parts = Bringing(machines, spec, fresh, Path(place))
         try:
             ends = hand_over(machines, instances, parts.part, boots or {})
         except KeyboardInterrupt:
-            say(f"\nleft as it is; `roost up {state.name}` waits again")
+            session.say(f"\nleft as it is; `roost up {state.name}` waits again")
             raise
     if boots:  # before this they were about to go off
-        late = _data(cloud, state)
+        late = _data(session, cloud, state)
     _raise_failed(state, ends)
     if late is not None:
         raise late
 
 
-def _data(cloud: Cloud, state: State) -> PartlyDoneError | None:
+def _data(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:
     """Bring back what is in S3; what is not all back is said when all else is done."""
     from roost.parking.s3 import bring_data
 
     try:
-        bring_data(cloud, state)
+        bring_data(session, cloud, state)
     except PartlyDoneError as error:
         return error
     return None
 
 
-def set_ups(cloud: Cloud, state: State) -> State:
+def set_ups(session: Session, cloud: Cloud, state: State) -> State:
     """With how far each machine's set-up is as its note; a machine that is silent has none."""
     from roost.provision.deliver import glance
     from roost.provision.machines import Machines
 
-    if cloud.name == "local":
+    if cloud.can.shell is not None:
         return state
-    found = glance(Machines(state, host_keys_of(cloud), lambda _: None))
+    found = glance(Machines(state, host_keys_of(cloud, session.say), lambda _: None))
     instances = tuple(
         replace(i, note="; ".join(n for n in (i.note, found.get(i.name, "")) if n))
         for i in state.instances
@@ -85,18 +89,20 @@ def set_ups(cloud: Cloud, state: State) -> State:
     return replace(state, instances=instances)
 
 
-def boots_of(cloud: Cloud, state: State, nodes: tuple[str, ...]) -> dict[str, str]:
+def boots_of(
+    session: Session, cloud: Cloud, state: State, nodes: tuple[str, ...]
+) -> dict[str, str]:
     """Which boot each of these machines is in; those that do not answer at once are left out."""
     from roost.provision.machines import Machines
 
-    machines = Machines(state, host_keys_of(cloud), lambda _: None, patience=15)
+    machines = Machines(state, host_keys_of(cloud, session.say), lambda _: None, patience=15)
     found = {}
     for instance in state.instances:
         if instance.name in nodes and instance.address:
             try:
                 found[instance.name] = machines.peek(instance).boot
             except RoostError as error:
-                say(f"note: {error.what}")
+                session.say(f"note: {error.what}")
     return found
 
 

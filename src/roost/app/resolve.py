@@ -1,10 +1,10 @@
-"""What a command is about: a file, or a name that already exists."""
+"""What a use case is about: a file, or a name that already exists, and the cloud that has it."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,139 +13,115 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from roost.cli.options import Place
-from roost.cli.output import say
 from roost.errors import BusyError, NotFoundError, RoostError, UsageError
+from roost.model.place import NOWHERE, Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State, Wanted
-    from roost.providers.aws.cloud import AwsCloud
-    from roost.providers.provider import Cloud
+    from roost.providers.provider import Cloud, Lister, Provider, Tools
+    from roost.session import Session
     from roost.spec import Spec
 
 DEFAULT_FILE = "roost.toml"
-NOWHERE = Place()
-"""No option says where."""
-SAYS_AWS = (
-    "AWS_PROFILE",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-)
-"""What a computer that uses AWS has; without any of it, AWS is not asked."""
-AWS_FILES = ("~/.aws/config", "~/.aws/credentials")
 HOLD_PATIENCE = 600.0
 """Seconds to wait for another roost that is at work on the same name."""
 
 
-def connect(spec: Spec, place: Place = NOWHERE) -> Cloud:
+# --- clouds --------------------------------------------------------------------------------------
+
+
+def connect(session: Session, spec: Spec) -> Cloud:
     """The cloud that a spec wants. Raises UsageError where roost cannot run anything there yet."""
-    if spec.cloud == "local":
-        return _local()
-    if spec.cloud == "aws" and spec.aws is not None:
-        return _aws(place.region or spec.aws.region, place.profile or spec.aws.profile)
-    raise UsageError(
-        f'running on "{spec.cloud}" is not in this version yet',
-        next='cloud = "aws" or "local" in the file',
-    )
+    from roost.providers.registry import provider_of
+
+    return provider_of(spec.cloud).open(session.place, _tools(session), spec)
 
 
-def _local() -> Cloud:
-    from roost.providers.local.cloud import LocalCloud
-    from roost.recipes.local import boot
+def locate(session: Session, name: str) -> Cloud:
+    """The cloud in which a name is.
 
-    return LocalCloud(boot)
+    Raises NotFoundError where it is nowhere, UsageError where it is in two places.
+    """
+    place, tools = session.place, _tools(session)
+    looked_in: list[Provider] = []
+    for provider in _asked(place):
+        looked_in.append(provider)
+        clouds = provider.find(name, place, tools)
+        if len(clouds) > 1:
+            regions = " and in ".join(cloud.region for cloud in clouds)
+            raise UsageError(
+                f"{name} is in {regions}",
+                next=f"{session.command} {shlex.quote(name)} --region {clouds[0].region}",
+            )
+        if clouds:
+            return clouds[0]
+    elsewhere = [one.where(place) for one in looked_in]
+    raise missing(name, ", nor ".join(elsewhere) if len(elsewhere) > 1 else "")
 
 
-def _aws(region: str | None, profile: str | None) -> AwsCloud:
-    from roost.providers.aws.session import connect
-    from roost.recipes.rented import boot
+def clouds(session: Session) -> tuple[Cloud, ...]:
+    """Every cloud to look in."""
+    tools = _tools(session)
+    return tuple(c for p in _asked(session.place) for c in p.everywhere(session.place, tools))
+
+
+def listers(session: Session) -> tuple[Lister, ...]:
+    """What to ask for all names, as cheaply as each provider can."""
+    tools = _tools(session)
+    return tuple(c for p in _asked(session.place) for c in p.listers(session.place, tools))
+
+
+def _asked(place: Place) -> tuple[Provider, ...]:
+    """The providers that the options mean: the named one, or those that this computer uses.
+
+    A region or a profile means a provider that has regions; the own machine has none.
+    """
+    from roost.providers.registry import providers
+
+    among = providers(place.cloud)
+    if place.cloud is not None:
+        return among
+    if place.region or place.profile:
+        return tuple(p for p in among if p.auditor is not None)
+    return tuple(p for p in among if p.is_configured())
+
+
+def may_be_elsewhere() -> bool:
+    """Whether this computer uses any cloud but itself."""
+    from roost.providers.registry import providers
+
+    return any(p.is_configured() for p in providers() if p.auditor is not None)
+
+
+def _tools(session: Session) -> Tools:
+    from roost.providers.provider import Tools
     from roost.ssh.keys import public_key
 
-    cloud = connect(region, profile, public_key, boot)
-    cloud.retire = partial(_retire, cloud)
-    return cloud
+    return Tools(public_key=public_key, retire=partial(_retire, session))
 
 
-def _retire(cloud: Cloud, state: State, names: tuple[str, ...]) -> None:
-    """The machines do it themselves: the cloud knows nothing of what runs on them."""
-    from roost.app.connect import host_keys_of
+def _retire(session: Session, cloud: Cloud, state: State, names: tuple[str, ...]) -> None:
+    """Let the machines do it themselves: the cloud knows nothing of what runs on them."""
     from roost.provision.retire import retire
+    from roost.ssh.connection import host_keys_of
 
-    retire(state, names, host_keys_of(cloud), say)
-
-
-def locate(name: str, place: Place = NOWHERE) -> Cloud:
-    """The cloud in which a name is: this machine, or the one region of AWS that has it.
-
-    Raises NotFoundError where it is nowhere, UsageError where it is in two regions.
-    """
-    from roost.home import names
-
-    if place.cloud == "local" or (place == NOWHERE and name in names()):
-        return _local()
-    if place.region is not None:
-        return _aws(place.region, place.profile)
-    if place == NOWHERE and not perhaps_on_aws():
-        raise missing(name)
-    from roost.providers.aws.session import regions, regions_with
-
-    among = regions(place.profile)
-    found = regions_with(name, among, place.profile) if len(among) > 1 else among
-    if len(found) > 1:
-        raise UsageError(
-            f"{name} is in {' and in '.join(found)}",
-            next=f"{_command()} {name} --region {found[0]}",
-        )
-    if not found:
-        raise missing(name, f"on this machine, nor on AWS in {', '.join(among) or 'any region'}")
-    return _aws(found[0], place.profile)
+    retire(state, names, host_keys_of(cloud, session.say), session.say)
 
 
-def perhaps_on_aws() -> bool:
-    """Whether to ask AWS for a name: this computer has used it, or is configured for it.
-
-    Without boto3 it has not; then what runs here is found all the same.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("botocore") is None:
-        return False
-    from roost.providers.aws.session import used_here
-
-    told = any(os.environ.get(key) for key in SAYS_AWS)
-    return told or used_here() or any(Path(file).expanduser().is_file() for file in AWS_FILES)
+# --- files and names -----------------------------------------------------------------------------
 
 
 def wanted_for(spec: Spec) -> Wanted:
     """All that a spec wants, on this host where it wants it here."""
+    from roost.app.host import this_host
     from roost.catalogue import load
     from roost.plan.wanted import wanted_of
-    from roost.providers.local.host import this_host
 
     return wanted_of(spec, this_host(), load)
 
 
-def clouds(place: Place = NOWHERE) -> tuple[Cloud, ...]:
-    """Every cloud to look in: this machine, and each region of AWS that may have something."""
-    local = () if place.cloud == "aws" or place.region or place.profile else (_local(),)
-    if place.cloud == "local":
-        return (_local(),)
-    if place.region is not None:
-        return (*local, _aws(place.region, place.profile))
-    if place == NOWHERE and not perhaps_on_aws():
-        return local
-    from roost.providers.aws.session import regions
-
-    return (*local, *(_aws(region, place.profile) for region in regions(place.profile)))
-
-
-def file_or_name(target: str | None) -> Path | str:
-    """A path to a spec file, or a name that exists, or may exist on AWS.
+def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
+    """A path to a spec file, or a name that exists, or may exist in a cloud.
 
     Without a target, ``roost.toml`` here. Raises NotFoundError where it is neither.
     """
@@ -159,14 +135,16 @@ def file_or_name(target: str | None) -> Path | str:
         return target
     if path.is_dir() and (path / DEFAULT_FILE).is_file():
         return path / DEFAULT_FILE
-    if target is not None and _may_be_a_name(target) and perhaps_on_aws():
+    if target is not None and _may_be_a_name(target) and may_be_elsewhere():
         return target
     files = sorted(str(p) for p in [*Path().glob("*.toml"), *path.parent.glob("*.toml")])
     close = get_close_matches(str(path), [*files, *known], n=1)
     raise NotFoundError(
         f"{path}: no such file, and nothing of that name exists"
         + (f'; did you mean "{close[0]}"?' if close else ""),
-        next=f"{_command()} {close[0]}" if close else "roost init cluster   (writes a file)",
+        next=f"{command} {shlex.quote(close[0])}"
+        if close
+        else "roost init cluster   (writes a file)",
     )
 
 
@@ -176,22 +154,22 @@ def _may_be_a_name(target: str) -> bool:
     return re.fullmatch(NAME, target) is not None
 
 
-def _command() -> str:
-    context = click.get_current_context(silent=True)
-    return context.command_path if context else "roost up"
-
-
-def spec_of(target: str | None, place: Place = NOWHERE) -> Spec:
+def spec_of(session: Session, target: str | None) -> Spec:
     """The spec of a file or a name, for another cloud or region if the options name one."""
-    found = file_or_name(target)
-    if isinstance(found, Path):
+    place = session.place
+    file = file_or_name(target, session.command)
+    if isinstance(file, Path):
         from roost.spec import load
 
-        return load(found, cloud=place.cloud, region=place.region)
+        return load(file, cloud=place.cloud, region=place.region)
+    from dataclasses import replace
+
+    from roost.providers.registry import PROVIDERS
     from roost.spec import from_json
 
-    where = locate(found, Place() if place.cloud in (None, "openstack") else place)
-    return from_json(_record(where, found)[0], cloud=place.cloud, region=place.region)
+    there = place if place.cloud in PROVIDERS else NOWHERE
+    record, _ = _record(locate(replace(session, place=there), file), file)
+    return from_json(record, cloud=place.cloud, region=place.region)
 
 
 def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
@@ -239,13 +217,12 @@ def missing(name: str, where: str = "") -> NotFoundError:
 
 
 @contextmanager
-def held(cloud: Cloud, name: str) -> Iterator[None]:
+def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
     """Be the only one at work on ``name``; wait for another roost, saying which it is."""
-    what = click.get_current_context().command_path + f" {name}"
     deadline = time.monotonic() + HOLD_PATIENCE
     told = False
     while True:
-        holding = cloud.hold(name, what)
+        holding = cloud.hold(name, f"{session.command} {name}")
         try:
             holding.__enter__()
             break
@@ -253,7 +230,7 @@ def held(cloud: Cloud, name: str) -> Iterator[None]:
             if time.monotonic() > deadline:
                 raise
             if not told:
-                say(f"{busy.what}; waiting for it to end (Ctrl-C leaves it alone)")
+                session.say(f"{busy.what}; waiting for it to end (Ctrl-C leaves it alone)")
                 told = True
             time.sleep(0.2)
     try:

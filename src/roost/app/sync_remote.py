@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from roost.model.resources import Instance, State
     from roost.providers.provider import Cloud
     from roost.provision.machines import Machines
+    from roost.session import Session
 
 MOST_AT_ONCE = 24
 
@@ -63,13 +64,15 @@ def job_of(source: str, target: str, wish: Wish) -> Job:
     return job
 
 
-def carry_out(cloud: Cloud, state: State, tasks: Sequence[Task], wish: Wish) -> list[End]:
+def carry_out(
+    session: Session, cloud: Cloud, state: State, tasks: Sequence[Task], wish: Wish
+) -> list[End]:
     """All of it, and say how it went. Raises RoostError where there is one task, and it failed."""
-    from roost.app.connect import host_keys_of
     from roost.provision.machines import Machines
+    from roost.ssh.connection import host_keys_of
 
-    machines = Machines(state, host_keys_of(cloud), lambda _: None, patience=60)
-    home = getattr(cloud, "region", "")
+    machines = Machines(state, host_keys_of(cloud, session.say), lambda _: None, patience=60)
+    home = cloud.region
     ends = _all(machines, tasks, wish, home)
     asking = [end for end in ends if end.outcome and end.outcome.asks and not wish.dry_run]
     if asking:

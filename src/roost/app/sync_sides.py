@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from roost.app import sync_remote
 from roost.app.sync_local import Wish
-from roost.cli.options import Place
 from roost.cli.output import write_json
 from roost.errors import UsageError
+from roost.session import Session
 from roost.ssh.command import side
 from roost.transfer.listing import Prefix
 from roost.transfer.listing import side as s3_side
 
 
-def run_far(source: str, target: str, wish: Wish, profile: str | None) -> None:
+def run_far(source: str, target: str, wish: Wish, session: Session) -> None:
     """All of it. Raises RoostError."""
-    from roost.app.resolve import NOWHERE, existing, locate
+    from roost.app.resolve import existing, locate
     from roost.ssh.connection import reachable
 
     up = target.startswith("s3://")
@@ -27,8 +27,8 @@ def run_far(source: str, target: str, wish: Wish, profile: str | None) -> None:
     prefix, machine = s3_side(place), side(there)
     assert isinstance(prefix, Prefix)
     name = machine.name or ""
-    cloud = locate(name, Place(profile=profile) if profile else NOWHERE)
-    if cloud.name == "local":
+    cloud = locate(session, name)
+    if cloud.can.s3_copies is None:
         words = f"{machine.path} {place}" if up else f"{place} {machine.path}"
         raise UsageError(
             f"{name} runs on your own machine: its files are yours", next=f"roost sync {words}"
@@ -37,7 +37,7 @@ def run_far(source: str, target: str, wish: Wish, profile: str | None) -> None:
     instance = reachable(state, machine.node)
     sides = (machine.path, str(prefix)) if up else (str(prefix), machine.path)
     task = sync_remote.Task(instance, sync_remote.job_of(*sides, wish), source, target)
-    (end,) = sync_remote.carry_out(cloud, state, [task], wish)
+    (end,) = sync_remote.carry_out(session, cloud, state, [task], wish)
     if wish.as_json:
         write_json(end.json())
     sync_remote.judge([end])

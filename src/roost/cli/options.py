@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+from roost.model.place import Place
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,15 +59,6 @@ def file_argument(function: F) -> F:
     return click.argument("target", metavar="[FILE|NAME]", required=False, type=click.Path())(
         function
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a name is, as far as the options say it; None: not said."""
-
-    cloud: str | None = None
-    region: str | None = None
-    profile: str | None = None
 
 
 def place_options(function: F) -> F:

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from roost.reconcile.loop import Progress
 
 
-def running(state: State) -> int:
-    """How many instances are up."""
-    return sum(i.state == "running" for i in state.instances)
-
-
 @contextmanager
 def watching(
     title: str, total: int, done: Callable[[State], int]

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from roost.cli.output import say
+from roost.providers.provider import need
+from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
     from roost.model.resources import State, Stored, Volume
     from roost.parking.coordinator import Found, Hands
     from roost.providers.provider import Cloud
+    from roost.session import Session
 
 
 @contextmanager
 def hands(
+    session: Session,
     cloud: Cloud,
     state: State,
     roots: Mapping[str, str],
@@ -25,22 +28,19 @@ def hands(
     note: Callable[[str], None],
 ) -> Iterator[Hands]:
     """The machines of a name, as they are reached from here; with progress."""
-    from roost.app.connect import host_keys_of
-    from roost.cli.text.remote_sync import Board, shown
     from roost.parking.volume_agent import FarHands
     from roost.provision.machines import Machines
     from roost.transfer.s3.config import where
 
-    board = Board()
-    machines = Machines(state, host_keys_of(cloud), lambda _: None)
-    profile = getattr(cloud, "profile", None)
-    with shown(board.text, quiet=False):
+    machines = Machines(state, host_keys_of(cloud, session.say), lambda _: None)
+    copies = need(cloud.can.s3_copies, "parking in S3", cloud)
+    with session.reporter.transfers() as tell:
         yield FarHands(
             machines=machines,
             roots=roots,
             classes=classes,
-            here=where(profile, getattr(cloud, "region", None) or None),
-            teller=lambda key: partial(board.hear, key, ""),
+            here=where(copies.profile, cloud.region or None),
+            teller=lambda key: partial(tell, key, ""),
             note=note,
         )
 
@@ -49,46 +49,48 @@ def hands(
 class LaterHands:
     """``hands`` by the machines' addresses of the moment: they change while a name is parked."""
 
+    session: Session
     cloud: Cloud
+    note: Callable[[str], None]
     roots: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
-    note: Callable[[str], None] = field(default_factory=lambda: Once().say)
 
     def send(self, state: State, volumes: tuple[Volume, ...]) -> Mapping[str, str]:
         """Copy what is on volumes to S3, while programs go on."""
-        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
+        with hands(self.session, self.cloud, state, self.roots, self.classes, self.note) as able:
             return able.send(state, volumes)
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         """Let nothing write any more, and compare."""
-        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
+        with hands(self.session, self.cloud, state, self.roots, self.classes, self.note) as able:
             return able.prove(state, volumes)
 
     def fill(self, state: State, volume: Volume, copy: Stored) -> None:
         """Bring back what is in S3."""
-        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
+        with hands(self.session, self.cloud, state, self.roots, self.classes, self.note) as able:
             able.fill(state, volume, copy)
 
     def free(self, state: State) -> None:
         """Let programs write again."""
-        with hands(self.cloud, state, self.roots, self.classes, self.note) as able:
+        with hands(self.session, self.cloud, state, self.roots, self.classes, self.note) as able:
             able.free(state)
 
 
 class Once:
     """Says a note once: two copies of one volume have the same to say."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
         self.said: set[str] = set()
 
     def say(self, text: str) -> None:
         """Say what is new."""
         if text not in self.said:
             self.said.add(text)
-            say(text)
+            self.tell(text)
 
 
-def bring_data(cloud: Cloud, state: State) -> State:
+def bring_data(session: Session, cloud: Cloud, state: State) -> State:
     """Fill the volumes that wait for their data, and let programs write where a park was cut short.
 
     Raises PartlyDoneError where not all came back.
@@ -99,15 +101,17 @@ def bring_data(cloud: Cloud, state: State) -> State:
         return state
     missing = waiting(state)
     for volume, copy in missing:
-        say(f"the data of volume {volume.name} comes from {copy.place} ({copy.used_gib:g} GiB)")
-        say("until all of it is there, nobody but root is let in")
-    with hands(cloud, state, {}, {}, Once().say) as able:
+        session.say(
+            f"the data of volume {volume.name} comes from {copy.place} ({copy.used_gib:g} GiB)"
+        )
+        session.say("until all of it is there, nobody but root is let in")
+    with hands(session, cloud, state, {}, {}, Once(session.say).say) as able:
         able.free(state)
         filled = fill_all(cloud, state, able)
     left = {volume.name for volume, _ in waiting(filled)}
     for volume, _ in missing:
         if volume.name not in left:
-            say(f"the data of volume {volume.name} is all there")
+            session.say(f"the data of volume {volume.name} is all there")
     return filled
 
 

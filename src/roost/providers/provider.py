@@ -1,18 +1,36 @@
-"""The narrow protocol that every cloud fulfils: look, do one step, say who is at work.
+"""All that anything above the providers knows of a cloud.
 
-It is cut to fit EC2's batch calls: one step is one batch of one kind, so a step costs a fixed
+A ``Provider`` is a kind of cloud (AWS, the own machine): it knows where a name may be, and opens a
+``Cloud``, which is one place of that kind where machines can be (a region with its credentials).
+Both have the same narrow core. What only some can do is a capability: None, or an object that does
+it. Whoever wants a capability that is None says so to the user (``need``), and never skips it.
+
+A ``Cloud`` is cut to fit batch calls: one step is one batch of one kind, so a step costs a fixed
 number of calls whatever its size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from roost.model.resources import State
-from roost.model.steps import Step
+from roost.errors import UsageError
+
+if TYPE_CHECKING:
+    from roost.cost.inventory import Inventory
+    from roost.cost.ledger import Ledger
+    from roost.cost.spent import There
+    from roost.model.finding import Finding
+    from roost.model.place import Place
+    from roost.model.resources import State, Wanted
+    from roost.model.steps import Step
+    from roost.spec import Spec
+
+C = TypeVar("C")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +49,9 @@ class Summary:
     unfilled: tuple[str, ...] = ()
 
 
+# --- one place where machines can be -------------------------------------------------------------
+
+
 class Cloud(Protocol):
     """A place where machines can be."""
 
@@ -42,6 +63,11 @@ class Cloud(Protocol):
     @property
     def region(self) -> str:
         """Its region; empty where it has none."""
+        ...
+
+    @property
+    def can(self) -> Capabilities:
+        """What it can do beyond this protocol."""
         ...
 
     def observe(self, name: str) -> State:
@@ -69,4 +95,236 @@ class Cloud(Protocol):
 
     def logs(self, name: str, instance: str, lines: int) -> str:
         """The last lines of what an instance logged while it set itself up and ran."""
+        ...
+
+
+class HostKeys(Protocol):
+    """Tells the SSH host keys of machines by a way that nobody on the network can change."""
+
+    def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
+        """The public host keys; () where they are not known yet. Raises CloudError."""
+        ...
+
+
+class Preflight(Protocol):
+    """Checks what can fail before anything is made."""
+
+    def check(
+        self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
+    ) -> Iterator[Finding]:
+        """Yield what the user should know. Raises RoostError for what must not begin.
+
+        ``launches``: machines will be made. ``file`` is what to name in hints.
+        """
+        ...
+
+
+class Resizing(Protocol):
+    """Changes the type of machines that are there."""
+
+    def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
+        """Raises UsageError where these instances cannot become the type ``new``."""
+        ...
+
+
+class History(Protocol):
+    """Remembers what a name has had, and for how long, so that it can be priced."""
+
+    def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
+        """The ledger, and what is there now. Raises AccessError, CloudError."""
+        ...
+
+
+class Remains(Protocol):
+    """Finds what still carries a name's mark, by another way than ``observe``."""
+
+    def remains(self, state: State) -> tuple[str, ...]:
+        """``("volume vol-1", ...)``: what is there with the mark and not in ``state``."""
+        ...
+
+
+class S3Copies(Protocol):
+    """Keeps with the record where in S3 the data of volumes is, and how to reach S3 from here."""
+
+    @property
+    def profile(self) -> str | None:
+        """The profile of the user's own credentials of S3."""
+        ...
+
+    def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
+        """Raises RoostError where so many copies of one name could not be remembered."""
+        ...
+
+
+class Shell(Protocol):
+    """Runs programs as an instance does, without a connection."""
+
+    def surroundings(self, state: State, instance: str) -> tuple[Mapping[str, str], Path]:
+        """The environment and the folder of its programs. Raises RoostError if it is not up."""
+        ...
+
+
+class Leftovers(Protocol):
+    """Finds what a killed roost had begun before there was a name."""
+
+    def half_made(self, name: str) -> bool:
+        """Whether there is any; ``hold`` removes it."""
+        ...
+
+
+class Baker(Protocol):
+    """Makes images of machines: see ``images/``."""
+
+    def bakery(self, job: Any, say: Callable[[str], None]) -> Any:
+        """What makes one image."""
+        ...
+
+    def shelf(self) -> Any:
+        """The images of this place."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a cloud can do beyond the protocol. ``rents``: what is there costs money."""
+
+    rents: bool = False
+    host_keys: HostKeys | None = None
+    preflight: Preflight | None = None
+    resizing: Resizing | None = None
+    history: History | None = None
+    remains: Remains | None = None
+    s3_copies: S3Copies | None = None
+    shell: Shell | None = None
+    leftovers: Leftovers | None = None
+    images: Baker | None = None
+
+
+def need(capability: C | None, what: str, cloud: Cloud) -> C:
+    """The capability. Raises UsageError, saying that this cloud cannot do ``what``."""
+    if capability is None:
+        where = f"{cloud.name} {cloud.region}".rstrip()
+        raise UsageError(f"{what}: {where} cannot do that")
+    return capability
+
+
+# --- a kind of cloud -----------------------------------------------------------------------------
+
+
+class Lister(Protocol):
+    """Something that `roost ls` asks: a cloud, or a cheaper look at one."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """Its region; empty where it has none."""
+        ...
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Every name that is there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a provider needs of the layers above it.
+
+    ``public_key`` gives the user's public SSH key; ``retire`` lets workers of a name hand over.
+    """
+
+    public_key: Callable[[], bytes]
+    retire: Callable[[Cloud, State, tuple[str, ...]], None]
+
+
+class Auditor(Protocol):
+    """Looks through whole accounts for what costs money."""
+
+    def regions(self, place: Place, *, every: bool) -> tuple[str, ...]:
+        """Where to look: the regions in use, or every one of the account."""
+        ...
+
+    def look(self, regions: tuple[str, ...], place: Place) -> tuple[Inventory, ...]:
+        """What is there, by region; what cannot be seen is said to be unknown."""
+        ...
+
+
+class Doctor(Protocol):
+    """Checks what `roost up` needs, without making anything."""
+
+    def examine(
+        self, spec: Spec | None, place: Place, file: str | None, observe: Callable[[], State] | None
+    ) -> Iterator[Finding]:
+        """Yield one finding for each check: credentials, region, network, quotas, ..."""
+        ...
+
+
+class Rights(Protocol):
+    """Says which rights roost, an operator, and the machines themselves need."""
+
+    def policy(self, spec: Spec | None, region: str | None, *, operator: bool) -> Any:
+        """The least policy of the user, or of an operator who may only start, stop and reboot."""
+        ...
+
+    def machine_policy(self, spec: Spec, region: str | None) -> Any:
+        """The limited right of a name's own machines. Raises UsageError if they need none."""
+        ...
+
+    def warnings(self, spec: Spec, file: str) -> Iterable[Finding]:
+        """What a plan should say of rights that the file does not name. Pure."""
+        ...
+
+
+class Provider(Protocol):
+    """A kind of cloud."""
+
+    @property
+    def name(self) -> str:
+        """What the spec's ``cloud`` key calls it."""
+        ...
+
+    def is_configured(self) -> bool:
+        """Whether this computer has used it, or is set up for it; asks nobody."""
+        ...
+
+    def open(self, place: Place, tools: Tools, spec: Spec | None = None) -> Cloud:
+        """One place of it. Raises UsageError where options and spec do not say which."""
+        ...
+
+    def remember(self, cloud: Cloud, place: Place, spec: Spec) -> None:
+        """Note on this computer that this place is in use: a hint where to look, never a state."""
+        ...
+
+    def find(self, name: str, place: Place, tools: Tools) -> tuple[Cloud, ...]:
+        """Every place in which something of ``name`` is."""
+        ...
+
+    def where(self, place: Place) -> str:
+        """Where ``find`` has looked, for people: ``"on AWS in eu-central-1"``."""
+        ...
+
+    def everywhere(self, place: Place, tools: Tools) -> tuple[Cloud, ...]:
+        """Every place that may have something."""
+        ...
+
+    def listers(self, place: Place, tools: Tools) -> tuple[Lister, ...]:
+        """What `roost ls` asks."""
+        ...
+
+    @property
+    def auditor(self) -> Auditor | None:
+        """Looks through whole accounts, if it can."""
+        ...
+
+    @property
+    def doctor(self) -> Doctor | None:
+        """Checks an account, if it can."""
+        ...
+
+    @property
+    def rights(self) -> Rights | None:
+        """Says which rights are needed, if it has any."""
         ...

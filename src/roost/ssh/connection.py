@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roost.errors import NotFoundError, RoostError
 from roost.home import write_private
@@ -16,6 +17,9 @@ from roost.model.resources import Instance, State
 from roost.ssh.config import Host, alias, behind, config, key_alias, main_machine, user_of
 from roost.ssh.keys import identities
 from roost.ssh.paths import Places, places, socket
+
+if TYPE_CHECKING:
+    from roost.providers.provider import Cloud
 
 HostKeys = Callable[[str, str], tuple[str, ...]]
 """``host_keys(name, instance)``: what the console of an instance says its host keys are."""
@@ -35,6 +39,22 @@ class Connection:
     host: Host
     main: Instance | None
     unproven: tuple[str, ...] = ()
+
+
+def host_keys_of(cloud: Cloud, tell: Callable[[str], None]) -> HostKeys:
+    """Return how a cloud tells host keys; an unreadable console is no reason not to connect."""
+    console = cloud.can.host_keys
+    if console is None:
+        return lambda *_: ()
+
+    def read(name: str, instance: str) -> tuple[str, ...]:
+        try:
+            return console.host_keys(name, instance)
+        except RoostError as error:
+            tell(f"the host key of {instance} is not known: {error.what}")
+            return ()
+
+    return read
 
 
 def connection(state: State, node: str | None, host_keys: HostKeys) -> Connection:

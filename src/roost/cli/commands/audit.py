@@ -9,14 +9,13 @@ import click
 from roost.cli.options import json_option
 from roost.cli.output import say, table, write_json
 from roost.errors import PartlyDoneError, UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from roost.cost.inventory import Audit, Inventory, Row
 
-HOME_REGION = "us-east-1"
-"""Every account has it: there it can be asked which others are switched on."""
 NOTES = (
     "USD before tax; a month is 730 hours as it is now; snapshots at most, by what they can hold",
     "not counted: S3, transfer to the internet",
@@ -46,7 +45,7 @@ def command(all_regions: bool, region: str | None, profile: str | None, as_json:
 
     if all_regions and region is not None:
         raise UsageError("all regions, or one of them?", next="roost audit --all-regions")
-    inventories = _look(_where(region, profile, all_regions=all_regions), profile)
+    inventories = _look(Place(None, region, profile), every=all_regions)
     found = audit(inventories, todays_book())
     if as_json:
         write_json(_as_json(found, inventories))
@@ -57,30 +56,18 @@ def command(all_regions: bool, region: str | None, profile: str | None, as_json:
         raise PartlyDoneError("what is there is unknown of " + "; ".join(unknown))
 
 
-def _where(region: str | None, profile: str | None, *, all_regions: bool) -> tuple[str, ...]:
-    from roost.providers.aws import audit, session
+def _look(place: Place, *, every: bool) -> tuple[Inventory, ...]:
+    """What each provider that can be audited has, in all regions to look in."""
+    from roost.providers.registry import providers
 
-    if region is not None:
-        return (region,)
-    if all_regions:
-        return audit.regions(session.Clients(session.open_session(profile), HOME_REGION))
-    found = session.regions(profile)
-    if not found:
-        raise UsageError(
-            "which AWS region?", next="roost audit --all-regions   (or: --region eu-central-1)"
-        )
-    return found
-
-
-def _look(regions: tuple[str, ...], profile: str | None) -> tuple[Inventory, ...]:
-    from roost.providers.aws import audit, session
-
-    say(f"looking in {len(regions)} regions" if len(regions) > 1 else f"looking in {regions[0]}")
-    opened = session.open_session(profile)
-    clients = {region: session.Clients(opened, region) for region in regions}
-    for made in clients.values():
-        made("ec2")  # boto3's session makes clients in one thread only
-    return audit.sweep_all(clients.__getitem__, regions)
+    inventories: list[Inventory] = []
+    for auditor in (provider.auditor for provider in providers()):
+        if auditor is not None:
+            regions = auditor.regions(place, every=every)
+            many = len(regions) > 1
+            say(f"looking in {len(regions)} regions" if many else f"looking in {regions[0]}")
+            inventories += auditor.look(regions, place)
+    return tuple(inventories)
 
 
 # --- as text -------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, table, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import RoostError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.cost.rates import Amount, Section
@@ -36,10 +38,11 @@ def command(name: str, place: Place, as_json: bool) -> None:
       roost cost ndvi
       roost cost ndvi --json | jq .spent.most.usd
     """
+    session = open_session(place)
     from roost.app.resolve import existing, locate
     from roost.spec import from_json
 
-    cloud = locate(name, place)
+    cloud = locate(session, name)
     state = existing(cloud, name)
     spec = from_json(state.record) if state.record else None
     moment = now()
@@ -48,7 +51,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
     budget = _budget(spec, found.spent)
     if as_json:
         write_json(_as_json(name, cloud, spec, found, budget, moment))
-    elif cloud.name == "local":
+    elif not cloud.can.rents:
         click.echo("It costs nothing: it is your own machine.")
     else:
         click.echo(_text(found, spec))
@@ -101,16 +104,13 @@ def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:
     from roost.cost.rates import section
     from roost.cost.spent import Cost, Spent, cost
 
-    if cloud.name != "aws":
+    if cloud.can.history is None:
         nothing = section(())
         return Cost(Spent(nothing, nothing), nothing, None, ())
     from roost.catalogue import load
     from roost.cost.book import PriceBook
-    from roost.providers.aws.failures import translated
-    from roost.providers.aws.ledger import history
 
-    with translated(f"look at what {name} has had"):
-        ledger, there = history(cloud.calls, name, moment)  # type: ignore[attr-defined]
+    ledger, there = cloud.can.history.history(name, moment)
     end = spec.schedule.end if spec else None
     book = PriceBook(load(), moment.date())
     return cost(ledger, there, cloud.region, book, int(end.timestamp()) if end else None)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, place_options
+from roost.cli.options import place_options
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.ssh.command import Side
@@ -27,6 +29,7 @@ def command(paths: tuple[str, ...], place: Place) -> None:
       roost cp 'pixinsight:/data/results/*.tif' .
       roost cp ndvi/worker-1:/var/log/syslog worker-1.log
     """
+    session = open_session(place)
     from roost.app.connect import connected, ended
     from roost.app.resolve import existing, locate
     from roost.errors import UsageError
@@ -35,11 +38,11 @@ def command(paths: tuple[str, ...], place: Place) -> None:
 
     sides = [side(path) for path in paths]
     there = _there(sides)
-    cloud = locate(there.name or "", place)
-    if cloud.name == "local":
+    cloud = locate(session, there.name or "")
+    if cloud.can.shell is not None:
         raise UsageError(f"{there.name} runs on your own machine: its files are yours; use cp")
     state = existing(cloud, there.name or "")
-    way = connected(cloud, state, there.node)
+    way = connected(session, cloud, state, there.node)
     line = copy(way.config, way.alias, sides[:-1], sides[-1], sftp=scp_speaks_sftp())
     ended(run_through(line), way, state)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from roost.cli.options import Place, json_option, place_options
+from roost.cli.options import json_option, place_options
 from roost.cli.output import read_or_not, write_json
-from roost.errors import AccessError, RoostError
+from roost.cli.terminal import session as open_session
+from roost.errors import AccessError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
-    from roost.providers.aws.quotas import Finding
+    from roost.model.finding import Finding
+    from roost.model.resources import State
+    from roost.session import Session
     from roost.spec import Spec
 
 COLORS = {"ok": "green", "warning": "yellow", "problem": "red", "unknown": "yellow"}
@@ -64,81 +69,38 @@ def _findings(target: str | None, place: Place) -> Iterator[Finding]:
     from importlib.util import find_spec
 
     from roost.providers.aws.doctor import examine_here
+    from roost.providers.registry import providers
 
+    session = open_session(place)
     has_boto3 = find_spec("boto3") is not None
-    spec, trouble = _spec(target, place)
+    spec, trouble = _spec(session, target)
     local = spec is not None and spec.cloud == "local"
     yield from examine_here(shutil.which, lambda name: find_spec(name) is not None, aws=not local)
     if trouble is not None:
         yield trouble
-    elif has_boto3 and not local:
-        yield from _on_aws(spec, place, target)
+        return
+    for provider in providers(spec.cloud if spec else place.cloud):
+        if provider.doctor is not None and has_boto3:
+            look = partial(_observe, session, spec) if spec else None
+            yield from provider.doctor.examine(spec, place, target, look)
 
 
-def _spec(target: str | None, place: Place) -> tuple[Spec | None, Finding | None]:
+def _observe(session: Session, spec: Spec) -> State:
+    from roost.app.resolve import connect
+
+    return connect(session, spec).observe(spec.name)
+
+
+def _spec(session: Session, target: str | None) -> tuple[Spec | None, Finding | None]:
     """The spec of the target; or what kept the cloud from giving it."""
     from roost.app.resolve import spec_of
-    from roost.providers.aws.quotas import Finding
+    from roost.model.finding import Finding
 
     if target is None:
         return None, None
     try:
-        return spec_of(target, place), None
+        return spec_of(session, target), None
     except AccessError as error:
         return None, Finding(
             check="credentials", verdict="problem", text=error.what, mend=error.next, access=True
         )
-
-
-def _on_aws(spec: Spec | None, place: Place, target: str | None) -> Iterator[Finding]:
-    from roost.providers.aws.doctor import examine_account
-    from roost.providers.aws.quotas import Finding
-    from roost.providers.aws.session import Clients, open_session
-
-    said = spec.aws if spec else None
-    try:
-        session = open_session(place.profile or (said.profile if said else None))
-    except RoostError as error:
-        access = isinstance(error, AccessError)
-        yield Finding(
-            check="credentials", verdict="problem", text=error.what, mend=error.next, access=access
-        )
-        return
-    region = place.region or (said.region if said else None) or session.region_name
-    if region is None:
-        yield Finding(
-            check="region",
-            verdict="unknown",
-            text="neither the options nor your AWS configuration name a region",
-            mend="--region eu-central-1   (or: aws configure set region eu-central-1)",
-        )
-        return
-    clients = Clients(session, region)
-    account = list(examine_account(clients, region))
-    yield from account
-    if spec is not None and not any(one.verdict == "problem" for one in account):
-        yield from _case(clients, spec, place, region, target)
-
-
-def _case(
-    clients: Any, spec: Spec, place: Place, region: str, target: str | None
-) -> Iterator[Finding]:
-    from roost.app.resolve import connect, wanted_for
-    from roost.providers.aws.doctor import Case, examine_case
-    from roost.providers.aws.quotas import Finding
-
-    try:
-        have = connect(spec, place).observe(spec.name)
-    except AccessError as error:
-        yield Finding(
-            check="permission",
-            verdict="problem",
-            text=error.what,
-            mend=error.next or f"roost iam {target or spec.name}",
-            access=True,
-        )
-        return
-    file = target or spec.name
-    wanted = wanted_for(spec)
-    case = Case(spec=spec, wanted=wanted, have=have, region=region, file=file)
-    yield from examine_case(clients, case)

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
+from roost.cli.options import json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import CloudError, NeedsConfirmationError, NotFoundError, UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.providers.provider import Cloud
+    from roost.session import Session
 
 
 @click.command("down")
@@ -50,25 +53,27 @@ def command(
       roost down scipion --delete-data scratch
       roost down scipion --delete-data scipion     all of its data
     """
+    session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.lifecycle import drive, forget_ways, summary
     from roost.app.resolve import existing, held, locate
     from roost.cli.commands.cost import so_far
     from roost.plan.down import plan_down
 
     try:
-        cloud = locate(name, place)
+        cloud = locate(session, name)
     except NotFoundError:
-        _tidy(name)
+        _tidy(session, name)
         raise
-    with held(cloud, name):
+    with held(session, cloud, name):
         before = existing(cloud, name)
         say(f"{name}: {summary(before) or 'only its record'}")
-        if cloud.name == "aws":
+        if cloud.can.history is not None:
             say(f"it has cost {so_far(cloud, before)} so far")
         words = _words(before, typed, keep_data)
-        _confirm(name, before, words, yes=yes, no_input=no_input)
+        _confirm(session, name, before, words)
         count = len(before.instances)
         state = drive(
+            session,
             cloud,
             name,
             lambda have, _: plan_down(have, words),
@@ -81,16 +86,15 @@ def command(
     _report(before, state, words, left, as_json)
 
 
-def _tidy(name: str) -> None:
-    """What a killed `up` had begun on this machine, before there was a name, goes too."""
-    from roost.app.resolve import held
-    from roost.providers.local.cloud import LocalCloud
-    from roost.recipes.local import boot
+def _tidy(session: Session, name: str) -> None:
+    """Remove what a killed `up` had begun before there was a name."""
+    from roost.app.resolve import clouds, held
 
-    local = LocalCloud(boot)
-    if local.half_made(name):
-        with held(local, name):
-            say(f"{name}: removed what a killed roost had begun to make or to delete")
+    for cloud in clouds(session):
+        leftovers = cloud.can.leftovers
+        if leftovers is not None and leftovers.half_made(name):
+            with held(session, cloud, name):
+                session.say(f"{name}: removed what a killed roost had begun to make or to delete")
 
 
 def _words(before: State, typed: tuple[str, ...], keep_data: bool) -> frozenset[str]:
@@ -108,9 +112,8 @@ def _words(before: State, typed: tuple[str, ...], keep_data: bool) -> frozenset[
     return frozenset(typed)
 
 
-def _confirm(name: str, state: State, typed: frozenset[str], *, yes: bool, no_input: bool) -> None:
+def _confirm(session: Session, name: str, state: State, typed: frozenset[str]) -> None:
     """A record alone costs nothing and is no loss."""
-    from roost.app.lifecycle import ask
 
     if not state.instances and not typed:
         return
@@ -120,14 +123,12 @@ def _confirm(name: str, state: State, typed: frozenset[str], *, yes: bool, no_in
         exists=state.conditions,
         next=f"roost down {name} --yes",
     )
-    ask(name, f"Delete {what}?", refused, yes=yes, no_input=no_input)
+    session.consent.ask(f"Delete {what}?", refused)
 
 
 def _swept(cloud: Cloud, state: State) -> tuple[str, ...]:
     """What still carries the name's tag though it should be gone; a proof, not a guess."""
-    look = getattr(cloud, "remains", None)
-    found: tuple[str, ...] = look(state) if look is not None else ()
-    return found
+    return cloud.can.remains.remains(state) if cloud.can.remains is not None else ()
 
 
 def _say_what_stays(before: State, state: State) -> None:

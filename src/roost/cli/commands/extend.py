@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import PartlyDoneError, RoostError, UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.providers.provider import Cloud
+    from roost.session import Session
     from roost.ssh.connection import Connection
 
 PROGRAM = "/usr/local/sbin/roost-extend"
@@ -39,6 +42,7 @@ def command(name: str, span: str, node: str | None, place: Place, as_json: bool)
       roost extend pixinsight 2h
       roost extend training 1h30m seat-7
     """
+    session = open_session(place)
     from roost.app.resolve import existing, locate
     from roost.units import parse_span
 
@@ -46,11 +50,11 @@ def command(name: str, span: str, node: str | None, place: Place, as_json: bool)
         seconds = int(parse_span(span).total_seconds())
     except ValueError as error:
         raise UsageError(f"{span} is not {error}", next=f"roost extend {name} 2h") from None
-    cloud = locate(name, place)
+    cloud = locate(session, name)
     state = existing(cloud, name)
-    if cloud.name == "local":
+    if cloud.can.shell is not None:
         raise UsageError(f"{name} is on your own machine, where nothing stops by itself")
-    ways = _ways(cloud, state, node)
+    ways = _ways(session, cloud, state, node)
     done, failed = _ask_all(ways, state, seconds)
     if as_json:
         write_json({"name": name, "nodes": done})
@@ -60,18 +64,18 @@ def command(name: str, span: str, node: str | None, place: Place, as_json: bool)
         raise _error(failed, done, f"roost extend {name} {span}")
 
 
-def _ways(cloud: Cloud, state: State, node: str | None) -> list[Connection]:
+def _ways(session: Session, cloud: Cloud, state: State, node: str | None) -> list[Connection]:
     """The machines that decide for themselves: workers follow their head."""
     from roost.app.connect import connected
 
     if node is not None:
         if any(i.name == node and i.role == "worker" for i in state.instances):
             raise UsageError(f"{node} follows the head", next=f"roost extend {state.name} 2h head")
-        return [connected(cloud, state, node)]
+        return [connected(session, cloud, state, node)]
     names = [i.name for i in state.instances if i.role != "worker" and i.state == "running"]
     if not names:
-        return [connected(cloud, state, None)]  # raises: it says why none can be reached
-    return [connected(cloud, state, one) for one in names]
+        return [connected(session, cloud, state, None)]  # raises: it says why none can be reached
+    return [connected(session, cloud, state, one) for one in names]
 
 
 def _ask_all(

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roost.cli.options import Place, json_option
+from roost.cli.options import json_option
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.spec import Spec
@@ -125,7 +127,8 @@ def _how_the_role(title: str, made: list[str], *, named: bool) -> list[str]:
 def _spec(target: str | None, region: str | None) -> Spec | None:
     from roost.app.resolve import spec_of
 
-    return spec_of(target, Place(cloud="aws", region=region)) if target else None
+    session = open_session(Place(cloud="aws", region=region))
+    return spec_of(session, target) if target else None
 
 
 def commands(title: str, users: tuple[str, ...] = ()) -> list[str]:

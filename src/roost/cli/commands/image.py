@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
+from roost.cli.options import json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, table, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import NeedsConfirmationError, NotFoundError, UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from roost.cost.rates import Section
     from roost.model.resources import Instance, State
-    from roost.providers.aws.cloud import AwsCloud
     from roost.providers.aws.images.bake import Bakery
     from roost.providers.aws.images.baked import BakedImage, Shelf
+    from roost.providers.provider import Baker
+    from roost.session import Session
     from roost.spec import Spec
 
 FIRST = ("desktop", "head", "seat", "worker")
@@ -72,24 +75,19 @@ def bake(
       roost image bake scipion
       roost image bake ndvi --node worker-1 --as ndvi-worker --yes
     """
+    session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.resolve import held, locate, recorded
+    from roost.providers.provider import need
 
-    cloud = _on_aws(locate(name, place), name)
-    with held(cloud, name):
+    cloud = locate(session, name)
+    baker = need(cloud.can.images, "make an image", cloud)
+    with held(session, cloud, name):
         spec, state = recorded(cloud, name)
         instance = _instance(state, node)
-        bakery = _bakery(cloud, spec, instance, _image_name(image or _default(name, instance)))
-        _confirm(bakery, state, instance, yes=yes, no_input=no_input)
+        bakery = _bakery(baker, spec, instance, _image_name(image or _default(name, instance)))
+        _confirm(session, bakery, state, instance)
         made = bakery.bake()
     _show(made, cloud.region, as_json)
-
-
-def _on_aws(cloud: object, name: str) -> AwsCloud:
-    from roost.providers.aws.cloud import AwsCloud
-
-    if not isinstance(cloud, AwsCloud):
-        raise UsageError(f"{name} is not on AWS: there are no images of it")
-    return cloud
 
 
 def _instance(state: State, node: str | None) -> Instance:
@@ -129,8 +127,7 @@ def _image_name(image: str) -> str:
     return image
 
 
-def _bakery(cloud: AwsCloud, spec: Spec, instance: Instance, image: str) -> Bakery:
-    from roost.providers.aws.images.bake import Bakery
+def _bakery(baker: Baker, spec: Spec, instance: Instance, image: str) -> Bakery:
     from roost.providers.aws.images.steps import Job
     from roost.recipes.digest import recipe_digest, system_of
 
@@ -143,14 +140,12 @@ def _bakery(cloud: AwsCloud, spec: Spec, instance: Instance, image: str) -> Bake
         users=spec.tags,
         aws=spec.aws,
     )
-    return Bakery(cloud.calls, job, cloud.sleep, cloud.wall, say)
+    bakery: Bakery = baker.bakery(job, say)
+    return bakery
 
 
-def _confirm(
-    bakery: Bakery, state: State, instance: Instance, *, yes: bool, no_input: bool
-) -> None:
+def _confirm(session: Session, bakery: Bakery, state: State, instance: Instance) -> None:
     """A machine that runs is stopped only after a yes; it may be copied already."""
-    from roost.app.lifecycle import ask
 
     if instance.state not in ("running", "pending") or bakery.look().sources:
         return
@@ -160,7 +155,7 @@ def _confirm(
         next=f"roost image bake {state.name} --yes",
     )
     question = f"Stop {instance.name}, and start it again when its disk is copied?"
-    ask(state.name, question, refused, yes=yes, no_input=no_input)
+    session.consent.ask(question, refused)
 
 
 # --- ls ------------------------------------------------------------------------------------------
@@ -202,16 +197,11 @@ def list_(region: str | None, profile: str | None, as_json: bool) -> None:
 
 
 def _shelves(region: str | None, profile: str | None) -> tuple[Shelf, ...]:
-    """The images of each region to look in."""
+    """Return the images of each region to look in. Raises UsageError where there is none."""
     from roost.app.resolve import clouds
-    from roost.providers.aws.cloud import AwsCloud
-    from roost.providers.aws.images.baked import Shelf
 
-    found = tuple(
-        Shelf(calls=one.calls, region=one.region, sleep=one.sleep)
-        for one in clouds(Place(cloud="aws", region=region, profile=profile))
-        if isinstance(one, AwsCloud)
-    )
+    among = clouds(open_session(Place(None, region, profile)))
+    found = tuple(cloud.can.images.shelf() for cloud in among if cloud.can.images is not None)
     if not found:
         raise UsageError("which AWS region?", next="--region eu-central-1")
     return found
@@ -343,7 +333,7 @@ def remove(
       roost image rm scipion
       roost image rm scipion --region us-east-1 --yes
     """
-    from roost.app.lifecycle import type_name
+    session = open_session(Place(None, region, profile), yes=yes, no_input=no_input)
 
     shelf, found = _found(image, region, profile)
     if not yes:
@@ -352,7 +342,7 @@ def remove(
             next=f"roost image rm {image} --region {shelf.region} --yes",
         )
         warning = f"image {found.name} ({found.id}, made {found.made.date()}) will be deleted"
-        type_name(image, warning, refused, no_input=no_input)
+        session.consent.type_name(image, warning, refused)
     for one in shelf.all():
         if one.name == image:  # an older one of that name, too
             shelf.remove(one)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, json_option, place_options
+from roost.cli.options import json_option, place_options
 from roost.cli.output import say, table, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import PartlyDoneError, RoostError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
-    from roost.providers.aws.listing import Listing
-    from roost.providers.provider import Cloud, Summary
+    from roost.providers.provider import Lister, Summary
 
 
 @click.command("ls")
@@ -32,7 +33,9 @@ def command(place: Place, as_json: bool) -> None:
       roost ls --region eu-west-1
       roost ls --json | jq -r '.[].name'
     """
-    looked_in = there(place)
+    from roost.app.resolve import listers
+
+    looked_in = listers(open_session(place))
     with ThreadPoolExecutor(max(1, len(looked_in))) as pool:
         answers = tuple(pool.map(_summaries, looked_in))
     rows = [row for answer in answers if not isinstance(answer, RoostError) for row in answer]
@@ -50,30 +53,7 @@ def command(place: Place, as_json: bool) -> None:
         raise PartlyDoneError("what is there is unknown of " + "; ".join(unknown))
 
 
-def there(place: Place) -> tuple[Cloud | Listing, ...]:
-    """Where to look: this machine if it has anything, and each region that may have something."""
-    from roost.app.resolve import NOWHERE, perhaps_on_aws
-    from roost.home import names
-
-    elsewhere = place.cloud == "aws" or place.region or place.profile
-    here = (_local(),) if names() and (place.cloud == "local" or not elsewhere) else ()
-    if place.cloud == "local" or (place == NOWHERE and not perhaps_on_aws()):
-        return here
-    from roost.providers.aws.listing import listings
-    from roost.providers.aws.session import regions
-
-    among = (place.region,) if place.region is not None else regions(place.profile)
-    return (*here, *listings(among, place.profile))
-
-
-def _local() -> Cloud:
-    from roost.providers.local.cloud import LocalCloud
-    from roost.recipes.local import boot
-
-    return LocalCloud(boot)
-
-
-def _summaries(cloud: Cloud | Listing) -> tuple[Summary, ...] | RoostError:
+def _summaries(cloud: Lister) -> tuple[Summary, ...] | RoostError:
     try:
         return cloud.summaries()
     except RoostError as error:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import RoostError, UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.providers.provider import Cloud
+    from roost.session import Session
     from roost.ssh.connection import Connection
     from roost.ssh.pages import Login, Page
 
@@ -51,6 +54,7 @@ def command(
       roost open pixinsight --view
       roost open pixinsight --close
     """
+    session = open_session(place)
     from roost.app.resolve import existing, locate
     from roost.ssh.browser import address_of
 
@@ -58,16 +62,16 @@ def command(
         raise UsageError("--json prints one answer and ends; --foreground stays")
     if close:
         return _close(name, as_json)
-    cloud = locate(name, place)
+    cloud = locate(session, name)
     state = existing(cloud, name)
-    if cloud.name == "local":
+    if cloud.can.shell is not None:
         if view:
             raise UsageError(NO_VIEW)
         return _print(name, _local(state), None, as_json, no_browser)
     page = _page(state, view)
     if foreground and address_of(state) is None:
-        return _stay(cloud, state, page, view, no_browser)
-    address, login = _reached(cloud, state, page, view)
+        return _stay(session, cloud, state, page, view, no_browser)
+    address, login = _reached(session, cloud, state, page, view)
     _print(name, address, login, as_json, no_browser)
 
 
@@ -84,15 +88,17 @@ def _local(state: State) -> str:
     return address
 
 
-def _reached(cloud: Cloud, state: State, page: Page, view: bool) -> tuple[str, Login | None]:
+def _reached(
+    session: Session, cloud: Cloud, state: State, page: Page, view: bool
+) -> tuple[str, Login | None]:
     """The address, with a tunnel where it needs one, and what the page asks for."""
     from roost.app.connect import connected
     from roost.ssh.browser import address_of
 
     address = address_of(state)
     if address is not None:
-        return address, _login_if_possible(cloud, state, page, view)
-    way = connected(cloud, state, None)
+        return address, _login_if_possible(session, cloud, state, page, view)
+    way = connected(session, cloud, state, None)
     port = _tunnel(way, state, page)
     return page.at(f"127.0.0.1:{port}", _token(way, page)), _login(way, page, view)
 
@@ -139,12 +145,14 @@ def _login(way: Connection, page: Page, view: bool) -> Login | None:
         raise RoostError(f"{page.passwords} on {way.node.name}: {error}") from None
 
 
-def _login_if_possible(cloud: Cloud, state: State, page: Page, view: bool) -> Login | None:
+def _login_if_possible(
+    session: Session, cloud: Cloud, state: State, page: Page, view: bool
+) -> Login | None:
     """For a page on the internet: whoever may open it may have no SSH."""
     from roost.app.connect import connected
 
     try:
-        return _login(connected(cloud, state, None), page, view)
+        return _login(connected(session, cloud, state, None), page, view)
     except RoostError as error:
         say(f"the password is on the machine, which could not be asked: {error.what}")
         return None
@@ -174,12 +182,14 @@ def _tunnel(way: Connection, state: State, page: Page) -> int:
     return port
 
 
-def _stay(cloud: Cloud, state: State, page: Page, view: bool, no_browser: bool) -> None:
+def _stay(
+    session: Session, cloud: Cloud, state: State, page: Page, view: bool, no_browser: bool
+) -> None:
     from roost.app.connect import connected
     from roost.ssh.diagnose import explain
     from roost.ssh.tunnel import in_foreground
 
-    way = connected(cloud, state, None)
+    way = connected(session, cloud, state, None)
     try:
         with in_foreground(way, page.port) as (port, process):
             address = page.at(f"127.0.0.1:{port}", _token(way, page))

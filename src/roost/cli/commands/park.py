@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
+from roost.cli.options import json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import NeedsConfirmationError, RoostError, UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.plan.park import ParkMode
     from roost.providers.provider import Cloud
     from roost.reconcile.loop import Planner
+    from roost.session import Session
     from roost.spec import Spec
     from roost.spec.volume import Volume
 
@@ -77,24 +80,25 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost park scipion --mode data=archive --discard scratch
       roost park ndvi --mode s3 --to s3://my-bucket/parked
     """
+    session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.lifecycle import forget_ways
     from roost.app.resolve import existing, held, locate
 
-    cloud = locate(name, place)
-    if cloud.name == "local":
+    cloud = locate(session, name)
+    if not cloud.can.rents:
         raise UsageError(f"{name} runs on your own machine and costs nothing: roost stop {name}")
     if advise:
         from roost.cli.text.advice import show
 
         show(cloud, existing(cloud, name), days, as_json)
         return
-    with held(cloud, name):
+    with held(session, cloud, name):
         have = existing(cloud, name)
         modes = _modes(have, chosen)
         roots = _roots(cloud, have, modes, to)
-        words = _typed(have, modes, typed, no_input)
-        _confirm(have, modes, words, roots, yes=yes, no_input=no_input)
-        state = _park(cloud, have, modes, words, roots)
+        words = _typed(session, have, modes, typed)
+        _confirm(session, have, modes, words, roots)
+        state = _park(session, cloud, have, modes, words, roots)
         forget_ways(cloud, name)
     _report(state, modes, words, as_json)
 
@@ -145,6 +149,7 @@ def _mode(word: str) -> ParkMode:
 
 def _roots(cloud: Cloud, have: State, modes: dict[str, ParkMode], to: str | None) -> dict[str, str]:
     """Below which place in S3 each volume goes. Raises RoostError where that cannot be."""
+    from roost.providers.provider import need
     from roost.spec import from_json
     from roost.spec.values import BUCKET
 
@@ -159,9 +164,8 @@ def _roots(cloud: Cloud, have: State, modes: dict[str, ParkMode], to: str | None
             f"volume {', '.join(nowhere)}: where in S3? The file has no park_to for it",
             next=f"roost park {have.name} --mode {nowhere[0]}=s3 --to s3://BUCKET/PREFIX",
         )
-    check = getattr(cloud, "check_copies", None)
-    if wanted and check is not None:
-        check(have.name, tuple(wanted))
+    if wanted:
+        need(cloud.can.s3_copies, "park in S3", cloud).check_room(have.name, tuple(wanted))
     return {name: root for name, root in roots.items() if root is not None}
 
 
@@ -180,17 +184,16 @@ def _check_whole(have: State, modes: dict[str, ParkMode]) -> None:
 
 
 def _typed(
-    have: State, modes: dict[str, ParkMode], typed: tuple[str, ...], no_input: bool
+    session: Session, have: State, modes: dict[str, ParkMode], typed: tuple[str, ...]
 ) -> frozenset[str]:
     """The volumes whose data may go. Raises NeedsConfirmationError where a name is missing."""
-    from roost.app.lifecycle import type_name
 
     words = set(typed)
     if unknown := words - {v.name for v in have.volumes}:
         raise UsageError(f"{have.name} has no volume {', '.join(sorted(unknown))}")
     for volume in have.volumes:
         if modes[volume.name] == "discard" and volume.name not in words and not volume.adopted:
-            type_name(
+            session.consent.type_name(
                 volume.name,
                 f"All data on volume {volume.name} ({volume.size_gib:g} GiB) will be gone.",
                 NeedsConfirmationError(
@@ -198,22 +201,18 @@ def _typed(
                     exists=have.conditions,
                     next=f"roost park {have.name} --discard {volume.name}",
                 ),
-                no_input=no_input,
             )
             words.add(volume.name)
     return frozenset(words)
 
 
 def _confirm(
+    session: Session,
     have: State,
     modes: dict[str, ParkMode],
     typed: frozenset[str],
     roots: dict[str, str],
-    *,
-    yes: bool,
-    no_input: bool,
 ) -> None:
-    from roost.app.lifecycle import ask
     from roost.plan.park import plan_park, to_prove
 
     to_copy = to_prove(have, modes, typed)
@@ -228,10 +227,11 @@ def _confirm(
         exists=have.conditions,
         next=f"roost park {have.name} --yes",
     )
-    ask(have.name, f"Park {have.name}?", refused, yes=yes, no_input=no_input)
+    session.consent.ask(f"Park {have.name}?", refused)
 
 
 def _park(
+    session: Session,
     cloud: Cloud,
     have: State,
     modes: dict[str, ParkMode],
@@ -240,13 +240,14 @@ def _park(
 ) -> State:
     from roost.app.lifecycle import drive
     from roost.parking.coordinator import Parking
-    from roost.parking.s3 import LaterHands
+    from roost.parking.s3 import LaterHands, Once
     from roost.spec import from_json
 
     count = len(have.instances)
 
     def driven(planner: Planner) -> State:
         return drive(
+            session,
             cloud,
             have.name,
             planner,
@@ -258,7 +259,7 @@ def _park(
     file = _volumes(from_json(have.record) if have.record else None)
     classes = {name: file[name].park_class for name in roots if name in file}
     plain = {name: found for name, found in classes.items() if found != "STANDARD"}
-    able = LaterHands(cloud, roots, plain)
+    able = LaterHands(session, cloud, Once(say).say, roots, plain)
     return Parking(modes=modes, typed=typed, hands=able, drive=driven, tell=say).run()
 
 

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, cloud_option, file_argument, json_option
+from roost.cli.options import cloud_option, file_argument, json_option
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.cost.estimate import Estimate
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
+    from roost.session import Session
     from roost.spec import Spec
 
 
@@ -68,14 +71,15 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     if region is not None:
         check_region(region)
-    spec = spec_of(target, Place(cloud, region))
+    session = open_session(Place(cloud, region))
+    spec = spec_of(session, target)
     if region is not None and spec.cloud != "aws":
         raise UsageError(
             f'--region is one of AWS, and the cloud is "{spec.cloud}"',
             next=f"roost plan {target or 'roost.toml'} --cloud aws --region {region}",
         )
     wanted = wanted_for(spec)
-    have = _have(spec, diff)
+    have = _have(session, spec, diff)
     plan = _with_warnings(plan_up(wanted, have), spec, target or "roost.toml")
     cost = _estimate(wanted, spec, Decimal(str(hours)), days, quotation)
     if as_json:
@@ -93,25 +97,23 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
 def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
     """And what the machines would lack."""
-    if spec.cloud != "aws":
-        return plan
     from dataclasses import replace
 
-    from roost.providers.aws.machine_role import PRINTS, missing, needs_profile
+    from roost.providers.registry import PROVIDERS, provider_of
 
-    if not needs_profile(spec):
+    rights = provider_of(spec.cloud).rights if spec.cloud in PROVIDERS else None
+    if rights is None:
         return plan
-    said = missing(spec, file)
-    note = f"{said.verdict}: {said.text} (`roost iam {file} --machine` {PRINTS})"
-    return replace(plan, notes=(*plan.notes, note))
+    notes = [f"{w.verdict}: {w.text} ({w.mend})" for w in rights.warnings(spec, file)]
+    return replace(plan, notes=(*plan.notes, *notes))
 
 
-def _have(spec: Spec, diff: bool) -> State:
+def _have(session: Session, spec: Spec, diff: bool) -> State:
     """What runs now, or nothing."""
     from roost.app.resolve import connect
     from roost.model.resources import State
 
-    return connect(spec).observe(spec.name) if diff else State(name=spec.name)
+    return connect(session, spec).observe(spec.name) if diff else State(name=spec.name)
 
 
 def _estimate(

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, options
-from roost.cli.options import Place, complete_names, json_option, place_options, yes_options
+from roost.cli.options import complete_names, json_option, place_options, yes_options
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 
 @click.command("pull")
@@ -30,6 +32,7 @@ def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> N
       roost pull pixinsight /data/raw --dry-run
       roost pull course/seat-3
     """
+    session = open_session(place, yes=chosen["yes"], no_input=chosen["no_input"])
     from roost.app.data import run
 
-    run("pull", which, only, place, chosen)
+    run("pull", which, only, session, chosen)

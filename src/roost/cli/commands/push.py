@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, TO_S3, options
-from roost.cli.options import Place, complete_names, json_option, place_options, yes_options
+from roost.cli.options import complete_names, json_option, place_options, yes_options
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 
 @click.command("push")
@@ -31,6 +33,7 @@ def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> N
       roost push scipion /data/projects --class GLACIER_IR
       roost push scipion s3://my-bucket/movies --watch --move
     """
+    session = open_session(place, yes=chosen["yes"], no_input=chosen["no_input"])
     from roost.app.data import run
 
-    run("push", which, only, place, chosen)
+    run("push", which, only, session, chosen)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
+from roost.cli.options import json_option, name_argument, place_options, yes_options
 from roost.cli.output import say
+from roost.cli.terminal import session as open_session
 from roost.errors import (
     AccessError,
     CapacityError,
@@ -19,10 +20,12 @@ from roost.errors import (
     ThrottledError,
     UsageError,
 )
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import Role, State, Wanted
     from roost.providers.provider import Cloud
+    from roost.session import Session
     from roost.spec import Spec
 
 TABLES = {"desktop": "machine", "seat": "machine", "head": "head", "worker": "workers"}
@@ -67,15 +70,16 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost resize scipion --cpus 32 --gpus 1
       roost resize ndvi worker --cpus 8
     """
+    session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.provisioning import settle
     from roost.app.resolve import held, locate, recorded, wanted_for
     from roost.cli.commands.up import hourly, report
 
     asked = {"type": type_, "cpus": cpus, "memory": memory, "gpus": gpus, "gpu": gpu}
-    cloud = locate(name, place)
-    if cloud.name == "local":
+    cloud = locate(session, name)
+    if not cloud.can.rents:
         raise UsageError(f"{name} runs on your own machine; [local] says how much of it")
-    with held(cloud, name):
+    with held(session, cloud, name):
         spec, have = recorded(cloud, name)
         which = _role(spec, role)
         _check_there(have, which)
@@ -86,9 +90,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
         if spec.budget is not None:
             say("note: the machine goes on counting its budget by the price it was started with")
         say(f"with {kind} it costs {hourly(changed, wanted)} while it runs")
-        _confirm(have, which, kind, yes=yes, no_input=no_input)
-        state = _resize(cloud, wanted, wanted_for(spec), which, start=not no_start)
-        settle(cloud, state, fresh=False)
+        _confirm(session, have, which, kind)
+        state = _resize(session, cloud, wanted, wanted_for(spec), which, start=not no_start)
+        settle(session, cloud, state, fresh=False)
     report(cloud, wanted, state, as_json)
 
 
@@ -132,15 +136,15 @@ def _changed(spec: Spec, role: Role, asked: dict[str, Any]) -> Spec:
 
 
 def _check(cloud: Cloud, have: State, role: Role, kind: str) -> None:
-    """What EC2 would refuse, before anything is stopped."""
+    """Ask for what the cloud would refuse, before anything is stopped. Raises UsageError."""
+    from roost.providers.provider import need
+
     names = [i.name for i in have.instances if i.role == role and i.shape.type != kind]
-    check = getattr(cloud, "check_type", None)
-    if names and role != "worker" and check is not None:
-        check(have.name, tuple(names), kind)
+    if names and role != "worker":
+        need(cloud.can.resizing, "resize", cloud).check_type(have.name, tuple(names), kind)
 
 
-def _confirm(have: State, role: Role, kind: str, *, yes: bool, no_input: bool) -> None:
-    from roost.app.lifecycle import ask
+def _confirm(session: Session, have: State, role: Role, kind: str) -> None:
 
     up = [
         i.name
@@ -155,15 +159,17 @@ def _confirm(have: State, role: Role, kind: str, *, yes: bool, no_input: bool) -
         next=f"roost resize {have.name} ... --yes",
     )
     question = f"{', '.join(up)}: stop, become {kind}, and start? Programs that run there end."
-    ask(have.name, question, refused, yes=yes, no_input=no_input)
+    session.consent.ask(question, refused)
 
 
-def _resize(cloud: Cloud, wanted: Wanted, before: Wanted, role: Role, *, start: bool) -> State:
+def _resize(
+    session: Session, cloud: Cloud, wanted: Wanted, before: Wanted, role: Role, *, start: bool
+) -> State:
     """Resize; where the new type does not start, back to the old one, and say why."""
     kind = next(g.shape.type for g in wanted.groups if g.role == role)
     say(f"{wanted.name}: {role} becomes {kind}")
     try:
-        return _drive(cloud, wanted, role, start=start)
+        return _drive(session, cloud, wanted, role, start=start)
     except (CapacityError, QuotaError) as error:
         why: CloudError | AccessError = error
     except CloudError as error:
@@ -172,7 +178,7 @@ def _resize(cloud: Cloud, wanted: Wanted, before: Wanted, role: Role, *, start: 
         why = error
     old = next(g.shape.type for g in before.groups if g.role == role)
     say(f"{kind} cannot be had now; going back to {old}")
-    state = _drive(cloud, before, role, start=start)
+    state = _drive(session, cloud, before, role, start=start)
     raise type(why)(
         f"{why.what}; {wanted.name} is {old} again",
         exists=state.conditions,
@@ -180,11 +186,12 @@ def _resize(cloud: Cloud, wanted: Wanted, before: Wanted, role: Role, *, start: 
     )
 
 
-def _drive(cloud: Cloud, wanted: Wanted, role: Role, *, start: bool) -> State:
+def _drive(session: Session, cloud: Cloud, wanted: Wanted, role: Role, *, start: bool) -> State:
     from roost.app.lifecycle import drive
     from roost.plan.resize import plan_resize
 
     return drive(
+        session,
         cloud,
         wanted.name,
         lambda have, given_up: plan_resize(wanted, have, role, given_up, start=start),

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say
+from roost.cli.terminal import session as open_session
 from roost.errors import NotFoundError, RoostError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State, Wanted
     from roost.providers.provider import Cloud
+    from roost.session import Session
 
 
 @click.command("restart")
@@ -30,35 +33,37 @@ def command(name: str, node: str | None, place: Place, as_json: bool) -> None:
       roost restart scipion
       roost restart training seat-7
     """
+    session = open_session(place)
     from roost.app.provisioning import boots_of, settle
     from roost.app.resolve import held, locate, recorded, wanted_for
     from roost.cli.commands.up import report
     from roost.model.steps import Reboot
 
-    cloud = locate(name, place)
-    with held(cloud, name):
+    cloud = locate(session, name)
+    with held(session, cloud, name):
         spec, have = recorded(cloud, name)
         wanted = wanted_for(spec)
         names = _running(have, node)
         say(f"restarting {', '.join(names)}")
-        if cloud.name == "local":
-            state = _again(cloud, wanted, names)
+        if not cloud.can.rents:
+            state = _again(session, cloud, wanted, names)
         else:
             # For its cloud a machine that restarts stays up: only the machine can tell.
-            before = boots_of(cloud, have, names)
+            before = boots_of(session, cloud, have, names)
             cloud.apply(name, Reboot(names))
             state = have
-            settle(cloud, state, fresh=False, boots=before)
+            settle(session, cloud, state, fresh=False, boots=before)
     report(cloud, wanted, state, as_json)
 
 
-def _again(cloud: Cloud, wanted: Wanted, names: tuple[str, ...]) -> State:
+def _again(session: Session, cloud: Cloud, wanted: Wanted, names: tuple[str, ...]) -> State:
     """Stopped, and started."""
     from roost.app.lifecycle import bring_up, drive
     from roost.plan.up import plan_stop
 
     only = frozenset(names)
     drive(
+        session,
         cloud,
         wanted.name,
         lambda now, _: plan_stop(now, only),
@@ -66,7 +71,7 @@ def _again(cloud: Cloud, wanted: Wanted, names: tuple[str, ...]) -> State:
         total=len(names),
         done=lambda now: sum(i.state == "stopped" for i in now.instances),
     )
-    return bring_up(cloud, wanted, verb="restart")
+    return bring_up(session, cloud, wanted, verb="restart")
 
 
 def _running(have: State, node: str | None) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 
 @click.command("resume")
@@ -22,7 +24,8 @@ def command(name: str, place: Place, as_json: bool) -> None:
     Example:
       roost resume pixinsight
     """
+    session = open_session(place)
     from roost.cli.commands.up import bring_back
 
     say(f"resuming {name}")
-    bring_back(name, place, as_json, verb="resume", as_parked=True)
+    bring_back(session, name, as_json, verb="resume", as_parked=True)

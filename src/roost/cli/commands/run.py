@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import PassesOn, Place, name_argument, passed_on, place_options
+from roost.cli.options import PassesOn, name_argument, passed_on, place_options
+from roost.cli.terminal import session as open_session
 from roost.errors import UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.providers.provider import Cloud
+    from roost.session import Session
     from roost.spec import Spec
 
 
@@ -32,9 +35,10 @@ def command(name: str, place: Place) -> None:
       roost run ndvi -- --chunk 1000          the same with more words
       roost run ndvi -- python my_script.py   another command
     """
+    session = open_session(place)
     from roost.app.resolve import locate, recorded
 
-    cloud = locate(name, place)
+    cloud = locate(session, name)
     spec, state = recorded(cloud, name)
     line = choose(_command(spec), passed_on())
     if not line:
@@ -43,14 +47,14 @@ def command(name: str, place: Place) -> None:
             next=f"roost run {name} -- python my_script.py",
         )
     sys.stderr.flush()
-    if cloud.name != "local":
-        return _there(cloud, spec, state, line)
+    if cloud.can.shell is None:
+        return _there(session, cloud, spec, state, line)
     from roost.ssh.local_shell import run
 
     raise click.exceptions.Exit(run(state, "head", line))
 
 
-def _there(cloud: Cloud, spec: Spec, state: State, line: tuple[str, ...]) -> None:
+def _there(session: Session, cloud: Cloud, spec: Spec, state: State, line: tuple[str, ...]) -> None:
     from roost.app.connect import connected, ended, on_terminal
     from roost.recipes.dask.remote import INSIDE
     from roost.ssh.command import shell
@@ -61,7 +65,7 @@ def _there(cloud: Cloud, spec: Spec, state: State, line: tuple[str, ...]) -> Non
             f"{spec.name} is no Dask cluster, which is what `roost run` runs on",
             next=f"roost ssh {spec.name} -- {' '.join(line)}",
         )
-    way = connected(cloud, state, None)
+    way = connected(session, cloud, state, None)
     code = run_through(shell(way.config, way.alias, (*INSIDE, *line), tty=on_terminal()))
     ended(code, way, state)
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say
+from roost.cli.terminal import session as open_session
 from roost.errors import UsageError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.spec.cluster import Workers
@@ -28,11 +30,12 @@ def command(name: str, place: Place, workers: int, drop: tuple[str, ...], as_jso
       roost scale ndvi 4
       roost scale ndvi 1 --drop worker-2
     """
+    session = open_session(place)
     from roost.app.resolve import held, locate, recorded, wanted_for
     from roost.cli.commands.up import bring_and_report
 
-    cloud = locate(name, place)
-    with held(cloud, name):
+    cloud = locate(session, name)
+    with held(session, cloud, name):
         spec, _ = recorded(cloud, name)
         if spec.kind != "cluster":
             raise UsageError(f"{name} is a {spec.kind}; only a cluster has workers")
@@ -40,7 +43,7 @@ def command(name: str, place: Place, workers: int, drop: tuple[str, ...], as_jso
         count = spec.workers.model_copy(update={"count": workers})
         wanted = wanted_for(spec.model_copy(update={"workers": count}))
         say(f"scaling {name} to {workers} workers")
-        bring_and_report(cloud, wanted, as_json, verb="scale", drop=frozenset(drop))
+        bring_and_report(session, cloud, wanted, as_json, verb="scale", drop=frozenset(drop))
 
 
 def _check_limits(found: Workers, name: str, count: int) -> None:

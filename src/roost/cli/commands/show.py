@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, table, write_json
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State
@@ -27,14 +29,15 @@ def command(name: str, place: Place, as_json: bool) -> None:
       roost show ndvi
       roost show ndvi --json
     """
+    session = open_session(place)
     from roost.app.lifecycle import instance_json
     from roost.app.provisioning import set_ups
     from roost.app.resolve import existing, kind_of, locate
     from roost.parking.s3 import unfilled
     from roost.ssh.browser import address_of
 
-    cloud = locate(name, place)
-    state = set_ups(cloud, existing(cloud, name))
+    cloud = locate(session, name)
+    state = set_ups(session, cloud, existing(cloud, name))
     address = address_of(state)
     if as_json:
         write_json(

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from roost.cli.options import PassesOn, Place, name_argument, passed_on, place_options
+from roost.cli.options import PassesOn, name_argument, passed_on, place_options
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State
@@ -28,17 +30,18 @@ def command(name: str, node: str | None, place: Place) -> None:
       roost ssh ndvi worker-1 -- nproc
       roost ssh pixinsight -- df -h /data
     """
+    session = open_session(place)
     from roost.app.resolve import existing, locate
 
-    cloud = locate(name, place)
+    cloud = locate(session, name)
     state = existing(cloud, name)
-    if cloud.name == "local":
+    if cloud.can.shell is not None:
         _here(state, node)
     from roost.app.connect import connected, ended, on_terminal
     from roost.ssh.command import shell
     from roost.ssh.process import run_through
 
-    way = connected(cloud, state, node)
+    way = connected(session, cloud, state, node)
     code = run_through(shell(way.config, way.alias, passed_on(), tty=on_terminal()))
     ended(code, way, state)
 

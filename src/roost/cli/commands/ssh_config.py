@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from roost.cli.options import Place, complete_names, place_options, yes_options
+from roost.cli.options import complete_names, place_options, yes_options
 from roost.cli.output import say
+from roost.cli.terminal import session as open_session
 from roost.errors import NeedsConfirmationError, UsageError
+from roost.model.place import Place
+
+if TYPE_CHECKING:
+    from roost.session import Session
 
 
 @click.command("ssh-config")
@@ -30,27 +37,28 @@ def command(
       roost ssh-config --install
       roost ssh-config --remove
     """
+    session = open_session(place, yes=yes, no_input=no_input)
     if install and remove:
         raise UsageError("--install or --remove, not both")
     if name is None and not install and not remove:
         raise UsageError("of which name?", next="roost ssh-config NAME   (or --install)")
     if install:
-        _install(yes=yes, no_input=no_input)
+        _install(session)
     if remove:
         _remove()
     if name is not None:
-        _print(name, place)
+        _print(session, name, place)
 
 
-def _print(name: str, place: Place) -> None:
+def _print(session: Session, name: str, place: Place) -> None:
     from roost.app.connect import connected
     from roost.app.resolve import existing, locate
     from roost.ssh.config import main_machine
     from roost.ssh.connection import write_config
     from roost.ssh.paths import places
 
-    cloud = locate(name, place)
-    if cloud.name == "local":
+    cloud = locate(session, name)
+    if cloud.can.shell is not None:
         raise UsageError(
             f"{name} runs on your own machine; there is nothing to connect to",
             next=f"roost ssh {name}",
@@ -58,14 +66,13 @@ def _print(name: str, place: Place) -> None:
     state = existing(cloud, name)
     main = main_machine(state)
     if main is not None and main.state == "running" and main.address:
-        connected(cloud, state, None)  # learns its host key
+        connected(session, cloud, state, None)  # learns its host key
     else:
         write_config(state)
     click.echo(places(name).config.read_text(), nl=False)
 
 
-def _install(*, yes: bool, no_input: bool) -> None:
-    from roost.app.lifecycle import ask
+def _install(session: Session) -> None:
     from roost.ssh import include
 
     file = include.user_config()
@@ -76,7 +83,7 @@ def _install(*, yes: bool, no_input: bool) -> None:
         f"{file} is your own file", next="roost ssh-config --install --yes"
     )
     question = f"Add one line at the top of {file}?\n  {include.line()}\n"
-    ask(str(file), question, refused, yes=yes, no_input=no_input)
+    session.consent.ask(question, refused)
     include.install()
     say(f"{file} has roost's line now: `ssh roost-NAME` reaches your machines")
 

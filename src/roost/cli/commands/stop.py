@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import Place, json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 
 @click.command("stop")
@@ -19,15 +21,17 @@ def command(name: str, place: Place, as_json: bool) -> None:
     Example:
       roost stop ndvi
     """
+    session = open_session(place)
     from roost.app.lifecycle import drive, instance_json
     from roost.app.resolve import existing, held, locate
     from roost.plan.up import plan_stop
 
-    cloud = locate(name, place)
-    with held(cloud, name):
+    cloud = locate(session, name)
+    with held(session, cloud, name):
         before = existing(cloud, name)  # its record need not be readable: what runs can be stopped
         say(f"stopping {name}")
         state = drive(
+            session,
             cloud,
             name,
             lambda have, _: plan_stop(have),

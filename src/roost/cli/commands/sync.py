@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from roost.cli.options import json_option, yes_options
+from roost.cli.terminal import session as open_session
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.app.sync_local import Wish
@@ -108,7 +110,9 @@ def command(source: str, target: str, **chosen: Any) -> None:
     if any(one.name is not None for one in sides):
         from roost.app.sync_sides import run_far
 
-        run_far(source, target, wish(chosen), chosen["profile"])
+        place = Place(profile=chosen["profile"])
+        session = open_session(place, yes=chosen["yes"], no_input=chosen["no_input"])
+        run_far(source, target, wish(chosen), session)
         return
     run(side(source), side(target), wish(chosen))
 

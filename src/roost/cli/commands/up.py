@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import Place, file_argument, json_option, place_options, yes_options
+from roost.cli.options import file_argument, json_option, place_options, yes_options
 from roost.cli.output import say, write_json
+from roost.cli.terminal import session as open_session
 from roost.errors import NeedsConfirmationError
+from roost.model.place import Place
 
 if TYPE_CHECKING:
     from roost.model.resources import State, Wanted
-    from roost.providers.aws.cloud import AwsCloud
     from roost.providers.provider import Cloud
+    from roost.session import Session
     from roost.spec import Spec
 
 
@@ -35,46 +37,37 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
       roost up examples/ndvi.toml
       roost up ndvi                again, by name, from any folder
     """
+    session = open_session(place, yes=yes, no_input=no_input)
     say(f"roost up {target or 'roost.toml'}")
     from roost.app.resolve import DEFAULT_FILE, connect, held, spec_of, wanted_for
-    from roost.providers.local.ready import check_port, check_room
+    from roost.providers.registry import provider_of
 
-    spec = spec_of(target, place)
-    where = connect(spec, place)
-    if where.name == "aws":
-        from roost.providers.aws.session import remember
-
-        remember(where.region, place.profile or (spec.aws.profile if spec.aws else None))
+    spec = spec_of(session, target)
+    where = connect(session, spec)
+    provider_of(spec.cloud).remember(where, place, spec)
     wanted = wanted_for(spec)
-    if spec.kind == "cluster" and spec.cloud == "local":
-        check_room(spec.environment)
-
-    with held(where, spec.name):
+    with held(session, where, spec.name):
         have = where.observe(spec.name)
-        _check_folder(spec, have.record, yes=yes, no_input=no_input)
-        if spec.kind == "cluster" and spec.cloud == "local":
-            check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
-        _agree_to_lose(wanted, have, yes=yes, no_input=no_input)
-        if where.name == "aws":
-            _check_account(where, spec, wanted, have, target or DEFAULT_FILE)
-            _agree(spec, wanted, have, yes=yes, no_input=no_input)
-        bring_and_report(where, wanted, as_json, verb="up")
+        _check_folder(session, spec, have.record)
+        _agree_to_lose(session, wanted, have)
+        _check(session, where, spec, wanted, have, target or DEFAULT_FILE)
+        if where.can.rents:
+            _agree(session, spec, wanted, have)
+        bring_and_report(session, where, wanted, as_json, verb="up")
 
 
-def _check_account(where: Cloud, spec: Spec, wanted: Wanted, have: State, file: str) -> None:
-    """Network, quotas and the machines' role, before anything is made.
-
-    Raises RoostError, QuotaError, AccessError.
-    """
-    from roost.providers.aws.cloud import AwsCloud
-    from roost.providers.aws.quotas import check_before
-
-    assert isinstance(where, AwsCloud)
-    where.check_network(spec.name, spec.aws)
-    for finding in check_before(where.clients, wanted, have, where.region):
-        say(f"{finding.verdict}: {finding.text}")
-    if _launches(wanted, have):
-        _check_role(where, spec, have, file)
+def _check(
+    session: Session, where: Cloud, spec: Spec, wanted: Wanted, have: State, file: str
+) -> None:
+    """Check what can fail, before anything is made. Raises RoostError."""
+    if where.can.preflight is None:
+        return
+    launches = _launches(wanted, have)
+    for finding in where.can.preflight.check(spec, wanted, have, file, launches=launches):
+        if finding.verdict != "ok":
+            session.say(f"{finding.verdict}: {finding.text}")
+            if finding.mend:
+                session.say(f"  -> {finding.mend}")
 
 
 def _launches(wanted: Wanted, have: State) -> bool:
@@ -86,22 +79,8 @@ def _launches(wanted: Wanted, have: State) -> bool:
     return any(isinstance(step, Create) and step.kind == "instance" for step in steps)
 
 
-def _check_role(where: AwsCloud, spec: Spec, have: State, file: str) -> None:
-    """Raises AccessError where machines could not be given the role that the file names."""
-    from roost.errors import AccessError
-    from roost.providers.aws.doctor import examine_role
-
-    for finding in examine_role(where.clients, spec, file):
-        if finding.verdict == "problem":
-            raise AccessError(finding.text, exists=have.conditions, next=finding.mend)
-        if finding.verdict != "ok":
-            say(f"{finding.verdict}: {finding.text}")
-            say(f"  -> {finding.mend}")
-
-
-def _agree_to_lose(wanted: Wanted, have: State, *, yes: bool, no_input: bool) -> None:
+def _agree_to_lose(session: Session, wanted: Wanted, have: State) -> None:
     """Machines that the file has no more go with what is on their disks. Workers hold nothing."""
-    from roost.app.lifecycle import ask
     from roost.model.resources import SURPLUS
     from roost.model.steps import Delete
     from roost.plan.up import plan_up
@@ -122,12 +101,11 @@ def _agree_to_lose(wanted: Wanted, have: State, *, yes: bool, no_input: bool) ->
         exists=have.conditions,
         next=f"roost park {wanted.name}   (saves it), or: the same with --yes",
     )
-    ask(wanted.name, f"{what}. Delete?", refused, yes=yes, no_input=no_input)
+    session.consent.ask(f"{what}. Delete?", refused)
 
 
-def _agree(spec: Spec, wanted: Wanted, have: State, *, yes: bool, no_input: bool) -> None:
+def _agree(session: Session, spec: Spec, wanted: Wanted, have: State) -> None:
     """What will be made, and what it costs, before it is."""
-    from roost.app.lifecycle import ask
     from roost.model.steps import Create, describe
     from roost.plan.up import plan_up
     from roost.recipes.rented import rates_of
@@ -146,7 +124,7 @@ def _agree(spec: Spec, wanted: Wanted, have: State, *, yes: bool, no_input: bool
         exists=have.conditions,
         next="the same with --yes",
     )
-    ask(spec.name, f"Make {spec.name}?", refused, yes=yes, no_input=no_input)
+    session.consent.ask(f"Make {spec.name}?", refused)
 
 
 def hourly(spec: Spec, wanted: Wanted) -> str:
@@ -163,9 +141,8 @@ def hourly(spec: Spec, wanted: Wanted) -> str:
     return f"{section(lasting(bill_of(wanted, region), Use(1, 1), book)).amount} an hour"
 
 
-def _check_folder(spec: Spec, record: str | None, *, yes: bool, no_input: bool) -> None:
+def _check_folder(session: Session, spec: Spec, record: str | None) -> None:
     """Two files of one name in different folders are most likely two different things."""
-    from roost.app.lifecycle import ask
     from roost.spec import from_json
 
     made = from_json(record) if record else spec
@@ -176,10 +153,11 @@ def _check_folder(spec: Spec, record: str | None, *, yes: bool, no_input: bool) 
         what, next=f"another name in the file, or: roost up ... --yes   (changes {spec.name})"
     )
     question = f"{what}. Change it to what this file says?"
-    ask(spec.name, question, refused, yes=yes, no_input=no_input)
+    session.consent.ask(question, refused)
 
 
 def bring_and_report(
+    session: Session,
     cloud: Cloud,
     wanted: Wanted,
     as_json: bool,
@@ -195,28 +173,28 @@ def bring_and_report(
 
     fresh = verb == "up"
     try:
-        state = bring_up(cloud, wanted, verb=verb, drop=drop, as_parked=as_parked)
+        state = bring_up(session, cloud, wanted, verb=verb, drop=drop, as_parked=as_parked)
     except PartlyUpError as error:
-        settle(cloud, error.state, fresh=fresh)
+        settle(session, cloud, error.state, fresh=fresh)
         report(cloud, wanted, error.state, as_json)
         raise
-    settle(cloud, state, fresh=fresh)
+    settle(session, cloud, state, fresh=fresh)
     report(cloud, wanted, state, as_json)
 
 
 def bring_back(
-    name: str, place: Place, as_json: bool, *, verb: str, as_parked: bool = False
+    session: Session, name: str, as_json: bool, *, verb: str, as_parked: bool = False
 ) -> None:
     """All of what a name was made as, running again: from its record, wherever it is."""
     from roost.app.resolve import held, locate, recorded, wanted_for
 
-    cloud = locate(name, place)
-    with held(cloud, name):
+    cloud = locate(session, name)
+    with held(session, cloud, name):
         spec, _ = recorded(cloud, name)
         wanted = wanted_for(spec)
-        if cloud.name == "aws":
+        if cloud.can.rents:
             say(f"while it runs it costs {hourly(spec, wanted)}")
-        bring_and_report(cloud, wanted, as_json, verb=verb, as_parked=as_parked)
+        bring_and_report(session, cloud, wanted, as_json, verb=verb, as_parked=as_parked)
 
 
 def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
@@ -240,7 +218,7 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     for note in plan_up(wanted, state).notes:
         say(f"note: {note}")
     say(f"{state.name} is up: {_counted(state)}")
-    if cloud.name != "local":
+    if cloud.can.shell is None:
         _say_how_to_reach(state)
     if address:
         say("open this address in a browser (or: roost open " + state.name + "):")

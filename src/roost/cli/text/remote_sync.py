@@ -144,6 +144,14 @@ class Board:
 
 
 @contextmanager
+def transferring() -> Iterator[Callable[[str, str, Progress], None]]:
+    """A function that is told the progress of each copy; shown until the end."""
+    board = Board()
+    with shown(board.text, quiet=False):
+        yield board.hear
+
+
+@contextmanager
 def shown(text: Callable[[], str], *, quiet: bool) -> Iterator[None]:
     """A line that changes, or lines now and then."""
     if quiet:

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roost.errors import AccessError
 from roost.model.resources import Instance, State
 from roost.model.steps import Create, Delete, Forget, Record, Step, describe
-from roost.providers.aws import parse, requests, s3_copies, tags
+from roost.providers.aws import ledger, parse, requests, s3_copies, tags
 from roost.providers.aws.audit import sweep
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
@@ -28,10 +29,17 @@ from roost.providers.aws.resize import check
 from roost.providers.aws.storage import DISK_STEPS, Disks
 from roost.providers.aws.update import Changes, Retirer, no_retiring
 from roost.providers.local.hold import hold
-from roost.providers.provider import Summary
+from roost.providers.provider import Capabilities, Summary
 
 if TYPE_CHECKING:
-    from roost.spec.aws import Aws
+    from roost.cost.ledger import Ledger
+    from roost.cost.spent import There
+    from roost.model.finding import Finding
+    from roost.model.resources import Wanted
+    from roost.providers.aws.images.bake import Bakery
+    from roost.providers.aws.images.baked import Shelf
+    from roost.providers.aws.images.steps import Job
+    from roost.spec import Spec
 
 Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
 """User-data from the record, the names of a launch, one of its instances, the head's private
@@ -77,6 +85,20 @@ class AwsCloud:
 
     def _memory(self, name: str) -> Memory:
         return self._memories.setdefault(name, Memory())
+
+    @property
+    def can(self) -> Capabilities:
+        """All but what only the own machine can."""
+        return Capabilities(
+            rents=True,
+            host_keys=self,
+            preflight=self,
+            resizing=self,
+            history=self,
+            remains=self,
+            s3_copies=self,
+            images=self,
+        )
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -140,7 +162,7 @@ class AwsCloud:
         ]
         check(self.calls, described, new)
 
-    def check_copies(self, name: str, volumes: tuple[str, ...]) -> None:
+    def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
         """Raises RoostError where it could not be kept that these have copies in S3."""
         with translated(f"look at the record of {name}"):
             s3_copies.check_room(self.calls, name, volumes)
@@ -163,10 +185,37 @@ class AwsCloud:
             self._memories.pop(name, None)
             yield
 
-    def check_network(self, name: str, aws: Aws | None) -> None:
-        """Raises RoostError where there is no network to be in; asked once, and known from then."""
+    def check(
+        self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
+    ) -> Iterator[Finding]:
+        """Network, quotas and the machines' role. Raises RoostError, QuotaError, AccessError."""
+        from roost.providers.aws.doctor import examine_role
+        from roost.providers.aws.quotas import check_before
+
         with translated("look at the network"):
-            self._networks[name] = find_network(self.calls, aws)
+            self._networks[spec.name] = find_network(self.calls, spec.aws)
+        yield from check_before(self.clients, wanted, have, self.region)
+        for finding in examine_role(self.clients, spec, file) if launches else ():
+            if finding.verdict == "problem":
+                raise AccessError(finding.text, exists=have.conditions, next=finding.mend)
+            yield finding
+
+    def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
+        """What a name has had, from its record's tags, and what is there now."""
+        with translated(f"look at what {name} has had"):
+            return ledger.history(self.calls, name, moment)
+
+    def bakery(self, job: Job, say: Callable[[str], None]) -> Bakery:
+        """What makes one image of a machine."""
+        from roost.providers.aws.images.bake import Bakery
+
+        return Bakery(self.calls, job, self.sleep, self.wall, say)
+
+    def shelf(self) -> Shelf:
+        """The images of this region."""
+        from roost.providers.aws.images.baked import Shelf
+
+        return Shelf(calls=self.calls, region=self.region, sleep=self.sleep)
 
     # --- effects -----------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import AccessError, RoostError
+from roost.model.finding import Finding
 from roost.model.resources import Shape, State, Wanted
 from roost.providers.aws import machine_role
 from roost.providers.aws.client import Calls
@@ -21,7 +22,7 @@ from roost.providers.aws.failures import DENIED, code_of, translated
 from roost.providers.aws.images.lookup import image_source
 from roost.providers.aws.network import Network, find_network
 from roost.providers.aws.permissions import SPOT_ROLE
-from roost.providers.aws.quotas import Clients, Finding, check_addresses, check_machines, needed
+from roost.providers.aws.quotas import Clients, check_addresses, check_machines, needed
 
 if TYPE_CHECKING:
     from roost.spec import Spec

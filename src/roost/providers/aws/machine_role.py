@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from roost.providers.aws.quotas import Finding
+from roost.model.finding import Finding
 
 if TYPE_CHECKING:
     from roost.spec import Spec

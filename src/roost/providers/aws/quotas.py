@@ -11,9 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from roost.errors import QuotaError
+from roost.model.finding import Finding
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import CREDENTIALS, code_of, translated
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from roost.model.resources import Instance, State, Wanted
 
 Clients = Callable[[str], Any]
-Verdict = Literal["ok", "warning", "problem", "unknown"]
 
 STANDARD = "Standard (A, C, D, H, I, M, R, T, Z)"
 CLASSES: dict[str, str] = {
@@ -61,20 +61,6 @@ SPOT = {
 }
 NEWER_P = re.compile(r"p([5-9]|\d\d)")
 """AWS has counted these as spot in a quota of their own, and in that of all P: roost cannot say."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one check found, and the command or page that mends it.
-
-    ``access``: the account or its owner must allow something (exit code 5).
-    """
-
-    check: str
-    verdict: Verdict
-    text: str
-    mend: str | None = None
-    access: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from roost.errors import BusyError, CapacityError, CloudError, ThrottledError
+from roost.errors import BusyError, CapacityError, CloudError, ThrottledError, UsageError
 from roost.model.resources import (
     Address,
     Instance,
@@ -50,7 +50,7 @@ from roost.model.steps import (
     describe,
 )
 from roost.providers.fake.disks import Disks
-from roost.providers.provider import Summary
+from roost.providers.provider import Capabilities, Summary
 
 R = TypeVar("R", Instance, Volume)
 
@@ -92,11 +92,15 @@ class _Thing:
 
 @dataclass(slots=True)
 class FakeCloud:
-    """Fulfils ``roost.providers.provider.Cloud``. ``effects`` counts the effects so far."""
+    """Fulfils ``roost.providers.provider.Cloud``. ``effects`` counts the effects so far.
+
+    ``capabilities`` instead of its own: so a test makes a cloud that lacks some.
+    """
 
     weather: Weather = field(default_factory=Weather)
     name: str = "fake"
     region: str = ""
+    capabilities: Capabilities | None = None
     effects: int = 0
     now: float = 0
     calls: Counter[str] = field(default_factory=Counter)
@@ -105,6 +109,13 @@ class FakeCloud:
     _records: dict[str, str] = field(default_factory=dict)
     _things: dict[str, dict[tuple[str, str], _Thing]] = field(default_factory=dict)
     _holders: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def can(self) -> Capabilities:
+        """What a cloud in memory can do as a rented one does."""
+        if self.capabilities is not None:
+            return self.capabilities
+        return Capabilities(rents=True, resizing=self, remains=self, s3_copies=self)
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -150,6 +161,31 @@ class FakeCloud:
     def logs(self, name: str, instance: str, lines: int) -> str:
         """A broken instance has one line to say."""
         return "E: set-up failed" if instance in self.weather.broken else f"{instance} of {name}"
+
+    # --- capabilities ------------------------------------------------------------------------
+
+    def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
+        """Raises UsageError where the cloud has none of that type."""
+        if self.weather.capacity.get(new, 1) < 0:
+            raise UsageError(f"{', '.join(instances)} of {name} cannot become {new}")
+
+    def remains(self, state: State) -> tuple[str, ...]:
+        """What there is of the name, seen or not, that is not in ``state``."""
+        known = {(r.kind, r.name) for r in state.resources}
+        return tuple(
+            f"{kind} {one}"
+            for (kind, one), thing in self._of(state.name).items()
+            if (kind, one) not in known and not thing.gone
+        )
+
+    def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
+        """There is room for as many copies as anybody makes here."""
+        del name, volumes
+
+    @property
+    def profile(self) -> str | None:
+        """S3 is reached with the credentials of the environment."""
+        return None
 
     # --- time and other people ---------------------------------------------------------------
 

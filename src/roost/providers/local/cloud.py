@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from roost.errors import CloudError
+from roost.errors import CloudError, RoostError
 from roost.home import Folder, folder, home, names, write_private
 from roost.model.resources import Instance, InstanceState, Role, Shape, State
 from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
@@ -29,11 +29,16 @@ from roost.notebook.dask.discovery import scheduler
 from roost.notebook.dask.membership import members
 from roost.providers.local import processes, tls
 from roost.providers.local.hold import hold
-from roost.providers.local.run import run_in
-from roost.providers.provider import Summary
+from roost.providers.local.run import node_environment, run_in
+from roost.providers.provider import Capabilities, Summary
 from roost.recipes.service import Boot
 
 HEAD = "head"
+if TYPE_CHECKING:
+    from roost.model.finding import Finding
+    from roost.model.resources import Wanted
+    from roost.spec import Spec
+
 Booter = Callable[[str, Instance, Folder], Boot]
 """From the record, an instance and its name's folder, what that instance runs."""
 
@@ -46,6 +51,11 @@ class LocalCloud:
     at: Path = field(default_factory=home)
     name: str = "local"
     region: str = ""
+
+    @property
+    def can(self) -> Capabilities:
+        """What costs nothing and needs no connection."""
+        return Capabilities(preflight=self, shell=self, leftovers=self)
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -111,6 +121,30 @@ class LocalCloud:
     def half_made(self, name: str) -> bool:
         """Whether a killed roost has left something that is no name yet, or none any more."""
         return bool(_half(folder(name, self.at)))
+
+    def check(
+        self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
+    ) -> Iterator[Finding]:
+        """Room on the disk, and JupyterLab's port. Raises RoostError."""
+        del wanted, file, launches
+        from roost.providers.local.ready import check_port, check_room
+
+        if spec.kind == "cluster":
+            check_room(spec.environment)
+            check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
+        yield from ()
+
+    def surroundings(self, state: State, instance: str) -> tuple[dict[str, str], Path]:
+        """The environment of an instance, and the project's folder."""
+        states = {i.name: i.state for i in state.instances}
+        if states.get(instance) != "running":
+            raise RoostError(
+                f"{instance} of {state.name} is not running",
+                exists=state.conditions,
+                next=f"roost up {state.name}",
+            )
+        place = folder(state.name, self.at)
+        return node_environment(place, instance), Path(place.project.read_text().strip())
 
     # --- effects -----------------------------------------------------------------------------
 

@@ -1,0 +1,180 @@
+"""What concerns an AWS account as a whole: audit, doctor, rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from roost.errors import AccessError, RoostError, UsageError
+from roost.model.finding import Finding
+
+if TYPE_CHECKING:
+    from roost.cost.inventory import Inventory
+    from roost.model.place import Place
+    from roost.model.resources import State
+    from roost.spec import Spec
+
+HOME_REGION = "us-east-1"
+"""Every account has it: there it can be asked which others are switched on."""
+
+
+class AwsAuditor:
+    """Looks through the regions of an account."""
+
+    def regions(self, place: Place, *, every: bool) -> tuple[str, ...]:
+        """The named one, every one that is switched on, or those in use. Raises UsageError."""
+        from roost.providers.aws import audit, session
+
+        if place.region is not None:
+            return (place.region,)
+        if every:
+            return audit.regions(session.Clients(session.open_session(place.profile), HOME_REGION))
+        used = session.regions(place.profile)
+        if not used:
+            raise UsageError(
+                "which AWS region?", next="roost audit --all-regions   (or: --region eu-central-1)"
+            )
+        return used
+
+    def look(self, regions: tuple[str, ...], place: Place) -> tuple[Inventory, ...]:
+        """All of roost's in these regions, asked for side by side."""
+        from roost.providers.aws import audit, session
+
+        opened = session.open_session(place.profile)
+        clients = {region: session.Clients(opened, region) for region in regions}
+        for of_region in clients.values():
+            of_region("ec2")  # boto3's session makes clients in one thread only
+        return audit.sweep_all(clients.__getitem__, regions)
+
+
+class AwsDoctor:
+    """Checks credentials, region, network, quotas, permissions."""
+
+    def examine(
+        self, spec: Spec | None, place: Place, file: str | None, observe: Callable[[], State] | None
+    ) -> Iterator[Finding]:
+        """One finding for each check; what a file needs only where the account is in order."""
+        from roost.providers.aws.doctor import examine_account
+        from roost.providers.aws.session import Clients, open_session
+
+        said = spec.aws if spec else None
+        try:
+            opened = open_session(place.profile or (said.profile if said else None))
+        except RoostError as error:
+            yield _credentials(error, access=isinstance(error, AccessError))
+            return
+        region = place.region or (said.region if said else None) or opened.region_name
+        if region is None:
+            yield Finding(
+                check="region",
+                verdict="unknown",
+                text="neither the options nor your AWS configuration name a region",
+                mend="--region eu-central-1   (or: aws configure set region eu-central-1)",
+            )
+            return
+        clients = Clients(opened, region)
+        account = list(examine_account(clients, region))
+        yield from account
+        if (
+            spec is not None
+            and observe is not None
+            and not any(one.verdict == "problem" for one in account)
+        ):
+            yield from _examine_file(clients, spec, region, file or spec.name, observe)
+
+
+def _credentials(error: RoostError, *, access: bool) -> Finding:
+    return Finding(
+        check="credentials", verdict="problem", text=error.what, mend=error.next, access=access
+    )
+
+
+def _examine_file(
+    clients: Any, spec: Spec, region: str, file: str, observe: Callable[[], State]
+) -> Iterator[Finding]:
+    from roost.catalogue import load
+    from roost.plan.wanted import Host, wanted_of
+    from roost.providers.aws.doctor import Case, examine_case
+
+    try:
+        have = observe()
+    except AccessError as error:
+        yield Finding(
+            check="permission",
+            verdict="problem",
+            text=error.what,
+            mend=error.next or f"roost iam {file}",
+            access=True,
+        )
+        return
+    wanted = wanted_of(spec, Host(0, 0), load)
+    yield from examine_case(
+        clients, Case(spec=spec, wanted=wanted, have=have, region=region, file=file)
+    )
+
+
+class AwsRights:
+    """IAM policies: of the user, of an operator, of the machines' role."""
+
+    def policy(self, spec: Spec | None, region: str | None, *, operator: bool) -> dict[str, Any]:
+        """The policy, its title, and which calls it is for."""
+        from roost.providers.aws.permissions import (
+            ANY,
+            NEEDS,
+            calls_for,
+            needs_of,
+            operator_policy,
+            policy,
+            profile_of,
+        )
+
+        name = spec.name if spec else ANY
+        where = region or (spec.aws.region if spec and spec.aws else None)
+        needs = needs_of(spec) if spec else NEEDS
+        adopted = [v.id for v in spec.volumes if v.id] if spec else []
+        profile = profile_of(spec) if spec else None
+        title = f"roost-{name}" if spec else "roost"
+        if operator:
+            return {
+                "name": f"{title}-operator",
+                "policy": operator_policy(name, where),
+                "calls": [],
+            }
+        return {
+            "name": title,
+            "policy": policy(name, where, needs, adopted, profile),
+            "calls": [
+                {"action": c.action, "for": c.verbs, "limit": c.limit, "because": c.by or None}
+                for c in calls_for(needs, profile)
+            ],
+        }
+
+    def machine_policy(self, spec: Spec, region: str | None) -> dict[str, Any]:
+        """Policy and trust of the machines' role, and the commands that make it.
+
+        ``named``: the file names the instance profile. Raises UsageError if they need no role.
+        """
+        from roost.providers.aws.machine_role import TRUST, commands, machine_policy, name_of
+        from roost.providers.aws.permissions import profile_of
+
+        policy = machine_policy(spec, region or (spec.aws.region if spec.aws else ""))
+        if policy is None:
+            raise UsageError(
+                f"the machines of {spec.name} need no role: it has neither "
+                'protocol = "dcv" nor [data]'
+            )
+        profile = profile_of(spec) or f"roost-{spec.name}-machine"
+        title = name_of(profile)
+        return {
+            "name": title,
+            "policy": policy,
+            "trust": TRUST,
+            "commands": commands(profile, f"{title}.json"),
+            "named": profile_of(spec) is not None,
+        }
+
+    def warnings(self, spec: Spec, file: str) -> tuple[Finding, ...]:
+        """A role that the machines need and the file does not name."""
+        from roost.providers.aws.machine_role import missing, needs_profile
+
+        return (missing(spec, file),) if needs_profile(spec) else ()

@@ -1,0 +1,125 @@
+"""AWS as a provider: regions, profiles, and what only AWS can do."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roost.errors import UsageError
+from roost.providers.aws import session
+
+if TYPE_CHECKING:
+    from roost.model.place import Place
+    from roost.providers.aws.account import AwsAuditor, AwsDoctor, AwsRights
+    from roost.providers.aws.cloud import AwsCloud
+    from roost.providers.aws.listing import Listing
+    from roost.providers.provider import Cloud, Tools
+    from roost.spec import Spec
+
+CONFIGURED_BY = (
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+"""What the environment has on a computer that uses AWS; without any of it, AWS is not asked."""
+FILES = ("~/.aws/config", "~/.aws/credentials")
+
+
+class AwsProvider:
+    """Amazon Web Services, by boto3."""
+
+    name = "aws"
+
+    def is_configured(self) -> bool:
+        """Whether this computer has used it, or is set up for it. Without boto3 it has not."""
+        from importlib.util import find_spec
+
+        if find_spec("botocore") is None:
+            return False
+        told = any(os.environ.get(key) for key in CONFIGURED_BY)
+        return told or session.used_here() or any(Path(f).expanduser().is_file() for f in FILES)
+
+    def open(self, place: Place, tools: Tools, spec: Spec | None = None) -> AwsCloud:
+        """One region. Raises UsageError without boto3, or where nothing names a region."""
+        from roost.recipes.rented import boot
+
+        said = spec.aws if spec is not None else None
+        region = place.region or (said.region if said else None)
+        profile = place.profile or (said.profile if said else None)
+        cloud = session.connect(region, profile, tools.public_key, boot)
+        cloud.retire = partial(tools.retire, cloud)
+        return cloud
+
+    def remember(self, cloud: Cloud, place: Place, spec: Spec) -> None:
+        """Note that this region is in use."""
+        profile = place.profile or (spec.aws.profile if spec.aws else None)
+        session.remember(cloud.region, profile)
+
+    def find(self, name: str, place: Place, tools: Tools) -> tuple[Cloud, ...]:
+        """The region that was named, the only one in use, or those that have the name's tag."""
+        if place.region is not None:
+            return (self.open(place, tools),)
+        among = session.regions(place.profile)
+        if len(among) > 1:
+            among = session.regions_with(name, among, place.profile)
+        return tuple(self._in(region, place, tools) for region in among)
+
+    def where(self, place: Place) -> str:
+        """``"on AWS in eu-central-1, us-east-1"``."""
+        return f"on AWS in {', '.join(session.regions(place.profile)) or 'any region'}"
+
+    def everywhere(self, place: Place, tools: Tools) -> tuple[AwsCloud, ...]:
+        """The region that was named, or all that this computer has used or is configured for."""
+        among = (place.region,) if place.region else session.regions(place.profile)
+        return tuple(self._in(region, place, tools) for region in among)
+
+    def listers(self, place: Place, tools: Tools) -> tuple[Listing, ...]:
+        """A listing of each region, by a botocore that knows two calls only."""
+        del tools
+        from roost.providers.aws.listing import listings
+
+        among = (place.region,) if place.region else session.regions(place.profile)
+        return listings(among, place.profile)
+
+    def _in(self, region: str, place: Place, tools: Tools) -> AwsCloud:
+        from roost.model.place import Place
+
+        return self.open(Place(self.name, region, place.profile), tools)
+
+    @property
+    def auditor(self) -> AwsAuditor:
+        """Looks through the regions of an account."""
+        from roost.providers.aws.account import AwsAuditor
+
+        return AwsAuditor()
+
+    @property
+    def doctor(self) -> AwsDoctor:
+        """Checks credentials, region, network, quotas, permissions."""
+        from roost.providers.aws.account import AwsDoctor
+
+        return AwsDoctor()
+
+    @property
+    def rights(self) -> AwsRights:
+        """IAM policies."""
+        from roost.providers.aws.account import AwsRights
+
+        return AwsRights()
+
+
+def provider() -> AwsProvider:
+    """For the registry."""
+    return AwsProvider()
+
+
+def no_region(command: str) -> UsageError:
+    """The error for a command that must know the region."""
+    return UsageError(
+        "which AWS region?", next=f"{command} --all-regions   (or: --region eu-central-1)"
+    )

@@ -1,0 +1,31 @@
+"""The providers that roost has. To add one is a line here (see README.md in this folder)."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from roost.errors import UsageError
+
+if TYPE_CHECKING:
+    from roost.providers.provider import Provider
+
+PROVIDERS = ("local", "aws")
+"""Names of packages in this folder; each has a module ``provider`` with a function ``provider``."""
+
+
+def provider_of(name: str) -> Provider:
+    """The provider that a spec's ``cloud`` key names. Raises UsageError where there is none yet."""
+    if name not in PROVIDERS:
+        known = " or ".join(f'"{one}"' for one in PROVIDERS)
+        raise UsageError(
+            f'running on "{name}" is not in this version yet', next=f"cloud = {known} in the file"
+        )
+    module = importlib.import_module(f"roost.providers.{name}.provider")
+    provider: Provider = module.provider()
+    return provider
+
+
+def providers(only: str | None = None) -> tuple[Provider, ...]:
+    """Every provider, or only the named one; none of an unknown name."""
+    return tuple(provider_of(name) for name in PROVIDERS if only in (None, name))

@@ -1,0 +1,75 @@
+"""What every use case is given: where to look, whom to tell, whom to ask.
+
+The use cases print nothing and ask nothing by themselves. A front end (the command line, a page,
+Python) makes a Session with its own Reporter and Consent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from roost.model.place import NOWHERE, Place
+
+if TYPE_CHECKING:
+    from roost.errors import NeedsConfirmationError
+    from roost.model.resources import State
+    from roost.provision.machines import News
+    from roost.reconcile.loop import Progress
+    from roost.transfer.remote.protocol import Progress as Transferred
+
+
+class Reporter(Protocol):
+    """Whoever is told how far the work is. Nothing that it does may end the work."""
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        ...
+
+    def steps(
+        self, title: str, total: int, done: Callable[[State], int]
+    ) -> AbstractContextManager[Callable[[Progress], None]]:
+        """Show a reconcile loop; it is complete when ``done`` of the state gives ``total``."""
+        ...
+
+    def machines(self, title: str, total: int) -> AbstractContextManager[Callable[[News], None]]:
+        """Show how far ``total`` machines are with their set-up; called by many threads."""
+        ...
+
+    def transfers(self) -> AbstractContextManager[Callable[[str, str, Transferred], None]]:
+        """Show copies of data: told a key, a prefix and each line of progress of that copy."""
+        ...
+
+
+class Consent(Protocol):
+    """Whoever is asked before money is spent or data is lost."""
+
+    def ask(self, question: str, refused: NeedsConfirmationError) -> None:
+        """Get a yes. Raises ``refused`` where nobody can be asked, NeedsConfirmationError for no.
+
+        ``refused`` says what exists and which command says yes without a question.
+        """
+        ...
+
+    def type_name(self, word: str, warning: str, refused: NeedsConfirmationError) -> None:
+        """Get ``word`` typed, the name of what will be destroyed. A general yes is not enough.
+
+        Raises ``refused`` where nobody can be asked, NeedsConfirmationError for another word.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One command of one user. ``command`` is what was typed, for locks and for hints."""
+
+    reporter: Reporter
+    consent: Consent
+    place: Place = NOWHERE
+    command: str = "roost"
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        self.reporter.say(text)
