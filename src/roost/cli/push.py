@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from roost.cli.options import Place, complete_names, json_option, place_options, yes_options
+from roost.cli.options import NameAndNode, Place, json_option, place_options, yes_options
 from roost.cli.sync import BOTH_WAYS, HOW, QUIET, TO_S3, options
 
 
 @click.command("push")
-@click.argument("which", metavar="NAME[/NODE]", shell_complete=complete_names)
+@click.argument("which", metavar="NAME[/NODE]", type=NameAndNode())
 @click.argument("only", metavar="[FOLDER|S3]...", nargs=-1)
 @options(*BOTH_WAYS, *TO_S3, *HOW, QUIET)
 @place_options

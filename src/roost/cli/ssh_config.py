@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import Place, complete_names, place_options, yes_options
+from roost.cli.options import Name, Place, place_options, yes_options
 from roost.cli.output import say
 from roost.errors import NeedsConfirmationError, UsageError
 
 
 @click.command("ssh-config")
-@click.argument("name", required=False, shell_complete=complete_names)
+@click.argument("name", required=False, type=Name())
 @click.option("--install", is_flag=True, help="Add roost's line to your ~/.ssh/config.")
 @click.option("--remove", is_flag=True, help="Take roost's line out of your ~/.ssh/config.")
 @place_options

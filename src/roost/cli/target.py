@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -152,14 +151,14 @@ def file_or_name(target: str | None) -> Path | str:
     path = Path(target or DEFAULT_FILE)
     if path.is_file():
         return path
-    from roost.home import names
+    from roost.home import is_name, names
 
     known = names()
     if target in known:
         return target
     if path.is_dir() and (path / DEFAULT_FILE).is_file():
         return path / DEFAULT_FILE
-    if target is not None and _may_be_a_name(target) and perhaps_on_aws():
+    if target is not None and is_name(target) and perhaps_on_aws():
         return target
     files = sorted(str(p) for p in [*Path().glob("*.toml"), *path.parent.glob("*.toml")])
     close = get_close_matches(str(path), [*files, *known], n=1)
@@ -168,12 +167,6 @@ def file_or_name(target: str | None) -> Path | str:
         + (f'; did you mean "{close[0]}"?' if close else ""),
         next=f"{_command()} {close[0]}" if close else "roost init cluster   (writes a file)",
     )
-
-
-def _may_be_a_name(target: str) -> bool:
-    from roost.spec.values import NAME
-
-    return re.fullmatch(NAME, target) is not None
 
 
 def _command() -> str:

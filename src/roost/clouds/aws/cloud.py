@@ -27,6 +27,7 @@ from roost.clouds.aws.network import Network, find_network
 from roost.clouds.aws.resize import check
 from roost.clouds.cloud import Summary
 from roost.clouds.local.hold import hold
+from roost.home import check_name
 from roost.plan.resources import Instance, State
 from roost.plan.steps import (
     Create,
@@ -83,6 +84,9 @@ class AwsCloud:
         return Calls(self.ec2)
 
     def _memory(self, name: str) -> Memory:
+        """Raises UsageError for no name: EC2 takes ``*`` in a filter for every name."""
+        if name != tags.IMAGES:
+            check_name(name)
         return self._memories.setdefault(name, Memory())
 
     # --- looking -----------------------------------------------------------------------------
@@ -179,9 +183,10 @@ class AwsCloud:
 
     def apply(self, name: str, step: Step) -> None:
         """Do one step; each can be done again after a kill in its middle."""
+        memory = self._memory(name)
         with translated(describe(step)):
             try:
-                self._apply(name, self._memory(name), step)
+                self._apply(name, memory, step)
             except self.ec2.exceptions.ClientError as error:
                 if code_of(error) in DENIED and self._gone(name, step):
                     return

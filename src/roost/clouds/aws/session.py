@@ -13,7 +13,7 @@ from urllib.parse import quote
 from roost.clouds.aws import tags
 from roost.clouds.aws.failures import translated
 from roost.errors import CredentialsError, RoostError, UsageError
-from roost.home import home
+from roost.home import check_name, home
 
 if TYPE_CHECKING:
     from roost.clouds.aws.cloud import AwsCloud, Booter
@@ -183,7 +183,11 @@ def _default_region(profile: str | None) -> str | None:
 
 
 def regions_with(name: str, among: tuple[str, ...], profile: str | None) -> tuple[str, ...]:
-    """Those regions in which something of a name is; all are asked at once."""
+    """Those regions in which something of a name is; all are asked at once.
+
+    Raises UsageError for no name: EC2 takes ``*`` in a filter for every name.
+    """
+    check_name(name)
     session = open_session(profile)
     asked = [Clients(session, region)("ec2") for region in among]
     mine = [{"Name": "key", "Values": [tags.NAME]}, {"Name": "value", "Values": [name]}]
