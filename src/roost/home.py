@@ -21,9 +21,37 @@ and ``<home>/environments/<digest>/`` is one locked Python environment, shared b
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from roost.errors import UsageError
+
+NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
+"""A name: of a desktop, cluster or classroom, of a volume, of an image. It is part of paths."""
+NAME_RULE = "small letters, digits and hyphens; begins with a letter; at most 30"
+"""``NAME`` in words."""
+SHOWN = 60
+"""Characters of a wrong name that its error shows."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether ``text`` is a name."""
+    return re.fullmatch(NAME, text) is not None
+
+
+def check_name(text: str) -> str:
+    """Return ``text``. Raises UsageError unless it is a name: ``../x`` would lead elsewhere."""
+    if not is_name(text):
+        more = "..." if len(text) > SHOWN else ""
+        near = re.sub("[_ ]", "-", text.strip().lower())
+        hint = f'; did you mean "{near}"?' if is_name(near) else ""
+        raise UsageError(
+            f"{text[:SHOWN]!r}{more} is not a name ({NAME_RULE}){hint}",
+            next="roost ls   (shows every name)",
+        )
+    return text
 
 
 def home() -> Path:
@@ -99,23 +127,25 @@ class Folder:
         return self.path / "machines"
 
     def machine(self, instance: str) -> Path:
-        """The folder of one instance."""
+        """The folder of one instance. Raises UsageError where it would be any other folder."""
+        if "/" in instance or instance in {"", ".", ".."}:
+            raise UsageError(
+                f"{instance[:SHOWN]!r} is not an instance", next=f"roost show {self.name}"
+            )
         return self.machines / instance
 
 
 def folder(name: str, at: Path | None = None) -> Folder:
-    """The folder of ``name`` below ``at`` (default: ``home()``)."""
-    return Folder((at or home()) / "local" / name)
+    """The folder of ``name`` below ``at`` (default: ``home()``). Raises UsageError for no name."""
+    return Folder((at or home()) / "local" / check_name(name))
 
 
 def names(at: Path | None = None) -> tuple[str, ...]:
-    """Every name that has something on this machine, sorted."""
+    """Every name that has something on this machine, sorted; what else is there is not roost's."""
     root = (at or home()) / "local"
     if not root.is_dir():
         return ()
-    return tuple(
-        sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    )
+    return tuple(sorted(p.name for p in root.iterdir() if is_name(p.name) and p.is_dir()))
 
 
 def write_private(path: Path, text: str) -> None:

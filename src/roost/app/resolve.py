@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -128,14 +127,14 @@ def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
     path = Path(target or DEFAULT_FILE)
     if path.is_file():
         return path
-    from roost.home import names
+    from roost.home import is_name, names
 
     known = names()
     if target in known:
         return target
     if path.is_dir() and (path / DEFAULT_FILE).is_file():
         return path / DEFAULT_FILE
-    if target is not None and _may_be_a_name(target) and may_be_elsewhere():
+    if target is not None and is_name(target) and may_be_elsewhere():
         return target
     files = sorted(str(p) for p in [*Path().glob("*.toml"), *path.parent.glob("*.toml")])
     close = get_close_matches(str(path), [*files, *known], n=1)
@@ -146,12 +145,6 @@ def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
         if close
         else "roost init cluster   (writes a file)",
     )
-
-
-def _may_be_a_name(target: str) -> bool:
-    from roost.spec.values import NAME
-
-    return re.fullmatch(NAME, target) is not None
 
 
 def spec_of(session: Session, target: str | None) -> Spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -9,6 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from roost.errors import UsageError
+from roost.home import SHOWN, check_name
 from roost.model.place import Place
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,6 +25,51 @@ def complete_names(
     from roost.home import names
 
     return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+
+class Name(click.ParamType):  # type: ignore[type-arg]
+    """What a command takes for a name: nothing else gets past the command line."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Raises UsageError where it is no name."""
+        del param, ctx
+        return check_name(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that exist."""
+        return complete_names(ctx, param, incomplete)
+
+
+class NameAndNode(Name):
+    """NAME or NAME/NODE."""
+
+    name = "name/node"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Raises UsageError where its name is none, or its node cannot be one."""
+        name, slash, node = value.partition("/")
+        super().convert(name, param, ctx)
+        if slash and not re.fullmatch("[a-z][a-z0-9-]*", node):
+            raise UsageError(
+                f"{name} has no instance {node[:SHOWN]!r}", next=f"roost show {name}   (lists them)"
+            )
+        return str(value)
+
+
+class FileOrName(click.Path):
+    """FILE or NAME, as ``roost.app.resolve.file_or_name`` tells them apart."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises UsageError where it is empty: the file of this folder is not what was meant."""
+        if value == "":
+            raise UsageError(
+                "'' is neither a file nor a name", next="roost ls   (shows every name)"
+            )
+        return super().convert(value, param, ctx)
 
 
 class PassesOn(click.Command):
@@ -51,12 +99,12 @@ def passed_on() -> tuple[str, ...]:
 
 def name_argument(function: F) -> F:
     """NAME: something that exists."""
-    return click.argument("name", shell_complete=complete_names)(function)
+    return click.argument("name", type=Name())(function)
 
 
 def file_argument(function: F) -> F:
     """FILE or NAME; without it, roost.toml here."""
-    return click.argument("target", metavar="[FILE|NAME]", required=False, type=click.Path())(
+    return click.argument("target", metavar="[FILE|NAME]", required=False, type=FileOrName())(
         function
     )
 

@@ -15,10 +15,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from roost.home import NAME, NAME_RULE, is_name
 from roost.spec.table import did_you_mean, wrong
 from roost.units import format_span, parse_size, parse_span
 
-NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
 SIZE = r"^\s*[0-9]+(\.[0-9]+)?\s*[mMgGtT][iI]?[bB]\s*$"
 SPAN = r"^(\s*[0-9]+(\.[0-9]+)?\s*([sS]|[mM][iI][nN]|[mM]|[hH]|[dD]|[wW]))+\s*$"
 MOUNT = r"^(/[A-Za-z0-9._-]+)+$"
@@ -30,15 +30,15 @@ SMALLEST_GIB = 1 / 1024
 def as_name(text: str) -> str:
     """``text`` as a name; empty where nothing of it is left."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")[:30].rstrip("-")
-    return name if re.fullmatch(NAME, name) else ""
+    return name if is_name(name) else ""
 
 
 def _name(found: str) -> str:
-    if not re.fullmatch(NAME, found):
+    if not is_name(found):
         near = as_name(found)
         raise wrong(
             "not a usable name",
-            allowed="small letters, digits and hyphens; begins with a letter; at most 30",
+            allowed=NAME_RULE,
             hint=f'did you mean "{near}"?' if near else "",
         )
     return found

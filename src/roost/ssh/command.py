@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from roost.home import check_name
+
 FAILED = 255
 """What ssh ends with where it could not connect (or where the command itself did)."""
 SFTP_SINCE = (8, 7)
@@ -41,11 +43,14 @@ REMOTE = re.compile(
 
 
 def side(text: str) -> Side:
-    """``ndvi:results`` and ``ndvi/worker-1:/tmp/x`` are there, all else is here (``./a:b`` too)."""
+    """``ndvi:results`` and ``ndvi/worker-1:/tmp/x`` are there, all else is here (``./a:b`` too).
+
+    Raises UsageError where what looks like a name is too long to be one, or ends with a hyphen.
+    """
     match = REMOTE.fullmatch(text)
     if match is None:
         return Side(text)
-    return Side(match["path"], match["name"], match["node"])
+    return Side(match["path"], check_name(match["name"]), match["node"])
 
 
 def copy(

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from roost.errors import RoostError
-from roost.home import home, write_private
+from roost.home import check_name, home, write_private
 
 LONGEST_SOCKET = 80
 """Bytes; macOS takes 104 in all, and OpenSSH adds 17 while it makes one."""
@@ -68,8 +68,8 @@ def all_names() -> Path:
 
 
 def places(name: str) -> Places:
-    """The files of one name."""
-    return Places(all_names() / name)
+    """The files of one name. Raises UsageError for no name."""
+    return Places(all_names() / check_name(name))
 
 
 def socket(*parts: object) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roost.cli.options import json_option, place_options
+from roost.cli.options import file_argument, json_option, place_options
 from roost.cli.output import read_or_not, write_json
 from roost.cli.terminal import session as open_session
 from roost.errors import AccessError
@@ -24,7 +24,7 @@ COLORS = {"ok": "green", "warning": "yellow", "problem": "red", "unknown": "yell
 
 
 @click.command("doctor")
-@click.argument("target", metavar="[FILE|NAME]", required=False, type=click.Path())
+@file_argument
 @place_options
 @json_option
 def command(target: str | None, place: Place, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roost.cli.options import json_option
+from roost.cli.options import file_argument, json_option
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
 from roost.errors import UsageError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("iam")
-@click.argument("target", metavar="[FILE|NAME]", required=False, type=click.Path())
+@file_argument
 @click.option("--region", metavar="REGION", help="Instead of the region that the file names.")
 @click.option("--operator", is_flag=True, help="For who may only start, stop and reboot.")
 @click.option("--machine", is_flag=True, help="For the role of the machines themselves.")

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from roost.cli.options import json_option, name_argument, place_options, yes_options
+from roost.cli.options import Name, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, table, write_json
 from roost.cli.terminal import session as open_session
 from roost.errors import NeedsConfirmationError, NotFoundError, UsageError
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
 
 FIRST = ("desktop", "head", "seat", "worker")
 """Of which role the machine is that is baked, if none is named."""
+
+
+class ImageName(Name):
+    """The name of an image."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Raises UsageError where it is no name for one."""
+        del ctx
+        if isinstance(param, click.Argument):
+            return _image_name(value, "roost image ls   (shows every image)")
+        return _image_name(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Only AWS knows the images, and it is not asked for a completion."""
+        del ctx, param, incomplete
+        return []
 
 
 @click.group("image")
@@ -49,7 +68,13 @@ def command() -> None:
 @command.command("bake")
 @name_argument
 @click.option("--node", metavar="NODE", help="Which of its instances, if not the first.")
-@click.option("--as", "image", metavar="IMAGE", help="The image's name, if not the machine's.")
+@click.option(
+    "--as",
+    "image",
+    type=ImageName(),
+    metavar="IMAGE",
+    help="The image's name, if not the machine's.",
+)
 @place_options
 @json_option
 @yes_options
@@ -119,11 +144,11 @@ def _default(name: str, instance: Instance) -> str:
     return f"{name}-worker" if instance.role == "worker" else name
 
 
-def _image_name(image: str) -> str:
-    from roost.spec.values import NAME
+def _image_name(image: str, next: str = "--as my-image") -> str:  # noqa: A002
+    from roost.home import NAME_RULE, SHOWN, is_name
 
-    if not re.fullmatch(NAME, image):
-        raise UsageError(f'"{image}" is no name for an image', next="--as my-image")
+    if not is_name(image):
+        raise UsageError(f'"{image[:SHOWN]}" is no name for an image ({NAME_RULE})', next=next)
     return image
 
 
@@ -232,10 +257,12 @@ def _region_option() -> str:
 
 
 @command.command("copy")
-@click.argument("image")
+@click.argument("image", type=ImageName())
 @click.option("--region", required=True, metavar="REGION", help="Where the copy goes.")
 @click.option("--from", "source", metavar="REGION", help="Where the image is, if in several.")
-@click.option("--as", "name", metavar="IMAGE", help="The copy's name, if another one.")
+@click.option(
+    "--as", "name", type=ImageName(), metavar="IMAGE", help="The copy's name, if another one."
+)
 @click.option("--key", metavar="KEY", help="Encrypted by this KMS key (id, ARN or alias).")
 @click.option("--profile", metavar="PROFILE", help="The profile of your AWS credentials.")
 @json_option
@@ -269,7 +296,7 @@ def copy(
 
 
 @command.command("share")
-@click.argument("image")
+@click.argument("image", type=ImageName())
 @click.argument("account", metavar="ACCOUNT")
 @click.option("--remove", is_flag=True, help="No longer.")
 @where
@@ -312,7 +339,7 @@ def share(
 
 
 @command.command("rm")
-@click.argument("image")
+@click.argument("image", type=ImageName())
 @where
 @json_option
 @yes_options

@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, options
-from roost.cli.options import complete_names, json_option, place_options, yes_options
+from roost.cli.options import NameAndNode, json_option, place_options, yes_options
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
 
 @click.command("pull")
-@click.argument("which", metavar="NAME[/NODE]", shell_complete=complete_names)
+@click.argument("which", metavar="NAME[/NODE]", type=NameAndNode())
 @click.argument("only", metavar="[FOLDER|S3]...", nargs=-1)
 @options(*BOTH_WAYS, *HOW[1:], QUIET)
 @place_options

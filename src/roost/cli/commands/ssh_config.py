@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import complete_names, place_options, yes_options
+from roost.cli.options import Name, place_options, yes_options
 from roost.cli.output import say
 from roost.cli.terminal import session as open_session
 from roost.errors import NeedsConfirmationError, UsageError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("ssh-config")
-@click.argument("name", required=False, shell_complete=complete_names)
+@click.argument("name", required=False, type=Name())
 @click.option("--install", is_flag=True, help="Add roost's line to your ~/.ssh/config.")
 @click.option("--remove", is_flag=True, help="Take roost's line out of your ~/.ssh/config.")
 @place_options

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import AccessError
+from roost.home import check_name
 from roost.model.resources import Instance, State
 from roost.model.steps import Create, Delete, Forget, Record, Step, describe
 from roost.providers.aws import ledger, parse, requests, s3_copies, tags
@@ -84,6 +85,9 @@ class AwsCloud:
         return Calls(self.ec2)
 
     def _memory(self, name: str) -> Memory:
+        """Raises UsageError for no name: EC2 takes ``*`` in a filter for every name."""
+        if name != tags.IMAGES:
+            check_name(name)
         return self._memories.setdefault(name, Memory())
 
     @property
@@ -221,9 +225,10 @@ class AwsCloud:
 
     def apply(self, name: str, step: Step) -> None:
         """Do one step; each can be done again after a kill in its middle."""
+        memory = self._memory(name)
         with translated(describe(step)):
             try:
-                self._apply(name, self._memory(name), step)
+                self._apply(name, memory, step)
             except self.ec2.exceptions.ClientError as error:
                 if code_of(error) in DENIED and self._gone(name, step):
                     return

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from roost.errors import BusyError
+from roost.home import check_name
 
 PATIENCE = 120.0
 """Seconds for what a killed roost had begun to come to its end."""
@@ -22,9 +23,12 @@ PATIENCE = 120.0
 def hold(file: Path, name: str, what: str) -> Iterator[None]:
     """Hold ``file`` while at work on ``name``. Raises BusyError, saying who holds it.
 
+    Raises UsageError for no name, before anything is made for it.
+
     A program begun with ``close_fds=False`` holds it too, until it ends: what a killed roost had
     begun does not go on beside the next one, which waits for it.
     """
+    check_name(name)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+") as lock:
         _take(lock, name)
