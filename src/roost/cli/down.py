@@ -83,10 +83,12 @@ def command(
 
 def _tidy(name: str) -> None:
     """What a killed `up` had begun on this machine, before there was a name, goes too."""
+    from roost.access.browser import withdraw
     from roost.cli.target import held
     from roost.clouds.local.cloud import LocalCloud
     from roost.recipes.local import boot
 
+    withdraw(name)
     local = LocalCloud(boot)
     if local.half_made(name):
         with held(local, name):

@@ -98,7 +98,10 @@ def remember_ways(cloud: Cloud, state: State) -> None:
 
 
 def forget_ways(cloud: Cloud, name: str) -> None:
-    """No tunnel goes on to a machine that is no more."""
+    """End the tunnel, and delete the page, that led to a machine that is no more."""
+    from roost.access.browser import withdraw
+
+    withdraw(name)
     if cloud.name != "local":
         from roost.access.tunnel import forget
 
