@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from roost.access import ssh
 from roost.access.connection import Connection
 from roost.access.keys import no_openssh
-from roost.errors import RoostError, UnreachableError
+from roost.errors import RoostError, UnreachableError, command_line
 
 SECONDS = 60.0
 
@@ -49,5 +49,5 @@ def fetched(way: Connection, path: str, *, root: bool = False) -> str:
     except RoostError as error:
         raise RoostError(
             f"no {path.rpartition('/')[2]} yet on {error.what}",
-            next=f"roost logs {way.name} --follow   (how far its set-up is)",
+            next=command_line("roost", "logs", way.name, "--follow") + "   (how far its set-up is)",
         ) from None

@@ -23,7 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.home import home, write_private
 
 LONGEST_SOCKET = 80
@@ -100,4 +100,4 @@ def make_private(folder: Path) -> None:
     status = folder.lstat()
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid != os.getuid() or mode & 0o077 or folder.is_symlink():
-        raise RoostError(f"{folder} is not yours alone", next=f"chmod 700 {folder}")
+        raise RoostError(f"{folder} is not yours alone", next=command_line("chmod", "700", folder))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from roost.access.child import run_through
 from roost.clouds.local.run import node_environment
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.home import folder
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def run(state: State, instance: str, line: tuple[str, ...]) -> int:
         raise RoostError(
             f"{instance} of {state.name} is not running",
             exists=state.conditions,
-            next=f"roost up {state.name}",
+            next=command_line("roost", "up", state.name),
         )
     place = folder(state.name)
     project = Path(place.project.read_text().strip())

@@ -9,7 +9,7 @@ import click
 
 from roost.cli.options import Place, json_option, place_options
 from roost.cli.output import read_or_not, write_json
-from roost.errors import AccessError, RoostError
+from roost.errors import AccessError, RoostError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.aws.quotas import Finding
@@ -134,7 +134,7 @@ def _case(
             check="permission",
             verdict="problem",
             text=error.what,
-            mend=error.next or f"roost iam {target or spec.name}",
+            mend=error.next or command_line("roost", "iam", target or spec.name),
             access=True,
         )
         return

@@ -8,7 +8,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
-from roost.errors import CloudError, NeedsConfirmationError, NotFoundError, UsageError
+from roost.errors import CloudError, NeedsConfirmationError, NotFoundError, UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -120,7 +120,7 @@ def _confirm(name: str, state: State, typed: frozenset[str], *, yes: bool, no_in
     refused = NeedsConfirmationError(
         f"deleting {what} needs a yes",
         exists=state.conditions,
-        next=f"roost down {name} --yes",
+        next=command_line("roost", "down", name, "--yes"),
     )
     ask(name, f"Delete {what}?", refused, yes=yes, no_input=no_input)
 
@@ -170,5 +170,5 @@ def _report(
     if left:
         raise CloudError(
             f"still there with the tag of {state.name}: {', '.join(left)}",
-            next=f"roost down {state.name}   (again), or: roost audit",
+            next=command_line("roost", "down", state.name) + "   (again), or: roost audit",
         )

@@ -9,7 +9,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, write_json
-from roost.errors import PartlyDoneError, RoostError, UsageError
+from roost.errors import PartlyDoneError, RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.access.connection import Connection
@@ -45,7 +45,9 @@ def command(name: str, span: str, node: str | None, place: Place, as_json: bool)
     try:
         seconds = int(parse_span(span).total_seconds())
     except ValueError as error:
-        raise UsageError(f"{span} is not {error}", next=f"roost extend {name} 2h") from None
+        raise UsageError(
+            f"{span} is not {error}", next=command_line("roost", "extend", name, "2h")
+        ) from None
     cloud = locate(name, place)
     state = existing(cloud, name)
     if cloud.name == "local":
@@ -57,7 +59,7 @@ def command(name: str, span: str, node: str | None, place: Place, as_json: bool)
     for one, found in done.items():
         say(describe(one, found))
     if failed:
-        raise _error(failed, done, f"roost extend {name} {span}")
+        raise _error(failed, done, command_line("roost", "extend", name, span))
 
 
 def _ways(cloud: Cloud, state: State, node: str | None) -> list[Connection]:
@@ -66,7 +68,10 @@ def _ways(cloud: Cloud, state: State, node: str | None) -> list[Connection]:
 
     if node is not None:
         if any(i.name == node and i.role == "worker" for i in state.instances):
-            raise UsageError(f"{node} follows the head", next=f"roost extend {state.name} 2h head")
+            raise UsageError(
+                f"{node} follows the head",
+                next=command_line("roost", "extend", state.name, "2h", "head"),
+            )
         return [connected(cloud, state, node)]
     names = [i.name for i in state.instances if i.role != "worker" and i.state == "running"]
     if not names:

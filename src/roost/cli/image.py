@@ -9,7 +9,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, table, write_json
-from roost.errors import NeedsConfirmationError, NotFoundError, UsageError
+from roost.errors import NeedsConfirmationError, NotFoundError, UsageError, command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,7 +99,7 @@ def _instance(state: State, node: str | None) -> Instance:
         raise NotFoundError(
             f"{state.name} has no machine now, so there is nothing to make an image of",
             exists=state.conditions,
-            next=f"roost up {state.name}",
+            next=command_line("roost", "up", state.name),
         )
     found = sorted(there, key=lambda i: FIRST.index(i.role))[0]
     if node is not None:
@@ -157,7 +157,7 @@ def _confirm(
     refused = NeedsConfirmationError(
         f"{instance.name} is {instance.state}, and has to be stopped while its disk is copied",
         exists=state.conditions,
-        next=f"roost image bake {state.name} --yes",
+        next=command_line("roost", "image", "bake", state.name, "--yes"),
     )
     question = f"Stop {instance.name}, and start it again when its disk is copied?"
     ask(state.name, question, refused, yes=yes, no_input=no_input)
@@ -227,7 +227,7 @@ def _found(name: str, region: str | None, profile: str | None) -> tuple[Shelf, B
         command = click.get_current_context().command_path
         raise UsageError(
             f"image {name} is in {' and in '.join(shelf.region for shelf in having)}",
-            next=f"{command} {name} ... {_region_option()} {having[0].region}",
+            next=command_line(*command.split(), name, "...", _region_option(), having[0].region),
         )
     among = having or list(images)
     found = [image for shelf in among for image in images[shelf]]
@@ -349,7 +349,7 @@ def remove(
     if not yes:
         refused = NeedsConfirmationError(
             f"deleting image {image} in {shelf.region} needs a yes",
-            next=f"roost image rm {image} --region {shelf.region} --yes",
+            next=command_line("roost", "image", "rm", image, "--region", shelf.region, "--yes"),
         )
         warning = f"image {found.name} ({found.id}, made {found.made.date()}) will be deleted"
         type_name(image, warning, refused, no_input=no_input)
@@ -373,7 +373,7 @@ def _show(image: BakedImage, region: str, as_json: bool) -> None:
     click.echo(_table([(image, region)]))
     say(
         "`roost up` starts from it where it holds what a file wants; to end it: "
-        f"roost image rm {image.name}"
+        + command_line("roost", "image", "rm", image.name)
     )
 
 

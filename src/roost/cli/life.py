@@ -10,7 +10,7 @@ import click
 
 from roost.cli.output import interactive, say
 from roost.cli.progress import running, watching
-from roost.errors import NeedsConfirmationError, PartlyDoneError
+from roost.errors import NeedsConfirmationError, PartlyDoneError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -71,7 +71,7 @@ def bring_up(
         raise PartlyDoneError(
             f"the data of {', '.join(slow)} is on its way back from the archive, which takes up to"
             " 72 hours; nothing is rented until then",
-            next=f"roost resume {wanted.name}   (then)",
+            next=command_line("roost", "resume", wanted.name) + "   (then)",
         )
     return state
 
@@ -133,7 +133,10 @@ def _saying_what_is_left(cloud: Cloud, name: str) -> Iterator[None]:
             say(f"\nnothing of {name} is left running")
         else:
             say(f"\nleft as it is: {summary(state) or 'only the record'}")
-            say(f"  `roost up {name}` goes on, `roost down {name}` removes it")
+            say(
+                f"  `{command_line('roost', 'up', name)}` goes on,"
+                f" `{command_line('roost', 'down', name)}` removes it"
+            )
         raise
 
 

@@ -8,6 +8,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, write_json
+from roost.errors import command_line
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -62,7 +63,10 @@ def command(
         click.echo(click.style(f"=== {one}", bold=True))
         click.echo(text)
     if cloud.name != "local" and not any(texts.values()):
-        say(f"the console has nothing yet; `roost logs {name} --follow` asks the machine itself")
+        say(
+            "the console has nothing yet; "
+            f"`{command_line('roost', 'logs', name, '--follow')}` asks the machine itself"
+        )
 
 
 def _follow(cloud: Cloud, state: State, node: str | None, lines: int) -> None:

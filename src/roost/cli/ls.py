@@ -10,7 +10,7 @@ import click
 
 from roost.cli.options import Place, json_option, place_options
 from roost.cli.output import say, table, write_json
-from roost.errors import PartlyDoneError, RoostError
+from roost.errors import PartlyDoneError, RoostError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.aws.listing import Listing
@@ -45,7 +45,10 @@ def command(place: Place, as_json: bool) -> None:
     for row in rows:
         if row.unfilled:
             half = ", ".join(row.unfilled)
-            say(f"{row.name}: data of {half} not all back yet: roost resume {row.name}")
+            say(
+                f"{row.name}: data of {half} not all back yet: "
+                + command_line("roost", "resume", row.name)
+            )
     if unknown:
         raise PartlyDoneError("what is there is unknown of " + "; ".join(unknown))
 

@@ -8,7 +8,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say, write_json
-from roost.errors import RoostError, UsageError
+from roost.errors import RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.access.connection import Connection
@@ -80,7 +80,7 @@ def _local(state: State) -> str:
         raise RoostError(
             f"{state.name} has no page to open now",
             exists=state.conditions,
-            next=f"roost up {state.name}",
+            next=command_line("roost", "up", state.name),
         )
     return address
 
@@ -127,7 +127,9 @@ def _page(state: State, view: bool) -> Page:
 
     page = page_of(state.record)
     if page is None:
-        raise UsageError(f"{state.name} has no page to open", next=f"roost ssh {state.name}")
+        raise UsageError(
+            f"{state.name} has no page to open", next=command_line("roost", "ssh", state.name)
+        )
     if view and page.passwords is None:
         raise UsageError(NO_VIEW)
     return page
@@ -176,7 +178,8 @@ def _tunnel(way: Connection, state: State, page: Page) -> int:
         raise RoostError(
             f"nothing on {way.node.name} serves the page yet (port {page.port} there)",
             exists=state.conditions,
-            next=f"roost logs {state.name} --follow   (how far its set-up is)",
+            next=command_line("roost", "logs", state.name, "--follow")
+            + "   (how far its set-up is)",
         )
     return port
 
@@ -198,7 +201,9 @@ def _stay(cloud: Cloud, state: State, page: Page, view: bool, no_browser: bool) 
         raise explain(way, state) or error from None
     finally:
         withdraw(state.name)
-    raise RoostError(f"the tunnel to {state.name} has ended", next=f"roost open {state.name}")
+    raise RoostError(
+        f"the tunnel to {state.name} has ended", next=command_line("roost", "open", state.name)
+    )
 
 
 def _close(name: str, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
-from roost.errors import NeedsConfirmationError, RoostError, UsageError
+from roost.errors import NeedsConfirmationError, RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -82,7 +82,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     cloud = locate(name, place)
     if cloud.name == "local":
-        raise UsageError(f"{name} runs on your own machine and costs nothing: roost stop {name}")
+        raise UsageError(
+            f"{name} runs on your own machine and costs nothing: "
+            + command_line("roost", "stop", name)
+        )
     if advise:
         from roost.cli.advice import show
 
@@ -157,7 +160,15 @@ def _roots(cloud: Cloud, have: State, modes: dict[str, ParkMode], to: str | None
     if nowhere := [name for name, root in roots.items() if root is None]:
         raise UsageError(
             f"volume {', '.join(nowhere)}: where in S3? The file has no park_to for it",
-            next=f"roost park {have.name} --mode {nowhere[0]}=s3 --to s3://BUCKET/PREFIX",
+            next=command_line(
+                "roost",
+                "park",
+                have.name,
+                "--mode",
+                f"{nowhere[0]}=s3",
+                "--to",
+                "s3://BUCKET/PREFIX",
+            ),
         )
     check = getattr(cloud, "check_copies", None)
     if wanted and check is not None:
@@ -175,7 +186,8 @@ def _check_whole(have: State, modes: dict[str, ParkMode]) -> None:
             f"volume {', '.join(half)}: its data is not all back from S3 yet, so there is nothing "
             "to park",
             exists=have.conditions,
-            next=f"roost resume {have.name}   (or `roost stop {have.name}`, and resume it later)",
+            next=f"{command_line('roost', 'resume', have.name)}"
+            f"   (or `{command_line('roost', 'stop', have.name)}`, and resume it later)",
         )
 
 
@@ -196,7 +208,7 @@ def _typed(
                 NeedsConfirmationError(
                     f"discarding the data of volume {volume.name} needs its name",
                     exists=have.conditions,
-                    next=f"roost park {have.name} --discard {volume.name}",
+                    next=command_line("roost", "park", have.name, "--discard", volume.name),
                 ),
                 no_input=no_input,
             )
@@ -226,7 +238,7 @@ def _confirm(
     refused = NeedsConfirmationError(
         f"parking {have.name} needs a yes",
         exists=have.conditions,
-        next=f"roost park {have.name} --yes",
+        next=command_line("roost", "park", have.name, "--yes"),
     )
     ask(have.name, f"Park {have.name}?", refused, yes=yes, no_input=no_input)
 
@@ -293,4 +305,7 @@ def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_
     what += [f"image of {i.instance}" for i in state.images]
     what += [f"{i.name} {i.state}" for i in state.instances]
     say(f"{state.name} is parked: {', '.join(what) or 'nothing of it needed keeping'}")
-    say(f"`roost resume {state.name}` brings it back; `roost cost {state.name}` says what it costs")
+    say(
+        f"`{command_line('roost', 'resume', state.name)}` brings it back;"
+        f" `{command_line('roost', 'cost', state.name)}` says what it costs"
+    )

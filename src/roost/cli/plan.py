@@ -10,7 +10,7 @@ import click
 
 from roost.cli.options import Place, cloud_option, file_argument, json_option
 from roost.cli.output import say, write_json
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.plan.plan import Plan
@@ -72,7 +72,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if region is not None and spec.cloud != "aws":
         raise UsageError(
             f'--region is one of AWS, and the cloud is "{spec.cloud}"',
-            next=f"roost plan {target or 'roost.toml'} --cloud aws --region {region}",
+            next=command_line(
+                "roost", "plan", target or "roost.toml", "--cloud", "aws", "--region", region
+            ),
         )
     wanted = wanted_for(spec)
     have = _have(spec, diff)
@@ -88,7 +90,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
     click.echo(steps_text(spec, plan, have))
     click.echo("\n" + cost_text(spec, cost, details))
     if spec.cloud == "local" and spec.aws:
-        say(f"\nWhat the same costs on AWS: roost plan {target or 'roost.toml'} --cloud aws")
+        say(
+            "\nWhat the same costs on AWS: "
+            + command_line("roost", "plan", target or "roost.toml", "--cloud", "aws")
+        )
 
 
 def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
@@ -102,7 +107,8 @@ def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
     if not needs_profile(spec):
         return plan
     said = missing(spec, file)
-    note = f"{said.verdict}: {said.text} (`roost iam {file} --machine` {PRINTS})"
+    iam = command_line("roost", "iam", file, "--machine")
+    note = f"{said.verdict}: {said.text} (`{iam}` {PRINTS})"
     return replace(plan, notes=(*plan.notes, note))
 
 

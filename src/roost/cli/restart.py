@@ -8,7 +8,7 @@ import click
 
 from roost.cli.options import Place, json_option, name_argument, place_options
 from roost.cli.output import say
-from roost.errors import NotFoundError, RoostError
+from roost.errors import NotFoundError, RoostError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -79,6 +79,6 @@ def _running(have: State, node: str | None) -> tuple[str, ...]:
         raise RoostError(
             f"{node or have.name} is not running",
             exists=have.conditions,
-            next=f"roost start {have.name}",
+            next=command_line("roost", "start", have.name),
         )
     return names

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roost.cli.options import PassesOn, Place, name_argument, passed_on, place_options
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.cloud import Cloud
@@ -40,7 +40,7 @@ def command(name: str, place: Place) -> None:
     if not line:
         raise UsageError(
             f"the file of {name} has no [run] command",
-            next=f"roost run {name} -- python my_script.py",
+            next=command_line("roost", "run", name, "--", "python", "my_script.py"),
         )
     sys.stderr.flush()
     if cloud.name != "local":
@@ -59,7 +59,7 @@ def _there(cloud: Cloud, spec: Spec, state: State, line: tuple[str, ...]) -> Non
     if spec.kind != "cluster" or spec.scheduler != "dask":
         raise UsageError(
             f"{spec.name} is no Dask cluster, which is what `roost run` runs on",
-            next=f"roost ssh {spec.name} -- {' '.join(line)}",
+            next=command_line("roost", "ssh", spec.name, "--", *line),
         )
     way = connected(cloud, state, None)
     code = run_through(shell(way.config, way.alias, (*INSIDE, *line), tty=on_terminal()))

@@ -6,7 +6,7 @@ import click
 
 from roost.cli.options import Place, complete_names, place_options, yes_options
 from roost.cli.output import say
-from roost.errors import NeedsConfirmationError, UsageError
+from roost.errors import NeedsConfirmationError, UsageError, command_line
 
 
 @click.command("ssh-config")
@@ -53,7 +53,7 @@ def _print(name: str, place: Place) -> None:
     if cloud.name == "local":
         raise UsageError(
             f"{name} runs on your own machine; there is nothing to connect to",
-            next=f"roost ssh {name}",
+            next=command_line("roost", "ssh", name),
         )
     state = existing(cloud, name)
     main = main_machine(state)

@@ -7,7 +7,7 @@ from roost.cli import far_run
 from roost.cli.options import Place
 from roost.cli.output import write_json
 from roost.cli.sync_run import Wish
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 from roost.sync.entry import Prefix
 from roost.sync.entry import side as s3_side
 
@@ -22,16 +22,17 @@ def run_far(source: str, target: str, wish: Wish, profile: str | None) -> None:
     if not place.startswith("s3://"):
         raise UsageError(
             f"from {source} to {target}: neither is in S3",
-            next=f"roost cp {source} {target}",
+            next=command_line("roost", "cp", source, target),
         )
     prefix, machine = s3_side(place), side(there)
     assert isinstance(prefix, Prefix)
     name = machine.name or ""
     cloud = locate(name, Place(profile=profile) if profile else NOWHERE)
     if cloud.name == "local":
-        words = f"{machine.path} {place}" if up else f"{place} {machine.path}"
+        words = (machine.path, place) if up else (place, machine.path)
         raise UsageError(
-            f"{name} runs on your own machine: its files are yours", next=f"roost sync {words}"
+            f"{name} runs on your own machine: its files are yours",
+            next=command_line("roost", "sync", *words),
         )
     state = existing(cloud, name)
     instance = reachable(state, machine.node)

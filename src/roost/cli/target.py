@@ -17,7 +17,7 @@ import click
 
 from roost.cli.options import Place
 from roost.cli.output import say
-from roost.errors import BusyError, NotFoundError, RoostError, UsageError
+from roost.errors import BusyError, NotFoundError, RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.aws.cloud import AwsCloud
@@ -99,7 +99,7 @@ def locate(name: str, place: Place = NOWHERE) -> Cloud:
     if len(found) > 1:
         raise UsageError(
             f"{name} is in {' and in '.join(found)}",
-            next=f"{_command()} {name} --region {found[0]}",
+            next=command_line(*_command(), name, "--region", found[0]),
         )
     if not found:
         raise missing(name, f"on this machine, nor on AWS in {', '.join(among) or 'any region'}")
@@ -166,7 +166,9 @@ def file_or_name(target: str | None) -> Path | str:
     raise NotFoundError(
         f"{path}: no such file, and nothing of that name exists"
         + (f'; did you mean "{close[0]}"?' if close else ""),
-        next=f"{_command()} {close[0]}" if close else "roost init cluster   (writes a file)",
+        next=command_line(*_command(), close[0])
+        if close
+        else "roost init cluster   (writes a file)",
     )
 
 
@@ -176,9 +178,9 @@ def _may_be_a_name(target: str) -> bool:
     return re.fullmatch(NAME, target) is not None
 
 
-def _command() -> str:
+def _command() -> list[str]:
     context = click.get_current_context(silent=True)
-    return context.command_path if context else "roost up"
+    return (context.command_path if context else "roost up").split()
 
 
 def spec_of(target: str | None, place: Place = NOWHERE) -> Spec:
@@ -205,7 +207,7 @@ def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
 def _record(cloud: Cloud, name: str) -> tuple[str, State]:
     state = existing(cloud, name)
     if state.record is None:
-        raise RoostError(f"the record of {name} is lost", next=f"roost down {name}")
+        raise RoostError(f"the record of {name} is lost", next=command_line("roost", "down", name))
     return state.record, state
 
 

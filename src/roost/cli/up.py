@@ -9,7 +9,7 @@ import click
 
 from roost.cli.options import Place, file_argument, json_option, place_options, yes_options
 from roost.cli.output import say, write_json
-from roost.errors import NeedsConfirmationError
+from roost.errors import NeedsConfirmationError, command_line
 
 if TYPE_CHECKING:
     from roost.clouds.aws.cloud import AwsCloud
@@ -35,7 +35,7 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
       roost up examples/ndvi.toml
       roost up ndvi                again, by name, from any folder
     """
-    say(f"roost up {target or 'roost.toml'}")
+    say(command_line("roost", "up", target or "roost.toml"))
     from roost.cli.target import DEFAULT_FILE, connect, held, spec_of, wanted_for
     from roost.clouds.local.ready import check_port, check_room
 
@@ -120,7 +120,7 @@ def _agree_to_lose(wanted: Wanted, have: State, *, yes: bool, no_input: bool) ->
     refused = NeedsConfirmationError(
         what,
         exists=have.conditions,
-        next=f"roost park {wanted.name}   (saves it), or: the same with --yes",
+        next=command_line("roost", "park", wanted.name) + "   (saves it), or: the same with --yes",
     )
     ask(wanted.name, f"{what}. Delete?", refused, yes=yes, no_input=no_input)
 
@@ -243,16 +243,16 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     if cloud.name != "local":
         _say_how_to_reach(state)
     if address:
-        say("open this address in a browser (or: roost open " + state.name + "):")
+        say(f"open this address in a browser (or: {command_line('roost', 'open', state.name)}):")
         click.echo(address)
 
 
 def _say_how_to_reach(state: State) -> None:
     from roost.access.pages import page_of
 
-    say(f"a shell:      roost ssh {state.name}")
+    say("a shell:      " + command_line("roost", "ssh", state.name))
     if page_of(state.record) is not None:
-        say(f"its page:     roost open {state.name}")
+        say("its page:     " + command_line("roost", "open", state.name))
 
 
 def _counted(state: State) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from roost.clouds.cloud import Cloud
 from roost.clouds.quorum import Missing, Quorum
-from roost.errors import CapacityError, CloudError, SetupError, ThrottledError
+from roost.errors import CapacityError, CloudError, SetupError, ThrottledError, command_line
 from roost.plan.plan import Plan
 from roost.plan.resources import State
 from roost.plan.steps import Create, Start, Step, describe, subjects
@@ -123,7 +123,8 @@ def _raise_failed(cloud: Cloud, name: str, failed: frozenset[str], state: State)
     raise SetupError(
         "set-up failed on " + "\n".join(parts),
         exists=state.conditions,
-        next=f"roost logs {name} {min(failed)}   (`roost up` tries again, `roost down` removes)",
+        next=command_line("roost", "logs", name, min(failed))
+        + "   (`roost up` tries again, `roost down` removes)",
     )
 
 

@@ -20,7 +20,7 @@ from roost.clouds.aws.images import image_source
 from roost.clouds.aws.network import Network, find_network
 from roost.clouds.aws.permissions import SPOT_ROLE
 from roost.clouds.aws.quotas import Clients, Finding, check_addresses, check_machines, needed
-from roost.errors import AccessError, RoostError
+from roost.errors import AccessError, RoostError, command_line
 from roost.plan.resources import Shape, State, Wanted
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def judge_region(found: Iterable[Mapping[str, Any]], region: str) -> Finding:
         check="region",
         verdict="problem",
         text=f"{region} is not open for this account",
-        mend=f"aws account enable-region --region-name {region}   (it takes some minutes)",
+        mend=command_line("aws", "account", "enable-region", "--region-name", region)
+        + "   (it takes some minutes)",
         access=True,
     )
 
@@ -216,7 +217,7 @@ def judge_offers(
     mend = (
         f"zones = {others} in [aws]".replace("'", '"')
         if others
-        else f"another type: roost prices --region {region}"
+        else "another type: " + command_line("roost", "prices", "--region", region)
     )
     text = f"{name} is not offered in {', '.join(zones)}"
     return Finding(check="type", verdict="problem", text=text, mend=mend)
@@ -315,7 +316,8 @@ def judge_dry_run(call: str, code: str, file: str) -> Finding:
             check="permission",
             verdict="problem",
             text=f"{action} is not allowed",
-            mend=f"roost iam {file}   (the policy that allows it, and how to put it in place)",
+            mend=command_line("roost", "iam", file)
+            + "   (the policy that allows it, and how to put it in place)",
             access=True,
         )
     return Finding(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from roost.clouds.aws.calls import Calls
 from roost.clouds.aws.failures import CREDENTIALS, code_of, translated
-from roost.errors import QuotaError
+from roost.errors import QuotaError, command_line
 
 if TYPE_CHECKING:
     from roost.plan.resources import Instance, State, Wanted
@@ -253,7 +253,8 @@ def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> 
         raise QuotaError(
             f"the account's quotas in {region} do not allow {wanted.name}:{lines}",
             exists=have.conditions,
-            next=f"roost up {wanted.name}, when AWS has said yes   (or fewer, or smaller ones)",
+            next=command_line("roost", "up", wanted.name)
+            + ", when AWS has said yes   (or fewer, or smaller ones)",
         )
     found = (*_judged(machines, counted, region), *addresses)
     return tuple(one for one in found if one.verdict != "ok")
