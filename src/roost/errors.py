@@ -22,14 +22,20 @@ An interrupt (Ctrl-C) ends with 130.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+
+
+def command_line(*words: object) -> str:
+    """Return a command for a person to paste into a shell: each word quoted where it needs it."""
+    return shlex.join(map(str, words))
 
 
 class RoostError(Exception):
     """An expected failure: shown as a message, never as a traceback.
 
     ``what`` says what happened, ``exists`` what is there now and may be costing money, and
-    ``next`` is the command to type next.
+    ``next`` is the command to type next (``command_line`` quotes its words).
     """
 
     exit_code = 1

@@ -9,6 +9,8 @@ from roost.errors import AccessError, UsageError
 from roost.model.resources import State
 from roost.providers.fake.cloud import FakeCloud, Weather
 from roost.providers.provider import Summary
+from roost.ssh.browser import hand_over
+from roost.ssh.paths import page
 from tests.cli.calling import Roost
 from tests.cli.full import NOWHERE, OWN_MACHINE, Full, done, ids, machines
 from tests.cli.made import HERE, THERE
@@ -201,6 +203,16 @@ def test_down_keeps_data_and_up_finds_it(
     done(roost("up", "there", "--yes"))
     assert [(v.id, v.state) for v in desktop().volumes] == [(volume, "attached")]
     assert cloud.lost == []
+
+
+@pytest.mark.parametrize("verb", ["down", "park"])
+def test_the_page_for_the_browser_goes_with_the_machine(
+    desktop: Callable[[], State], roost: Roost, verb: str
+) -> None:
+    hand_over("there", "http://127.0.0.1:8888/?token=secret")
+    assert page("there").exists()
+    done(roost(verb, "there", "--yes"))
+    assert not page("there").exists()
 
 
 @pytest.mark.parametrize("word", ["data", "there"])

@@ -235,13 +235,15 @@ class TestDcv:
         if shutil.which("openssl") is None:
             pytest.skip("no openssl here")
         program = module("dcv-secrets.py")
-        (tmp_path / "usermod").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\n')
-        (tmp_path / "usermod").chmod(0o755)
+        (tmp_path / "chpasswd").write_text(
+            f'#!/bin/sh\necho "$@" > {tmp_path}/words\ncat >> {tmp_path}/words\n'
+        )
+        (tmp_path / "chpasswd").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         program.let_in("ubuntu", "abcd-efgh")
-        option, hashed, user = (tmp_path / "words").read_text().split()
-        assert (option, user) == ("--password", "ubuntu")
-        assert hashed.startswith("$6$")
+        arguments, line = (tmp_path / "words").read_text().splitlines()
+        assert arguments == "--encrypted"
+        assert line.startswith("ubuntu:$6$")
 
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:

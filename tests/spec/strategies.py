@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from roost.spec.access import USER
 from roost.spec.problems import keys_of, model_in
 from roost.spec.values import NAME
 
@@ -107,7 +108,7 @@ common = {
         ssh=lists(sources),
         https=lists(sources),
         address=st.sampled_from(["changing", "fixed"]),
-        operators=lists(texts),
+        operators=lists(st.from_regex(USER, fullmatch=True)),
     ),
     "volumes": volumes(),
     "data": some(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from roost.errors import NotFoundError, RoostError, UsageError
+from roost.errors import NotFoundError, RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.app.sync_local import Wish
@@ -60,7 +60,8 @@ def _pairs(spec: Spec, way: Way, only: Sequence[str]) -> list[tuple[str, str]]:
         }
         raise UsageError(
             f"{spec.name} has nothing to {way}: its file has no {way} in [data]",
-            next=f"roost sync {_example(spec.name, way)}   (or in the file: [data] {example[way]})",
+            next=command_line("roost", "sync", *_example(spec.name, way))
+            + f"   (or in the file: [data] {example[way]})",
         )
     words = {_plain(word) for word in only}
     if unknown := words - {_plain(side) for pair in found for side in pair}:
@@ -75,19 +76,19 @@ def _plain(side: str) -> str:
     return side.rstrip("/") or "/"
 
 
-def _example(name: str, way: Way) -> str:
+def _example(name: str, way: Way) -> tuple[str, str]:
     here, there = f"{name}:/data", "s3://BUCKET/PREFIX"
-    return f"{there} {here}" if way == "pull" else f"{here} {there}"
+    return (there, here) if way == "pull" else (here, there)
 
 
 def _refuse_local(name: str, way: Way, pairs: Sequence[tuple[str, str]]) -> None:
     source, target = pairs[0]
-    words = f"{source} FOLDER" if way == "pull" else f"FOLDER {target}"
+    words = (source, "FOLDER") if way == "pull" else ("FOLDER", target)
     folder = target if way == "pull" else source
     raise UsageError(
         f"{name} runs on your own machine, which has no disk of its own at {folder}: choose a"
         " folder of yours",
-        next=f"roost sync {words}",
+        next=command_line("roost", "sync", *words),
     )
 
 
@@ -121,12 +122,16 @@ def _machines(spec: Spec, state: State, node: str | None) -> list[Instance]:
     if node is None and spec.kind == "classroom":
         seats = [one.name for one in state.instances if one.role == "seat"]
         if not seats:
-            raise RoostError(f"{spec.name} has no machine now", next=f"roost up {spec.name}")
+            raise RoostError(
+                f"{spec.name} has no machine now", next=command_line("roost", "up", spec.name)
+            )
         return [reachable(state, seat) for seat in seats]
     found = reachable(state, node)
     if found.role == "worker":
         raise UsageError(
             f"{found.name} holds no data of its own: the head does",
-            next=f"roost sync {spec.name}/{found.name}:FOLDER s3://BUCKET/PREFIX",
+            next=command_line(
+                "roost", "sync", f"{spec.name}/{found.name}:FOLDER", "s3://BUCKET/PREFIX"
+            ),
         )
     return [found]

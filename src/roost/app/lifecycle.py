@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from roost.errors import PartlyDoneError
+from roost.errors import PartlyDoneError, command_line
 
 if TYPE_CHECKING:
     from roost.model.resources import Instance, State, Wanted
@@ -79,7 +79,7 @@ def bring_up(
         raise PartlyDoneError(
             f"the data of {', '.join(slow)} is on its way back from the archive, which takes up to"
             " 72 hours; nothing is rented until then",
-            next=f"roost resume {wanted.name}   (then)",
+            next=command_line("roost", "resume", wanted.name) + "   (then)",
         )
     return state
 
@@ -93,7 +93,10 @@ def remember_ways(cloud: Cloud, state: State) -> None:
 
 
 def forget_ways(cloud: Cloud, name: str) -> None:
-    """No tunnel goes on to a machine that is no more."""
+    """End the tunnel, and delete the page, that led to a machine that is no more."""
+    from roost.ssh.browser import withdraw
+
+    withdraw(name)
     if cloud.can.shell is None:
         from roost.ssh.tunnel import forget
 
@@ -110,7 +113,10 @@ def _saying_what_is_left(session: Session, cloud: Cloud, name: str) -> Iterator[
             session.say(f"\nnothing of {name} is left running")
         else:
             session.say(f"\nleft as it is: {summary(state) or 'only the record'}")
-            session.say(f"  `roost up {name}` goes on, `roost down {name}` removes it")
+            session.say(
+                f"  `{command_line('roost', 'up', name)}` goes on,"
+                f" `{command_line('roost', 'down', name)}` removes it"
+            )
         raise
 
 

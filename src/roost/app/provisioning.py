@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from roost.errors import PartlyDoneError, RoostError, SetupError
+from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def settle(
         try:
             ends = hand_over(machines, instances, parts.part, boots or {})
         except KeyboardInterrupt:
-            session.say(f"\nleft as it is; `roost up {state.name}` waits again")
+            session.say(f"\nleft as it is; `{command_line('roost', 'up', state.name)}` waits again")
             raise
     if boots:  # before this they were about to go off
         late = _data(session, cloud, state)
@@ -144,7 +144,7 @@ class Bringing:
         if not source.path.exists():
             raise RoostError(
                 f"{source.path} is not on this computer, and not on the machines",
-                next=f"roost up {self.spec.name}   (where it is)",
+                next=command_line("roost", "up", self.spec.name) + "   (where it is)",
             )
         packed = pack(source, self.place)
         self.packed[packed.sha256] = packed
@@ -175,6 +175,7 @@ def _raise_failed(state: State, ends: Mapping[str, News]) -> None:
     raise SetupError(
         "set-up failed on " + "\n".join(parts) + (f"\n{ready} others are ready" if ready else ""),
         exists=state.conditions,
-        next=f"roost up {state.name}   (tries again; `roost logs {state.name} NODE --follow` says"
-        f" more, `roost down {state.name}` removes)",
+        next=f"{command_line('roost', 'up', state.name)}   (tries again;"
+        f" `{command_line('roost', 'logs', state.name, 'NODE', '--follow')}` says more,"
+        f" `{command_line('roost', 'down', state.name)}` removes)",
     )

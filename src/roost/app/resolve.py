@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.errors import BusyError, NotFoundError, RoostError, UsageError
+from roost.errors import BusyError, NotFoundError, RoostError, UsageError, command_line
 from roost.model.place import NOWHERE, Place
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def locate(session: Session, name: str) -> Cloud:
             regions = " and in ".join(cloud.region for cloud in clouds)
             raise UsageError(
                 f"{name} is in {regions}",
-                next=f"{session.command} {shlex.quote(name)} --region {clouds[0].region}",
+                next=command_line(*session.command.split(), name, "--region", clouds[0].region),
             )
         if clouds:
             return clouds[0]
@@ -141,7 +140,7 @@ def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
     raise NotFoundError(
         f"{path}: no such file, and nothing of that name exists"
         + (f'; did you mean "{close[0]}"?' if close else ""),
-        next=f"{command} {shlex.quote(close[0])}"
+        next=command_line(*command.split(), close[0])
         if close
         else "roost init cluster   (writes a file)",
     )
@@ -176,7 +175,7 @@ def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
 def _record(cloud: Cloud, name: str) -> tuple[str, State]:
     state = existing(cloud, name)
     if state.record is None:
-        raise RoostError(f"the record of {name} is lost", next=f"roost down {name}")
+        raise RoostError(f"the record of {name} is lost", next=command_line("roost", "down", name))
     return state.record, state
 
 

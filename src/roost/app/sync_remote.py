@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from roost.app.sync_local import Wish, check, confirm
 from roost.cli.output import say
 from roost.cli.text.remote_sync import Board, as_json, shown, tell_done, tell_plan
-from roost.errors import PartlyDoneError, RoostError
+from roost.errors import PartlyDoneError, RoostError, command_line
 from roost.transfer.remote.protocol import ANY, Job, Outcome, Progress
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class _Runner:
             name = self.machines.state.name
             raise RoostError(
                 f"{instance.name} of {name} is not ready: {now or 'its set-up has not begun'}",
-                next=f"roost up {name}",
+                next=command_line("roost", "up", name),
             )
 
     def _one(self, task: Task) -> Outcome:

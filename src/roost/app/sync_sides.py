@@ -5,7 +5,7 @@ from __future__ import annotations
 from roost.app import sync_remote
 from roost.app.sync_local import Wish
 from roost.cli.output import write_json
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 from roost.session import Session
 from roost.ssh.command import side
 from roost.transfer.listing import Prefix
@@ -22,16 +22,17 @@ def run_far(source: str, target: str, wish: Wish, session: Session) -> None:
     if not place.startswith("s3://"):
         raise UsageError(
             f"from {source} to {target}: neither is in S3",
-            next=f"roost cp {source} {target}",
+            next=command_line("roost", "cp", source, target),
         )
     prefix, machine = s3_side(place), side(there)
     assert isinstance(prefix, Prefix)
     name = machine.name or ""
     cloud = locate(session, name)
     if cloud.can.s3_copies is None:
-        words = f"{machine.path} {place}" if up else f"{place} {machine.path}"
+        words = (machine.path, place) if up else (place, machine.path)
         raise UsageError(
-            f"{name} runs on your own machine: its files are yours", next=f"roost sync {words}"
+            f"{name} runs on your own machine: its files are yours",
+            next=command_line("roost", "sync", *words),
         )
     state = existing(cloud, name)
     instance = reachable(state, machine.node)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from roost.errors import PartlyDoneError, RoostError
+from roost.errors import PartlyDoneError, RoostError, command_line
 from roost.model.resources import State, Stored, Volume
 from roost.model.steps import Stop, Store
 from roost.plan.backups import awaited, stored_of
@@ -100,7 +100,7 @@ class Parking:
         raise PartlyDoneError(
             f"its volumes are let in again and again: {', '.join(v.name for v in missing)}",
             exists=state.conditions,
-            next=f"roost park {state.name}",
+            next=command_line("roost", "park", state.name),
         )
 
     def plan(self, have: State, given_up: frozenset[str]) -> Plan:
@@ -132,8 +132,9 @@ def _check_machines(state: State, volumes: tuple[Volume, ...]) -> None:
         raise RoostError(
             f"volume {', '.join(alone)}: only its machine can copy it to S3, and there is none",
             exists=tuple(f"volume {name}" for name in alone),
-            next=f"roost up {state.name}   (then park it), or: roost park {state.name} --mode "
-            f"{alone[0]}=snapshot",
+            next=command_line("roost", "up", state.name)
+            + "   (then park it), or: "
+            + command_line("roost", "park", state.name, "--mode", f"{alone[0]}=snapshot"),
         )
 
 
@@ -143,8 +144,9 @@ def _unproven(state: State, troubles: Mapping[str, str]) -> PartlyDoneError:
     return PartlyDoneError(
         f"not proven to be in S3, and so kept as it is: volume {kept}\n{lines}",
         exists=(*state.conditions, *(f"volume {name}" for name in sorted(troubles))),
-        next=f"roost park {state.name}   (again; it goes on), or: roost park {state.name} --mode "
-        f"{min(troubles)}=snapshot",
+        next=command_line("roost", "park", state.name)
+        + "   (again; it goes on), or: "
+        + command_line("roost", "park", state.name, "--mode", f"{min(troubles)}=snapshot"),
     )
 
 
@@ -190,7 +192,7 @@ def fill_all(cloud: Cloud, state: State, hands: Hands) -> State:
         raise PartlyDoneError(
             "\n".join(troubles),
             exists=state.conditions,
-            next=f"roost resume {state.name}   (goes on)",
+            next=command_line("roost", "resume", state.name) + "   (goes on)",
         )
     return state
 

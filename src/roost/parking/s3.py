@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from roost.errors import command_line
 from roost.providers.provider import need
 from roost.ssh.connection import host_keys_of
 
@@ -130,7 +131,7 @@ def unfilled(state: State) -> dict[str, str]:
     from roost.parking.coordinator import waiting
 
     return {
-        volume.name: f"data not all back yet: roost resume {state.name}"
+        volume.name: "data not all back yet: " + command_line("roost", "resume", state.name)
         for volume, _ in waiting(state)
     }
 
@@ -142,5 +143,5 @@ def text_of(copy: Stored) -> str:
 
 def removal_of(copy: Stored) -> str:
     """The command that removes a copy from the user's bucket; roost never does."""
-    endpoint = f" --endpoint-url {copy.endpoint}" if copy.endpoint else ""
-    return f"aws s3 rm --recursive {copy.place}{endpoint}"
+    endpoint = ("--endpoint-url", copy.endpoint) if copy.endpoint else ()
+    return command_line("aws", "s3", "rm", "--recursive", copy.place, *endpoint)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from roost.errors import PartlyDoneError, RoostError, UnreachableError
+from roost.errors import PartlyDoneError, RoostError, UnreachableError, command_line
 from roost.machine.files import program
 from roost.model.resources import Instance, State, Stored, Volume
 from roost.parking.coordinator import Found, place_of
@@ -172,7 +172,7 @@ class FarHands:
                 f"not all of volume {volume.name} came back from {copy.place}: {_named(done)}; "
                 "nobody but root is let in there until it has",
                 exists=state.conditions,
-                next=f"roost resume {state.name}   (goes on)",
+                next=command_line("roost", "resume", state.name) + "   (goes on)",
             )
 
     def _mounted(self, instance: Instance, volume: Volume) -> None:
@@ -230,7 +230,10 @@ class FarHands:
             self._still(instance, "free", volumes)
         except RoostError as error:
             name = self.machines.state.name
-            self.note(f"{error.what}; `roost restart {name}` makes its data writable again")
+            self.note(
+                f"{error.what}; `{command_line('roost', 'restart', name)}`"
+                " makes its data writable again"
+            )
 
     def _still(self, instance: Instance, what: str, volumes: tuple[Volume, ...]) -> dict[str, Any]:
         """Ask the program. Raises RoostError with what it says is in the way."""

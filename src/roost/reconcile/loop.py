@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from roost.errors import CapacityError, CloudError, SetupError, ThrottledError
+from roost.errors import CapacityError, CloudError, SetupError, ThrottledError, command_line
 from roost.model.resources import State
 from roost.model.steps import Create, Start, Step, describe, subjects
 from roost.plan.up import Plan
@@ -123,7 +123,8 @@ def _raise_failed(cloud: Cloud, name: str, failed: frozenset[str], state: State)
     raise SetupError(
         "set-up failed on " + "\n".join(parts),
         exists=state.conditions,
-        next=f"roost logs {name} {min(failed)}   (`roost up` tries again, `roost down` removes)",
+        next=command_line("roost", "logs", name, min(failed))
+        + "   (`roost up` tries again, `roost down` removes)",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from roost.errors import CapacityError, PartlyDoneError
+from roost.errors import CapacityError, PartlyDoneError, command_line
 from roost.model.resources import Instance, Role, State, Wanted
 from roost.model.steps import Create, Step
 from roost.plan.up import Plan
@@ -118,7 +118,7 @@ class Missing:
         raise PartlyUpError(
             what,
             exists=tuple(f"{i.name} ({i.state})" for i in state.instances if i.name in late),
-            next=f"roost up {state.name}   (fills up, any time later)",
+            next=command_line("roost", "up", state.name) + "   (fills up, any time later)",
             state=state,
         )
 

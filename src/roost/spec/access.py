@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from roost.spec.table import Table
-from roost.spec.values import Source, Text
+from roost.spec.table import Table, wrong
+from roost.spec.values import Source
+
+USER = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
+"""IAM's user names."""
+
+
+def _user(found: str) -> str:
+    if not re.fullmatch(USER, found):
+        raise wrong(
+            "not the name of an IAM user",
+            allowed="letters, digits and _+=,.@-; at most 64",
+        )
+    return found
+
+
+User = Annotated[str, AfterValidator(_user), WithJsonSchema({"type": "string", "pattern": USER})]
 
 
 class Access(Table):
@@ -23,6 +39,6 @@ class Access(Table):
         "changing",
         description="fixed: an Elastic IP, the same after stop and start; it costs while stopped.",
     )
-    operators: tuple[Text, ...] = Field(
+    operators: tuple[User, ...] = Field(
         (), description="Users of the account who may start, stop and reboot, and nothing else."
     )

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from roost.errors import command_line
 from roost.spec.table import Table, around, project_folder, wrong
 from roost.spec.values import Package
 
@@ -75,13 +76,16 @@ def check_project(folder: Path) -> None:
         try:
             tomllib.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            command = f"lock --project {folder}" if name == LOCK else f"init --bare {folder}"
-            raise wrong(f"{folder} has no {name}", hint=f"`uv {command}` writes it") from None
+            words = ("lock", "--project") if name == LOCK else ("init", "--bare")
+            hint = f"`{command_line('uv', *words, folder)}` writes it"
+            raise wrong(f"{folder} has no {name}", hint=hint) from None
         except (OSError, ValueError, RecursionError) as error:
             said = error.strerror if isinstance(error, OSError) else str(error)
             if isinstance(error, UnicodeDecodeError):
                 said = "it is not a text in UTF-8"
-            again = f"delete it, and `uv lock --project {folder}` makes it anew"
+            again = (
+                f"delete it, and `{command_line('uv', 'lock', '--project', folder)}` makes it anew"
+            )
             raise wrong(
                 f"{file} cannot be read: {said}", hint=again if name == LOCK else ""
             ) from None

@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.errors import NotFoundError, RoostError
+from roost.errors import NotFoundError, RoostError, command_line
 from roost.home import write_private
 from roost.model.resources import Instance, State
-from roost.ssh.config import Host, alias, behind, config, key_alias, main_machine, user_of
+from roost.ssh.config import (
+    Host,
+    alias,
+    behind,
+    config,
+    key_alias,
+    main_machine,
+    user_of,
+)
 from roost.ssh.keys import identities
 from roost.ssh.paths import Places, places, socket
 
@@ -91,7 +99,9 @@ def chosen(state: State, node: str | None) -> Instance:
     main = main_machine(state)
     found = there.get(node) if node is not None else main
     if found is None and not there:
-        raise RoostError(f"{state.name} has no machine now", next=f"roost up {state.name}")
+        raise RoostError(
+            f"{state.name} has no machine now", next=command_line("roost", "up", state.name)
+        )
     if found is None:
         wanted = node or "head"
         raise NotFoundError(f"{state.name} has no instance {wanted} (there are: {_some(there)})")
@@ -113,7 +123,7 @@ def reachable(state: State, node: str | None) -> Instance:
     doing = "running, without an address yet" if found.state == "running" else found.state
     raise RoostError(
         f"{found.name} of {state.name} cannot be reached: it is {doing}",
-        next=f"roost {command} {state.name}",
+        next=command_line("roost", command, state.name),
     )
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 from contextlib import suppress
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.model.resources import State
 from roost.ssh.connection import Connection
 
@@ -26,16 +26,17 @@ def explain(connection: Connection, state: State) -> RoostError | None:
     if shut_out(state):
         return RoostError(
             f"{where} does not answer: it lets in another address than yours is now",
-            next=f"roost up {state.name}   (opens it to your address)",
+            next=command_line("roost", "up", state.name) + "   (opens it to your address)",
         )
     if answer == "refused":
         return RoostError(
             f"{where} runs, and takes no SSH yet; a machine that was just made takes a minute",
-            next=f"roost logs {state.name} {gate.name}",
+            next=command_line("roost", "logs", state.name, gate.name),
         )
     return RoostError(
         f"{where} does not answer: {answer}; is SSH open from where you are?",
-        next=f"roost up {state.name}   (opens it to your address, if the file says so)",
+        next=command_line("roost", "up", state.name)
+        + "   (opens it to your address, if the file says so)",
     )
 
 

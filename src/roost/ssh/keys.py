@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.home import home
 
 OWN = ("id_ed25519", "id_rsa")
@@ -36,7 +36,9 @@ def public_key() -> bytes:
         _make(made)
     key = _usable(made.with_suffix(".pub"))
     if key is None:
-        raise RoostError(f"{made}.pub is no public key", next=f"mv {made} {made}.old")
+        raise RoostError(
+            f"{made}.pub is no public key", next=command_line("mv", made, f"{made}.old")
+        )
     return key
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.home import folder
 from roost.providers.local.run import node_environment
 from roost.ssh.process import run_through
@@ -25,7 +25,7 @@ def run(state: State, instance: str, line: tuple[str, ...]) -> int:
         raise RoostError(
             f"{instance} of {state.name} is not running",
             exists=state.conditions,
-            next=f"roost up {state.name}",
+            next=command_line("roost", "up", state.name),
         )
     place = folder(state.name)
     project = Path(place.project.read_text().strip())

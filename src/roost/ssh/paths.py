@@ -7,6 +7,8 @@
     accepted/<instance>  the host key that was seen first, where the console had none yet
     tunnel.json          the tunnel that is open
 
+``<home>/pages/<name>.html`` is the page that hands a secret address over to a browser.
+
 Sockets of running connections are elsewhere: their paths must be short.
 """
 
@@ -21,7 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.home import check_name, home, write_private
 
 LONGEST_SOCKET = 80
@@ -83,8 +85,19 @@ def socket(*parts: object) -> Path:
         place = Path(tempfile.gettempdir()) / f"roost-{os.getuid()}"
     if len(os.fsencode(place / digest)) > LONGEST_SOCKET:
         place = Path("/tmp") / f"roost-{os.getuid()}"  # noqa: S108 - checked below
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = place.lstat()
-    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077 or place.is_symlink():
-        raise RoostError(f"{place} is not yours alone", next=f"chmod 700 {place}")
+    make_private(place)
     return place / digest
+
+
+def page(name: str) -> Path:
+    """The file that hands a name's address over to a browser."""
+    return home() / "pages" / f"{quote(name, safe='')}.html"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that is the user's alone. Raises RoostError where another user can reach it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = folder.lstat()
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != os.getuid() or mode & 0o077 or folder.is_symlink():
+        raise RoostError(f"{folder} is not yours alone", next=command_line("chmod", "700", folder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
-from roost.errors import RoostError, UnreachableError
+from roost.errors import RoostError, UnreachableError, command_line
 from roost.ssh import command
 from roost.ssh.connection import Connection
 from roost.ssh.keys import no_openssh
@@ -49,5 +49,5 @@ def fetched(way: Connection, path: str, *, root: bool = False) -> str:
     except RoostError as error:
         raise RoostError(
             f"no {path.rpartition('/')[2]} yet on {error.what}",
-            next=f"roost logs {way.name} --follow   (how far its set-up is)",
+            next=command_line("roost", "logs", way.name, "--follow") + "   (how far its set-up is)",
         ) from None

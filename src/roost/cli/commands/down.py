@@ -9,7 +9,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import CloudError, NeedsConfirmationError, NotFoundError, UsageError
+from roost.errors import CloudError, NeedsConfirmationError, NotFoundError, UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def command(
 def _tidy(session: Session, name: str) -> None:
     """Remove what a killed `up` had begun before there was a name."""
     from roost.app.resolve import clouds, held
+    from roost.ssh.browser import withdraw
 
+    withdraw(name)
     for cloud in clouds(session):
         leftovers = cloud.can.leftovers
         if leftovers is not None and leftovers.half_made(name):
@@ -121,7 +123,7 @@ def _confirm(session: Session, name: str, state: State, typed: frozenset[str]) -
     refused = NeedsConfirmationError(
         f"deleting {what} needs a yes",
         exists=state.conditions,
-        next=f"roost down {name} --yes",
+        next=command_line("roost", "down", name, "--yes"),
     )
     session.consent.ask(f"Delete {what}?", refused)
 
@@ -169,5 +171,5 @@ def _report(
     if left:
         raise CloudError(
             f"still there with the tag of {state.name}: {', '.join(left)}",
-            next=f"roost down {state.name}   (again), or: roost audit",
+            next=command_line("roost", "down", state.name) + "   (again), or: roost audit",
         )

@@ -10,7 +10,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import PartlyDoneError, RoostError, UsageError
+from roost.errors import PartlyDoneError, RoostError, UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def command(name: str, span: str, node: str | None, place: Place, as_json: bool)
     try:
         seconds = int(parse_span(span).total_seconds())
     except ValueError as error:
-        raise UsageError(f"{span} is not {error}", next=f"roost extend {name} 2h") from None
+        raise UsageError(
+            f"{span} is not {error}", next=command_line("roost", "extend", name, "2h")
+        ) from None
     cloud = locate(session, name)
     state = existing(cloud, name)
     if cloud.can.shell is not None:
@@ -61,7 +63,7 @@ def command(name: str, span: str, node: str | None, place: Place, as_json: bool)
     for one, found in done.items():
         say(describe(one, found))
     if failed:
-        raise _error(failed, done, f"roost extend {name} {span}")
+        raise _error(failed, done, command_line("roost", "extend", name, span))
 
 
 def _ways(session: Session, cloud: Cloud, state: State, node: str | None) -> list[Connection]:
@@ -70,7 +72,10 @@ def _ways(session: Session, cloud: Cloud, state: State, node: str | None) -> lis
 
     if node is not None:
         if any(i.name == node and i.role == "worker" for i in state.instances):
-            raise UsageError(f"{node} follows the head", next=f"roost extend {state.name} 2h head")
+            raise UsageError(
+                f"{node} follows the head",
+                next=command_line("roost", "extend", state.name, "2h", "head"),
+            )
         return [connected(session, cloud, state, node)]
     names = [i.name for i in state.instances if i.role != "worker" and i.state == "running"]
     if not names:

@@ -10,7 +10,7 @@ import click
 from roost.cli.options import file_argument, json_option
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -135,11 +135,19 @@ def commands(title: str, users: tuple[str, ...] = ()) -> list[str]:
     """The aws commands from the policy in ``TITLE.json`` to a key of a user that has it."""
     made = [] if users else ["aws iam create-user --user-name roost"]
     attached = [
-        f"aws iam attach-user-policy --user-name {user} --policy-arn $ARN"
+        command_line("aws", "iam", "attach-user-policy", "--user-name", user) + " --policy-arn $ARN"
         for user in users or ("roost",)
     ]
     keys = [] if users else ["aws iam create-access-key --user-name roost"]
-    create = f"aws iam create-policy --policy-name {title} --policy-document file://{title}.json"
+    create = command_line(
+        "aws",
+        "iam",
+        "create-policy",
+        "--policy-name",
+        title,
+        "--policy-document",
+        f"file://{title}.json",
+    )
     return [f"ARN=$({create} --query Policy.Arn --output text)", *made, *attached, *keys]
 
 
@@ -151,6 +159,10 @@ def _how(title: str, users: tuple[str, ...]) -> list[Any]:
         "signed in (https://console.aws.amazon.com/cloudshell needs nothing installed):",
         *(f"  {line}" for line in commands(title, users)),
         *([] if users else ["and here, with the two parts of the key:  aws configure"]),
-        f"Later changes: aws iam create-policy-version --policy-document file://{title}.json"
-        " --set-as-default --policy-arn $ARN",
+        "Later changes: "
+        + command_line(
+            *("aws", "iam", "create-policy-version", "--policy-document", f"file://{title}.json"),
+            "--set-as-default",
+        )
+        + " --policy-arn $ARN",
     ]

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from roost.cli.options import Name, json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, table, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import NeedsConfirmationError, NotFoundError, UsageError
+from roost.errors import NeedsConfirmationError, NotFoundError, UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _instance(state: State, node: str | None) -> Instance:
         raise NotFoundError(
             f"{state.name} has no machine now, so there is nothing to make an image of",
             exists=state.conditions,
-            next=f"roost up {state.name}",
+            next=command_line("roost", "up", state.name),
         )
     found = sorted(there, key=lambda i: FIRST.index(i.role))[0]
     if node is not None:
@@ -177,7 +177,7 @@ def _confirm(session: Session, bakery: Bakery, state: State, instance: Instance)
     refused = NeedsConfirmationError(
         f"{instance.name} is {instance.state}, and has to be stopped while its disk is copied",
         exists=state.conditions,
-        next=f"roost image bake {state.name} --yes",
+        next=command_line("roost", "image", "bake", state.name, "--yes"),
     )
     question = f"Stop {instance.name}, and start it again when its disk is copied?"
     session.consent.ask(question, refused)
@@ -242,7 +242,7 @@ def _found(name: str, region: str | None, profile: str | None) -> tuple[Shelf, B
         command = click.get_current_context().command_path
         raise UsageError(
             f"image {name} is in {' and in '.join(shelf.region for shelf in having)}",
-            next=f"{command} {name} ... {_region_option()} {having[0].region}",
+            next=command_line(*command.split(), name, "...", _region_option(), having[0].region),
         )
     among = having or list(images)
     found = [image for shelf in among for image in images[shelf]]
@@ -366,7 +366,7 @@ def remove(
     if not yes:
         refused = NeedsConfirmationError(
             f"deleting image {image} in {shelf.region} needs a yes",
-            next=f"roost image rm {image} --region {shelf.region} --yes",
+            next=command_line("roost", "image", "rm", image, "--region", shelf.region, "--yes"),
         )
         warning = f"image {found.name} ({found.id}, made {found.made.date()}) will be deleted"
         session.consent.type_name(image, warning, refused)
@@ -390,7 +390,7 @@ def _show(image: BakedImage, region: str, as_json: bool) -> None:
     click.echo(_table([(image, region)]))
     say(
         "`roost up` starts from it where it holds what a file wants; to end it: "
-        f"roost image rm {image.name}"
+        + command_line("roost", "image", "rm", image.name)
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from roost.cli.output import say
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 
 
 @click.command("init")
@@ -35,7 +35,7 @@ def command(kind: str, name: str | None, file: str, force: bool) -> None:
     usable = usable_name(name or Path.cwd().name, kind)
     if name is not None and name != usable:
         what = f'"{name}" is no name: small letters, digits and hyphens, at most 30, a letter first'
-        raise UsageError(what, next=f"roost init {kind} --name {usable}")
+        raise UsageError(what, next=command_line("roost", "init", kind, "--name", usable))
     path = Path(file)
     try:
         with path.open("w" if force else "x", encoding="utf-8") as target:
@@ -43,7 +43,8 @@ def command(kind: str, name: str | None, file: str, force: bool) -> None:
     except FileExistsError:
         raise UsageError(
             f"{path} is there already",
-            next=f"roost init {kind} --file OTHER.toml   (or --force, to write over it)",
+            next=command_line("roost", "init", kind, "--file", "OTHER.toml")
+            + "   (or --force, to write over it)",
         ) from None
-    say(f"wrote {path}; next: roost plan {path}")
+    say(f"wrote {path}; next: {command_line('roost', 'plan', path)}")
     click.echo(path)

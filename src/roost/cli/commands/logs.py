@@ -9,6 +9,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
+from roost.errors import command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def command(
         click.echo(click.style(f"=== {one}", bold=True))
         click.echo(text)
     if cloud.can.shell is None and not any(texts.values()):
-        say(f"the console has nothing yet; `roost logs {name} --follow` asks the machine itself")
+        say(
+            f"the console has nothing yet; `{command_line('roost', 'logs', name, '--follow')}` asks the machine itself"
+        )
 
 
 def _follow(session: Session, cloud: Cloud, state: State, node: str | None, lines: int) -> None:

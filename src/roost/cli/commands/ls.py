@@ -11,7 +11,7 @@ import click
 from roost.cli.options import json_option, place_options
 from roost.cli.output import say, table, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import PartlyDoneError, RoostError
+from roost.errors import PartlyDoneError, RoostError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def command(place: Place, as_json: bool) -> None:
     for row in rows:
         if row.unfilled:
             half = ", ".join(row.unfilled)
-            say(f"{row.name}: data of {half} not all back yet: roost resume {row.name}")
+            say(
+                f"{row.name}: data of {half} not all back yet: "
+                + command_line("roost", "resume", row.name)
+            )
     if unknown:
         raise PartlyDoneError("what is there is unknown of " + "; ".join(unknown))
 

@@ -9,7 +9,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import RoostError, UsageError
+from roost.errors import RoostError, UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def command(
     In a cloud the page is reached through an SSH tunnel, which stays open in the background and
     ends half an hour after it was last used; nothing but SSH is open there. Where the file opens
     HTTPS, the machine's own address is used. The address may hold a secret token: who has it can
-    work as you. A desktop's page asks for a password instead, which is printed below the address;
-    with the one of --view one can look on, and not touch anything.
+    work as you. The browser gets such an address from a file that only you can read. A desktop's
+    page asks for a password instead, which is printed below the address; with the one of --view
+    one can look on, and not touch anything.
 
     \b
     Examples:
@@ -83,7 +84,7 @@ def _local(state: State) -> str:
         raise RoostError(
             f"{state.name} has no page to open now",
             exists=state.conditions,
-            next=f"roost up {state.name}",
+            next=command_line("roost", "up", state.name),
         )
     return address
 
@@ -107,17 +108,23 @@ def _print(name: str, address: str, login: Login | None, as_json: bool, no_brows
     if as_json:
         write_json({"name": name, "address": address, **(login.to_json() if login else {})})
     else:
-        _show(address, login, no_browser)
+        _show(name, address, login, no_browser)
 
 
-def _show(address: str, login: Login | None, no_browser: bool) -> None:
+def _show(name: str, address: str, login: Login | None, no_browser: bool) -> None:
     click.echo("\n".join([address, *(login.lines() if login else [])]))
     if no_browser:
         return
     import webbrowser
 
-    if not webbrowser.open(address):
+    from roost.ssh.browser import hand_over
+
+    target = hand_over(name, address)
+    if not webbrowser.open(target):
         say("no browser could be started here; paste the address into one")
+    elif target != address:
+        say(f"the browser gets the address from {target}, which only you can read;")
+        say("if it may not open that file, paste the address into it")
 
 
 def _page(state: State, view: bool) -> Page:
@@ -126,7 +133,9 @@ def _page(state: State, view: bool) -> Page:
 
     page = page_of(state.record)
     if page is None:
-        raise UsageError(f"{state.name} has no page to open", next=f"roost ssh {state.name}")
+        raise UsageError(
+            f"{state.name} has no page to open", next=command_line("roost", "ssh", state.name)
+        )
     if view and page.passwords is None:
         raise UsageError(NO_VIEW)
     return page
@@ -177,7 +186,8 @@ def _tunnel(way: Connection, state: State, page: Page) -> int:
         raise RoostError(
             f"nothing on {way.node.name} serves the page yet (port {page.port} there)",
             exists=state.conditions,
-            next=f"roost logs {state.name} --follow   (how far its set-up is)",
+            next=command_line("roost", "logs", state.name, "--follow")
+            + "   (how far its set-up is)",
         )
     return port
 
@@ -186,6 +196,7 @@ def _stay(
     session: Session, cloud: Cloud, state: State, page: Page, view: bool, no_browser: bool
 ) -> None:
     from roost.app.connect import connected
+    from roost.ssh.browser import withdraw
     from roost.ssh.diagnose import explain
     from roost.ssh.tunnel import in_foreground
 
@@ -193,17 +204,23 @@ def _stay(
     try:
         with in_foreground(way, page.port) as (port, process):
             address = page.at(f"127.0.0.1:{port}", _token(way, page))
-            _show(address, _login(way, page, view), no_browser)
+            _show(state.name, address, _login(way, page, view), no_browser)
             say("the tunnel is open until Ctrl-C")
             process.wait()
     except RoostError as error:
         raise explain(way, state) or error from None
-    raise RoostError(f"the tunnel to {state.name} has ended", next=f"roost open {state.name}")
+    finally:
+        withdraw(state.name)
+    raise RoostError(
+        f"the tunnel to {state.name} has ended", next=command_line("roost", "open", state.name)
+    )
 
 
 def _close(name: str, as_json: bool) -> None:
+    from roost.ssh.browser import withdraw
     from roost.ssh.tunnel import close
 
     if as_json:
         raise UsageError("--close prints nothing; leave --json away")
+    withdraw(name)
     say(f"the tunnel to {name} is closed" if close(name) else f"no tunnel to {name} is open")

@@ -10,7 +10,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options, yes_options
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import NeedsConfirmationError, RoostError, UsageError
+from roost.errors import NeedsConfirmationError, RoostError, UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -162,7 +162,15 @@ def _roots(cloud: Cloud, have: State, modes: dict[str, ParkMode], to: str | None
     if nowhere := [name for name, root in roots.items() if root is None]:
         raise UsageError(
             f"volume {', '.join(nowhere)}: where in S3? The file has no park_to for it",
-            next=f"roost park {have.name} --mode {nowhere[0]}=s3 --to s3://BUCKET/PREFIX",
+            next=command_line(
+                "roost",
+                "park",
+                have.name,
+                "--mode",
+                f"{nowhere[0]}=s3",
+                "--to",
+                "s3://BUCKET/PREFIX",
+            ),
         )
     if wanted:
         need(cloud.can.s3_copies, "park in S3", cloud).check_room(have.name, tuple(wanted))
@@ -179,7 +187,8 @@ def _check_whole(have: State, modes: dict[str, ParkMode]) -> None:
             f"volume {', '.join(half)}: its data is not all back from S3 yet, so there is nothing "
             "to park",
             exists=have.conditions,
-            next=f"roost resume {have.name}   (or `roost stop {have.name}`, and resume it later)",
+            next=f"{command_line('roost', 'resume', have.name)}"
+            f"   (or `{command_line('roost', 'stop', have.name)}`, and resume it later)",
         )
 
 
@@ -199,7 +208,7 @@ def _typed(
                 NeedsConfirmationError(
                     f"discarding the data of volume {volume.name} needs its name",
                     exists=have.conditions,
-                    next=f"roost park {have.name} --discard {volume.name}",
+                    next=command_line("roost", "park", have.name, "--discard", volume.name),
                 ),
             )
             words.add(volume.name)
@@ -225,7 +234,7 @@ def _confirm(
     refused = NeedsConfirmationError(
         f"parking {have.name} needs a yes",
         exists=have.conditions,
-        next=f"roost park {have.name} --yes",
+        next=command_line("roost", "park", have.name, "--yes"),
     )
     session.consent.ask(f"Park {have.name}?", refused)
 
@@ -294,4 +303,7 @@ def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_
     what += [f"image of {i.instance}" for i in state.images]
     what += [f"{i.name} {i.state}" for i in state.instances]
     say(f"{state.name} is parked: {', '.join(what) or 'nothing of it needed keeping'}")
-    say(f"`roost resume {state.name}` brings it back; `roost cost {state.name}` says what it costs")
+    say(
+        f"`{command_line('roost', 'resume', state.name)}` brings it back;"
+        f" `{command_line('roost', 'cost', state.name)}` says what it costs"
+    )

@@ -11,7 +11,7 @@ import click
 from roost.cli.options import cloud_option, file_argument, json_option
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if region is not None and spec.cloud != "aws":
         raise UsageError(
             f'--region is one of AWS, and the cloud is "{spec.cloud}"',
-            next=f"roost plan {target or 'roost.toml'} --cloud aws --region {region}",
+            next=command_line(
+                "roost", "plan", target or "roost.toml", "--cloud", "aws", "--region", region
+            ),
         )
     wanted = wanted_for(spec)
     have = _have(session, spec, diff)
@@ -92,7 +94,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
     click.echo(steps_text(spec, plan, have))
     click.echo("\n" + cost_text(spec, cost, details))
     if spec.cloud == "local" and spec.aws:
-        say(f"\nWhat the same costs on AWS: roost plan {target or 'roost.toml'} --cloud aws")
+        say(
+            "\nWhat the same costs on AWS: "
+            + command_line("roost", "plan", target or "roost.toml", "--cloud", "aws")
+        )
 
 
 def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:

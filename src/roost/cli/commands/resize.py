@@ -19,6 +19,7 @@ from roost.errors import (
     RoostError,
     ThrottledError,
     UsageError,
+    command_line,
 )
 from roost.model.place import Place
 
@@ -101,7 +102,7 @@ def _role(spec: Spec, role: str | None) -> Role:
         if role is None:
             raise UsageError(
                 f"{spec.name} is a cluster: its head, or its workers?",
-                next=f"roost resize {spec.name} worker --type ...",
+                next=command_line("roost", "resize", spec.name, "worker", "--type", "..."),
             )
         return cast("Role", role)
     if role is not None:
@@ -114,7 +115,9 @@ def _check_there(have: State, role: Role) -> None:
     if not any(i.role == role for i in have.instances):
         raise RoostError(
             f"{have.name} has no {role} now: it is parked, or was never up",
-            next=f"another type in the file, then: roost up FILE   (or: roost resume {have.name})",
+            next="another type in the file, then: roost up FILE   (or: "
+            + command_line("roost", "resume", have.name)
+            + ")",
         )
 
 
@@ -123,7 +126,10 @@ def _changed(spec: Spec, role: Role, asked: dict[str, Any]) -> Spec:
     from roost.spec import from_json
 
     if not asked:
-        raise UsageError("which machine?", next=f"roost resize {spec.name} --type m7i.4xlarge")
+        raise UsageError(
+            "which machine?",
+            next=command_line("roost", "resize", spec.name, "--type", "m7i.4xlarge"),
+        )
     if "type" in asked and len(asked) > 1:
         raise UsageError("--type says all of a machine; nothing else counts beside it")
     raw = json.loads(spec.to_json())
@@ -156,7 +162,7 @@ def _confirm(session: Session, have: State, role: Role, kind: str) -> None:
     refused = NeedsConfirmationError(
         f"{', '.join(up)} is running, and has to be stopped for this",
         exists=have.conditions,
-        next=f"roost resize {have.name} ... --yes",
+        next=command_line("roost", "resize", have.name, "...", "--yes"),
     )
     question = f"{', '.join(up)}: stop, become {kind}, and start? Programs that run there end."
     session.consent.ask(question, refused)
@@ -182,7 +188,8 @@ def _resize(
     raise type(why)(
         f"{why.what}; {wanted.name} is {old} again",
         exists=state.conditions,
-        next=f"roost resize {wanted.name} --type ANOTHER   (or the same, later)",
+        next=command_line("roost", "resize", wanted.name, "--type", "ANOTHER")
+        + "   (or the same, later)",
     )
 
 

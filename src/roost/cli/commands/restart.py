@@ -9,7 +9,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say
 from roost.cli.terminal import session as open_session
-from roost.errors import NotFoundError, RoostError
+from roost.errors import NotFoundError, RoostError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -84,6 +84,6 @@ def _running(have: State, node: str | None) -> tuple[str, ...]:
         raise RoostError(
             f"{node or have.name} is not running",
             exists=have.conditions,
-            next=f"roost start {have.name}",
+            next=command_line("roost", "start", have.name),
         )
     return names

@@ -9,7 +9,7 @@ import click
 
 from roost.cli.options import PassesOn, name_argument, passed_on, place_options
 from roost.cli.terminal import session as open_session
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def command(name: str, place: Place) -> None:
     if not line:
         raise UsageError(
             f"the file of {name} has no [run] command",
-            next=f"roost run {name} -- python my_script.py",
+            next=command_line("roost", "run", name, "--", "python", "my_script.py"),
         )
     sys.stderr.flush()
     if cloud.can.shell is None:
@@ -56,14 +56,14 @@ def command(name: str, place: Place) -> None:
 
 def _there(session: Session, cloud: Cloud, spec: Spec, state: State, line: tuple[str, ...]) -> None:
     from roost.app.connect import connected, ended, on_terminal
-    from roost.recipes.dask.remote import INSIDE
+    from roost.recipes.dask.local.remote import INSIDE
     from roost.ssh.command import shell
     from roost.ssh.process import run_through
 
     if spec.kind != "cluster" or spec.scheduler != "dask":
         raise UsageError(
             f"{spec.name} is no Dask cluster, which is what `roost run` runs on",
-            next=f"roost ssh {spec.name} -- {' '.join(line)}",
+            next=command_line("roost", "ssh", spec.name, "--", *line),
         )
     way = connected(session, cloud, state, None)
     code = run_through(shell(way.config, way.alias, (*INSIDE, *line), tty=on_terminal()))

@@ -9,6 +9,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, table, write_json
 from roost.cli.terminal import session as open_session
+from roost.errors import command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def command(name: str, place: Place, as_json: bool) -> None:
     if state.instances:
         click.echo(_machines(state))
     else:
-        say(f"{name} has no machines now: `roost up {name}` makes them, or brings them back")
+        say(
+            f"{name} has no machines now: `{command_line('roost', 'up', name)}`"
+            " makes them, or brings them back"
+        )
     if disks := _disks(state):
         header = ("DISK", "WHAT", "SIZE", "STATE", "ON", "ID")
         click.echo(("\n" if state.instances else "") + table(header, disks, frozenset({2})))
@@ -63,7 +67,10 @@ def command(name: str, place: Place, as_json: bool) -> None:
     for volume, text in unfilled(state).items():
         say(f"volume {volume}: {text}")
     if any(i.state == "failed" for i in state.instances):
-        say(f"`roost up {name}` mends what failed, `roost logs {name}` says why")
+        say(
+            f"`{command_line('roost', 'up', name)}` mends what failed,"
+            f" `{command_line('roost', 'logs', name)}` says why"
+        )
 
 
 def _machines(state: State) -> str:

@@ -9,7 +9,7 @@ import click
 from roost.cli.options import Name, place_options, yes_options
 from roost.cli.output import say
 from roost.cli.terminal import session as open_session
-from roost.errors import NeedsConfirmationError, UsageError
+from roost.errors import NeedsConfirmationError, UsageError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _print(session: Session, name: str, place: Place) -> None:
     if cloud.can.shell is not None:
         raise UsageError(
             f"{name} runs on your own machine; there is nothing to connect to",
-            next=f"roost ssh {name}",
+            next=command_line("roost", "ssh", name),
         )
     state = existing(cloud, name)
     main = main_machine(state)

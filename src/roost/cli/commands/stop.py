@@ -7,6 +7,7 @@ import click
 from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
+from roost.errors import command_line
 from roost.model.place import Place
 
 
@@ -42,4 +43,4 @@ def command(name: str, place: Place, as_json: bool) -> None:
     if as_json:
         write_json({"name": name, "instances": [instance_json(i) for i in state.instances]})
     else:
-        say(f"{name} is stopped; `roost start {name}` brings it back")
+        say(f"{name} is stopped; `{command_line('roost', 'start', name)}` brings it back")

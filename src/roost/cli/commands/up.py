@@ -10,7 +10,7 @@ import click
 from roost.cli.options import file_argument, json_option, place_options, yes_options
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import NeedsConfirmationError
+from roost.errors import NeedsConfirmationError, command_line
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
     say(f"roost up {target or 'roost.toml'}")
     from roost.app.resolve import DEFAULT_FILE, connect, held, spec_of, wanted_for
     from roost.providers.registry import provider_of
+
+    say(command_line("roost", "up", target or "roost.toml"))
 
     spec = spec_of(session, target)
     where = connect(session, spec)
@@ -99,7 +101,7 @@ def _agree_to_lose(session: Session, wanted: Wanted, have: State) -> None:
     refused = NeedsConfirmationError(
         what,
         exists=have.conditions,
-        next=f"roost park {wanted.name}   (saves it), or: the same with --yes",
+        next=command_line("roost", "park", wanted.name) + "   (saves it), or: the same with --yes",
     )
     session.consent.ask(f"{what}. Delete?", refused)
 
@@ -221,16 +223,16 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     if cloud.can.shell is None:
         _say_how_to_reach(state)
     if address:
-        say("open this address in a browser (or: roost open " + state.name + "):")
+        say(f"open this address in a browser (or: {command_line('roost', 'open', state.name)}):")
         click.echo(address)
 
 
 def _say_how_to_reach(state: State) -> None:
     from roost.ssh.pages import page_of
 
-    say(f"a shell:      roost ssh {state.name}")
+    say("a shell:      " + command_line("roost", "ssh", state.name))
     if page_of(state.record) is not None:
-        say(f"its page:     roost open {state.name}")
+        say("its page:     " + command_line("roost", "open", state.name))
 
 
 def _counted(state: State) -> str:

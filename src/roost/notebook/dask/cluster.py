@@ -23,7 +23,7 @@ from distributed.deploy.cluster import Cluster
 from distributed.objects import SchedulerInfo
 from distributed.security import Security
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.home import Folder
 from roost.notebook.dask.discovery import Attachment, find
 
@@ -267,10 +267,11 @@ def _is_local(place: Folder) -> bool:
 
 def _not_from_here(place: Folder, n: int | str) -> RoostError:
     """No machine holds the keys to its own cloud."""
+    scale = command_line("roost", "scale", place.name, n)
     return RoostError(
         f"the machines of {place.name} are rented, and their number is not changed from here: type"
-        f" `roost scale {place.name} {n}` on your own computer",
-        next=f"roost scale {place.name} {n}",
+        f" `{scale}` on your own computer",
+        next=scale,
     )
 
 
@@ -286,7 +287,7 @@ def _scale_by_roost(place: Folder, n: int, drop: tuple[str, ...]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise RoostError(done.stderr.strip() or f"roost scale ended with {done.returncode}")
+        raise RoostError(done.stderr.strip() or f"`roost scale` ended with {done.returncode}")
 
 
 def _own_environment(place: Folder) -> dict[str, str]:

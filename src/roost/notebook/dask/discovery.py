@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roost.errors import NotFoundError, RoostError
+from roost.errors import NotFoundError, RoostError, command_line
 from roost.home import Folder, folder, names
 
 TICK = 0.02
@@ -64,7 +64,7 @@ def find(name: str | None = None, home: Path | None = None) -> Attachment:
         raise NotFoundError(f'no cluster is named "{place.name}" (there are: {there})')
     said = scheduler(place)
     if said is None:
-        raise RoostError(f"{place.name} does not run", next=f"roost up {place.name}")
+        raise RoostError(f"{place.name} does not run", next=command_line("roost", "up", place.name))
     return Attachment(place, said["address"], dashboard(said))
 
 

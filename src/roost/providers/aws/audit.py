@@ -6,7 +6,6 @@ described. `found` has also what costs nothing, so that `down` can show that not
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 
 from roost.cost.bill import Addresses, Instances, Number, Snapshots, Volumes
 from roost.cost.inventory import Found, Inventory
-from roost.errors import CloudError, RoostError
+from roost.errors import CloudError, RoostError, command_line
 from roost.providers.aws import s3_copies, tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import translated
@@ -152,11 +151,11 @@ def unused(
     found = [_volume(one, region) for one in volumes if _is_there(one)]
     found += [_address(one, region) for one in addresses if "AssociationId" not in one]
     ends = {
-        "volume": "aws ec2 delete-volume --volume-id",
-        "elastic-ip": "aws ec2 release-address --allocation-id",
+        "volume": ("delete-volume", "--volume-id"),
+        "elastic-ip": ("release-address", "--allocation-id"),
     }
     return tuple(
-        _with_end(one, f"{ends[one.kind]} {one.ids[0]} --region {region}")
+        _with_end(one, command_line("aws", "ec2", *ends[one.kind], one.ids[0], "--region", region))
         for one in found
         if not one.name
     )
@@ -165,9 +164,9 @@ def unused(
 def _judged(found: Found, records: set[str]) -> Found:
     """With the command that ends it, and whether anybody still knows of it."""
     if found.name == tags.IMAGES:
-        return _with_end(found, f"roost image ls --region {found.region}")
+        return _with_end(found, command_line("roost", "image", "ls", "--region", found.region))
     orphan = found.name not in records
-    command = f"roost down {shlex.quote(found.name)} --region {found.region}"
+    command = command_line("roost", "down", found.name, "--region", found.region)
     return _with_end(found, command, orphan=orphan)
 
 

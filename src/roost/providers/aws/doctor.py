@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import AccessError, RoostError
+from roost.errors import AccessError, RoostError, command_line
 from roost.model.finding import Finding
 from roost.model.resources import Shape, State, Wanted
 from roost.providers.aws import machine_role
@@ -109,7 +109,8 @@ def judge_region(found: Iterable[Mapping[str, Any]], region: str) -> Finding:
         check="region",
         verdict="problem",
         text=f"{region} is not open for this account",
-        mend=f"aws account enable-region --region-name {region}   (it takes some minutes)",
+        mend=command_line("aws", "account", "enable-region", "--region-name", region)
+        + "   (it takes some minutes)",
         access=True,
     )
 
@@ -217,7 +218,7 @@ def judge_offers(
     mend = (
         f"zones = {others} in [aws]".replace("'", '"')
         if others
-        else f"another type: roost prices --region {region}"
+        else "another type: " + command_line("roost", "prices", "--region", region)
     )
     text = f"{name} is not offered in {', '.join(zones)}"
     return Finding(check="type", verdict="problem", text=text, mend=mend)
@@ -316,7 +317,8 @@ def judge_dry_run(call: str, code: str, file: str) -> Finding:
             check="permission",
             verdict="problem",
             text=f"{action} is not allowed",
-            mend=f"roost iam {file}   (the policy that allows it, and how to put it in place)",
+            mend=command_line("roost", "iam", file)
+            + "   (the policy that allows it, and how to put it in place)",
             access=True,
         )
     return Finding(

@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import CapacityError, CloudError, QuotaError, RoostError, ThrottledError
+from roost.errors import (
+    CapacityError,
+    CloudError,
+    QuotaError,
+    RoostError,
+    ThrottledError,
+    command_line,
+)
 from roost.model.resources import Instance, Shape
 from roost.providers.aws import requests
 from roost.providers.aws.failures import code_of, translated
@@ -235,10 +242,13 @@ class Launch:
         name = self.maker.name
         if self._first.role == "worker":
             more = "with more `types`, zones or `spot` in the file there is more room"
-            return f"roost up {name}   (tries again; {more})"
+            return command_line("roost", "up", name) + f"   (tries again; {more})"
         if self.maker.memory.zone is None:
-            return f"roost up {name}   (tries again; or another type in the file)"
+            return (
+                command_line("roost", "up", name) + "   (tries again; or another type in the file)"
+            )
         return (
-            f"roost park {name}, then roost resume {name}   (takes a zone that has room); "
-            f"or another type: roost resize {name} --type TYPE"
+            f"{command_line('roost', 'park', name)}, then {command_line('roost', 'resume', name)}"
+            "   (takes a zone that has room); or another type: "
+            f"{command_line('roost', 'resize', name, '--type', 'TYPE')}"
         )

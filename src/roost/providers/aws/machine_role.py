@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from roost.errors import command_line
 from roost.model.finding import Finding
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def missing(spec: Spec, file: str) -> Finding:
         check="role",
         verdict="warning",
         text=f"{what} and no instance_profile in [aws]: {'; '.join(why)}",
-        mend=f"roost iam {file} --machine   ({PRINTS})",
+        mend=command_line("roost", "iam", file, "--machine") + f"   ({PRINTS})",
     )
 
 
@@ -163,20 +163,28 @@ def commands(profile: str, file: str) -> list[str]:
     """The aws commands that make role and profile, with the policy in ``file``."""
     name = name_of(profile)
     path = profile.partition(":instance-profile")[2].removesuffix(name) or PATH
-    trust = quote(json.dumps(TRUST, separators=(",", ":")))
+    trust = json.dumps(TRUST, separators=(",", ":"))
     return [
-        f"aws iam create-role --path {path} --role-name {name}"
-        f" --assume-role-policy-document {trust}",
-        f"aws iam put-role-policy --role-name {name} --policy-name roost"
-        f" --policy-document file://{file}",
-        f"aws iam create-instance-profile --path {path} --instance-profile-name {name}",
+        command_line(
+            *("aws", "iam", "create-role", "--path", path, "--role-name", name),
+            *("--assume-role-policy-document", trust),
+        ),
+        command_line(
+            *("aws", "iam", "put-role-policy", "--role-name", name, "--policy-name", "roost"),
+            *("--policy-document", f"file://{file}"),
+        ),
+        command_line(
+            *("aws", "iam", "create-instance-profile", "--path", path),
+            *("--instance-profile-name", name),
+        ),
         _join(name, name),
     ]
 
 
 def _join(profile: str, role: str) -> str:
-    return (
-        f"aws iam add-role-to-instance-profile --instance-profile-name {profile} --role-name {role}"
+    return command_line(
+        *("aws", "iam", "add-role-to-instance-profile"),
+        *("--instance-profile-name", profile, "--role-name", role),
     )
 
 
@@ -187,7 +195,7 @@ def absent(profile: str, file: str) -> Finding:
     """The account has no such profile."""
     return _problem(
         f"the account has no instance profile {name_of(profile)}",
-        f"roost iam {file} --machine   ({PRINTS})",
+        command_line("roost", "iam", file, "--machine") + f"   ({PRINTS})",
     )
 
 
@@ -198,7 +206,8 @@ def not_allowed(profile: str, file: str) -> Finding:
         verdict="unknown",
         text=f"whether the instance profile {name_of(profile)} is there: "
         "iam:GetInstanceProfile is not allowed",
-        mend=f"roost iam {file}   (the policy that allows it, and how to put it in place)",
+        mend=command_line("roost", "iam", file)
+        + "   (the policy that allows it, and how to put it in place)",
     )
 
 
@@ -215,10 +224,18 @@ def judge_profile(profile: str, described: Mapping[str, Any]) -> Finding:
     (role,) = described["Roles"]
     title, arn = role["RoleName"], role["Arn"]
     if not _trusts_machines(role.get("AssumeRolePolicyDocument")):
-        trust = quote(json.dumps(TRUST, separators=(",", ":")))
+        trust = json.dumps(TRUST, separators=(",", ":"))
         return _problem(
             f"machines may not take the role {title} of the instance profile {name}",
-            f"aws iam update-assume-role-policy --role-name {title} --policy-document {trust}",
+            command_line(
+                "aws",
+                "iam",
+                "update-assume-role-policy",
+                "--role-name",
+                title,
+                "--policy-document",
+                trust,
+            ),
         )
     if title != name:
         return Finding(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 
 if TYPE_CHECKING:
     from roost.providers.aws.client import Calls
@@ -51,7 +51,8 @@ def find_network(calls: Calls, aws: Aws | None) -> Network:
         place = f"in {', '.join(wanted)}" if wanted else f"in {region}"
         raise RoostError(
             f"there is no default network {place}",
-            next=f"aws ec2 create-default-vpc --region {region}   (or [aws] vpc = ... in the file)",
+            next=command_line("aws", "ec2", "create-default-vpc", "--region", region)
+            + "   (or [aws] vpc = ... in the file)",
         )
     return Network(
         vpc=subnets[zones[0]]["VpcId"],

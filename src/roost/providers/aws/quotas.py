@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import QuotaError
+from roost.errors import QuotaError, command_line
 from roost.model.finding import Finding
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import CREDENTIALS, code_of, translated
@@ -239,7 +239,8 @@ def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> 
         raise QuotaError(
             f"the account's quotas in {region} do not allow {wanted.name}:{lines}",
             exists=have.conditions,
-            next=f"roost up {wanted.name}, when AWS has said yes   (or fewer, or smaller ones)",
+            next=command_line("roost", "up", wanted.name)
+            + ", when AWS has said yes   (or fewer, or smaller ones)",
         )
     found = (*_judged(machines, counted, region), *addresses)
     return tuple(one for one in found if one.verdict != "ok")

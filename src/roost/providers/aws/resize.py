@@ -45,7 +45,7 @@ def check(calls: Calls, instances: Iterable[Described], new: str) -> None:
     if missing:
         found.append(f"{new} is not offered in {', '.join(missing)}, where its volumes are")
     if found:
-        ways = f"roost prices   (lists others); or: roost park, and roost up with {new} in the file"
+        ways = f"roost prices   (lists others); or {new} in the file, then: roost park, roost up"
         raise UsageError("; ".join(dict.fromkeys(found)), next=ways)
 
 

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
 
-from roost.errors import CloudError, RoostError
+from roost.errors import CloudError, RoostError, command_line
 from roost.model.resources import Stored
 from roost.providers.aws import record, tags
 from roost.providers.aws.client import Calls
@@ -110,7 +110,7 @@ def write(calls: Calls, name: str, copies: Iterable[Stored]) -> None:
         raise CloudError(
             f"the record of {name} is not there, and with it the place to keep where its data is; "
             "nothing was deleted",
-            next=f"roost up FILE   (makes it again), then: roost park {name}",
+            next="roost up FILE   (makes it again), then: " + command_line("roost", "park", name),
         )
     new = {key: value for copy in copies for key, value in as_tags(copy).items()}
     if new.items() <= tags.read(template["Tags"]).items():
@@ -146,5 +146,5 @@ def check_room(calls: Calls, name: str, volumes: Iterable[str]) -> None:
         raise RoostError(
             f"{len(wanted)} volumes of {name} are to be in S3, and there is room to remember "
             f"{max(room, 0)}: EC2 takes {tags.MOST} tags, of which your own are some",
-            next=f"roost park {name} --mode snapshot",
+            next=command_line("roost", "park", name, "--mode", "snapshot"),
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from roost.errors import CloudError
+from roost.errors import CloudError, command_line
 from roost.model.resources import Image, Instance, Snapshot, State, Stored, Volume
 from roost.model.steps import (
     Adopt,
@@ -153,13 +153,16 @@ class Disks:
         owner = tags.read(found.get("Tags")).get(tags.NAME, self.name)
         zone = self.memory.zone
         if owner != self.name:
-            raise CloudError(f"volume {volume.id} belongs to {owner}", next=f"roost show {owner}")
+            raise CloudError(
+                f"volume {volume.id} belongs to {owner}", next=command_line("roost", "show", owner)
+            )
         if found["State"] != "available":
             raise CloudError(f"volume {volume.id} is {found['State']}: it must be free")
         if zone is not None and found["AvailabilityZone"] != zone:
             raise CloudError(
                 f"volume {volume.id} is in {found['AvailabilityZone']}, and {self.name} in {zone}",
-                next=f"roost park {self.name}, then: roost up   (then it comes to the volume)",
+                next=command_line("roost", "park", self.name)
+                + ", then: roost up   (then it comes to the volume)",
             )
         self.calls.ec2.create_tags(**requests.adoption(self.name, volume, self.users))
         self.memory.zone = found["AvailabilityZone"]

@@ -7,7 +7,7 @@ import os
 import subprocess
 from typing import Any
 
-from roost.errors import CloudError, RoostError
+from roost.errors import CloudError, RoostError, command_line
 from roost.home import Folder
 
 PATIENCE = 120.0
@@ -54,5 +54,7 @@ def _boot(place: Folder, instance: str) -> dict[str, Any]:
     try:
         boot: dict[str, Any] = json.loads((place.machine(instance) / "boot.json").read_text())
     except OSError:
-        raise RoostError(f"{place.name} has no {instance}", next=f"roost up {place.name}") from None
+        raise RoostError(
+            f"{place.name} has no {instance}", next=command_line("roost", "up", place.name)
+        ) from None
     return boot

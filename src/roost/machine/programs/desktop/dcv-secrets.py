@@ -56,7 +56,8 @@ def let_in(user: str, password: str) -> None:
         stdout=subprocess.PIPE,
         check=True,
     )
-    subprocess.run(["usermod", "--password", made.stdout.decode().strip(), user], check=True)
+    line = f"{user}:{made.stdout.decode().strip()}\n"
+    subprocess.run(["chpasswd", "--encrypted"], input=line.encode(), check=True)
 
 
 def certificate() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import CloudError, NotFoundError, UsageError
+from roost.errors import CloudError, NotFoundError, UsageError, command_line
 from roost.model.resources import CopyState
 from roost.providers.aws import tags
 from roost.providers.aws.client import Calls
@@ -279,8 +279,11 @@ class Shelf:
         return UsageError(
             f"image {image.name} cannot be shared: its disk is encrypted with the key that AWS"
             f" manages for your account, and nobody else can use that one ({said})",
-            next=f"roost image copy {image.name} --as {image.name}-shared --region {self.region}"
-            " --key alias/KEY   (a key of your own, whose policy lets the other account use it)",
+            next=command_line(
+                *("roost", "image", "copy", image.name, "--as", f"{image.name}-shared"),
+                *("--region", self.region, "--key", "alias/KEY"),
+            )
+            + "   (a key of your own, whose policy lets the other account use it)",
         )
 
     def remove(self, image: BakedImage) -> None:
