@@ -9,6 +9,7 @@ from pathlib import Path
 from roost.dask.attach import tls_variables
 from roost.dask.members import FILE_VARIABLE
 from roost.dask.ports import LOOPBACK, take
+from roost.dask.project import announce
 from roost.dask.working import WORKING_VARIABLE
 from roost.home import Folder
 
@@ -21,6 +22,7 @@ def arguments(place: Folder, host: str = LOOPBACK, port: int | None = None) -> l
         *("--port", str(port or take(place, "scheduler"))),
         *("--dashboard-address", f"{LOOPBACK}:{take(place, 'dashboard')}"),
         *("--scheduler-file", str(place.scheduler)),
+        *("--preload", "roost.dask.project"),
         *("--preload", "roost.dask.members"),
         *("--preload", "roost.dask.working"),
     ]
@@ -33,11 +35,12 @@ def main() -> None:
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     parser.add_argument("--port", type=int, help="this port and no other")
     options = parser.parse_args()
-    place = Folder(options.folder)
+    place = Folder(options.folder.absolute())
     # What a killed scheduler wrote would send the workers to where nobody is.
     place.scheduler.unlink(missing_ok=True)
     place.members.unlink(missing_ok=True)
     place.working.unlink(missing_ok=True)
+    announce(place)
     os.environ[FILE_VARIABLE] = str(place.members)
     os.environ[WORKING_VARIABLE] = str(place.working)
     # Dask reads its configuration when it is imported.
