@@ -173,6 +173,32 @@ def test_a_worker(machine: Machine, node: Callable[..., Folder]) -> None:
     assert found["DASK_SCHEDULER_ADDRESS"] == "tls://127.0.0.9:8786"
 
 
+def test_a_worker_without_files_gets_a_folder_that_is_not_its_users(
+    machine: Machine, node: Callable[..., Folder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path fails there, where it would be on this machine alone."""
+    given: list[Path] = []
+    monkeypatch.setattr(cluster.os, "chown", lambda path, *_: given.append(Path(path)))
+    work = machine.at("/home/me/my project")
+    node("worker-1", "127.0.0.9")
+    assert work.is_dir()
+    assert stat.S_IMODE(work.stat().st_mode) == 0o755
+    assert given
+    assert work not in given
+    # Files that are brought later take its place.
+    source = machine.at("/opt/brought")
+    source.mkdir(parents=True)
+    assert project.link(source, work)
+    node("worker-1", "127.0.0.9")
+    assert work.samefile(source)
+
+
+def test_nothing_is_made_in_a_shared_folder(machine: Machine, node: Callable[..., Folder]) -> None:
+    """It may not be mounted yet."""
+    node("worker-1", "127.0.0.9", "/shared/ndvi")
+    assert not machine.at("/shared").exists()
+
+
 def snapshot(folder: Path) -> dict[str, tuple[str, int]]:
     return {
         str(path): (path.read_text(), path.stat().st_mode)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roost.model.resources import Role
-from roost.recipes.dask import remote, remote_environment
+from roost.recipes.dask.local import remote, remote_environment
 from roost.recipes.service import Service
 from roost.recipes.step import Step
 from roost.recipes.unit import unit
@@ -150,6 +150,29 @@ def test_in_a_shared_folder_all_machines_see_the_same_files(folder: Path) -> Non
     assert [command.argv for command in found["worker project"].commands] == [link]
     assert [command.argv[2] for command in found["head project"].commands] == ["bring", "link"]
     assert found["head project"].commands[1].argv == link
+
+
+def test_no_module_of_the_projects_is_in_the_way_of_dasks_start(folder: Path) -> None:
+    """A unit's working folder is on Python's path, and so is PYTHONPATH, before its own."""
+    place = "/var/lib/roost/cluster/local/ndvi"
+    for name, module in (("head scheduler", "scheduler"), ("worker worker", "worker")):
+        (made,) = steps(cluster(folder))[name].files
+        lines = made.content.splitlines()
+        assert f"WorkingDirectory={place}" in lines
+        (start,) = (line for line in lines if line.startswith("ExecStart="))
+        assert start.startswith(f"ExecStart=/usr/bin/env PYTHONPATH={place}/python /opt/roost/")
+        assert f" -m roost.dask.{module} --folder {place}" in start
+
+
+def test_a_worker_cannot_write_into_what_was_brought(folder: Path) -> None:
+    """It is this machine's alone: what a task wrote there would be lost. A head's is the user's."""
+    found = steps(cluster(folder))
+    (link,) = found["worker project"].commands
+    brought = link.argv[3]
+    (worker,) = found["worker worker"].files
+    assert brought.startswith("/opt/roost/project/")
+    assert "ReadOnlyPaths=-/opt/roost/project" in worker.content.splitlines()
+    assert "ReadOnlyPaths" not in found["head scheduler"].files[0].content
 
 
 def python_words(folder: Path, text: str) -> list[tuple[str, ...]]:

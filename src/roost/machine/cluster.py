@@ -46,6 +46,9 @@ def furnish(machine: Machine, project: str) -> None:
         for one in (at / "machines", at / "machines" / node):
             _private_folder(one)
         _private(at / "scheduler.json", json.dumps({"address": scheduler}))
+        if project.startswith("~/") and not os.path.lexists(work):
+            # Nothing was brought. It is root's, so that no task writes what stays on this machine.
+            work.mkdir(mode=0o755, parents=True)
     _private(at / "project", str(work))
     _private(at / "control.json", json.dumps({"name": facts["name"], "home": HOME}))
     _link(machine.at(PACKAGE), at / "python" / "roost")
@@ -55,7 +58,7 @@ def furnish(machine: Machine, project: str) -> None:
         "ROOST_PROJECT": str(work),
         "ROOST_SCRATCH": str(at / "machines" / node / "scratch"),
         "ROOST_JOINED": str(joined(at, node)),
-        # Workers import the project's modules too.
+        # For notebooks and shells; workers do it once they have started (dask/project.py).
         "PYTHONPATH": f"{at / 'python'}:{work}",
         "DASK_SCHEDULER_ADDRESS": scheduler,
     }

@@ -140,6 +140,8 @@ def _fingerprint(spec: Spec, shape: Shape) -> str:
     if spec.cloud == "local" and spec.kind == "cluster":
         # Not the shape: a worker's share of the memory follows the number of workers.
         parts["local"] = spec.local.model_dump(mode="json")
+        # Every process works there.
+        parts["project"] = str(spec.environment.project or spec.folder)
     if spec.kind == "cluster":
         parts["environment"] = spec.environment.digest
         parts["jupyter"] = spec.jupyter.model_dump(mode="json")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.home import Folder
 from roost.model.resources import Instance
-from roost.recipes.dask import jupyter, local
-from roost.recipes.dask.environment import (
+from roost.notebook.dask.elsewhere import client_variables
+from roost.recipes.dask.local import jupyter, local
+from roost.recipes.dask.local.environment import (
     environment_path,
     environment_python,
     environment_step,
@@ -27,11 +29,13 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
     assert isinstance(spec, Cluster)  # the spec refuses any other kind here
     at = place.path.parent.parent
     python = str(environment_python(spec.environment, at))
+    # A configuration that the user has chosen is hers.
+    clients = {} if os.environ.get("DASK_CONFIG") else client_variables(place)
     return Boot(
         bin=str(environment_path(spec.environment, at) / "bin"),
         setup=(environment_step(spec.environment, at),),
         services=_services(spec, instance, place, python),
-        env=node_variables(place, environment_path(spec.environment, at)),
+        env={**clients, **node_variables(place, environment_path(spec.environment, at))},
     )
 
 

@@ -35,7 +35,7 @@ def unit(
         "",
         "[Service]",
         "User=1000",
-        "WorkingDirectory=~",
+        f"WorkingDirectory={quoted(service.cwd) if service.cwd else '~'}",
         *(f"Environment={quoted(f'{key}={value}')}" for key, value in env.items()),
         *(f"EnvironmentFile=-{file}" for file in files),
         f"ExecStart={' '.join(word(one) for one in service.argv)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,4 +30,7 @@ def run(state: State, instance: str, line: tuple[str, ...]) -> int:
         )
     place = folder(state.name)
     project = Path(place.project.read_text().strip())
-    return run_through(line, env=node_environment(place, instance), cwd=project)
+    env = node_environment(place, instance)
+    # A script in a subfolder imports the project's modules, as tasks do.
+    env["PYTHONPATH"] += f"{os.pathsep}{project}"
+    return run_through(line, env=env, cwd=project)

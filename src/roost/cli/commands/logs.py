@@ -68,7 +68,8 @@ def command(
         click.echo(text)
     if cloud.can.shell is None and not any(texts.values()):
         say(
-            f"the console has nothing yet; `{command_line('roost', 'logs', name, '--follow')}` asks the machine itself"
+            f"the console has nothing yet; `{command_line('roost', 'logs', name, '--follow')}`"
+            " asks the machine itself"
         )
 
 

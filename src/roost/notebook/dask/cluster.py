@@ -26,6 +26,7 @@ from distributed.security import Security
 from roost.errors import RoostError, command_line
 from roost.home import Folder
 from roost.notebook.dask.discovery import Attachment, find
+from roost.notebook.dask.elsewhere import warn_if_elsewhere
 
 POLL = 1.0
 """Seconds between two looks at the scheduler."""
@@ -65,6 +66,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
     ) -> None:
         self._attachment = find(name, Path(home) if home else None)
         self._local = _is_local(self._attachment.place)
+        warn_if_elsewhere(self._attachment.place)
         self.security = _security(self._attachment.place)
         self.scheduler = None
         self._poll_task: asyncio.Task[None] | None = None
@@ -282,6 +284,7 @@ def _scale_by_roost(place: Folder, n: int, drop: tuple[str, ...]) -> None:
     done = subprocess.run(
         [*control["roost"], "scale", place.name, str(n), *words, "--json"],
         env=_own_environment(place),
+        cwd=place.path,  # a project's random.py is none of roost's
         capture_output=True,
         text=True,
         check=False,

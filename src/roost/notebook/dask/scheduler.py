@@ -11,6 +11,7 @@ from roost.notebook.dask.activity import WORKING_VARIABLE
 from roost.notebook.dask.discovery import tls_variables
 from roost.notebook.dask.membership import FILE_VARIABLE
 from roost.notebook.dask.ports import LOOPBACK, take
+from roost.notebook.dask.project import announce
 
 
 def arguments(place: Folder, host: str = LOOPBACK, port: int | None = None) -> list[str]:
@@ -21,6 +22,7 @@ def arguments(place: Folder, host: str = LOOPBACK, port: int | None = None) -> l
         *("--port", str(port or take(place, "scheduler"))),
         *("--dashboard-address", f"{LOOPBACK}:{take(place, 'dashboard')}"),
         *("--scheduler-file", str(place.scheduler)),
+        *("--preload", "roost.notebook.dask.project"),
         *("--preload", "roost.notebook.dask.membership"),
         *("--preload", "roost.notebook.dask.activity"),
     ]
@@ -33,11 +35,12 @@ def main() -> None:
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     parser.add_argument("--port", type=int, help="this port and no other")
     options = parser.parse_args()
-    place = Folder(options.folder)
+    place = Folder(options.folder.absolute())
     # What a killed scheduler wrote would send the workers to where nobody is.
     place.scheduler.unlink(missing_ok=True)
     place.members.unlink(missing_ok=True)
     place.working.unlink(missing_ok=True)
+    announce(place)
     os.environ[FILE_VARIABLE] = str(place.members)
     os.environ[WORKING_VARIABLE] = str(place.working)
     # Dask reads its configuration when it is imported.

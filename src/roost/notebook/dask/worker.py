@@ -15,6 +15,7 @@ from pathlib import Path
 from roost.home import Folder
 from roost.notebook.dask.discovery import tls_variables, wait_for_scheduler
 from roost.notebook.dask.ports import LOOPBACK
+from roost.notebook.dask.project import announce
 from roost.notebook.dask.retire import still_retired
 from roost.notebook.dask.worker_ready import forget
 
@@ -38,12 +39,13 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
         *("--nworkers", "1"),
         *("--nthreads", str(options.nthreads or cpus())),
         *("--memory-limit", str(options.memory_limit or memory())),
-        *("--local-directory", options.local_directory),
+        *("--local-directory", os.path.abspath(options.local_directory)),
         *("--host", options.host),
         *("--death-timeout", "60"),
         # Its pages would listen everywhere without this, dashboard or not.
         *("--dashboard-address", f"{LOOPBACK}:0"),
         "--no-dashboard",
+        *("--preload", "roost.notebook.dask.project"),
         *("--preload", "roost.notebook.dask.worker_ready"),
         *("--preload", "roost.notebook.dask.prewarm"),
     ]
@@ -74,10 +76,11 @@ def main() -> int:
     parser.add_argument("--local-directory", required=True)
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     options = parser.parse_args()
-    place = Folder(options.folder)
+    place = Folder(options.folder.absolute())
     forget()
     while still_retired():
         time.sleep(1)
+    announce(place)
     # Dask reads its configuration when it is imported; that takes a while, so it is done before
     # the scheduler is there.
     os.environ.update(tls_variables(place))

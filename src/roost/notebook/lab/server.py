@@ -18,13 +18,9 @@ from typing import Any, cast
 
 from roost.errors import RoostError
 from roost.home import Folder, write_private
-from roost.notebook.dask.discovery import (
-    Attachment,
-    dashboard,
-    tls_variables,
-    wait_for_scheduler,
-)
+from roost.notebook.dask.discovery import Attachment, dashboard, tls_variables, wait_for_scheduler
 from roost.notebook.dask.ports import LOOPBACK, free, take
+from roost.notebook.dask.project import project_folder
 from roost.notebook.lab.config import (
     NOT_OURS,
     overrides,
@@ -64,18 +60,18 @@ def main() -> int:
 
 def _prepare(place: Folder, notebook: str | None, port: int | None) -> Any:
     """All that can go wrong, up to a server that is bound to its port."""
-    project, token = _read(place.project), _read(place.token)
-    panes = _check_packages(Path(project))
-    notebook = _existing(Path(project), notebook)
+    panes = _check_packages(Path(_read(place.project)))
+    project, token = project_folder(place), _read(place.token)
+    notebook = _existing(project, notebook)
     port = _port(place, port)
     _set_environment(place)
     # The imports take longer than the scheduler: first them, then see whether it is there.
     lab_app = _import_lab()
     _find_scheduler(place)
     _write_defaults(place, notebook, panes=panes)
-    config = traits(
-        place, project=Path(project), notebook=notebook, port=port, token=token, panes=panes
-    )
+    config = traits(place, project=project, notebook=notebook, port=port, token=token, panes=panes)
+    # A kernel or terminal that is made for no notebook starts where the server is.
+    os.chdir(project)
     return _bind(lab_app, config)
 
 

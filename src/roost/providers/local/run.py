@@ -36,6 +36,7 @@ def run_in(place: Folder, words: list[str]) -> str:
         done = subprocess.run(
             [python, *words],
             env=node_environment(place, "head"),
+            cwd=place.path,  # Python imports from it: nothing of the caller's
             capture_output=True,
             text=True,
             timeout=PATIENCE,

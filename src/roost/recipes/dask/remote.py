@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from roost.home import Folder
 from roost.machine.cluster import HOME, PACKAGE, PORT, VARIABLES
 from roost.machine.files import program
 from roost.notebook.dask.discovery import tls_variables
+from roost.notebook.dask.elsewhere import client_variables
 from roost.notebook.dask.retire import MARK_VARIABLE
 from roost.recipes.base import Source
-from roost.recipes.dask import remote_environment as environment
+from roost.recipes.dask.local import remote_environment as environment
 from roost.recipes.local import node_variables
 from roost.recipes.service import Service
 from roost.recipes.step import Command, File, Step, Upload
@@ -43,11 +45,16 @@ SHARED = ("dask-ca.pem", "dask-cert.pem", "dask-key.pem")
 """Secrets that the head makes and every worker needs."""
 PACKAGE_KEY, NOTEBOOK = "roost", "notebook"
 """Keys of uploads."""
-NOTHING = f"{environment.AT}/project/none"
+BROUGHT = f"{environment.AT}/project"
+"""Below it is what was brought, as it came."""
+NOTHING = f"{BROUGHT}/none"
 """A folder that is not there."""
 PACKAGE_PARTS = ("__init__.py", "errors.py", "home.py", "notebook", "dask")
 """What of roost itself runs on the nodes."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+READ_ONLY = (f"ReadOnlyPaths=-{BROUGHT}",)
+"""Where machines share no folder, a task that writes a relative path fails: what it wrote would be
+on this machine alone, and lost with it."""
 MACHINE_WIDE = (
     # The nanny goes on where the system ends a worker that took too much.
     "OOMPolicy=continue",
@@ -132,7 +139,7 @@ def _brought(spec: Cluster, sums: Mapping[str, str]) -> tuple[str, tuple[Upload,
     if spec.environment.project is not None:
         return environment.project(sums), ()
     if NOTEBOOK in sums:
-        at = f"{environment.AT}/project/{sums[NOTEBOOK][:16]}"
+        at = f"{BROUGHT}/{sums[NOTEBOOK][:16]}"
         return at, (Upload(key=NOTEBOOK, sha256=sums[NOTEBOOK], to=at, unpack=True),)
     return NOTHING, ()
 
@@ -146,6 +153,7 @@ def _node(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
     constants = {
         **node_variables(folder(spec.name), environment.path(spec)),
         **tls_variables(folder(spec.name)),
+        **client_variables(folder(spec.name)),
     }
     lines = [f"{key}={shlex.quote(value)}\n" for key, value in constants.items()]
     return Step(
@@ -215,7 +223,7 @@ def _scheduler(spec: Cluster) -> Step:
     service = Service(
         name="scheduler",
         argv=(
-            *_module(spec, "roost.notebook.dask.scheduler"),
+            *_dask(spec, "roost.notebook.dask.scheduler"),
             *("--host", "${ROOST_ADDRESS}", "--port", str(PORT)),
         ),
     )
@@ -226,12 +234,14 @@ def _worker(spec: Cluster) -> Step:
     service = Service(
         name="worker",
         argv=(
-            *_module(spec, "roost.notebook.dask.worker"),
+            *_dask(spec, "roost.notebook.dask.worker"),
             *("--host", "${ROOST_ADDRESS}", "--name", "${ROOST_NODE}"),
             *("--local-directory", "${ROOST_SCRATCH}"),
         ),
     )
-    return _step(spec, service, "starting Dask", "Dask's worker", (*GENTLE_STOP, *MACHINE_WIDE))
+    return _step(
+        spec, service, "starting Dask", "Dask's worker", (*GENTLE_STOP, *READ_ONLY, *MACHINE_WIDE)
+    )
 
 
 def _jupyter(spec: Cluster) -> Step:
@@ -252,12 +262,20 @@ def _module(spec: Cluster, module: str) -> tuple[str, ...]:
     return (python, "-m", module, "--folder", str(folder(spec.name).path))
 
 
+def _dask(spec: Cluster, module: str) -> tuple[str, ...]:
+    """As ``_module``, with nothing of the project's on the import path until Dask has started."""
+    path = node_variables(folder(spec.name), environment.path(spec))["PYTHONPATH"]
+    return ("/usr/bin/env", f"PYTHONPATH={path}", *_module(spec, module))
+
+
 def _step(
     spec: Cluster, service: Service, title: str, description: str, more: tuple[str, ...]
 ) -> Step:
     env = {"PATH": f"{environment.path(spec)}/bin:{SYSTEM_PATH}"}
     if service.name == "worker":
         env[MARK_VARIABLE] = "/run/roost-worker/retired"
+    # Python imports from the folder in which it starts: not from the user's own.
+    service = replace(service, cwd=str(folder(spec.name).path))
     made = unit(service, description=description, files=(CONSTANTS, VARIABLES), env=env, more=more)
     name = f"roost-{service.name}.service"
     return Step(name=service.name, title=title, files=(made,), services=(name,))
