@@ -86,12 +86,13 @@ def test_it_finds_a_restarted_scheduler(up: Lab) -> None:
     up.python(
         BEGIN
         + """
-import signal, subprocess
+import psutil, signal
 from roost.home import home
 cluster = RoostCluster()
 folder = str(home() / "local" / "life")
-(pid,) = subprocess.check_output(["pgrep", "-f", "roost.dask.scheduler.*" + folder]).split()
-os.kill(int(pid), signal.SIGKILL)
+lines = {p.pid: " ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])}
+(pid,) = [pid for pid, line in lines.items() if folder in line.partition("roost.dask.scheduler")[2]]
+os.kill(pid, signal.SIGKILL)
 until(lambda: not cluster.observed)
 until(lambda: len(cluster.observed) == 2, 60)
 assert Client(cluster).submit(sum, [1, 2]).result() == 3
