@@ -1,6 +1,6 @@
 """What `up` costs on AWS: requests by the number of workers, and time against flintrock.
 
-    uv run python benchmarks/aws.py [--runs 5] [--workers 100]
+    uv run --group dev python benchmarks/aws.py [--runs 5] [--workers 100]
 
 Both programs are started as users start them, against one moto server, in an account where nothing
 of theirs is; requests are counted by the server's log. A head and N workers, without a disk or

@@ -1,6 +1,6 @@
 """How long `roost ls` takes on AWS, against `aws ec2 describe-instances`, and where the time goes.
 
-    uv run python benchmarks/aws_ls.py [--runs 7]
+    uv run --group dev python benchmarks/aws_ls.py [--runs 7]
 
 Both as users start them, by turns, against one moto server with a cluster of 10, then of 1,000
 machines. Twice: moto itself answers (it takes seconds to describe 1,000 machines, whoever asks),

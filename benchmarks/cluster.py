@@ -1,6 +1,6 @@
 """From nothing to a first task's result on 2 workers: `roost up` against starting Dask by hand.
 
-    uv run python benchmarks/cluster.py [--runs 5] [--jupyter]
+    uv run --group dev python benchmarks/cluster.py [--runs 5] [--jupyter]
 
 Both start a scheduler and two workers as separate processes of the same, warm environment, with
 TLS, and then a fresh Python attaches a Client and waits for one task on each of the two workers.

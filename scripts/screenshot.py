@@ -1,7 +1,7 @@
 """The README's picture: the running `ndvi` cluster, seen by a headless Chromium.
 
     uv run roost up examples/ndvi.toml
-    uv run python scripts/screenshot.py docs/images/ndvi.png
+    uv run --group dev python scripts/screenshot.py docs/images/ndvi.png
 
 Runs the whole notebook as a person would (menu Run, Run All Cells) and waits for its last cell.
 """

@@ -17,7 +17,7 @@ from roost.providers.aws import session
 from roost.providers.aws.cloud import AwsCloud
 from roost.providers.aws.machine_role import TRUST
 from roost.providers.aws.requests import template_data
-from tests.aws.conftest import Account
+from tests.aws.conftest import KEY, Account
 from tests.aws.far_hands import FarHands
 from tests.aws.strict import Weather
 from tests.cli.calling import REPO, Ran, Roost, all_ready, caller
@@ -73,6 +73,9 @@ def roost(
     monkeypatch.setattr(session, "connect", connected)
     monkeypatch.setattr(session.Clients, "__call__", client)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    own_key = tmp_path / "home" / ".ssh" / "id_ed25519.pub"  # without it ssh-keygen makes one
+    own_key.parent.mkdir(parents=True)
+    own_key.write_bytes(KEY)
     monkeypatch.setenv("ROOST_HOME", str(tmp_path / "roost-home"))
     monkeypatch.setenv("ROOST_MY_ADDRESS", "203.0.113.7")
     monkeypatch.setenv("NO_COLOR", "1")

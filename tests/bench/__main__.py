@@ -13,11 +13,11 @@ from tests.bench.machine import within
 from tests.bench.sweep import alive, sweep
 
 USAGE = """\
-uv run python -m tests.bench                      a bench, and a shell in which roost uses it
-uv run python -m tests.bench env [BENCH]          the same, as exports for another shell
-uv run python -m tests.bench ls                   benches and their machines
-uv run python -m tests.bench in ID [COMMAND...]   a root shell (or a command) in a machine
-uv run python -m tests.bench sweep                end what dead benches left
+uv run --group dev python -m tests.bench                     a bench, and a shell that uses it
+uv run --group dev python -m tests.bench env [BENCH]         the same, as exports for another shell
+uv run --group dev python -m tests.bench ls                  benches and their machines
+uv run --group dev python -m tests.bench in ID [COMMAND...]  root's shell (or a command) there
+uv run --group dev python -m tests.bench sweep               end what dead benches left
 """
 
 
@@ -92,7 +92,7 @@ def enter(one: str, command: list[str]) -> int:
 def _bench(which: list[str]) -> Path:
     found = [place for place in alive() if place.name in which or not which]
     if not found:
-        raise SystemExit("no bench runs here; start one: uv run python -m tests.bench")
+        raise SystemExit("no bench runs here; start one: uv run --group dev python -m tests.bench")
     return max(found, key=lambda place: place.stat().st_mtime)
 
 

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -17,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+WRITTEN = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "Makefile", ".pre-commit-config.yaml")
+TOLD = [ROOT / name for name in (*WRITTEN, ".ci/run", "tests/bench/README.md")]
+TOOLS = ("pytest", "ruff", "mypy", "lint-imports", "pre-commit", "python -m tests.bench")
 PLANS = re.findall(r"```\n\$ uv run (roost plan .*?)\n(.*?)```", README, re.DOTALL)
 TYPED = sorted(
     set(re.findall(r"`(?:uv run )?roost ([^`\n]+)`", README))
@@ -77,3 +81,13 @@ def test_its_links_to_itself_lead_somewhere() -> None:
     linked = set(re.findall(r"\]\(#([^)]*)\)", README))
     assert linked
     assert linked <= anchors
+
+
+def test_only_the_commands_of_developers_bring_their_tools() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["uv"]["default-groups"] == []
+    typed = re.findall(r"uv run ([^\n`]+)", "\n".join(file.read_text() for file in TOLD))
+    tools = [words for words in typed if any(tool in words for tool in TOOLS)]
+    assert len(tools) > 20
+    assert [words for words in tools if "--group dev " not in words] == []
+    assert [words for words in typed if words.startswith("roost") and "--group" in words] == []

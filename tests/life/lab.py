@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.interrupts import heeds_interrupts
+
 HERE = Path(__file__).parent
 PATIENCE = 120.0
 
@@ -52,6 +54,7 @@ class Lab:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
+            preexec_fn=heeds_interrupts,
         )
 
     def roost(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -86,13 +86,14 @@ def test_it_finds_a_restarted_scheduler(up: Lab) -> None:
     up.python(
         BEGIN
         + """
-import signal, subprocess
+import psutil, signal
 from roost.home import home
 cluster = RoostCluster()
 folder = str(home() / "local" / "life")
-pattern = "roost.notebook.dask.scheduler.*" + folder
-(pid,) = subprocess.check_output(["pgrep", "-f", pattern]).split()
-os.kill(int(pid), signal.SIGKILL)
+lines = {p.pid: " ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])}
+module = "roost.notebook.dask.scheduler"
+(pid,) = [pid for pid, line in lines.items() if folder in line.partition(module)[2]]
+os.kill(pid, signal.SIGKILL)
 until(lambda: not cluster.observed)
 until(lambda: len(cluster.observed) == 2, 60)
 assert Client(cluster).submit(sum, [1, 2]).result() == 3

@@ -15,6 +15,7 @@ from roost.machine import common
 from roost.machine.common import Machine
 
 MIB = 2**20
+DISK_PROGRAMS = ("losetup", "blkid", "mkfs.ext4", "mkswap", "mount", "umount")
 
 
 @pytest.fixture
@@ -63,10 +64,14 @@ class Disk:
 
 
 @pytest.fixture
-def disks(tmp_path: Path, machine: Machine) -> Iterator[Callable[[str, int], Disk]]:
+def disks(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, int], Disk]]:
     """Makes devices and attaches them under EC2's names."""
-    if os.geteuid() != 0 or not shutil.which("losetup"):
-        pytest.skip("block devices need root and losetup")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/sbin")  # Debian's `su` has neither
+    missing = [name for name in DISK_PROGRAMS if shutil.which(name) is None]
+    if os.geteuid() != 0 or missing:
+        pytest.skip(f"block devices need root and {', '.join(missing or DISK_PROGRAMS)}")
     machine.at("/proc").symlink_to("/proc")
     made: list[Disk] = []
 

@@ -161,7 +161,7 @@ def test_no_module_of_the_projects_is_in_the_way_of_dasks_start(folder: Path) ->
         assert f"WorkingDirectory={place}" in lines
         (start,) = (line for line in lines if line.startswith("ExecStart="))
         assert start.startswith(f"ExecStart=/usr/bin/env PYTHONPATH={place}/python /opt/roost/")
-        assert f" -m roost.dask.{module} --folder {place}" in start
+        assert f" -m roost.notebook.dask.{module} --folder {place}" in start
 
 
 def test_a_worker_cannot_write_into_what_was_brought(folder: Path) -> None:

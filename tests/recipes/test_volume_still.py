@@ -263,11 +263,23 @@ def test_read_only_is_the_whole_file_system(
     assert still.is_read_only("/")
 
 
-def test_it_answers_in_json_through_a_pipe() -> None:
-    line = [sys.executable, "-P", "-", "check", "/nowhere=vol-1"]
-    said = subprocess.run(line, input=PROGRAM.read_bytes(), capture_output=True, check=True).stdout
-    answer = json.loads(said)
-    assert answer["trouble"] == "/nowhere is not mounted: nothing is known of it"
-    line[3] = "free"  # a machine that nobody held is as it should be
-    said = subprocess.run(line, input=PROGRAM.read_bytes(), capture_output=True, check=True).stdout
-    assert json.loads(said) == {}
+def below(root: Path) -> str:
+    """The program's text, with the files of a machine below a folder."""
+    text = PROGRAM.read_text()
+    for place in ("/etc/roost/", "/var/lib/roost/", "/run/roost/"):
+        assert f'Path("{place}' in text
+        text = text.replace(f'Path("{place}', f'Path("{root}{place}')
+    return text
+
+
+def test_it_answers_in_json_through_a_pipe(tmp_path: Path) -> None:
+    def answer(what: str) -> Any:
+        line = [sys.executable, "-P", "-", what, "/nowhere=vol-1"]
+        done = subprocess.run(
+            line, input=below(tmp_path), stdout=subprocess.PIPE, text=True, check=True
+        )
+        return json.loads(done.stdout)
+
+    assert answer("check")["trouble"] == "/nowhere is not mounted: nothing is known of it"
+    assert answer("free") == {}  # a machine that nobody held is as it should be
+    assert (tmp_path / "run/roost/volume-still.lock").exists()

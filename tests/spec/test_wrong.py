@@ -2,7 +2,8 @@
 
 A new case is a new file. Write what is said now, and then read the difference as its user would:
 
-    ROOST_WRITE_WRONG=1 uv run pytest tests/spec/test_wrong.py; git diff tests/spec/wrong
+    ROOST_WRITE_WRONG=1 uv run --group dev pytest tests/spec/test_wrong.py
+    git diff tests/spec/wrong
 """
 
 import os

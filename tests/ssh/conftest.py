@@ -52,13 +52,20 @@ def short() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def serve(short: Path) -> Iterator[Callable[..., Server]]:
-    """``serve("name")``: a running sshd with a host key of its own, which lets roost's key in."""
-    missing = [p for p in PROGRAMS if shutil.which(p) is None] + ([] if SSHD else ["sshd"])
+def openssh() -> None:
+    """OpenSSH's programs for those who connect; Debian installs them only where asked to."""
+    missing = [p for p in PROGRAMS if shutil.which(p) is None]
     if missing:
         pytest.skip(f"OpenSSH's {', '.join(missing)} is not installed here")
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd locks itself up there
+
+
+@pytest.fixture(scope="session")
+def serve(short: Path, openssh: None) -> Iterator[Callable[..., Server]]:
+    """``serve("name")``: a running sshd with a host key of its own, which lets roost's key in."""
+    if not SSHD:
+        pytest.skip("OpenSSH's sshd is not installed here")
+    if os.getuid() == 0 and not Path("/run/sshd").is_dir():
+        pytest.skip("sshd locks itself up in /run/sshd, which is not here: mkdir -m 0755 /run/sshd")
     running: list[Server] = []
 
     def start(name: str, key: Path | None = None) -> Server:
@@ -136,7 +143,7 @@ def server(serve: Callable[..., Server], short: Path) -> Server:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: Path) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: Path, openssh: None) -> Path:
     """roost's home (odd on purpose) with its key, which the servers let in; nothing of the user's.
 
     What runs in the background is ended afterwards.

@@ -68,6 +68,7 @@ def test_a_link_stays_a_link_and_strange_bytes_stay(own: Path, tmp_path: Path) -
     assert real.read_bytes() == b"# caf\xe9\r\nHost a\r\n"
 
 
+@pytest.mark.usefixtures("openssh")
 def test_openssh_finds_the_machines_of_all_names_and_the_users_hosts(
     own: Path, tmp_path: Path
 ) -> None:

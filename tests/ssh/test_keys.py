@@ -41,6 +41,7 @@ def test_the_users_own_key_without_its_comment(own: Path) -> None:
     assert (keys.identity(), keys.identities()) == (None, ())
 
 
+@pytest.mark.usefixtures("openssh")
 @pytest.mark.parametrize(
     ("file", "text"),
     [
@@ -58,6 +59,7 @@ def test_what_ec2_would_not_take_is_not_used(own: Path, file: str, text: str) ->
     assert keys.identity() == own.parent / "roost" / "ssh" / "id_ed25519"
 
 
+@pytest.mark.usefixtures("openssh")
 def test_the_key_that_roost_makes(own: Path) -> None:
     made = own.parent / "roost" / "ssh" / "id_ed25519"
     public = keys.public_key()
@@ -75,6 +77,7 @@ def test_the_key_that_roost_makes(own: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("openssh")
 def test_two_at_once_get_one_key() -> None:
     found: list[bytes] = []
     threads = [threading.Thread(target=lambda: found.append(keys.public_key())) for _ in range(8)]
@@ -86,6 +89,7 @@ def test_two_at_once_get_one_key() -> None:
     assert len(set(found)) == 1
 
 
+@pytest.mark.usefixtures("openssh")
 def test_with_a_key_of_roosts_the_users_later_one_is_tried_too(own: Path) -> None:
     keys.public_key()
     made = own.parent / "roost" / "ssh" / "id_ed25519"

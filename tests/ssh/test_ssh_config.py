@@ -86,6 +86,7 @@ def test_the_exact_text() -> None:
     assert config("ndvi: cluster", [HEAD, WORKER], keys, FILE) == TEXT
 
 
+@pytest.mark.usefixtures("openssh")
 def test_openssh_reads_it_as_it_is_meant(tmp_path: Path) -> None:
     file = tmp_path / "a config"
     file.write_text(TEXT)
@@ -108,6 +109,7 @@ def test_openssh_reads_it_as_it_is_meant(tmp_path: Path) -> None:
     assert worker["userknownhostsfile"] == "/h/100%/accepted/i-0a2"
 
 
+@pytest.mark.usefixtures("openssh")
 def test_other_hosts_are_left_alone(tmp_path: Path) -> None:
     file, nothing = tmp_path / "config", tmp_path / "empty"
     file.write_text(TEXT)

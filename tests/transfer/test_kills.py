@@ -14,6 +14,7 @@ import pytest
 
 from roost.transfer.key_rules import PART as RECEIVING
 from roost.transfer.s3.client import PART
+from tests.interrupts import heeds_interrupts
 from tests.transfer.conftest import Store, grow, tree
 
 
@@ -28,7 +29,13 @@ def mixed(seed: int, large: int = 1) -> dict[str, bytes]:
 def start(store: Store, home: Path, *words: object) -> subprocess.Popen[bytes]:
     env = {**os.environ, **store.weed.env(ROOST_HOME=str(home))}
     line = [sys.executable, "-m", "roost", "sync", *map(str, words), "--quiet"]
-    return subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        line,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=heeds_interrupts,
+    )
 
 
 def finish(store: Store, home: Path, *words: object) -> float:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from roost.home import Folder
 from roost.model.resources import Instance
 from roost.notebook.dask.elsewhere import client_variables
-from roost.recipes.dask.local import jupyter, local
-from roost.recipes.dask.local.environment import (
+from roost.recipes.dask import jupyter, local
+from roost.recipes.dask.environment import (
     environment_path,
     environment_python,
     environment_step,

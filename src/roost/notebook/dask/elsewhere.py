@@ -17,7 +17,9 @@ from roost.notebook.dask.discovery import scheduler
 
 def client_variables(place: Folder) -> dict[str, str]:
     """Return the variable with which every ``Client()`` of a process warns."""
-    return {"DASK_CONFIG": str(place.path / "python" / "roost" / "dask" / "client.yaml")}
+    return {
+        "DASK_CONFIG": str(place.path / "python" / "roost" / "notebook" / "dask" / "client.yaml")
+    }
 
 
 class OtherFolderWarning(UserWarning):

@@ -21,7 +21,7 @@ from roost.notebook.dask.discovery import tls_variables
 from roost.notebook.dask.elsewhere import client_variables
 from roost.notebook.dask.retire import MARK_VARIABLE
 from roost.recipes.base import Source
-from roost.recipes.dask.local import remote_environment as environment
+from roost.recipes.dask import remote_environment as environment
 from roost.recipes.local import node_variables
 from roost.recipes.service import Service
 from roost.recipes.step import Command, File, Step, Upload
