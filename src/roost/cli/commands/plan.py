@@ -109,8 +109,14 @@ def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
     rights = provider_of(spec.cloud).rights if spec.cloud in PROVIDERS else None
     if rights is None:
         return plan
-    notes = [f"{w.verdict}: {w.text} ({w.mend})" for w in rights.warnings(spec, file)]
+    notes = [f"{w.verdict}: {w.text} ({_as_code(w.mend)})" for w in rights.warnings(spec, file)]
     return replace(plan, notes=(*plan.notes, *notes))
+
+
+def _as_code(mend: str | None) -> str:
+    """The command of a mend between backticks; what follows three blanks says what it does."""
+    command, _, about = (mend or "").partition("   ")
+    return f"`{command}` {about.strip('()')}"
 
 
 def _have(session: Session, spec: Spec, diff: bool) -> State:

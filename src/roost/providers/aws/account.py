@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import AccessError, RoostError, UsageError
+from roost.errors import AccessError, RoostError, UsageError, command_line
 from roost.model.finding import Finding
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _examine_file(
             check="permission",
             verdict="problem",
             text=error.what,
-            mend=error.next or f"roost iam {file}",
+            mend=error.next or command_line("roost", "iam", file),
             access=True,
         )
         return

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import CloudError, RoostError
+from roost.errors import CloudError, RoostError, command_line
 from roost.home import Folder, folder, home, names, write_private
 from roost.model.resources import Instance, InstanceState, Role, Shape, State
 from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
@@ -141,7 +141,7 @@ class LocalCloud:
             raise RoostError(
                 f"{instance} of {state.name} is not running",
                 exists=state.conditions,
-                next=f"roost up {state.name}",
+                next=command_line("roost", "up", state.name),
             )
         place = folder(state.name, self.at)
         return node_environment(place, instance), Path(place.project.read_text().strip())
