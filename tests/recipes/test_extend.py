@@ -44,7 +44,9 @@ class Roost:
         self.ssh.write_text(f'#!/bin/sh\necho "$@" >> {self.asked}\n{script}\n')
         self.ssh.chmod(0o755)
 
-    def connected(self, _cloud: object, state: State, node: str | None) -> SimpleNamespace:
+    def connected(
+        self, _session: object, _cloud: object, state: State, node: str | None
+    ) -> SimpleNamespace:
         found = next((i for i in state.instances if i.name == node), None)
         if found is None:
             raise NotFoundError(f"no {node}")

@@ -61,6 +61,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "audit": "List everything of roost's that costs money, with what it costs a month.",
     },
     "Help": {
+        "debug-bundle": "Write a file to send with a bug report: versions, state, plan and logs, without "
+        "secrets.",
         "schema": "Print the JSON Schema of the file, so that an editor can complete and check it.",
         "completion": "Print the completion script for your shell.",
     },
@@ -130,11 +132,14 @@ class Commands(click.Group):
     "`roost plan FILE` says what it would do.",
 )
 @click.version_option(__version__, "-V", "--version", message="roost %(version)s")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Tell each step, call and connection on stderr.")
+def cli(debug: bool) -> None:
     """Scientists' computers in the cloud, from one file.
 
     A desktop, a cluster or a classroom: on your own machine with no account, or in the cloud.
     """
+    if debug:
+        os.environ["ROOST_DEBUG"] = "1"  # programs that roost starts follow it
 
 
 def run() -> NoReturn:
