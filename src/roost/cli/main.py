@@ -61,8 +61,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "audit": "List everything of roost's that costs money, with what it costs a month.",
     },
     "Help": {
-        "debug-bundle": "Write a file to send with a bug report: versions, state, plan and logs, without "
-        "secrets.",
+        "debug-bundle": "Write a file to send with a bug report: versions, state, plan and "
+        "logs, without secrets.",
         "schema": "Print the JSON Schema of the file, so that an editor can complete and check it.",
         "completion": "Print the completion script for your shell.",
     },
