@@ -1,8 +1,8 @@
 """Hooks of the documentation's site: pages from outside of docs/, and links that lead there.
 
-The README, ARCHITECTURE.md and others stay where people look for them in a repository. Here they
-become pages of the site. A link to any other file of the repository becomes its name alone: the site
-is read without the repository. A link that leads nowhere ends the build.
+The README, ARCHITECTURE.md and others stay where people look for them in a repository, and become
+pages of the site. A link to any other file of the repository becomes its name alone: the site is
+read without the repository. A link that leads nowhere ends the build.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import CloudError, RoostError, command_line
 from roost.home import Folder, folder, home, names, write_private
+from roost.model.record import read_record
 from roost.model.resources import Instance, InstanceState, Role, Shape, State
 from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
 from roost.notebook.dask.discovery import scheduler
@@ -86,14 +87,13 @@ class LocalCloud:
     def _summary(self, name: str) -> Summary:
         place = folder(name, self.at)
         state = self.observe(name)
-        record = json.loads(state.record) if state.record else {}
         try:
             # Written once, when the name is made.
             created = datetime.fromtimestamp(place.token.stat().st_mtime, UTC)
         except OSError:
             created = None
         states: Counter[str] = Counter(i.state for i in state.instances)
-        kind = str(record.get("kind", "unknown"))
+        kind = read_record(state.record).kind
         return Summary(name=name, kind=kind, cloud=self.name, states=dict(states), created=created)
 
     def logs(self, name: str, instance: str, lines: int) -> str:
@@ -318,9 +318,7 @@ def _furnish(place: Folder, name: str, record: str) -> None:
 
 
 def _project(record: str) -> str:
-    said: dict[str, Any] = json.loads(record)
-    environment = said.get("environment") or {}
-    return str(environment.get("project") or said.get("folder") or Path.cwd())
+    return read_record(record).project or str(Path.cwd())
 
 
 def _link_package(place: Folder) -> None:
