@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from roost.reconcile.loop import Planner
     from roost.reconcile.quorum import Quorum
     from roost.session import Session
-    from roost.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,7 @@ def bring_back(session: Session, name: str, *, verb: str, as_parked: bool = Fals
         spec, _ = recorded(cloud, name)
         wanted = wanted_for(spec)
         if cloud.can.rents:
-            session.say(f"while it runs it costs {hourly(spec, wanted)}")
+            session.say(f"while it runs it costs {hourly(cloud, wanted)}")
         return bring_up(session, cloud, wanted, verb=verb, as_parked=as_parked)
 
 
@@ -113,7 +112,7 @@ def running(
     )
 
 
-def hourly(spec: Spec, wanted: Wanted) -> str:
+def hourly(cloud: Cloud, wanted: Wanted) -> str:
     """``"at most $0.4587 an hour"``: what all of it costs while it runs."""
     from roost.catalogue import load
     from roost.cost.bill import Use
@@ -122,9 +121,9 @@ def hourly(spec: Spec, wanted: Wanted) -> str:
     from roost.cost.rates import section
     from roost.plan.bill import bill_of
 
-    region = spec.aws.region if spec.aws else ""
     book = PriceBook(load(), datetime.now(UTC).date())
-    return f"{section(lasting(bill_of(wanted, region), Use(1, 1), book)).amount} an hour"
+    hour = section(lasting(bill_of(wanted, cloud.region), Use(1, 1), book))
+    return f"{hour.amount} an hour"
 
 
 # --- the loop, with progress ---------------------------------------------------------------------

@@ -70,7 +70,7 @@ def resize(
             need(cloud.can.resizing, "resize", cloud).check_type(name, names, change.new)
         if spec.budget is not None:
             session.say("note: the machine keeps counting its budget by the price it began with")
-        session.say(f"with {change.new} it costs {hourly(changed, wanted)} while it runs")
+        session.say(f"with {change.new} it costs {hourly(cloud, wanted)} while it runs")
         agree(session, have, change)
         state = change_or_go_back(session, cloud, change, start=start)
         settle(session, cloud, state, fresh=False)

@@ -22,6 +22,7 @@ def restart(session: Session, name: str, node: str | None) -> Running:
     from roost.app.provisioning import boots_of, settle
     from roost.app.resolve import held, locate, recorded, wanted_for
     from roost.app.stop import stop_instances
+    from roost.reconcile.loop import apply_patiently
 
     cloud = locate(session, name)
     with held(session, cloud, name):
@@ -34,7 +35,7 @@ def restart(session: Session, name: str, node: str | None) -> Running:
             return bring_up(session, cloud, wanted, verb="restart")
         # For its cloud a machine that restarts stays up: only the machine itself can tell.
         before = boots_of(session, cloud, have, names)
-        cloud.apply(name, Reboot(names))
+        apply_patiently(cloud, name, Reboot(names))
         settle(session, cloud, have, fresh=False, boots=before)
         return running(cloud, wanted, have)
 

@@ -37,7 +37,7 @@ def up(session: Session, target: str | None) -> Running:
         agree_on_losses(session, plan, have)
         check_first(session, cloud, spec, wanted, have, plan, target or DEFAULT_FILE)
         if cloud.can.rents:
-            agree_on_cost(session, spec, wanted, have, plan)
+            agree_on_cost(session, cloud, spec, wanted, have, plan)
         return bring_up(session, cloud, wanted, verb="up")
 
 
@@ -91,7 +91,9 @@ def check_first(
                 session.say(f"  -> {finding.mend}")
 
 
-def agree_on_cost(session: Session, spec: Spec, wanted: Wanted, have: State, plan: Plan) -> None:
+def agree_on_cost(
+    session: Session, cloud: Cloud, spec: Spec, wanted: Wanted, have: State, plan: Plan
+) -> None:
     """Say what will be made and what it costs, and ask. What costs nothing is not asked for."""
     from roost.app.lifecycle import hourly
     from roost.recipes.rented import rates_of
@@ -101,7 +103,7 @@ def agree_on_cost(session: Session, spec: Spec, wanted: Wanted, have: State, pla
         return
     for step in creates:
         session.say(f"  {describe(step)}")
-    cost = hourly(spec, wanted)
+    cost = hourly(cloud, wanted)
     session.say(f"it costs {cost}; `roost plan` says more")
     if spec.budget is not None and rates_of(spec) is None:
         session.say("note: a price is unknown, so the machine cannot keep to the file's budget")
