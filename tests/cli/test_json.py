@@ -325,7 +325,7 @@ def test_extend(
     del cloud
     check("up", roost("up", write(THERE), "--json", "--yes"))
     monkeypatch.setattr("roost.app.connect.connected", lambda *way: way[-2:])
-    monkeypatch.setattr("roost.cli.commands.extend._ask_all", _answering(answer))
+    monkeypatch.setattr("roost.app.extend.ask_all", _answering(answer))
     found = check("extend", roost("extend", "there", "2h", "--json"))
     assert found == {"name": "there", "nodes": {"desktop": json.loads(answer)}}
 
@@ -335,6 +335,6 @@ def _answering(answer: str) -> Callable[..., Any]:
 
     def ask(ways: list[Any], state: State, seconds: int) -> Any:
         assert (state.name, seconds) == ("there", 7200)
-        return {node: json.loads(answer) for _, node in ways}, {}
+        return [(node, json.loads(answer)) for _, node in ways]
 
     return ask

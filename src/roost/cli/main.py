@@ -24,7 +24,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "Write a commented starter file.",
         "plan": "Say what a file will create, in order, and what it will cost.",
         "prices": "List the cheapest AWS machines that fit, from the shipped price list.",
-        "up": "Make what a file wants, wait until it runs, and print its address.",
+        "up": "Create what a file describes, wait until it runs, and print its address.",
         "doctor": "Check what `roost up` needs, before anything is made: one line for each check.",
         "iam": "Print the least IAM policy that a file needs, and how to put it in place.",
     },
@@ -42,11 +42,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ssh-config": "Print the OpenSSH configuration of a name; make `ssh roost-NAME` "
         "and editors know it.",
         "scale": "Change the number of workers.",
-        "resize": "Make it another type of machine: it is stopped, changed and started; disks and "
+        "resize": "Change its type of machine: it is stopped, changed and started; disks and "
         "volumes stay.",
         "restart": "Restart its machines (or one); disks, addresses and what is on them stay.",
         "image": "Make images of machines, so that the next ones start with their set-up done.",
-        "extend": "Let it go on for longer: move its end time, and hold idleness off.",
+        "extend": "Let it run for longer: move its end time, and do not stop it for idleness "
+        "until then.",
     },
     "Pause and end": {
         "stop": "Stop its instances; nothing is deleted.",

@@ -12,7 +12,6 @@ import click
 from roost.cli.options import json_option, name_argument, place_options
 from roost.cli.output import say, table, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import RoostError
 from roost.model.place import Place
 
 if TYPE_CHECKING:
@@ -64,18 +63,6 @@ def command(name: str, place: Place, as_json: bool) -> None:
 def now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
-
-
-def so_far(cloud: Cloud, state: State) -> str:
-    """``"$12.30"``, ``"between $10.00 and $12.30"``, or ``"unknown"``: what it has cost so far.
-
-    It keeps nobody from ending a cost: neither a record that cannot be read, nor a list that may
-    not be looked at.
-    """
-    try:
-        return str(_cost(cloud, state.name, None, now()).spent)
-    except RoostError as error:
-        return f"unknown ({error.what})"
 
 
 def _in_s3(cloud: Cloud, state: State) -> list[str]:

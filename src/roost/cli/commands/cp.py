@@ -30,8 +30,9 @@ def command(paths: tuple[str, ...], place: Place) -> None:
       roost cp ndvi/worker-1:/var/log/syslog worker-1.log
     """
     session = open_session(place)
-    from roost.app.connect import connected, ended
+    from roost.app.connect import connected
     from roost.app.resolve import existing, locate
+    from roost.cli.passthrough import ended
     from roost.errors import UsageError
     from roost.ssh.command import copy, side
     from roost.ssh.process import run_through, scp_speaks_sftp

@@ -74,7 +74,8 @@ def command(
 
 
 def _follow(session: Session, cloud: Cloud, state: State, node: str | None, lines: int) -> None:
-    from roost.app.connect import connected, ended
+    from roost.app.connect import connected
+    from roost.cli.passthrough import ended
     from roost.home import folder
     from roost.ssh import command as ssh
     from roost.ssh.connection import chosen

@@ -55,7 +55,8 @@ def command(name: str, place: Place) -> None:
 
 
 def _there(session: Session, cloud: Cloud, spec: Spec, state: State, line: tuple[str, ...]) -> None:
-    from roost.app.connect import connected, ended, on_terminal
+    from roost.app.connect import connected
+    from roost.cli.passthrough import ended, on_terminal
     from roost.recipes.dask.remote import INSIDE
     from roost.ssh.command import shell
     from roost.ssh.process import run_through

@@ -37,7 +37,8 @@ def command(name: str, node: str | None, place: Place) -> None:
     state = existing(cloud, name)
     if cloud.can.shell is not None:
         _here(state, node)
-    from roost.app.connect import connected, ended, on_terminal
+    from roost.app.connect import connected
+    from roost.cli.passthrough import ended, on_terminal
     from roost.ssh.command import shell
     from roost.ssh.process import run_through
 
