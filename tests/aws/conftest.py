@@ -22,8 +22,8 @@ from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.aws.cloud import AwsCloud
 from roost.reconcile.loop import converge
-from tests.aws.far_hands import FarHands
 from tests.aws.strict import StrictEc2, Weather
+from tests.aws.volume_agent import DiskVolumeAgent
 
 SWEPT = "swept"
 IMAGE = "ami-12c6146b"
@@ -80,8 +80,8 @@ class Account:
 
         cloud = self.roost()
         state = converge(cloud, wanted.name, planner)
-        hands = FarHands(self.ec2)
-        if state.stored:
+        hands = DiskVolumeAgent(self.ec2)
+        if state.s3_copies:
             hands.free(state)
         return fill_all(cloud, state, hands)
 
@@ -93,7 +93,7 @@ class Account:
         return Parking(
             modes=modes,
             typed=typed,
-            hands=FarHands(self.ec2),
+            hands=DiskVolumeAgent(self.ec2),
             drive=lambda planner: converge(cloud, name, planner),
             clock=lambda: self.now,
         ).run()

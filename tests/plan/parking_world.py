@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from roost.errors import PartlyDoneError
-from roost.model.resources import State, Stored, Volume, Wanted
-from roost.parking.coordinator import Found, Parking, fill_all, place_of
-from roost.plan.backups import last_let_in
+from roost.model.resources import S3Copy, State, Volume, Wanted
+from roost.parking.coordinator import Found, Parking, fill_all, s3_place
+from roost.plan.backups import last_writable
 from roost.plan.park import ParkMode
 from roost.plan.up import Plan, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed
@@ -31,7 +31,7 @@ class Bucket:
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         found, troubles = [], {}
         for volume in volumes:
-            since = last_let_in(volume, state)
+            since = last_writable(volume, state)
             assert since is not None
             self._act(state, lambda v=volume: self.cloud.disks.still.add(v.id))  # type: ignore[misc]
             self._act(state, lambda v=volume: self._push(state, v))  # type: ignore[misc]
@@ -40,7 +40,7 @@ class Bucket:
                 troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
                 continue
             found.append(
-                Stored(
+                S3Copy(
                     name=volume.name,
                     source=volume.id,
                     place=self.place(state, volume),
@@ -55,7 +55,7 @@ class Bucket:
             )
         return Found(tuple(found), troubles)
 
-    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+    def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         if volume.name in self.broken:
             raise PartlyDoneError("raw/a.fits is not in S3")
         self._act(state, lambda: self.cloud.disks.pull(volume, copy.place))
@@ -65,7 +65,7 @@ class Bucket:
         self._act(state, lambda: self.cloud.disks.still.difference_update(held))
 
     def place(self, state: State, volume: Volume) -> str:
-        return place_of("s3://work", state, volume)
+        return s3_place("s3://work", state, volume)
 
     def _push(self, state: State, volume: Volume) -> None:
         self.sent.append(volume.name)

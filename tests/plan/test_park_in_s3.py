@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roost.errors import PartlyDoneError, RoostError
-from roost.model.resources import Snapshot, State, Stored, Volume
-from roost.model.steps import Create, Delete, Retire, Save, Start, Step, Stop, Store
+from roost.model.resources import S3Copy, Snapshot, State, Volume
+from roost.model.steps import Create, CreateImage, Delete, RecordCopy, Retire, Start, Step, Stop
 from roost.parking.coordinator import Found, Parking, fill_all, waiting
 from roost.plan.backups import source_of, superseded
 from roost.plan.park import plan_park
@@ -46,12 +46,12 @@ def test_a_volume_goes_to_s3_and_comes_back():
     park(cloud, data="s3", scratch="s3")
     kinds = [type(step) for step in cloud.seen]
     # Nothing of it is written down before the machine has stopped, nothing deleted before that.
-    assert kinds == [Retire, Delete, Stop, Store, Save, Delete, Delete]
+    assert kinds == [Retire, Delete, Stop, RecordCopy, CreateImage, Delete, Delete]
     state = cloud.observe("demo")
     assert (state.instances, state.volumes, state.snapshots) == ((), (), ())
     assert [i.instance for i in state.images] == ["head"]
-    assert {(s.name, s.sealed) for s in state.stored} == {("data", True), ("scratch", True)}
-    assert {s.place for s in state.stored} >= {f"s3://work/demo/data/{data.id}/"}
+    assert {(s.name, s.sealed) for s in state.s3_copies} == {("data", True), ("scratch", True)}
+    assert {s.place for s in state.s3_copies} >= {f"s3://work/demo/data/{data.id}/"}
     assert cloud.disks.buried.keys() == {"data", "scratch"}
 
     hands = parking_world.Bucket(cloud)
@@ -61,7 +61,7 @@ def test_a_volume_goes_to_s3_and_comes_back():
     assert not cloud.disks.buried  # each came back with what was on it
     assert not waiting(state)
     assert state == cloud.observe("demo")
-    assert {(s.source, s.sealed) for s in state.stored} == {(v.id, False) for v in state.volumes}
+    assert {(s.source, s.sealed) for s in state.s3_copies} == {(v.id, False) for v in state.volumes}
     assert not cloud.lost
 
 
@@ -71,7 +71,7 @@ def test_the_second_time_it_goes_to_the_same_place():
     places = set()
     for _ in range(3):
         state = park(cloud, data="s3", scratch="s3")
-        places |= {s.place for s in state.stored}
+        places |= {s.place for s in state.s3_copies}
         up(cloud)
     assert len(places) == 2
     assert not cloud.lost
@@ -86,7 +86,7 @@ def test_a_wrong_object_keeps_the_volume():
     state = cloud.observe("demo")
     assert {v.name for v in state.volumes} == {"data", "scratch"}
     assert {i.name: i.state for i in state.instances}["head"] == "running"
-    assert not state.stored
+    assert not state.s3_copies
     park(cloud, data="s3", scratch="s3")
     assert cloud.observe("demo").volumes == ()
     assert not cloud.lost
@@ -95,14 +95,14 @@ def test_a_wrong_object_keeps_the_volume():
 def test_until_it_is_filled_a_volume_is_not_the_truth():
     cloud = FakeCloud()
     up(cloud)
-    stored = park(cloud, data="s3", scratch="snapshot").stored
+    stored = park(cloud, data="s3", scratch="snapshot").s3_copies
     broken = parking_world.Bucket(cloud, broken={"data"})
     with pytest.raises(PartlyDoneError):
         parking_world.up(cloud, BOTH, broken)
     for modes in ({"data": "s3"}, {"data": "snapshot"}, {"data": "archive"}, {"data": "keep"}):
         state = park(cloud, **modes)
         assert [v.name for v in state.volumes] == ["data"]
-        assert (state.stored, {s.volume for s in state.snapshots}) == (stored, {"scratch"})
+        assert (state.s3_copies, {s.volume for s in state.snapshots}) == (stored, {"scratch"})
         assert any("waits for its data" in note for note in plan_park(state, modes).notes)
         with pytest.raises(PartlyDoneError):
             parking_world.up(cloud, BOTH, broken)
@@ -169,12 +169,12 @@ def test_a_stopped_machine_is_started_for_it():
     stop(cloud)
     state = park(cloud, data="s3", scratch="keep")
     assert [v.name for v in state.volumes] == ["scratch"]
-    assert [s.name for s in state.stored] == ["data"]
+    assert [s.name for s in state.s3_copies] == ["data"]
     assert not cloud.lost
 
 
 def test_the_newest_copy_counts_whatever_it_is():
-    stored = Stored(
+    stored = S3Copy(
         name="data",
         source="vol-1",
         place="s3://work/demo/data/vol-1/",
@@ -196,7 +196,7 @@ def test_the_newest_copy_counts_whatever_it_is():
         taken=10,
     )
     newer = replace(older, name="snap-2", taken=30)
-    have = State(name="demo", record=BOTH.record, stored=(stored,), snapshots=(older,))
+    have = State(name="demo", record=BOTH.record, s3_copies=(stored,), snapshots=(older,))
     assert source_of("data", have) == stored
     assert superseded(have)[0] == [older]
     both = replace(have, snapshots=(older, newer))
@@ -210,7 +210,7 @@ def test_the_newest_copy_counts_whatever_it_is():
         if r.name == "data"
     ]
     assert isinstance(volume, Volume)
-    assert (volume.size_gib, volume.snapshot, volume.stored) == (700, "", "vol-1")
+    assert (volume.size_gib, volume.snapshot, volume.copy_of) == (700, "", "vol-1")
 
 
 def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():
@@ -218,11 +218,11 @@ def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():
     up(cloud)
     park(cloud, data="s3", scratch="s3")
     state = down(cloud, frozenset({"head"}))  # its image goes
-    assert {s.name for s in state.stored} == {"data", "scratch"}
+    assert {s.name for s in state.s3_copies} == {"data", "scratch"}
     assert state.record is not None
     objects = dict(cloud.disks.bucket)
     state = down(cloud, frozenset({"data"}))
-    assert [s.name for s in state.stored] == ["scratch"]
+    assert [s.name for s in state.s3_copies] == ["scratch"]
     assert down(cloud, frozenset({"demo"})).empty
     assert cloud.disks.bucket == objects  # the bucket is the user's
 
@@ -254,6 +254,6 @@ def test_the_oracle_sees_that_a_copy_in_s3_was_changed():
     cloud = FakeCloud()
     up(cloud)
     state = park(cloud, data="s3", scratch="s3")
-    cloud.disks.bucket[state.stored[0].place] = "something else"
+    cloud.disks.bucket[state.s3_copies[0].place] = "something else"
     up(cloud)
-    assert cloud.lost == [state.stored[0].name]
+    assert cloud.lost == [state.s3_copies[0].name]

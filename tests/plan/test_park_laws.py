@@ -25,7 +25,7 @@ from roost.model.resources import (
     Volume,
     Wanted,
 )
-from roost.model.steps import Archive, Create, Delete, Restore, Save, Snap, Stop
+from roost.model.steps import Archive, Create, CreateImage, CreateSnapshot, Delete, Restore, Stop
 from roost.plan.backups import proof
 from roost.plan.down import plan_down
 from roost.plan.park import plan_park
@@ -117,16 +117,18 @@ def test_the_first_copy_is_taken_while_it_runs_and_the_last_after_the_stop():
 
     def planner(have: State, _: frozenset[str]) -> Plan:
         plan = plan_park(have, {"scratch": "keep"})
-        seen.extend(s for s in plan.steps if isinstance(s, Snap | Stop | Save | Delete))
+        seen.extend(
+            s for s in plan.steps if isinstance(s, CreateSnapshot | Stop | CreateImage | Delete)
+        )
         return plan
 
     converge(cloud, "demo", planner)
     assert seen == [
         Delete("instance", ("worker-1",)),
-        Snap(("data",), sealed=False),
+        CreateSnapshot(("data",), sealed=False),
         Stop(("head",)),
-        Snap(("data",), sealed=True),
-        Save(("head",)),
+        CreateSnapshot(("data",), sealed=True),
+        CreateImage(("head",)),
         Delete("instance", ("head",)),
         Delete("volume", ("data",)),
         Delete("snapshot", ("snap-" + seen_first(cloud, seen),)),
@@ -246,7 +248,7 @@ def test_a_resize_stops_changes_and_starts():
         ("head", "m7i.4xlarge", "running"),
         ("worker-1", "m7i.large", "running"),
     ]
-    assert cloud.calls["Retype"] == 1
+    assert cloud.calls["ChangeType"] == 1
     assert state.record == larger.record
 
 
@@ -326,7 +328,7 @@ def test_no_sequence_of_commands_kills_and_faults_loses_data(acts, delay, blind,
                 for copy in cloud.disks._copies["demo"].values()
                 if isinstance(copy.what, Snapshot) and copy.what.state == "completed"
             ]
-            held += [cloud.disks.bucket[copy.place] for copy in cloud.disks.stored_of("demo")]
+            held += [cloud.disks.bucket[copy.place] for copy in cloud.disks.s3_copies_of("demo")]
             assert content in held or content.startswith("blank"), (act, name)
     for _ in range(4):
         cloud.wait("demo", 0)

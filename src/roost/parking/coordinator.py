@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from roost.errors import PartlyDoneError, RoostError, command_line
-from roost.model.resources import State, Stored, Volume
-from roost.model.steps import Stop, Store
-from roost.plan.backups import awaited, stored_of
+from roost.model.resources import S3Copy, State, Volume
+from roost.model.steps import RecordCopy, Stop
+from roost.plan.backups import pending_restore, s3_copy_of
 from roost.plan.park import ParkMode, plan_park, plan_wake, to_prove
 from roost.plan.up import Plan
 from roost.providers.provider import Cloud
@@ -34,7 +34,7 @@ ROUNDS = 4
 class Found:
     """What was proven, and why the rest was not: ``troubles`` by volume."""
 
-    copies: tuple[Stored, ...] = ()
+    copies: tuple[S3Copy, ...] = ()
     troubles: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,7 +52,7 @@ class Hands(Protocol):
         """
         ...
 
-    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+    def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         """Bring back to a volume what is in S3. Raises PartlyDoneError where it is not all."""
         ...
 
@@ -71,7 +71,7 @@ class Parking:
     drive: Callable[[Planner], State]
     tell: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.time
-    _proven: dict[str, tuple[Stored, float]] = field(default_factory=dict)
+    _proven: dict[str, tuple[S3Copy, float]] = field(default_factory=dict)
     _parting: set[str] = field(default_factory=set)
 
     def run(self) -> State:
@@ -150,14 +150,14 @@ def _unproven(state: State, troubles: Mapping[str, str]) -> PartlyDoneError:
     )
 
 
-def place_of(root: str, state: State, volume: Volume) -> str:
+def s3_place(root: str, state: State, volume: Volume) -> str:
     """Where in S3 a volume goes: where its last copy is, so that only changes are sent.
 
     The first copy has a place of its own, by the volume's id: whatever else is there, of another
     account or of a name that is no more, is never mistaken for it.
     """
     below = f"{root.rstrip('/')}/{state.name}/{volume.name}/"
-    known = stored_of(volume.name, state)
+    known = s3_copy_of(volume.name, state)
     if known is not None and known.place.startswith(below):
         return known.place
     return f"{below}{volume.id}/"
@@ -166,9 +166,9 @@ def place_of(root: str, state: State, volume: Volume) -> str:
 # --- back again ----------------------------------------------------------------------------------
 
 
-def waiting(state: State) -> tuple[tuple[Volume, Stored], ...]:
+def waiting(state: State) -> tuple[tuple[Volume, S3Copy], ...]:
     """The volumes whose data is not all back, and where it is."""
-    found = ((volume, awaited(volume, state)) for volume in state.volumes)
+    found = ((volume, pending_restore(volume, state)) for volume in state.volumes)
     return tuple((volume, copy) for volume, copy in found if copy is not None)
 
 
@@ -185,9 +185,9 @@ def fill_all(cloud: Cloud, state: State, hands: Hands) -> State:
             troubles.append(trouble)
             continue
         filled = replace(copy, source=volume.id, sealed=False)
-        apply_patiently(cloud, state.name, Store((filled,)))
-        stored = tuple(filled if s.name == volume.name else s for s in state.stored)
-        state = replace(state, stored=stored)
+        apply_patiently(cloud, state.name, RecordCopy((filled,)))
+        stored = tuple(filled if s.name == volume.name else s for s in state.s3_copies)
+        state = replace(state, s3_copies=stored)
     if troubles:
         raise PartlyDoneError(
             "\n".join(troubles),
@@ -197,18 +197,18 @@ def fill_all(cloud: Cloud, state: State, hands: Hands) -> State:
     return state
 
 
-Filled = tuple[Volume, Stored, str]
+Filled = tuple[Volume, S3Copy, str]
 """A volume, its copy in S3, and why not all of it came back."""
 
 
 def _filled(state: State, hands: Hands, off: Collection[str]) -> Iterator[Filled]:
     """Each as it ends; all machines at once, one volume after the other on each."""
-    queues: dict[str, list[tuple[Volume, Stored]]] = {}
+    queues: dict[str, list[tuple[Volume, S3Copy]]] = {}
     for volume, copy in waiting(state):
         if volume.name not in off:
             queues.setdefault(volume.holder, []).append((volume, copy))
 
-    def one(queue: list[tuple[Volume, Stored]]) -> Iterator[Filled]:
+    def one(queue: list[tuple[Volume, S3Copy]]) -> Iterator[Filled]:
         for volume, copy in queue:
             try:
                 hands.fill(state, volume, copy)

@@ -13,7 +13,7 @@ from roost.providers.provider import need
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
-    from roost.model.resources import State, Stored, Volume
+    from roost.model.resources import S3Copy, State, Volume
     from roost.parking.coordinator import Found, Hands
     from roost.providers.provider import Cloud
     from roost.session import Session
@@ -29,14 +29,14 @@ def hands(
     note: Callable[[str], None],
 ) -> Iterator[Hands]:
     """The machines of a name, as they are reached from here; with progress."""
-    from roost.parking.volume_agent import FarHands
+    from roost.parking.volume_agent import SshVolumeAgent
     from roost.provision.machines import Machines
     from roost.transfer.s3.config import where
 
     machines = Machines(state, host_keys_of(cloud, session.say), lambda _: None)
     copies = need(cloud.can.s3_copies, "parking in S3", cloud)
     with session.reporter.transfers() as tell:
-        yield FarHands(
+        yield SshVolumeAgent(
             machines=machines,
             roots=roots,
             classes=classes,
@@ -66,7 +66,7 @@ class LaterHands:
         with hands(self.session, self.cloud, state, self.roots, self.classes, self.note) as able:
             return able.prove(state, volumes)
 
-    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+    def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         """Bring back what is in S3."""
         with hands(self.session, self.cloud, state, self.roots, self.classes, self.note) as able:
             able.fill(state, volume, copy)
@@ -120,7 +120,7 @@ def may_be_in_s3(state: State) -> bool:
     """Whether a volume has a copy in S3, or could be on its way there."""
     import json
 
-    if state.stored:
+    if state.s3_copies:
         return True
     volumes = json.loads(state.record or "{}").get("volumes", ())
     return any(volume.get("park") == "s3" for volume in volumes)
@@ -136,12 +136,12 @@ def unfilled(state: State) -> dict[str, str]:
     }
 
 
-def text_of(copy: Stored) -> str:
+def text_of(copy: S3Copy) -> str:
     """``"data of volume data: s3://..., 12.5 GiB"``."""
     return f"data of volume {copy.name}: {copy.place}, {copy.used_gib:g} GiB"
 
 
-def removal_of(copy: Stored) -> str:
+def removal_of(copy: S3Copy) -> str:
     """The command that removes a copy from the user's bucket; roost never does."""
     endpoint = ("--endpoint-url", copy.endpoint) if copy.endpoint else ()
     return command_line("aws", "s3", "rm", "--recursive", copy.place, *endpoint)

@@ -15,9 +15,9 @@ from typing import Any
 
 from roost.errors import PartlyDoneError, RoostError, UnreachableError, command_line
 from roost.machine.files import program
-from roost.model.resources import Instance, State, Stored, Volume
-from roost.parking.coordinator import Found, place_of
-from roost.plan.backups import last_let_in
+from roost.model.resources import Instance, S3Copy, State, Volume
+from roost.parking.coordinator import Found, s3_place
+from roost.plan.backups import last_writable
 from roost.provision.machines import Lost, Machines
 from roost.transfer.key_rules import show
 from roost.transfer.options import Options
@@ -46,7 +46,7 @@ class WrongError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class FarHands:
+class SshVolumeAgent:
     """``roost.parking.coordinator.Hands``, on real machines.
 
     ``roots`` says below which place in S3 each volume goes, and ``classes`` with which storage
@@ -81,7 +81,7 @@ class FarHands:
 
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         """All volumes of a machine, or none of them: where one is not proven, it goes on."""
-        copies: list[Stored] = []
+        copies: list[S3Copy] = []
         troubles: dict[str, str] = {}
 
         def one(instance: Instance, mine: tuple[Volume, ...]) -> None:
@@ -95,7 +95,7 @@ class FarHands:
         self._all(state, volumes, one)
         return Found(tuple(copies), troubles)
 
-    def _proven(self, state: State, instance: Instance, mine: tuple[Volume, ...]) -> list[Stored]:
+    def _proven(self, state: State, instance: Instance, mine: tuple[Volume, ...]) -> list[S3Copy]:
         self.note(f"{instance.name}: programs that use its data end, and nothing is written now")
         try:
             before = self._still(instance, "hold", mine)
@@ -111,21 +111,21 @@ class FarHands:
             raise
         return found
 
-    def _stored(self, state: State, volume: Volume, done: Outcome, used: int) -> Stored:
+    def _stored(self, state: State, volume: Volume, done: Outcome, used: int) -> S3Copy:
         """Raises WrongError, naming what is wrong, where it is not all in S3."""
         proof = done.proof
         if not done.done or proof is None or not proof.whole or not proof.tree:
             raise WrongError(volume.name, _named(done))
         for name, why in done.failed:  # what is not needed any more, and still there
             self.note(f"{volume.name}: {show(name)}: {why}")
-        since = last_let_in(volume, state)
+        since = last_writable(volume, state)
         assert since is not None
         for text in done.notes:
             self.note(f"{volume.name}: {text}")
-        return Stored(
+        return S3Copy(
             name=volume.name,
             source=volume.id,
-            place=place_of(self.roots[volume.name], state, volume),
+            place=s3_place(self.roots[volume.name], state, volume),
             tree=proof.tree,
             sha256=proof.tree_sha256,
             size_gib=volume.size_gib,
@@ -139,7 +139,7 @@ class FarHands:
 
     def _up(self, state: State, volume: Volume, *, last: bool = False) -> Job:
         """``last``: what is in S3 and not on the volume goes, once all is proven."""
-        place = place_of(self.roots[volume.name], state, volume)
+        place = s3_place(self.roots[volume.name], state, volume)
         options = Options(delete=last, storage=self.classes.get(volume.name))
         agreed = ANY if last else None
         return Job(
@@ -153,7 +153,7 @@ class FarHands:
 
     # --- back again ------------------------------------------------------------------------------
 
-    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+    def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         """Raises PartlyDoneError, naming what is wrong, where it is not all there."""
         instance = next(i for i in state.instances if i.name == volume.holder)
         self._mounted(instance, volume)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from roost.model.resources import Image, Instance, Snapshot, State, Stored, Volume
+from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume
 
 Copy = TypeVar("Copy", Snapshot, Image)
 SECOND = 1.0
@@ -23,7 +23,7 @@ def proof(volume: Volume, have: State) -> Snapshot | None:
 
 def sealed(volume: Volume, have: State) -> list[Snapshot]:
     """Snapshots that hold all of a volume's content, or will once they are completed."""
-    quiet = quiet_since(volume, have)
+    quiet = last_write_possible(volume, have)
     if quiet is None:
         return []
     return [
@@ -33,26 +33,26 @@ def sealed(volume: Volume, have: State) -> list[Snapshot]:
     ]
 
 
-def proof_in_s3(volume: Volume, have: State) -> Stored | None:
+def proof_in_s3(volume: Volume, have: State) -> S3Copy | None:
     """The copy in S3 that holds all of a volume's content, by the same rule; else None."""
-    quiet, copy = quiet_since(volume, have), stored_of(volume.name, have)
+    quiet, copy = last_write_possible(volume, have), s3_copy_of(volume.name, have)
     if quiet is None or copy is None or not copy.sealed or copy.source != volume.id:
         return None
     return copy if copy.since >= quiet else None
 
 
-def awaited(volume: Volume, have: State) -> Stored | None:
+def pending_restore(volume: Volume, have: State) -> S3Copy | None:
     """The copy in S3 that a volume was made for and is not filled from yet; None: it is whole.
 
     Until then the copy is the truth, and the volume is not.
     """
-    copy = stored_of(volume.name, have)
+    copy = s3_copy_of(volume.name, have)
     if copy is None or volume.adopted or volume.snapshot or copy.source == volume.id:
         return None
     return copy
 
 
-def last_let_in(volume: Volume, have: State) -> float | None:
+def last_writable(volume: Volume, have: State) -> float | None:
     """When its machine was last started, or the volume attached to it; None: it is nowhere."""
     holder = next((i for i in have.instances if i.name == volume.holder), None)
     if volume.state != "attached" or holder is None:
@@ -60,19 +60,19 @@ def last_let_in(volume: Volume, have: State) -> float | None:
     return max(holder.started, volume.attached_at)
 
 
-def quiet_since(volume: Volume, have: State) -> float | None:
+def last_write_possible(volume: Volume, have: State) -> float | None:
     """Since when, at the latest, nothing could write to it (seconds); None: it is in use."""
     if volume.state == "available":
         return 0
     holder = next((i for i in have.instances if i.name == volume.holder), None)
     if volume.state != "attached" or holder is None or holder.state != "stopped":
         return None
-    return last_let_in(volume, have)
+    return last_writable(volume, have)
 
 
-def stored_of(volume: str, have: State) -> Stored | None:
+def s3_copy_of(volume: str, have: State) -> S3Copy | None:
     """The copy in S3 of the volume of that name."""
-    return next((s for s in have.stored if s.name == volume), None)
+    return next((s for s in have.s3_copies if s.name == volume), None)
 
 
 def snapshots_of(volume: str, have: State) -> list[Snapshot]:
@@ -96,13 +96,13 @@ def saved(instance: Instance, have: State) -> list[Image]:
     ]
 
 
-def source_of(volume: str, have: State) -> Snapshot | Stored | None:
+def source_of(volume: str, have: State) -> Snapshot | S3Copy | None:
     """What a volume that is gone is made from again: its newest copy that was completed.
 
     A copy on its way counts: it is waited for. One that failed does not.
     """
     snapshot = next((s for s in snapshots_of(volume, have) if s.state != "failed"), None)
-    stored = stored_of(volume, have)
+    stored = s3_copy_of(volume, have)
     if snapshot is None or stored is None:
         return snapshot or stored
     return stored if stored.taken >= snapshot.taken else snapshot
@@ -110,7 +110,7 @@ def source_of(volume: str, have: State) -> Snapshot | Stored | None:
 
 def newest(volume: str, have: State) -> float:
     """When the newest of its copies was taken; 0 where it has none."""
-    stored = stored_of(volume, have)
+    stored = s3_copy_of(volume, have)
     return max([s.taken for s in snapshots_of(volume, have)] + ([stored.taken] if stored else [0]))
 
 
@@ -125,7 +125,7 @@ def superseded(have: State) -> tuple[list[Snapshot], list[Image]]:
     for name in sorted({s.volume for s in have.snapshots}):
         copies = snapshots_of(name, have)
         best = next((s for s in copies if s.state == "completed" and s.sealed), None)
-        stored = stored_of(name, have)
+        stored = s3_copy_of(name, have)
         if stored is not None and stored.sealed and (best is None or stored.taken >= best.taken):
             old += [s for s in copies if s.state != "pending" and s.taken <= stored.taken]
         else:

@@ -12,26 +12,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from roost.model.resources import Instance, State, Stored, Volume
+from roost.model.resources import Instance, S3Copy, State, Volume
 from roost.model.steps import (
     Archive,
     Attach,
+    CreateImage,
+    CreateSnapshot,
     Delete,
+    RecordCopy,
     Retire,
-    Save,
-    Snap,
     Start,
     Step,
     Stop,
-    Store,
 )
 from roost.plan.backups import (
-    awaited,
-    last_let_in,
+    last_writable,
+    last_write_possible,
     newest,
+    pending_restore,
     proof,
     proof_in_s3,
-    quiet_since,
     saved,
     sealed,
     snapshots_of,
@@ -41,14 +41,14 @@ from roost.plan.up import Plan, unseal
 
 ParkMode = Literal["keep", "snapshot", "archive", "s3", "discard"]
 COPIED = ("snapshot", "archive")
-NOTHING: Mapping[str, Stored] = {}
+NOTHING: Mapping[str, S3Copy] = {}
 
 
 def plan_park(
     have: State,
     modes: Mapping[str, ParkMode],
     typed: frozenset[str] = frozenset(),
-    proven: Mapping[str, Stored] = NOTHING,
+    proven: Mapping[str, S3Copy] = NOTHING,
 ) -> Plan:
     """The steps to everything put away. ``modes`` by volume; those not named are snapshots.
 
@@ -106,7 +106,7 @@ class _Park:
         have: State,
         modes: Mapping[str, ParkMode],
         typed: frozenset[str],
-        proven: Mapping[str, Stored],
+        proven: Mapping[str, S3Copy],
     ) -> None:
         self.have = have
         self.modes = modes
@@ -121,7 +121,7 @@ class _Park:
         mode = self.modes.get(volume.name, "snapshot")
         if volume.adopted or (mode == "discard" and volume.name not in self.typed):
             return "keep"
-        if mode != "discard" and awaited(volume, self.have) is not None:
+        if mode != "discard" and pending_restore(volume, self.have) is not None:
             return "keep"
         return mode
 
@@ -131,9 +131,9 @@ class _Park:
             return False
         return self._just_proven(volume) is None
 
-    def _just_proven(self, volume: Volume) -> Stored | None:
+    def _just_proven(self, volume: Volume) -> S3Copy | None:
         """What was proven of it since it was last let in anywhere."""
-        copy, since = self.proven.get(volume.name), last_let_in(volume, self.have)
+        copy, since = self.proven.get(volume.name), last_writable(volume, self.have)
         if copy is None or since is None or copy.source != volume.id or copy.since < since:
             return None
         return copy
@@ -167,10 +167,10 @@ class _Park:
         """Copies that are missing: of volumes in use, and then of those at rest."""
         now = [v for i in instances for v in self.first(i) if not self._on_its_way(v)]
         if now:
-            yield Snap(tuple(v.name for v in now), sealed=False)
+            yield CreateSnapshot(tuple(v.name for v in now), sealed=False)
         rest = [v for v in self.at_rest(instances) if not sealed(v, self.have)]
         if rest:
-            yield Snap(tuple(v.name for v in rest), sealed=True)
+            yield CreateSnapshot(tuple(v.name for v in rest), sealed=True)
 
     def _on_its_way(self, volume: Volume) -> bool:
         return any(s.state == "pending" for s in snapshots_of(volume.name, self.have))
@@ -204,7 +204,7 @@ class _Park:
         for volume in self.have.volumes:
             if self.mode(volume) != "s3" or volume.holder not in stopped:
                 continue
-            if quiet_since(volume, self.have) is None or proof_in_s3(volume, self.have):
+            if last_write_possible(volume, self.have) is None or proof_in_s3(volume, self.have):
                 continue
             copy = self._just_proven(volume)
             if copy is not None:
@@ -212,7 +212,7 @@ class _Park:
                 taken = max(copy.since, newest(volume.name, self.have) + 1)
                 copies.append(replace(copy, sealed=True, taken=taken))
         if copies:
-            yield Store(tuple(copies))
+            yield RecordCopy(tuple(copies))
 
     def images(self, instances: list[Instance]) -> Iterator[Step]:
         """The disks that stopped machines boot from."""
@@ -225,7 +225,7 @@ class _Park:
             and not saved(i, self.have)
         )
         if names:
-            yield Save(names)
+            yield CreateImage(names)
 
     def deletions(self, instances: list[Instance]) -> Iterator[Step]:
         """What is safe elsewhere; the machines first, as they hold the volumes."""
@@ -301,7 +301,7 @@ class _Park:
             wished = self.modes.get(volume.name, "snapshot")
             if volume.adopted:
                 yield f"volume {volume.name} was there before roost, and is kept"
-            elif wished != "discard" and (copy := awaited(volume, self.have)):
+            elif wished != "discard" and (copy := pending_restore(volume, self.have)):
                 yield f"volume {volume.name} waits for its data from {copy.place}, and is kept"
             elif wished == "discard" and volume.name not in self.typed:
                 yield f"volume {volume.name} is kept: discarding it needs its name typed"

@@ -87,11 +87,11 @@ def _in_s3(cloud: Cloud, state: State) -> list[str]:
     from roost.plan.wanted import volumes_of
     from roost.spec import from_json
 
-    if not state.stored:
+    if not state.s3_copies:
         return []
     book, notes = todays_book(), []
     file = volumes_of(from_json(state.record)) if state.record else {}
-    for copy in state.stored:
+    for copy in state.s3_copies:
         kind = file[copy.name].park_class if copy.name in file else "STANDARD"
         price = book.s3(copy.region or cloud.region, kind)
         lines = charge(copy.name, f"{copy.used_gib:g} GB", Decimal(gb(copy.used_gib)), price)

@@ -105,7 +105,7 @@ def _words(before: State, typed: tuple[str, ...], keep_data: bool) -> frozenset[
         raise UsageError("--keep-data and --delete-data say the opposite of each other")
     known = {v.name for v in before.volumes} | {s.volume for s in before.snapshots}
     known |= {i.instance for i in before.images} | {before.name}
-    known |= {s.name for s in before.stored}
+    known |= {s.name for s in before.s3_copies}
     if unknown := set(typed) - known:
         raise UsageError(
             f"{before.name} has no data called {', '.join(sorted(unknown))}"
@@ -137,8 +137,8 @@ def _say_what_stays(before: State, state: State) -> None:
     """Objects in the user's bucket go on costing."""
     from roost.parking.s3 import removal_of, text_of
 
-    known = {copy.name for copy in state.stored}
-    for copy in before.stored:
+    known = {copy.name for copy in state.s3_copies}
+    for copy in before.s3_copies:
         if copy.name not in known:
             say(f"note: {text_of(copy)}: still there; to remove it: {removal_of(copy)}")
 

@@ -112,7 +112,7 @@ def _modes(have: State, chosen: tuple[str, ...]) -> dict[str, ParkMode]:
 
     spec = from_json(have.record) if have.record else None
     volumes = {v.name for v in have.volumes} | {s.volume for s in have.snapshots}
-    volumes |= {s.name for s in have.stored}
+    volumes |= {s.name for s in have.s3_copies}
     modes: dict[str, ParkMode] = dict.fromkeys(sorted(volumes), "snapshot")
     modes |= {name: mode for name, mode in _of_file(spec).items() if name in volumes}
     for word in chosen:
@@ -287,7 +287,7 @@ def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_
                 ],
                 "stored": [
                     {"volume": s.name, "place": s.place, "used_gib": s.used_gib}
-                    for s in state.stored
+                    for s in state.s3_copies
                 ],
                 "images": [{"id": i.name, "instance": i.instance} for i in state.images],
                 "volumes": [v.name for v in state.volumes],
@@ -299,7 +299,7 @@ def _report(state: State, modes: dict[str, ParkMode], typed: frozenset[str], as_
     for note in plan_park(state, modes, typed).notes:
         say(f"note: {note}")
     what = [f"snapshot of {one}" for one in kept]
-    what += [text_of(copy) for copy in state.stored]
+    what += [text_of(copy) for copy in state.s3_copies]
     what += [f"image of {i.instance}" for i in state.images]
     what += [f"{i.name} {i.state}" for i in state.instances]
     say(f"{state.name} is parked: {', '.join(what) or 'nothing of it needed keeping'}")

@@ -109,7 +109,7 @@ def _disks(state: State) -> list[tuple[str, ...]]:
     ]
     rows += [
         (s.name, "in S3", f"{s.used_gib:g} GiB", "proven" if s.sealed else "older", "", s.place)
-        for s in state.stored
+        for s in state.s3_copies
     ]
     rows += [
         (
@@ -165,7 +165,7 @@ def _disks_json(state: State) -> dict[str, object]:
                 "used_gib": s.used_gib,
                 "sealed": s.sealed,
             }
-            for s in state.stored
+            for s in state.s3_copies
         ],
         "unfilled": sorted(unfilled(state)),
         "images": [{"id": i.name, "instance": i.instance, "state": i.state} for i in state.images],

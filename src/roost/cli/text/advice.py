@@ -24,7 +24,7 @@ def show(cloud: Cloud, have: State, days: int, as_json: bool) -> None:
         return
     if not found:
         say(f"{have.name} has no data volumes")
-    for copy in have.stored:
+    for copy in have.s3_copies:
         if copy.name not in {name for name, _, _ in found}:
             say(f"{text_of(copy)}: it is parked there")
     for name, size, one in found:
@@ -40,7 +40,7 @@ def advice(cloud: Cloud, have: State, days: int) -> list[tuple[str, str, Advice]
     from roost.plan.bill import gb
 
     book = todays_book()
-    used = {copy.name: copy.used_gib for copy in have.stored}
+    used = {copy.name: copy.used_gib for copy in have.s3_copies}
     used |= {s.volume: s.used_gib for s in reversed(have.snapshots) if s.used_gib is not None}
     found = []
     for volume in have.volumes:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from roost.model.resources import State, Stored, Volume
-from roost.parking.coordinator import Found, place_of
-from roost.plan.backups import last_let_in
+from roost.model.resources import S3Copy, State, Volume
+from roost.parking.coordinator import Found, s3_place
+from roost.plan.backups import last_writable
 from tests.aws.strict import StrictEc2
 
 
 @dataclass
-class FarHands:
+class DiskVolumeAgent:
     """``Hands`` of the coordinator; of the volumes in ``broken`` an object is always wrong."""
 
     ec2: StrictEc2
@@ -25,7 +25,7 @@ class FarHands:
     def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
         found, troubles = [], {}
         for volume in volumes:
-            since = last_let_in(volume, state)
+            since = last_writable(volume, state)
             assert since is not None
             self.ec2.act("MakeStill", lambda v=volume: self.ec2.still.add(v.id))  # type: ignore[misc]
             place = self._push(state, volume)
@@ -33,7 +33,7 @@ class FarHands:
                 self.ec2.still.discard(volume.id)
                 troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
                 continue
-            copy = Stored(
+            copy = S3Copy(
                 name=volume.name,
                 source=volume.id,
                 place=place,
@@ -49,7 +49,7 @@ class FarHands:
             found.append(copy)
         return Found(tuple(found), troubles)
 
-    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+    def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         del state
         self.ec2.act("PullBack", lambda: self.ec2.pull(volume.id, volume.name, copy.place))
 
@@ -58,6 +58,6 @@ class FarHands:
         self.ec2.act("LetWrite", lambda: self.ec2.still.difference_update(held))
 
     def _push(self, state: State, volume: Volume) -> str:
-        place = place_of("s3://my-bucket/parked", state, volume)
+        place = s3_place("s3://my-bucket/parked", state, volume)
         self.ec2.act("PushAll", lambda: self.ec2.push(volume.id, place))
         return place
