@@ -283,10 +283,10 @@ def test_parked_in_s3_as_its_file_says(
     roost: Roost, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def hands(*_: object) -> Iterator[DiskVolumeAgent]:
+    def connect(*_: object) -> Iterator[DiskVolumeAgent]:
         yield DiskVolumeAgent(account.ec2)
 
-    monkeypatch.setattr("roost.parking.s3.hands", hands)
+    monkeypatch.setattr("roost.parking.ssh_volume_agent.connect", connect)
     ok(roost("up", "examples/pixinsight.toml", "--yes"))
     parked = ok(roost("park", "pixinsight", "--yes", "--json"))
     (stored,) = parked["stored"]

@@ -1,18 +1,18 @@
-"""Hands that copy between the disks of the strict double and a bucket; they can be killed too."""
+"""A volume agent between the disks of the strict double and a bucket; it can be killed too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from roost.model.resources import S3Copy, State, Volume
-from roost.parking.coordinator import Found, s3_place
+from roost.parking.volume_agent import Verified, s3_place
 from roost.plan.backups import last_writable
 from tests.aws.strict import StrictEc2
 
 
 @dataclass
 class DiskVolumeAgent:
-    """``Hands`` of the coordinator; of the volumes in ``broken`` an object is always wrong."""
+    """A volume agent; of the volumes in ``broken`` an object is always wrong."""
 
     ec2: StrictEc2
     broken: set[str] = field(default_factory=set)
@@ -22,7 +22,7 @@ class DiskVolumeAgent:
             self._push(state, volume)
         return {}
 
-    def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
+    def verify(self, state: State, volumes: tuple[Volume, ...]) -> Verified:
         found, troubles = [], {}
         for volume in volumes:
             since = last_writable(volume, state)
@@ -47,7 +47,7 @@ class DiskVolumeAgent:
                 region="eu-central-1",
             )
             found.append(copy)
-        return Found(tuple(found), troubles)
+        return Verified(tuple(found), troubles)
 
     def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         del state

@@ -28,11 +28,11 @@ class Asked(Bucket):
 
 @pytest.fixture
 def bucket(cloud: Full, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """The hands of all commands: their machines are in memory, and so is S3."""
+    """The volume agent of all commands: their machines are in memory, and so is S3."""
     found = Asked(cloud)
 
     @contextmanager
-    def hands(
+    def connect(
         _: object, cloud: object, state: State, roots: Any, classes: Any, note: Any
     ) -> Iterator[Asked]:
         del cloud
@@ -41,7 +41,7 @@ def bucket(cloud: Full, monkeypatch: pytest.MonkeyPatch) -> Asked:
         found.roots, found.classes = dict(roots), dict(classes)
         yield found
 
-    monkeypatch.setattr("roost.parking.s3.hands", hands)
+    monkeypatch.setattr("roost.parking.ssh_volume_agent.connect", connect)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -12,13 +13,17 @@ from hypothesis import strategies as st
 from roost.errors import PartlyDoneError, RoostError
 from roost.model.resources import S3Copy, Snapshot, State, Volume
 from roost.model.steps import Create, CreateImage, Delete, RecordCopy, Retire, Start, Step, Stop
-from roost.parking.coordinator import Found, Parking, fill_all, waiting
+from roost.parking.coordinator import Parking
+from roost.parking.modes import ParkMode
+from roost.parking.planner import plan_park
+from roost.parking.restore import fill_all, waiting
+from roost.parking.volume_agent import Verified
 from roost.plan.backups import source_of, superseded
-from roost.plan.park import plan_park
 from roost.plan.up import plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
 from roost.reconcile.loop import Planner, converge
 from tests.plan import parking_world
+from tests.plan.parking_world import as_modes
 from tests.plan.test_park_laws import BOTH, down, park, stop, up
 
 
@@ -54,10 +59,10 @@ def test_a_volume_goes_to_s3_and_comes_back():
     assert {s.place for s in state.s3_copies} >= {f"s3://work/demo/data/{data.id}/"}
     assert cloud.disks.buried.keys() == {"data", "scratch"}
 
-    hands = parking_world.Bucket(cloud)
+    agent = parking_world.Bucket(cloud)
     made = converge(cloud, "demo", lambda have, _: plan_up(BOTH, have))
     assert {v.name for v, _ in waiting(made)} == {"data", "scratch"}
-    state = fill_all(cloud, made, hands)
+    state = fill_all(cloud, made, agent)
     assert not cloud.disks.buried  # each came back with what was on it
     assert not waiting(state)
     assert state == cloud.observe("demo")
@@ -82,7 +87,7 @@ def test_a_wrong_object_keeps_the_volume():
     up(cloud)
     broken = parking_world.Bucket(cloud, broken={"data"})
     with pytest.raises(PartlyDoneError, match=r"data: raw/a\.fits: its content"):
-        parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, hands=broken)
+        parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, agent=broken)
     state = cloud.observe("demo")
     assert {v.name for v in state.volumes} == {"data", "scratch"}
     assert {i.name: i.state for i in state.instances}["head"] == "running"
@@ -103,7 +108,7 @@ def test_until_it_is_filled_a_volume_is_not_the_truth():
         state = park(cloud, **modes)
         assert [v.name for v in state.volumes] == ["data"]
         assert (state.s3_copies, {s.volume for s in state.snapshots}) == (stored, {"scratch"})
-        assert any("waits for its data" in note for note in plan_park(state, modes).notes)
+        assert any("waits for its data" in note for note in plan_park(state, as_modes(modes)).notes)
         with pytest.raises(PartlyDoneError):
             parking_world.up(cloud, BOTH, broken)
     state = down(cloud)
@@ -117,9 +122,9 @@ def test_what_was_let_in_after_the_proof_is_proven_again():
     cloud = Noted()
     up(cloud)
     cloud.by_hand = True
-    hands = parking_world.Bucket(cloud)
-    parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, hands=hands)
-    assert hands.sent.count("data") == 4  # while it ran, when it was still, and both again
+    agent = parking_world.Bucket(cloud)
+    parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, agent=agent)
+    assert agent.sent.count("data") == 4  # while it ran, when it was still, and both again
     assert [type(step) for step in cloud.seen].count(Stop) == 2
     assert not cloud.lost
 
@@ -131,8 +136,8 @@ def test_an_old_proof_is_none():
     clock = [0.0]
 
     class Slow(parking_world.Bucket):
-        def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
-            found = parking_world.Bucket.prove(self, state, volumes)
+        def verify(self, state: State, volumes: tuple[Volume, ...]) -> Verified:
+            found = parking_world.Bucket.verify(self, state, volumes)
             clock[0] += 1
             return found
 
@@ -142,15 +147,15 @@ def test_an_old_proof_is_none():
             cloud.disks.still.clear()
         return converge(cloud, "demo", planner)
 
-    hands = Slow(cloud)
+    agent = Slow(cloud)
     Parking(
-        modes={"data": "s3", "scratch": "s3"},
-        typed=frozenset(),
-        hands=hands,
+        modes={"data": ParkMode.S3, "scratch": ParkMode.S3},
+        confirmed=frozenset(),
+        connect=lambda _: nullcontext(agent),
         drive=drive,
         clock=lambda: clock[0],
     ).run()
-    assert hands.sent.count("data") == 4
+    assert agent.sent.count("data") == 4
     assert not cloud.lost
 
 

@@ -26,9 +26,10 @@ from roost.model.resources import (
     Wanted,
 )
 from roost.model.steps import Archive, Create, CreateImage, CreateSnapshot, Delete, Restore, Stop
+from roost.parking.modes import ParkMode
+from roost.parking.planner import plan_park
 from roost.plan.backups import proof
 from roost.plan.down import plan_down
-from roost.plan.park import plan_park
 from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
@@ -61,8 +62,8 @@ def up(cloud: FakeCloud, want: Wanted = BOTH) -> State:
     return parking_world.up(cloud, want)
 
 
-def park(cloud: FakeCloud, typed: frozenset[str] = frozenset(), **modes: str) -> State:
-    return parking_world.park(cloud, BOTH, modes, typed)  # type: ignore[arg-type]
+def park(cloud: FakeCloud, confirmed: frozenset[str] = frozenset(), **modes: str) -> State:
+    return parking_world.park(cloud, BOTH, modes, confirmed)
 
 
 def resize(cloud: FakeCloud, want: Wanted) -> State:
@@ -116,7 +117,7 @@ def test_the_first_copy_is_taken_while_it_runs_and_the_last_after_the_stop():
     seen: list[object] = []
 
     def planner(have: State, _: frozenset[str]) -> Plan:
-        plan = plan_park(have, {"scratch": "keep"})
+        plan = plan_park(have, {"scratch": ParkMode.KEEP})
         seen.extend(
             s for s in plan.steps if isinstance(s, CreateSnapshot | Stop | CreateImage | Delete)
         )
@@ -158,7 +159,7 @@ def test_discarding_needs_the_typed_name():
     up(cloud)
     state = park(cloud, scratch="discard")
     assert [v.name for v in state.volumes] == ["scratch"]
-    assert plan_park(state, {"scratch": "discard"}).notes[0] == (
+    assert plan_park(state, {"scratch": ParkMode.DISCARD}).notes[0] == (
         "volume scratch is kept: discarding it needs its name typed"
     )
     state = park(cloud, frozenset({"scratch"}), scratch="discard")
@@ -192,7 +193,7 @@ def test_only_the_archive_mode_archives():
     steps = []
 
     def planner(have: State, _: frozenset[str]) -> Plan:
-        plan = plan_park(have, {"data": "snapshot"})
+        plan = plan_park(have, {"data": ParkMode.SNAPSHOT})
         steps.extend(plan.steps)
         return plan
 

@@ -65,10 +65,10 @@ def settle(
 
 def _data(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:
     """Bring back what is in S3; what is not all back is said when all else is done."""
-    from roost.parking.s3 import bring_data
+    from roost.parking.restore import restore_data
 
     try:
-        bring_data(session, cloud, state)
+        restore_data(session, cloud, state)
     except PartlyDoneError as error:
         return error
     return None

@@ -89,7 +89,7 @@ def plan_up(
         return _wait_for(later, record)
     steps = [
         *record,
-        *unseal(have),
+        *mark_stale(have),
         *_adopt(wanted, have),
         *_create_missing(wanted, have, back),
         *_start([i for i in keep if i.name not in given_up]),
@@ -209,8 +209,8 @@ def _to_fill(volume: Volume, source: S3Copy) -> Volume:
     return replace(volume, copy_of=source.source, size_gib=max(volume.size_gib, source.size_gib))
 
 
-def unseal(have: State) -> list[Step]:
-    """Before anything may write to a volume, its copies stop being its last word."""
+def mark_stale(have: State) -> list[Step]:
+    """Mark the copies of existing volumes as not current, before anything may write to these."""
     there = {v.id for v in have.volumes}
     names = tuple(s.name for s in have.snapshots if s.sealed and s.source in there)
     copies = tuple(

@@ -135,12 +135,12 @@ def _swept(cloud: Cloud, state: State) -> tuple[str, ...]:
 
 def _say_what_stays(before: State, state: State) -> None:
     """Objects in the user's bucket go on costing."""
-    from roost.parking.s3 import removal_of, text_of
+    from roost.cli.text.parking import describe_copy, removal_command
 
     known = {copy.name for copy in state.s3_copies}
     for copy in before.s3_copies:
         if copy.name not in known:
-            say(f"note: {text_of(copy)}: still there; to remove it: {removal_of(copy)}")
+            say(f"note: {describe_copy(copy)}: still there; to remove it: {removal_command(copy)}")
 
 
 def _report(

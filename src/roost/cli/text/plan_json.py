@@ -102,7 +102,7 @@ def _parked(way: Parked) -> Data:
         "mode": way.mode,
         "storage_class": way.storage_class,
         "minimum_days": way.minimum_days,
-        "note": way.note,
+        "note": way.mode.summary,
         "storage": section_json(way.per_month),
         "coming_back": section_json(way.coming_back),
     }

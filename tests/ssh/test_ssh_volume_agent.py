@@ -11,8 +11,8 @@ import pytest
 
 from roost.errors import BusyError, PartlyDoneError, RoostError, UnreachableError
 from roost.model.resources import Instance, S3Copy, Shape, State, Volume
-from roost.parking import volume_agent
-from roost.parking.volume_agent import SshVolumeAgent
+from roost.parking import ssh_volume_agent
+from roost.parking.ssh_volume_agent import SshVolumeAgent
 from roost.provision.machines import Lost, Machines
 from roost.transfer.remote.protocol import ANY, Job, Outcome, Proven
 from roost.transfer.s3.config import Where
@@ -106,7 +106,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     found = World()
-    monkeypatch.setattr(volume_agent, "run_there", found.run_there)
+    monkeypatch.setattr(ssh_volume_agent, "run_there", found.run_there)
     return found
 
 
@@ -117,7 +117,7 @@ def agent(world: World) -> SshVolumeAgent:
         roots=ROOTS,
         classes={"seat-2-data": "GLACIER_IR"},
         here=HERE,
-        teller=lambda _: lambda _: None,
+        progress=lambda _: lambda _: None,
         note=world.notes.append,
     )
 
@@ -162,7 +162,7 @@ def test_a_machine_that_cannot_send_keeps_no_other_from_it(
 
 
 def test_proven_when_nothing_writes(world: World, agent: SshVolumeAgent) -> None:
-    found = agent.prove(STATE, STATE.volumes)
+    found = agent.verify(STATE, STATE.volumes)
     assert of(world, "seat-1") == [
         "hold /data=vol-1data /more=vol-1more",
         "last /data",
@@ -190,7 +190,7 @@ def test_proven_when_nothing_writes(world: World, agent: SshVolumeAgent) -> None
 
 def test_a_wrong_file_is_named_and_its_machine_goes_on(world: World, agent: SshVolumeAgent) -> None:
     world.ends["seat-1 /more"] = WRONG
-    found = agent.prove(STATE, STATE.volumes)
+    found = agent.verify(STATE, STATE.volumes)
     assert [copy.name for copy in found.copies] == ["seat-2-data"]  # another machine is no matter
     (trouble,) = found.troubles.items()
     assert trouble[0] == "seat-1-more"
@@ -207,7 +207,7 @@ def test_what_was_let_in_meanwhile_is_not_proven(
     world: World, agent: SshVolumeAgent, after: dict[str, Any]
 ) -> None:
     world.answers["seat-2 held"] = after
-    found = agent.prove(STATE, (volume(2),))
+    found = agent.verify(STATE, (volume(2),))
     assert found.copies == ()
     text = after.get("trouble", "it was written to while it was compared")
     assert found.troubles == {"seat-2-data": f"seat-2: {text}"}
@@ -216,7 +216,7 @@ def test_what_was_let_in_meanwhile_is_not_proven(
 
 def test_what_cannot_be_held_is_kept(world: World, agent: SshVolumeAgent) -> None:
     world.answers["seat-2 hold"] = {"trouble": "/data cannot be made read-only: relion (77)"}
-    found = agent.prove(STATE, (volume(2),))
+    found = agent.verify(STATE, (volume(2),))
     assert found.troubles == {"seat-2-data": "seat-2: /data cannot be made read-only: relion (77)"}
     assert world.jobs == []
 
@@ -224,7 +224,7 @@ def test_what_cannot_be_held_is_kept(world: World, agent: SshVolumeAgent) -> Non
 def test_ctrl_c_lets_programs_write_again(world: World, agent: SshVolumeAgent) -> None:
     world.ends["seat-2 /data"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        agent.prove(STATE, (volume(2),))
+        agent.verify(STATE, (volume(2),))
     assert of(world, "seat-2")[-1].startswith("free")
     assert "end" in world.said
 
@@ -232,7 +232,7 @@ def test_ctrl_c_lets_programs_write_again(world: World, agent: SshVolumeAgent) -
 def test_a_machine_that_cannot_be_reached_any_more(world: World, agent: SshVolumeAgent) -> None:
     world.answers["seat-2 held"] = Lost("closed")
     world.answers["seat-2 free"] = Lost("closed")
-    found = agent.prove(STATE, (volume(2),))
+    found = agent.verify(STATE, (volume(2),))
     assert "the connection to seat-2 was lost: closed" in found.troubles["seat-2-data"]
     assert any("`roost restart room` makes its data writable again" in note for note in world.notes)
 
@@ -256,7 +256,7 @@ COPY = S3Copy(
 def test_back_again_from_where_it_is(
     world: World, agent: SshVolumeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volume_agent, "MOUNTING", 1000.0)
+    monkeypatch.setattr(ssh_volume_agent, "MOUNTING", 1000.0)
     world.answers["seat-2 check"] = [{"trouble": "/data is not mounted"}, {}]
     agent.fill(STATE, volume(2), COPY)
     assert of(world, "seat-2") == [*["check /data=vol-2data"] * 2, "copy /data"]
@@ -268,7 +268,9 @@ def test_back_again_from_where_it_is(
 
 def test_what_does_not_come_back_is_named(world: World, agent: SshVolumeAgent) -> None:
     world.ends["seat-2 /data"] = replace(WRONG, failed=(("a", "it is not in S3"),))
-    with pytest.raises(PartlyDoneError, match="a: it is not in S3; nobody but root") as caught:
+    with pytest.raises(
+        PartlyDoneError, match="a: it is not in S3; until it has, only root"
+    ) as caught:
         agent.fill(STATE, volume(2), COPY)
     assert caught.value.next == "roost resume room   (goes on)"
 
@@ -276,7 +278,7 @@ def test_what_does_not_come_back_is_named(world: World, agent: SshVolumeAgent) -
 def test_nothing_is_filled_that_is_not_the_volume(
     world: World, agent: SshVolumeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volume_agent, "MOUNTING", -1.0)
+    monkeypatch.setattr(ssh_volume_agent, "MOUNTING", -1.0)
     world.answers["seat-2 check"] = {"trouble": "/data is vol3, and not vol-2data"}
     with pytest.raises(RoostError, match="/data is vol3"):
         agent.fill(STATE, volume(2), COPY)
