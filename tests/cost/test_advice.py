@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from roost.catalogue import Rate
-from roost.cost.advice import Advice, advise
 from roost.cost.bill import Volumes
 from roost.cost.book import PriceBook
 from roost.cost.quotation import Quotation
 from roost.cost.rates import Amount, Unknown
+from roost.parking.advice import Advice, advise
 
 IRELAND = "eu-west-1"
 ALL_PRICES = {"archive": Decimal("0.0125"), "archive_retrieval": Decimal("0.03")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from roost.errors import (
 )
 
 if TYPE_CHECKING:
-    from roost.model.resources import Resource, State
+    from roost.model.resources import Resource, S3Copy, State
     from roost.providers.provider import History
     from roost.session import Session
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 class Down:
     """What is gone of a name, and what is left.
 
+    ``forgotten`` are copies in the user's bucket that roost knows no more, and leaves alone.
     ``unexpected`` still carries the name's mark though it should be gone; ``problem`` says so,
     after all of it is shown.
     """
@@ -34,6 +34,7 @@ class Down:
     gone: tuple[Resource, ...]
     left: tuple[Resource, ...]
     notes: tuple[str, ...]
+    forgotten: tuple[S3Copy, ...] = ()
     unexpected: tuple[str, ...]
 
     @property
@@ -81,11 +82,13 @@ def down(
         remains = cloud.can.remains
         unexpected = remains.remains(state) if remains is not None else ()
     there = {(r.kind, r.name) for r in state.resources}
+    known = {copy.name for copy in state.s3_copies}
     return Down(
         name=name,
         gone=tuple(r for r in before.resources if (r.kind, r.name) not in there),
         left=state.resources,
-        notes=(*plan_down(state, discard).notes, *forgotten_copies(before, state)),
+        notes=plan_down(state, discard).notes,
+        forgotten=tuple(c for c in before.s3_copies if c.name not in known),
         unexpected=unexpected,
     )
 
@@ -107,7 +110,7 @@ def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> fro
     """Return the data whose names were typed. Raises UsageError where some is not there."""
     if typed and keep_data:
         raise UsageError("--keep-data and --delete-data say the opposite of each other")
-    known = {before.name, *(v.name for v in before.volumes), *(s.name for s in before.stored)}
+    known = {before.name, *(v.name for v in before.volumes), *(s.name for s in before.s3_copies)}
     known |= {s.volume for s in before.snapshots} | {i.instance for i in before.images}
     if unknown := set(typed) - known:
         raise UsageError(
@@ -148,13 +151,3 @@ def so_far(history: History, region: str, name: str) -> str:
     except RoostError as error:
         return f"unknown ({error.what})"
     return str(spent(ledger, there, region, PriceBook(load(), moment.date())))
-
-
-def forgotten_copies(before: State, state: State) -> Iterator[str]:
-    """Say where data still is that roost has forgotten: the user's own bucket is left alone."""
-    from roost.parking.s3 import removal_of, text_of
-
-    known = {copy.name for copy in state.stored}
-    for copy in before.stored:
-        if copy.name not in known:
-            yield f"{text_of(copy)}: still there; to remove it: {removal_of(copy)}"

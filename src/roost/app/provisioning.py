@@ -44,7 +44,7 @@ def settle(
         return
     spec = from_json(state.record)
     # Before programs start that need it; a machine that is about to restart does so first.
-    missing_data = None if boots else restore_data(session, cloud, state)
+    missing_data = None if boots else data_restored(session, cloud, state)
     session.say("(set-up continues on the machines; Ctrl-C only stops watching)")
     with (
         tempfile.TemporaryDirectory(prefix="roost-") as folder,
@@ -59,18 +59,18 @@ def settle(
             session.say(f"\nset-up continues on the machines; `{up}` watches it again")
             raise
     if boots:
-        missing_data = restore_data(session, cloud, state)
+        missing_data = data_restored(session, cloud, state)
     raise_failed(state, ends)
     if missing_data is not None:
         raise missing_data
 
 
-def restore_data(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:
+def data_restored(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:
     """Bring back what is in S3; return the error for what is missing, to raise after set-up."""
-    from roost.parking.s3 import bring_data
+    from roost.parking.restore import restore_data
 
     try:
-        bring_data(session, cloud, state)
+        restore_data(session, cloud, state)
     except PartlyDoneError as error:
         return error
     return None

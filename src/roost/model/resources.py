@@ -100,7 +100,7 @@ class Volume:
     """A data volume. ``holder`` is the instance it belongs on; ``size_gib`` is GiB.
 
     ``slot`` is its place among the holder's volumes (from 0); ``snapshot`` the id of what it is
-    made from; ``warm`` the MiB/s at which it is then read in. ``stored`` is the id of the volume
+    made from; ``warm`` the MiB/s at which it is then read in. ``copy_of`` is the id of the volume
     whose copy in S3 it is made for: it is made empty, and filled later. ``adopted``: it was there
     before roost, which never deletes it. ``attached_at`` is in seconds since 1970.
     """
@@ -114,7 +114,7 @@ class Volume:
     throughput: int | None = None
     slot: int = 0
     snapshot: str = ""
-    stored: str = ""
+    copy_of: str = ""
     warm: int | None = None
     adopted: bool = False
     id: str = ""
@@ -177,7 +177,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class S3Copy:
     """A verified copy of a data volume's files in S3. There is one of each volume at most.
 
     ``name`` is the volume's name, ``source`` the id of the volume that it was made of, or that was
@@ -254,7 +254,7 @@ class State:
     addresses: tuple[Address, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     images: tuple[Image, ...] = ()
-    stored: tuple[Stored, ...] = ()
+    s3_copies: tuple[S3Copy, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -238,7 +238,7 @@ def facts_of(
                 name=v.name,
                 device=device,
                 mount=v.place,
-                scratch=v.park == "discard",
+                scratch=v.is_scratch,
                 warm=v.name in warm,
             )
             for v, device in zip(spec.volumes, devices, strict=False)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from roost.parking.modes import ParkMode
 from roost.spec.access import Access
 from roost.spec.aws import Aws
 from roost.spec.data import Data
@@ -65,7 +66,7 @@ class Common(Table):
     @property
     def uses_s3(self) -> bool:
         """Whether its machines copy data to S3, or from it."""
-        parked = any(volume.park == "s3" for volume in self.volumes)
+        parked = any(volume.park is ParkMode.S3 for volume in self.volumes)
         return parked or bool(self.data.pull or self.data.push)
 
     @field_validator("cloud")

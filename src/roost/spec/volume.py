@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, Strict, ValidationInfo, WithJsonSchema, model_validator
 
+from roost.parking.modes import ParkMode
 from roost.spec.table import Table, around, wrong
 from roost.spec.values import Bucket, Mount, Name, Size, check_free
 from roost.units import format_size
@@ -16,6 +17,7 @@ LARGEST_GIB = {"gp3": 65536, "io2": 65536, "standard": 1024}
 """EBS: the largest size of a volume type; 16 TiB of those not named."""
 IOPS = {"gp3": (3000, 80_000), "io1": (100, 64_000), "io2": (100, 256_000)}
 """EBS: fewest and most provisioned IOPS."""
+_PARK_SCHEMA: dict[str, Any] = {"enum": [mode.value for mode in ParkMode], "type": "string"}
 
 
 class Volume(Table):
@@ -44,8 +46,8 @@ class Volume(Table):
         description="Read all of it in at this many MiB/s when it is made from a snapshot, "
         "instead of when it is first needed; AWS charges for it.",
     )
-    park: Literal["keep", "snapshot", "archive", "s3", "discard"] = Field(
-        "snapshot",
+    park: Annotated[ParkMode, Strict(False), WithJsonSchema(_PARK_SCHEMA)] = Field(
+        ParkMode.SNAPSHOT,
         description="What `roost park` does with it: keep the volume, a snapshot, an archived "
         "snapshot, a verified copy in S3 - or discard the data (it asks for the name).",
     )
@@ -65,12 +67,18 @@ class Volume(Table):
         """Where it is mounted."""
         return self.mount or f"/{self.name}"
 
+    @property
+    def is_scratch(self) -> bool:
+        """Whether its data is worth nothing after a session: `roost park` discards it."""
+        return self.park is ParkMode.DISCARD
+
     @model_validator(mode="after")
     def _possible(self, info: ValidationInfo) -> Self:
         if self.mount is None:
             check_free(self.place, at=("name",))
         here = around(info)
-        if self.park == "s3" and self.park_to is None and here is not None and not here.recorded:
+        is_new = here is not None and not here.recorded
+        if is_new and self.park is ParkMode.S3 and self.park_to is None:
             raise wrong(
                 'park = "s3" needs park_to', hint='park_to = "s3://BUCKET/PREFIX"', at=("park",)
             )

@@ -68,22 +68,22 @@ def now() -> datetime:
 def _in_s3(cloud: Cloud, state: State) -> list[str]:
     """What copies in the user's buckets cost: no tag says since when, so it is a price only."""
     from roost.cli.text.money import todays_book
+    from roost.cli.text.parking import describe_copy
     from roost.cost.rates import charge, section
-    from roost.parking.s3 import text_of
     from roost.plan.bill import gb
     from roost.plan.wanted import volumes_of
     from roost.spec import from_json
 
-    if not state.stored:
+    if not state.s3_copies:
         return []
     book, notes = todays_book(), []
     file = volumes_of(from_json(state.record)) if state.record else {}
-    for copy in state.stored:
+    for copy in state.s3_copies:
         kind = file[copy.name].park_class if copy.name in file else "STANDARD"
         price = book.s3(copy.region or cloud.region, kind)
         lines = charge(copy.name, f"{copy.used_gib:g} GB", Decimal(gb(copy.used_gib)), price)
         amount = "its price is unknown" if copy.endpoint else f"{section(lines).amount} a month"
-        notes.append(f"{text_of(copy)}, not counted above: {amount}")
+        notes.append(f"{describe_copy(copy)}, not counted above: {amount}")
     return notes
 
 

@@ -34,7 +34,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
     from roost.app.lifecycle import instance_json
     from roost.app.provisioning import set_ups
     from roost.app.resolve import existing, kind_of, locate
-    from roost.parking.s3 import unfilled
+    from roost.parking.restore import unfilled
     from roost.ssh.browser import address_of
 
     cloud = locate(session, name)
@@ -93,7 +93,7 @@ def _machines(state: State) -> str:
 
 def _disks(state: State) -> list[tuple[str, ...]]:
     """Volumes, and the copies of what is or was there."""
-    from roost.parking.s3 import unfilled
+    from roost.parking.restore import unfilled
 
     half = unfilled(state)
     rows: list[tuple[str, ...]] = [
@@ -109,7 +109,7 @@ def _disks(state: State) -> list[tuple[str, ...]]:
     ]
     rows += [
         (s.name, "in S3", f"{s.used_gib:g} GiB", "proven" if s.sealed else "older", "", s.place)
-        for s in state.stored
+        for s in state.s3_copies
     ]
     rows += [
         (
@@ -131,7 +131,7 @@ def _disks(state: State) -> list[tuple[str, ...]]:
 
 
 def _disks_json(state: State) -> dict[str, object]:
-    from roost.parking.s3 import unfilled
+    from roost.parking.restore import unfilled
 
     return {
         "volumes": [
@@ -165,7 +165,7 @@ def _disks_json(state: State) -> dict[str, object]:
                 "used_gib": s.used_gib,
                 "sealed": s.sealed,
             }
-            for s in state.stored
+            for s in state.s3_copies
         ],
         "unfilled": sorted(unfilled(state)),
         "images": [{"id": i.name, "instance": i.instance, "state": i.state} for i in state.images],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roost.cli.output import say, write_json
+from roost.cli.text.parking import describe_copy, removal_command
 
 if TYPE_CHECKING:
     from roost.app.down import Down
@@ -28,5 +29,8 @@ def show_down(down: Down, as_json: bool) -> None:
         say(f"deleted: {gone}; {rest}")
         for note in down.notes:
             say(f"note: {note}")
+        for copy in down.forgotten:
+            removal = removal_command(copy)
+            say(f"note: {describe_copy(copy)}: still there; to remove it: {removal}")
     if down.problem is not None:
         raise down.problem

@@ -26,15 +26,6 @@ WIDTH = 100
 MOST_LINES = 6
 """Volumes that are listed one by one."""
 
-PARKED = {
-    "keep": "stopped; volumes and disks stay",
-    "snapshot": "only blocks that were written are stored",
-    "archive": "a full copy; takes up to 72 h to bring back",
-    "s3": "requests are not counted",
-    "discard": "machines and disks are gone",
-}
-"""What each way to park is, in few words."""
-
 NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
 
 
@@ -152,7 +143,7 @@ def _parked(way: Parked) -> tuple[str, str, str, str, str]:
     name = f"s3 {way.storage_class}" if way.storage_class else way.mode
     back = str(way.coming_back.amount) if way.coming_back.lines else ""
     least = f"{way.minimum_days} days" if way.minimum_days else ""
-    return (name, str(way.per_month.amount), back, least, PARKED[way.mode])
+    return (name, str(way.per_month.amount), back, least, way.mode.summary)
 
 
 def _budget(spec: Spec, cost: Estimate) -> list[str]:

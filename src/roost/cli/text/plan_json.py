@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from roost.cli.text.money import amount_json, section_json
-from roost.model.steps import Create, Delete, describe, subjects
+from roost.model.steps import Create, Delete, describe, subjects, verb
 
 if TYPE_CHECKING:
     from roost.cost.estimate import Estimate
@@ -40,7 +40,7 @@ def as_data(spec: Spec, wanted: Wanted, plan: Plan, cost: Estimate | None) -> Da
 
 def _step(step: Step) -> Data:
     return {
-        "verb": type(step).__name__.lower(),
+        "verb": verb(step),
         "kind": step.kind if isinstance(step, Create | Delete) else None,
         "names": subjects(step),
         "text": describe(step),
@@ -102,7 +102,7 @@ def _parked(way: Parked) -> Data:
         "mode": way.mode,
         "storage_class": way.storage_class,
         "minimum_days": way.minimum_days,
-        "note": way.note,
+        "note": way.mode.summary,
         "storage": section_json(way.per_month),
         "coming_back": section_json(way.coming_back),
     }

@@ -263,7 +263,7 @@ class AwsCloud:
                     self.ec2.delete_launch_template,
                     LaunchTemplateName=requests.template_name(name),
                 )
-                memory.record, memory.stored = None, ()
+                memory.record, memory.s3_copies = None, ()
             case _ if isinstance(step, DISK_STEPS):
                 self._disks(name, memory).apply(step)
             case _:

@@ -149,7 +149,7 @@ def create_volume(
         "Encrypted": True,
         "ClientToken": token(
             *(name, volume.name, zone, volume.snapshot),
-            *([volume.stored] if volume.stored else []),
+            *([volume.copy_of] if volume.copy_of else []),
             *parts,
         ),
         "TagSpecifications": [

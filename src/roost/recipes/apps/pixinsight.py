@@ -89,7 +89,7 @@ def downloads(spec: Spec) -> str:
 
 def _scratch(spec: Spec) -> str:
     """On the first volume whose data may go, or on the machine's own disk."""
-    place = next((v.place for v in spec.volumes if v.park == "discard"), "/var/tmp")  # noqa: S108
+    place = next((v.place for v in spec.volumes if v.is_scratch), "/var/tmp")  # noqa: S108
     return f"{place}/pixinsight"
 
 

@@ -98,8 +98,8 @@ def _installer() -> File:
 
 def _facts(spec: Desktop, wanted: Scipion, alias: str) -> dict[str, Any]:
     """What the machine's program reads; the user's home where no volume is kept."""
-    kept = next((v.place for v in spec.volumes if v.park != "discard"), "~")
-    scratch = next((v.place for v in spec.volumes if v.park == "discard"), None)
+    kept = next((v.place for v in spec.volumes if not v.is_scratch), "~")
+    scratch = next((v.place for v in spec.volumes if v.is_scratch), None)
     return {
         "home": f"{wanted.prefix}/{alias}",
         "tools": f"{wanted.prefix}/.tools",

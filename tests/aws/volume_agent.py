@@ -1,18 +1,18 @@
-"""Hands that copy between the disks of the strict double and a bucket; they can be killed too."""
+"""A volume agent between the disks of the strict double and a bucket; it can be killed too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from roost.model.resources import State, Stored, Volume
-from roost.parking.coordinator import Found, place_of
-from roost.plan.backups import last_let_in
+from roost.model.resources import S3Copy, State, Volume
+from roost.parking.volume_agent import Verified, s3_place
+from roost.plan.backups import last_writable
 from tests.aws.strict import StrictEc2
 
 
 @dataclass
-class FarHands:
-    """``Hands`` of the coordinator; of the volumes in ``broken`` an object is always wrong."""
+class DiskVolumeAgent:
+    """A volume agent; of the volumes in ``broken`` an object is always wrong."""
 
     ec2: StrictEc2
     broken: set[str] = field(default_factory=set)
@@ -22,10 +22,10 @@ class FarHands:
             self._push(state, volume)
         return {}
 
-    def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
+    def verify(self, state: State, volumes: tuple[Volume, ...]) -> Verified:
         found, troubles = [], {}
         for volume in volumes:
-            since = last_let_in(volume, state)
+            since = last_writable(volume, state)
             assert since is not None
             self.ec2.act("MakeStill", lambda v=volume: self.ec2.still.add(v.id))  # type: ignore[misc]
             place = self._push(state, volume)
@@ -33,7 +33,7 @@ class FarHands:
                 self.ec2.still.discard(volume.id)
                 troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
                 continue
-            copy = Stored(
+            copy = S3Copy(
                 name=volume.name,
                 source=volume.id,
                 place=place,
@@ -47,9 +47,9 @@ class FarHands:
                 region="eu-central-1",
             )
             found.append(copy)
-        return Found(tuple(found), troubles)
+        return Verified(tuple(found), troubles)
 
-    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+    def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         del state
         self.ec2.act("PullBack", lambda: self.ec2.pull(volume.id, volume.name, copy.place))
 
@@ -58,6 +58,6 @@ class FarHands:
         self.ec2.act("LetWrite", lambda: self.ec2.still.difference_update(held))
 
     def _push(self, state: State, volume: Volume) -> str:
-        place = place_of("s3://my-bucket/parked", state, volume)
+        place = s3_place("s3://my-bucket/parked", state, volume)
         self.ec2.act("PushAll", lambda: self.ec2.push(volume.id, place))
         return place

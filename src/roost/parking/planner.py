@@ -1,63 +1,61 @@
-"""Save the work, and stop paying. Pure.
+"""The plan of parking: the next steps to save the work and stop paying. Pure.
 
-Machines that can be made again from nothing (workers) go. Of the others each volume goes the way
-its mode says, and the disk that the machine boots from becomes an image; a machine whose volumes
-are all kept is kept too, stopped. Nothing is deleted before its copy is completed, and that copy
-was begun when nothing could write any more.
+Workers hold nothing, and are deleted. On the other machines each volume goes the way of its mode,
+and the boot disk becomes an image; a machine whose volumes are all kept is kept too, stopped.
+Nothing is deleted before its copy is completed, and before that copy was begun when nothing could
+write any more (`plan/backups.py` has these rules).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
 
-from roost.model.resources import Instance, State, Stored, Volume
+from roost.model.resources import Instance, S3Copy, State, Volume
 from roost.model.steps import (
     Archive,
     Attach,
+    CreateImage,
+    CreateSnapshot,
     Delete,
+    RecordCopy,
     Retire,
-    Save,
-    Snap,
     Start,
     Step,
     Stop,
-    Store,
 )
+from roost.parking.modes import ParkMode
 from roost.plan.backups import (
-    awaited,
-    last_let_in,
+    last_writable,
+    last_write_possible,
     newest,
+    pending_restore,
     proof,
     proof_in_s3,
-    quiet_since,
     saved,
     sealed,
     snapshots_of,
     superseded,
 )
-from roost.plan.up import Plan, unseal
+from roost.plan.up import Plan, mark_stale
 
-ParkMode = Literal["keep", "snapshot", "archive", "s3", "discard"]
-COPIED = ("snapshot", "archive")
-NOTHING: Mapping[str, Stored] = {}
+NOTHING: Mapping[str, S3Copy] = {}
 
 
 def plan_park(
     have: State,
     modes: Mapping[str, ParkMode],
-    typed: frozenset[str] = frozenset(),
-    proven: Mapping[str, Stored] = NOTHING,
+    confirmed: frozenset[str] = frozenset(),
+    verified: Mapping[str, S3Copy] = NOTHING,
 ) -> Plan:
-    """The steps to everything put away. ``modes`` by volume; those not named are snapshots.
+    """Return the next steps until all is put away.
 
-    ``typed`` has the names that the user typed: only of these the data is discarded. ``proven``
-    has the copies in S3, by volume, that were just compared with a volume to which nothing can
-    write any more until its machine stops. Without it a machine with such a volume goes on:
-    ``to_prove`` says what is missing.
+    ``modes`` are by volume; a volume without one becomes a snapshot. Only of the ``confirmed``
+    volumes, whose names the user typed, is the data discarded. ``verified`` has the copies in S3,
+    by volume, that were just compared with a volume to which nothing can write any more until its
+    machine stops. Without it a machine with such a volume runs on: ``to_verify`` names the volume.
     """
-    park = _Park(have, modes, typed, proven)
+    park = _Park(have, modes, confirmed, verified)
     live = [i for i in have.instances if i.state != "deleting"]
     steps: list[Step] = []
     workers = tuple(i.name for i in live if i.role == "worker")
@@ -66,169 +64,170 @@ def plan_park(
     stateful = [i for i in live if i.role != "worker"]
     steps += park.snapshots(stateful)
     steps += park.stops(stateful)
-    steps += park.notes_of_copies(stateful)
+    steps += park.records(stateful)
     steps += park.images(stateful)
     steps += park.deletions(stateful)
     return Plan(tuple(steps), tuple(park.waiting()), notes=tuple(park.notes()))
 
 
-def to_prove(
+def to_verify(
     have: State,
     modes: Mapping[str, ParkMode],
-    typed: frozenset[str] = frozenset(),
+    confirmed: frozenset[str] = frozenset(),
 ) -> tuple[Volume, ...]:
-    """The volumes whose copies in S3 must be made, or compared, before anything else can be done.
+    """Return the volumes whose copies in S3 must be made, or compared, before the next steps.
 
-    Only a machine that is up can do that.
+    Only a machine that runs can do that.
     """
-    park = _Park(have, modes, typed, NOTHING)
-    return tuple(v for v in have.volumes if v.state != "deleting" and park.is_unproven(v))
+    park = _Park(have, modes, confirmed, NOTHING)
+    return tuple(v for v in have.volumes if v.state != "deleting" and park.is_unverified(v))
 
 
 def plan_wake(have: State, names: frozenset[str]) -> Plan:
-    """The steps to these machines running with their volumes, and nothing else."""
-    those = [i for i in have.instances if i.name in names]
-    off = tuple(i.name for i in those if i.state in ("stopped", "failed"))
-    able = {i.name for i in those if i.state in ("running", "stopped")}
+    """Return the steps to these machines running with their volumes, and nothing else."""
+    wanted = [i for i in have.instances if i.name in names]
+    off = tuple(i.name for i in wanted if i.state in ("stopped", "failed"))
+    able = {i.name for i in wanted if i.state in ("running", "stopped")}
     loose = [v for v in have.volumes if v.state == "available" and v.holder in able]
     steps: list[Step] = [Start(off)] if off else []
     steps += [Attach(tuple((v.name, v.holder) for v in loose))] if loose else []
-    moving = tuple(i.name for i in those if i.state in ("pending", "stopping", "deleting"))
+    moving = tuple(i.name for i in wanted if i.state in ("pending", "stopping", "deleting"))
     coming = tuple(v.name for v in have.volumes if v.state == "creating" and v.holder in names)
-    return Plan((*unseal(have), *steps) if steps else (), (*moving, *coming))
+    return Plan((*mark_stale(have), *steps) if steps else (), (*moving, *coming))
 
 
 class _Park:
-    """One look at a name on its way to being parked."""
+    """One observed state of a name, with the choices for its volumes."""
 
     def __init__(
         self,
         have: State,
         modes: Mapping[str, ParkMode],
-        typed: frozenset[str],
-        proven: Mapping[str, Stored],
+        confirmed: frozenset[str],
+        verified: Mapping[str, S3Copy],
     ) -> None:
         self.have = have
         self.modes = modes
-        self.typed = typed
-        self.proven = proven
+        self.confirmed = confirmed
+        self.verified = verified
 
     def mode(self, volume: Volume) -> ParkMode:
-        """How it is put away; what is not roost's own, or not named to be discarded, is kept.
+        """Return the volume's mode, for which reasons of safety count more than the choice.
 
-        So is what waits for its data: nothing of it is the last word.
+        An adopted volume is kept, and one whose data is to be discarded without confirmation, and
+        one whose data is not all restored.
         """
-        mode = self.modes.get(volume.name, "snapshot")
-        if volume.adopted or (mode == "discard" and volume.name not in self.typed):
-            return "keep"
-        if mode != "discard" and awaited(volume, self.have) is not None:
-            return "keep"
-        return mode
+        mode = self.modes.get(volume.name, ParkMode.SNAPSHOT)
+        if volume.adopted:
+            return ParkMode.KEEP
+        if mode == ParkMode.DISCARD:
+            return mode if volume.name in self.confirmed else ParkMode.KEEP
+        return ParkMode.KEEP if pending_restore(volume, self.have) else mode
 
-    def is_unproven(self, volume: Volume) -> bool:
-        """Whether it is to go to S3, and nobody has compared it with what is there."""
-        if self.mode(volume) != "s3" or proof_in_s3(volume, self.have) is not None:
+    def is_unverified(self, volume: Volume) -> bool:
+        """Whether it goes to S3 and no copy there is verified."""
+        if self.mode(volume) != ParkMode.S3 or proof_in_s3(volume, self.have) is not None:
             return False
-        return self._just_proven(volume) is None
+        return self._just_verified(volume) is None
 
-    def _just_proven(self, volume: Volume) -> Stored | None:
-        """What was proven of it since it was last let in anywhere."""
-        copy, since = self.proven.get(volume.name), last_let_in(volume, self.have)
+    def _just_verified(self, volume: Volume) -> S3Copy | None:
+        """Return the copy, not recorded yet, that was verified since the volume was writable."""
+        copy, since = self.verified.get(volume.name), last_writable(volume, self.have)
         if copy is None or since is None or copy.source != volume.id or copy.since < since:
             return None
         return copy
 
-    def goes_on(self, instance: Instance) -> bool:
-        """Whether it is still needed, for a volume that nobody has proven."""
-        return any(self.is_unproven(v) for v in self.on(instance))
+    def runs_on(self, instance: Instance) -> bool:
+        """Whether it is still needed, to verify the copy of a volume."""
+        return any(self.is_unverified(v) for v in self.on(instance))
 
     def on(self, instance: Instance) -> list[Volume]:
-        """The volumes of an instance."""
+        """Return the volumes of an instance."""
         return [v for v in self.have.volumes if v.holder == instance.name]
 
     def stays(self, instance: Instance) -> bool:
         """Whether the machine is kept, stopped, with its volumes."""
         mine = self.on(instance)
-        return bool(mine) and all(self.mode(v) == "keep" for v in mine)
+        return bool(mine) and all(self.mode(v) == ParkMode.KEEP for v in mine)
 
     def first(self, instance: Instance) -> list[Volume]:
-        """Volumes to copy while the machine runs, so that the copy after the stop is short."""
+        """Return volumes to snapshot while the machine runs, so that the last one is short."""
         if instance.state != "running":
             return []
         return [
             v
             for v in self.on(instance)
-            if self.mode(v) in COPIED
+            if self.mode(v).is_snapshot
             and v.state == "attached"
             and not any(s.state == "completed" for s in snapshots_of(v.name, self.have))
         ]
 
     def snapshots(self, instances: list[Instance]) -> Iterator[Step]:
-        """Copies that are missing: of volumes in use, and then of those at rest."""
+        """Take the missing snapshots: of volumes in use, and then of those at rest."""
         now = [v for i in instances for v in self.first(i) if not self._on_its_way(v)]
         if now:
-            yield Snap(tuple(v.name for v in now), sealed=False)
+            yield CreateSnapshot(tuple(v.name for v in now), sealed=False)
         rest = [v for v in self.at_rest(instances) if not sealed(v, self.have)]
         if rest:
-            yield Snap(tuple(v.name for v in rest), sealed=True)
+            yield CreateSnapshot(tuple(v.name for v in rest), sealed=True)
 
     def _on_its_way(self, volume: Volume) -> bool:
         return any(s.state == "pending" for s in snapshots_of(volume.name, self.have))
 
     def at_rest(self, instances: list[Instance]) -> list[Volume]:
-        """Volumes to copy that nothing writes to now."""
-        stopped = {i.name for i in instances if i.state == "stopped" and not self.goes_on(i)}
+        """Return volumes to snapshot that nothing writes to now."""
+        stopped = {i.name for i in instances if i.state == "stopped" and not self.runs_on(i)}
         return [
             v
             for v in self.have.volumes
-            if self.mode(v) in COPIED
+            if self.mode(v).is_snapshot
             and (v.state == "available" or (v.state == "attached" and v.holder in stopped))
         ]
 
     def stops(self, instances: list[Instance]) -> Iterator[Step]:
-        """Machines with nothing to wait for any more."""
+        """Stop machines that have nothing to wait for any more."""
         names = tuple(
             i.name
             for i in instances
             if i.state in ("pending", "running", "failed")
             and not self.first(i)
-            and not self.goes_on(i)
+            and not self.runs_on(i)
         )
         if names:
             yield Stop(names)
 
-    def notes_of_copies(self, instances: list[Instance]) -> Iterator[Step]:
-        """What is proven of volumes of machines that have stopped, kept with the cloud."""
+    def records(self, instances: list[Instance]) -> Iterator[Step]:
+        """Record the verified copies of volumes whose machines have stopped since."""
         stopped = {i.name for i in instances if i.state == "stopped"}
         copies = []
         for volume in self.have.volumes:
-            if self.mode(volume) != "s3" or volume.holder not in stopped:
+            if self.mode(volume) != ParkMode.S3 or volume.holder not in stopped:
                 continue
-            if quiet_since(volume, self.have) is None or proof_in_s3(volume, self.have):
+            if last_write_possible(volume, self.have) is None or proof_in_s3(volume, self.have):
                 continue
-            copy = self._just_proven(volume)
+            copy = self._just_verified(volume)
             if copy is not None:
-                # Newer than all that is there, and older than all that comes: by one clock.
+                # By one clock: newer than all copies so far, and older than all that follow.
                 taken = max(copy.since, newest(volume.name, self.have) + 1)
                 copies.append(replace(copy, sealed=True, taken=taken))
         if copies:
-            yield Store(tuple(copies))
+            yield RecordCopy(tuple(copies))
 
     def images(self, instances: list[Instance]) -> Iterator[Step]:
-        """The disks that stopped machines boot from."""
+        """Save the boot disks of stopped machines."""
         names = tuple(
             i.name
             for i in instances
             if i.state == "stopped"
             and not self.stays(i)
-            and not self.goes_on(i)
+            and not self.runs_on(i)
             and not saved(i, self.have)
         )
         if names:
-            yield Save(names)
+            yield CreateImage(names)
 
     def deletions(self, instances: list[Instance]) -> Iterator[Step]:
-        """What is safe elsewhere; the machines first, as they hold the volumes."""
+        """Delete what is safe elsewhere; the machines first, as they hold the volumes."""
         gone = tuple(i.name for i in instances if self.is_saved(i))
         if gone:
             yield Delete("instance", gone)
@@ -249,19 +248,19 @@ class _Park:
     def is_safe(self, volume: Volume) -> bool:
         """Whether a volume may lose its machine."""
         mode = self.mode(volume)
-        if mode == "s3":
+        if mode == ParkMode.S3:
             return proof_in_s3(volume, self.have) is not None
-        return mode not in COPIED or proof(volume, self.have) is not None
+        return not mode.is_snapshot or proof(volume, self.have) is not None
 
     def may_go(self, volume: Volume) -> bool:
         """Whether a volume may be deleted now."""
         if volume.state != "available":
             return False
         mode = self.mode(volume)
-        return mode == "discard" or (mode != "keep" and self.is_safe(volume))
+        return mode == ParkMode.DISCARD or (mode != ParkMode.KEEP and self.is_safe(volume))
 
     def tidy(self) -> Iterator[Step]:
-        """Copies of what is put away: to the archive where the mode says so; old ones go."""
+        """Archive snapshots of what is put away, where the mode says so; delete superseded ones."""
         here = {v.name for v in self.have.volumes} | {i.name for i in self.have.instances}
         old, images = superseded(self.have)
         cold = tuple(
@@ -271,7 +270,7 @@ class _Park:
             and s.volume not in here
             and s.state == "completed"
             and s.tier == "standard"
-            and self.modes.get(s.volume) == "archive"
+            and self.modes.get(s.volume) == ParkMode.ARCHIVE
         )
         if cold:
             yield Archive(cold)
@@ -281,7 +280,7 @@ class _Park:
             yield Delete("image", gone)
 
     def waiting(self) -> Iterator[str]:
-        """What is on its way."""
+        """Name what is changing now."""
         for instance in self.have.instances:
             if instance.state in ("stopping", "deleting"):
                 yield instance.name
@@ -296,16 +295,17 @@ class _Park:
                 yield f"image of {image.instance}"
 
     def notes(self) -> Iterator[str]:
-        """What is kept, and goes on costing."""
+        """Say what is kept and still costs."""
         for volume in self.have.volumes:
-            wished = self.modes.get(volume.name, "snapshot")
+            chosen = self.modes.get(volume.name, ParkMode.SNAPSHOT)
+            copy = pending_restore(volume, self.have)
             if volume.adopted:
                 yield f"volume {volume.name} was there before roost, and is kept"
-            elif wished != "discard" and (copy := awaited(volume, self.have)):
+            elif chosen != ParkMode.DISCARD and copy:
                 yield f"volume {volume.name} waits for its data from {copy.place}, and is kept"
-            elif wished == "discard" and volume.name not in self.typed:
+            elif chosen == ParkMode.DISCARD and volume.name not in self.confirmed:
                 yield f"volume {volume.name} is kept: discarding it needs its name typed"
-            elif wished == "keep":
+            elif chosen == ParkMode.KEEP:
                 yield f"volume {volume.name} is kept"
         for address in self.have.addresses:
             yield f"address {address.ip or address.name} is kept"

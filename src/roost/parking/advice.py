@@ -1,4 +1,4 @@
-"""Which way to park costs the least for a pause of so many days. Pure."""
+"""The cheapest way to park volumes for a pause of so many days. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from roost.cost.bill import Bill, Volumes
 from roost.cost.book import PriceBook
 from roost.cost.parking import Parked, parked
 from roost.cost.rates import Amount
+from roost.model.resources import State
+from roost.parking.modes import ParkMode
+from roost.plan.bill import gb
 
 HOURS_A_DAY = 24
 
@@ -42,17 +45,48 @@ class Advice:
     reason: str
 
 
-def advise(volumes: tuple[Volumes, ...], days: int, book: PriceBook) -> Advice:
-    """The ways to park these volumes for `days` days, and the cheapest of them.
+@dataclass(frozen=True, slots=True)
+class VolumeAdvice:
+    """The advice for one data volume; `used_gib` is None where nobody knows it."""
 
-    To discard the data is a row like the others, and never the advice. Where two cost the same,
-    it is the one that is simpler: keep, then a snapshot.
+    name: str
+    size_gib: float
+    used_gib: float | None
+    advice: Advice
+
+
+def advise_each(have: State, region: str, days: int, book: PriceBook) -> tuple[VolumeAdvice, ...]:
+    """Advise on each volume of a name, by what is written to it where a copy of it tells."""
+    used = {copy.name: copy.used_gib for copy in have.s3_copies}
+    used |= {s.volume: s.used_gib for s in reversed(have.snapshots) if s.used_gib is not None}
+    advices = []
+    for volume in have.volumes:
+        used_gib = used.get(volume.name)
+        item = Volumes(
+            gb(volume.size_gib),
+            region,
+            volume.type,
+            1,
+            volume.iops,
+            volume.throughput,
+            None if used_gib is None else gb(used_gib),
+        )
+        advice = advise((item,), days, book)
+        advices.append(VolumeAdvice(volume.name, volume.size_gib, used_gib, advice))
+    return tuple(advices)
+
+
+def advise(volumes: tuple[Volumes, ...], days: int, book: PriceBook) -> Advice:
+    """Compare the ways to park these volumes for `days` days.
+
+    Discarding the data is a row like the others, and never the advice. Of two that cost the same
+    the simpler is best: keep, then a snapshot.
     ValueError where `days` is below 1.
     """
     if days < 1:
         raise ValueError(f"a pause of {days} days: it takes 1 day or more")
     options = tuple(_option(way, days, book) for way in parked(Bill(volumes), book))
-    known = [o for o in options if o.parked.mode != "discard" and o.total.known]
+    known = [o for o in options if o.parked.mode != ParkMode.DISCARD and o.total.known]
     best = min(known, key=lambda o: o.total.usd, default=None)
     return Advice(days, options, best, _reason(best, options, days))
 
@@ -68,7 +102,7 @@ def _option(way: Parked, days: int, book: PriceBook) -> Option:
 def _reason(best: Option | None, options: tuple[Option, ...], days: int) -> str:
     if best is None:
         return "no way to keep the data has a known price here"
-    kept = next(o for o in options if o.parked.mode == "keep")
+    kept = next(o for o in options if o.parked.mode == ParkMode.KEEP)
     parts = [f"{best.name}: {best.total} for {_days(days)}"]
     if best is kept:
         parts[0] += ": nothing else costs less"

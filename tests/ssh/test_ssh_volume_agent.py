@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 
 from roost.errors import BusyError, PartlyDoneError, RoostError, UnreachableError
-from roost.model.resources import Instance, Shape, State, Stored, Volume
-from roost.parking import volume_agent
-from roost.parking.volume_agent import FarHands
+from roost.model.resources import Instance, S3Copy, Shape, State, Volume
+from roost.parking import ssh_volume_agent
+from roost.parking.ssh_volume_agent import SshVolumeAgent
 from roost.provision.machines import Lost, Machines
 from roost.transfer.remote.protocol import ANY, Job, Outcome, Proven
 from roost.transfer.s3.config import Where
@@ -106,18 +106,18 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     found = World()
-    monkeypatch.setattr(volume_agent, "run_there", found.run_there)
+    monkeypatch.setattr(ssh_volume_agent, "run_there", found.run_there)
     return found
 
 
 @pytest.fixture
-def hands(world: World) -> FarHands:
-    return FarHands(
+def agent(world: World) -> SshVolumeAgent:
+    return SshVolumeAgent(
         machines=cast("Machines", world),
         roots=ROOTS,
         classes={"seat-2-data": "GLACIER_IR"},
         here=HERE,
-        teller=lambda _: lambda _: None,
+        progress=lambda _: lambda _: None,
         note=world.notes.append,
     )
 
@@ -127,8 +127,8 @@ def of(world: World, node: str) -> list[str]:
     return [text.removeprefix(f"{node} ") for text in world.said if text.startswith(node)]
 
 
-def test_programs_go_on_while_the_most_is_sent(world: World, hands: FarHands) -> None:
-    hands.send(STATE, STATE.volumes)
+def test_programs_go_on_while_the_most_is_sent(world: World, agent: SshVolumeAgent) -> None:
+    agent.send(STATE, STATE.volumes)
     assert of(world, "seat-1") == [
         "check /data=vol-1data /more=vol-1more",
         "copy /data",
@@ -143,24 +143,26 @@ def test_programs_go_on_while_the_most_is_sent(world: World, hands: FarHands) ->
     }
 
 
-def test_what_is_held_already_was_sent_before(world: World, hands: FarHands) -> None:
+def test_what_is_held_already_was_sent_before(world: World, agent: SshVolumeAgent) -> None:
     """And the last copy, which was begun then, may be at work: it is attached to."""
     world.answers["seat-1 check"] = {"hold": "1"}
-    assert hands.send(STATE, STATE.volumes) == {}
+    assert agent.send(STATE, STATE.volumes) == {}
     assert of(world, "seat-1") == ["check /data=vol-1data /more=vol-1more"]
     assert of(world, "seat-2") == ["check /data=vol-2data", "copy /data"]
 
 
-def test_a_machine_that_cannot_send_keeps_no_other_from_it(world: World, hands: FarHands) -> None:
+def test_a_machine_that_cannot_send_keeps_no_other_from_it(
+    world: World, agent: SshVolumeAgent
+) -> None:
     world.ends["seat-1 /data"] = BusyError("another sync is at work")
-    troubles = hands.send(STATE, STATE.volumes)
+    troubles = agent.send(STATE, STATE.volumes)
     text = "seat-1: another sync is at work"
     assert troubles == {"seat-1-data": text, "seat-1-more": text}
     assert of(world, "seat-2")[-1] == "copy /data"
 
 
-def test_proven_when_nothing_writes(world: World, hands: FarHands) -> None:
-    found = hands.prove(STATE, STATE.volumes)
+def test_proven_when_nothing_writes(world: World, agent: SshVolumeAgent) -> None:
+    found = agent.verify(STATE, STATE.volumes)
     assert of(world, "seat-1") == [
         "hold /data=vol-1data /more=vol-1more",
         "last /data",
@@ -170,7 +172,7 @@ def test_proven_when_nothing_writes(world: World, hands: FarHands) -> None:
     assert all((job.tree, job.agreed) == (True, ANY) for job in world.jobs)
     assert found.troubles == {}
     (data,) = [copy for copy in found.copies if copy.name == "seat-1-data"]
-    assert data == Stored(
+    assert data == S3Copy(
         name="seat-1-data",
         source="vol-1data",
         place="s3://b/p/room/seat-1-data/vol-1data/",
@@ -186,9 +188,9 @@ def test_proven_when_nothing_writes(world: World, hands: FarHands) -> None:
     assert len(found.copies) == 3
 
 
-def test_a_wrong_file_is_named_and_its_machine_goes_on(world: World, hands: FarHands) -> None:
+def test_a_wrong_file_is_named_and_its_machine_goes_on(world: World, agent: SshVolumeAgent) -> None:
     world.ends["seat-1 /more"] = WRONG
-    found = hands.prove(STATE, STATE.volumes)
+    found = agent.verify(STATE, STATE.volumes)
     assert [copy.name for copy in found.copies] == ["seat-2-data"]  # another machine is no matter
     (trouble,) = found.troubles.items()
     assert trouble[0] == "seat-1-more"
@@ -202,40 +204,40 @@ def test_a_wrong_file_is_named_and_its_machine_goes_on(world: World, hands: FarH
     "after", [{"hold": ""}, {"hold": "2"}, {"trouble": "/data is not mounted"}]
 )
 def test_what_was_let_in_meanwhile_is_not_proven(
-    world: World, hands: FarHands, after: dict[str, Any]
+    world: World, agent: SshVolumeAgent, after: dict[str, Any]
 ) -> None:
     world.answers["seat-2 held"] = after
-    found = hands.prove(STATE, (volume(2),))
+    found = agent.verify(STATE, (volume(2),))
     assert found.copies == ()
     text = after.get("trouble", "it was written to while it was compared")
     assert found.troubles == {"seat-2-data": f"seat-2: {text}"}
     assert of(world, "seat-2")[-1].startswith("free")
 
 
-def test_what_cannot_be_held_is_kept(world: World, hands: FarHands) -> None:
+def test_what_cannot_be_held_is_kept(world: World, agent: SshVolumeAgent) -> None:
     world.answers["seat-2 hold"] = {"trouble": "/data cannot be made read-only: relion (77)"}
-    found = hands.prove(STATE, (volume(2),))
+    found = agent.verify(STATE, (volume(2),))
     assert found.troubles == {"seat-2-data": "seat-2: /data cannot be made read-only: relion (77)"}
     assert world.jobs == []
 
 
-def test_ctrl_c_lets_programs_write_again(world: World, hands: FarHands) -> None:
+def test_ctrl_c_lets_programs_write_again(world: World, agent: SshVolumeAgent) -> None:
     world.ends["seat-2 /data"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        hands.prove(STATE, (volume(2),))
+        agent.verify(STATE, (volume(2),))
     assert of(world, "seat-2")[-1].startswith("free")
     assert "end" in world.said
 
 
-def test_a_machine_that_cannot_be_reached_any_more(world: World, hands: FarHands) -> None:
+def test_a_machine_that_cannot_be_reached_any_more(world: World, agent: SshVolumeAgent) -> None:
     world.answers["seat-2 held"] = Lost("closed")
     world.answers["seat-2 free"] = Lost("closed")
-    found = hands.prove(STATE, (volume(2),))
+    found = agent.verify(STATE, (volume(2),))
     assert "the connection to seat-2 was lost: closed" in found.troubles["seat-2-data"]
     assert any("`roost restart room` makes its data writable again" in note for note in world.notes)
 
 
-COPY = Stored(
+COPY = S3Copy(
     name="seat-2-data",
     source="vol-0",
     place="s3://b/p/room/seat-2-data/vol-0/",
@@ -252,11 +254,11 @@ COPY = Stored(
 
 
 def test_back_again_from_where_it_is(
-    world: World, hands: FarHands, monkeypatch: pytest.MonkeyPatch
+    world: World, agent: SshVolumeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volume_agent, "MOUNTING", 1000.0)
+    monkeypatch.setattr(ssh_volume_agent, "MOUNTING", 1000.0)
     world.answers["seat-2 check"] = [{"trouble": "/data is not mounted"}, {}]
-    hands.fill(STATE, volume(2), COPY)
+    agent.fill(STATE, volume(2), COPY)
     assert of(world, "seat-2") == [*["check /data=vol-2data"] * 2, "copy /data"]
     (job,) = world.jobs
     assert (job.source, job.target, job.once, job.tree) == (COPY.place, "/data", True, True)
@@ -264,27 +266,29 @@ def test_back_again_from_where_it_is(
     assert (job.where.region, job.where.endpoint) == ("eu-west-1", "https://s3.example.org")
 
 
-def test_what_does_not_come_back_is_named(world: World, hands: FarHands) -> None:
+def test_what_does_not_come_back_is_named(world: World, agent: SshVolumeAgent) -> None:
     world.ends["seat-2 /data"] = replace(WRONG, failed=(("a", "it is not in S3"),))
-    with pytest.raises(PartlyDoneError, match="a: it is not in S3; nobody but root") as caught:
-        hands.fill(STATE, volume(2), COPY)
+    with pytest.raises(
+        PartlyDoneError, match="a: it is not in S3; until it has, only root"
+    ) as caught:
+        agent.fill(STATE, volume(2), COPY)
     assert caught.value.next == "roost resume room   (goes on)"
 
 
 def test_nothing_is_filled_that_is_not_the_volume(
-    world: World, hands: FarHands, monkeypatch: pytest.MonkeyPatch
+    world: World, agent: SshVolumeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volume_agent, "MOUNTING", -1.0)
+    monkeypatch.setattr(ssh_volume_agent, "MOUNTING", -1.0)
     world.answers["seat-2 check"] = {"trouble": "/data is vol3, and not vol-2data"}
     with pytest.raises(RoostError, match="/data is vol3"):
-        hands.fill(STATE, volume(2), COPY)
+        agent.fill(STATE, volume(2), COPY)
     world.answers["seat-2 check"] = Lost("closed")
     with pytest.raises(UnreachableError):
-        hands.fill(STATE, volume(2), COPY)
+        agent.fill(STATE, volume(2), COPY)
     assert world.jobs == []
 
 
-def test_only_machines_that_run_are_let_go_on(world: World, hands: FarHands) -> None:
+def test_only_machines_that_run_are_let_go_on(world: World, agent: SshVolumeAgent) -> None:
     off = replace(seat(1), state="stopped")
-    hands.free(replace(STATE, instances=(off, seat(2))))
+    agent.free(replace(STATE, instances=(off, seat(2))))
     assert world.said == ["seat-2 free /data=vol-2data"]
