@@ -108,7 +108,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Full:
     for way in ("connect", "locate"):
         monkeypatch.setattr(f"roost.app.resolve.{way}", lambda *_: cloud)
     monkeypatch.setattr("roost.cli.commands.up._check", lambda *_: None)
-    monkeypatch.setattr("roost.cli.commands.cost.so_far", lambda *_: "$12.34")
+    monkeypatch.setattr("roost.app.cost.so_far", lambda *_: "$12.34")
     return cloud
 
 

@@ -39,7 +39,7 @@ def roost(
     program.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{program} %s")
     monkeypatch.setattr(webbrowser, "_tryorder", None)
-    monkeypatch.setattr("roost.cli.commands.open._local", lambda _: PAGE)
+    monkeypatch.setattr("roost.app.open._local_address", lambda *_: PAGE)
     monkeypatch.setattr("roost.app.resolve.existing", lambda *_: None)
     (tmp_path / "home" / "local" / "ndvi").mkdir(parents=True)
     return caller(monkeypatch, capfd)
@@ -74,7 +74,7 @@ def test_each_open_overwrites_the_last(
     roost: Roost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roost("open", "ndvi")
-    monkeypatch.setattr("roost.cli.commands.open._local", lambda _: PAGE.replace("8888", "9999"))
+    monkeypatch.setattr("roost.app.open._local_address", lambda *_: PAGE.replace("8888", "9999"))
     roost("open", "ndvi")
     assert leads_to(places.page("ndvi")) == PAGE.replace("8888", "9999")
     assert [path.name for path in places.page("ndvi").parent.iterdir()] == ["ndvi.html"]

@@ -54,9 +54,9 @@ def command(
       roost down scipion --delete-data scipion     all of its data
     """
     session = open_session(place, yes=yes, no_input=no_input)
+    from roost.app.cost import so_far
     from roost.app.lifecycle import drive, forget_ways, summary
     from roost.app.resolve import existing, held, locate
-    from roost.cli.commands.cost import so_far
     from roost.plan.down import plan_down
 
     try:

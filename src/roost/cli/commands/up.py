@@ -132,7 +132,7 @@ def _agree(session: Session, spec: Spec, wanted: Wanted, have: State) -> None:
 def hourly(spec: Spec, wanted: Wanted) -> str:
     """``"at most $0.4587 an hour while it runs"``."""
 
-    from roost.cli.text.money import todays_book
+    from roost.app.prices import todays_book
     from roost.cost.bill import Use
     from roost.cost.charges import lasting
     from roost.cost.rates import section
@@ -206,7 +206,7 @@ def report(cloud: Cloud, wanted: Wanted, state: State, as_json: bool) -> None:
     from roost.ssh.browser import address_of
 
     remember_ways(cloud, state)
-    address = address_of(state)
+    address = address_of(cloud, state)
     if as_json:
         write_json(
             {

@@ -34,7 +34,7 @@ def show(cloud: Cloud, have: State, days: int, as_json: bool) -> None:
 
 def advice(cloud: Cloud, have: State, days: int) -> list[tuple[str, str, Advice]]:
     """Name, size and advice of each volume; by what is written to it, where that is known."""
-    from roost.cli.text.money import todays_book
+    from roost.app.prices import todays_book
     from roost.cost.advice import advise
     from roost.cost.bill import Volumes
     from roost.plan.bill import gb
