@@ -13,6 +13,8 @@ from roost.app import connect, resolve
 from roost.cli.main import cli
 from roost.errors import NotFoundError, PartlyDoneError, RoostError, UsageError
 from roost.model.resources import Instance, Role, Shape, State
+from roost.providers.provider import Capabilities
+from tests.cli.full import OWN_MACHINE
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 ANSWER = {"end": "2027-01-01T02:00:00+00:00", "idle_not_before": None, "budget_left_usd": 3.5}
@@ -28,11 +30,11 @@ class Roost:
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked = tmp_path / "asked"
         self.state = State(name="ndvi")
-        self.cloud = "aws"
+        self.can = Capabilities(rents=True)
         self.ssh = tmp_path / "bin" / "ssh"
         self.ssh.parent.mkdir()
         monkeypatch.setenv("PATH", f"{self.ssh.parent}:/usr/bin:/bin")
-        monkeypatch.setattr(resolve, "locate", lambda *_: SimpleNamespace(name=self.cloud))
+        monkeypatch.setattr(resolve, "locate", lambda *_: SimpleNamespace(can=self.can))
         monkeypatch.setattr(resolve, "existing", lambda *_: self.state)
         monkeypatch.setattr(connect, "connected", self.connected)
         monkeypatch.setattr("roost.ssh.diagnose.explain", lambda *_: None)
@@ -110,7 +112,7 @@ def test_what_makes_no_sense_asks_nobody(roost: Roost) -> None:
         call("ndvi", "2")
     with pytest.raises(UsageError, match="worker-1 follows the head"):
         call("ndvi", "2h", "worker-1")
-    roost.cloud = "local"
+    roost.can = OWN_MACHINE
     with pytest.raises(UsageError, match="nothing stops by itself"):
         call("ndvi", "2h")
     assert roost.lines() == []

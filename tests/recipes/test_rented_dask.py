@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roost.model.resources import Role
-from roost.recipes.dask.local import remote, remote_environment
+from roost.recipes.dask import remote, remote_environment
 from roost.recipes.service import Service
 from roost.recipes.step import Step
 from roost.recipes.unit import unit

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 from roost.home import SHOWN, check_name
 from roost.model.place import Place
 
@@ -57,7 +57,8 @@ class NameAndNode(Name):
         super().convert(name, param, ctx)
         if slash and not re.fullmatch("[a-z][a-z0-9-]*", node):
             raise UsageError(
-                f"{name} has no instance {node[:SHOWN]!r}", next=f"roost show {name}   (lists them)"
+                f"{name} has no instance {node[:SHOWN]!r}",
+                next=command_line("roost", "show", name) + "   (lists them)",
             )
         return str(value)
 

@@ -86,7 +86,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     cloud = locate(session, name)
     if not cloud.can.rents:
-        raise UsageError(f"{name} runs on your own machine and costs nothing: roost stop {name}")
+        raise UsageError(
+            f"{name} runs on your own machine and costs nothing: "
+            + command_line("roost", "stop", name)
+        )
     if advise:
         from roost.cli.text.advice import show
 

@@ -38,7 +38,6 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
       roost up ndvi                again, by name, from any folder
     """
     session = open_session(place, yes=yes, no_input=no_input)
-    say(f"roost up {target or 'roost.toml'}")
     from roost.app.resolve import DEFAULT_FILE, connect, held, spec_of, wanted_for
     from roost.providers.registry import provider_of
 
