@@ -107,7 +107,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Full:
     cloud = Full(Weather(delay=2), name="aws", region="us-east-1")
     for way in ("connect", "locate"):
         monkeypatch.setattr(f"roost.app.resolve.{way}", lambda *_: cloud)
-    monkeypatch.setattr("roost.app.down.so_far", lambda *_: "$12.34")
+    monkeypatch.setattr("roost.app.cost.so_far", lambda *_: "$12.34")
+    monkeypatch.setattr("roost.app.cost.so_far", lambda *_: "$12.34")
     return cloud
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import cast
 
 from roost.cost.ledger import Ledger
@@ -17,7 +18,7 @@ NOWHERE = "m7i.2xlarge"
 """A type that there is, and of which this cloud has none where a test says so."""
 
 
-OWN_MACHINE = Capabilities(shell=cast("Shell", object()))
+OWN_MACHINE = Capabilities(shell=cast("Shell", SimpleNamespace(page=lambda _: None)))
 """It rents nothing, and is reached without a connection."""
 
 

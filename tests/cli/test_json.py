@@ -185,7 +185,7 @@ class TestACloud:
 
     def test_a_life(self, roost: Roost, cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert check("up", roost("up", cluster, "--json"))["address"] is None
-        monkeypatch.setattr("roost.ssh.browser.address_of", lambda _: PAGE)
+        monkeypatch.setattr("roost.ssh.browser.address_of", lambda *_: PAGE)
         assert check("up", roost("up", cluster, "--json"))["address"] == PAGE
         assert check("open", roost("open", "here", "--json")) == {"name": "here", "address": PAGE}
         assert check("show", roost("show", "here", "--json"))["address"] == PAGE

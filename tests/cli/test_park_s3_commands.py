@@ -146,10 +146,10 @@ def test_where_it_is_and_what_it_costs(
     told = roost("show", "there")
     assert copy.place in told.out
     assert check("show", roost("show", "there", "--json"))["stored"][0]["sealed"] is True
-    from roost.cli.commands.cost import _in_s3
+    from roost.app.cost import stored_notes
 
     cloud = type("Cloud", (), {"region": "us-east-1"})()
-    (note,) = _in_s3(cloud, there())
+    (note,) = stored_notes(cloud, there())
     assert note == f"data of volume data: {copy.place}, 1 GiB, not counted above: $0.004 a month"
     advised = done(roost("park", "there", "--advise"))
     assert f"data of volume data: {copy.place}, 1 GiB: it is parked there" in advised

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.cli.commands.iam import commands
 from roost.cli.main import SECTIONS
 from roost.cli.text.parking import removal_command
 from roost.errors import command_line
 from roost.providers.aws.machine_role import commands as role_commands
+from roost.providers.aws.rights import commands
 from tests.aws.test_stored import COPY
 from tests.cli.calling import Roost
 from tests.cli.made import HERE

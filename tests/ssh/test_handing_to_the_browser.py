@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from roost.errors import RoostError
+from roost.model.resources import State
 from roost.ssh import browser, paths
 from tests.cli.calling import Roost, caller
 
@@ -39,8 +40,8 @@ def roost(
     program.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{program} %s")
     monkeypatch.setattr(webbrowser, "_tryorder", None)
-    monkeypatch.setattr("roost.cli.commands.open._local", lambda _: PAGE)
-    monkeypatch.setattr("roost.app.resolve.existing", lambda *_: None)
+    monkeypatch.setattr("roost.ssh.browser.address_of", lambda *_: PAGE)
+    monkeypatch.setattr("roost.app.resolve.existing", lambda *_: State(name="ndvi"))
     (tmp_path / "home" / "local" / "ndvi").mkdir(parents=True)
     return caller(monkeypatch, capfd)
 
@@ -74,7 +75,7 @@ def test_each_open_overwrites_the_last(
     roost: Roost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roost("open", "ndvi")
-    monkeypatch.setattr("roost.cli.commands.open._local", lambda _: PAGE.replace("8888", "9999"))
+    monkeypatch.setattr("roost.ssh.browser.address_of", lambda *_: PAGE.replace("8888", "9999"))
     roost("open", "ndvi")
     assert leads_to(paths.page("ndvi")) == PAGE.replace("8888", "9999")
     assert [path.name for path in paths.page("ndvi").parent.iterdir()] == ["ndvi.html"]

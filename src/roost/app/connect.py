@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,3 +27,39 @@ def connected(session: Session, cloud: Cloud, state: State, node: str | None) ->
             " the first key that the machine shows is trusted, and kept"
         )
     return way
+
+
+def run_on(
+    session: Session, cloud: Cloud, state: State, node: str | None, words: tuple[str, ...]
+) -> int:
+    """Run a command (a shell, without words) on an instance, with this terminal; its exit code.
+
+    Raises NotFoundError, or RoostError where the instance cannot run anything now.
+    """
+    from roost.ssh.command import shell
+    from roost.ssh.connection import chosen
+    from roost.ssh.process import run_through
+
+    if cloud.can.shell is not None:
+        instance = chosen(state, node).name
+        environment, folder = cloud.can.shell.surroundings(state, instance)
+        own_shell = (os.environ.get("SHELL", "/bin/sh"),)
+        return run_through(words or own_shell, env=environment, cwd=folder)
+    way = connected(session, cloud, state, node)
+    code = run_through(shell(way.config, way.alias, words, tty=on_terminal()))
+    return explained(code, way, state)
+
+
+def explained(code: int, connection: Connection, state: State) -> int:
+    """The exit code of ssh or scp. Raises RoostError, with what to type next, if it got nowhere."""
+    from roost.ssh.command import FAILED
+    from roost.ssh.diagnose import explain
+
+    if code == FAILED and (error := explain(connection, state)) is not None:
+        raise error
+    return code
+
+
+def on_terminal() -> bool:
+    """Whether somebody sits at a terminal: then a remote command gets one too."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from roost.errors import (
     CloudError,
     NeedsConfirmationError,
     NotFoundError,
-    RoostError,
     UsageError,
     command_line,
 )
 
 if TYPE_CHECKING:
     from roost.model.resources import Resource, S3Copy, State
-    from roost.providers.provider import History
     from roost.session import Session
 
 
@@ -52,6 +49,7 @@ def down(
     session: Session, name: str, typed: tuple[str, ...] = (), *, keep_data: bool = False
 ) -> Down:
     """Delete a name; of its data only what ``typed`` names (the name itself: all of it)."""
+    from roost.app.cost import so_far
     from roost.app.lifecycle import drive, forget_ways, summary
     from roost.app.resolve import existing, held, locate
     from roost.plan.down import plan_down
@@ -65,7 +63,7 @@ def down(
         before = existing(cloud, name)
         session.say(f"{name}: {summary(before)}")
         if cloud.can.history is not None:
-            session.say(f"it has cost {so_far(cloud.can.history, cloud.region, name)} so far")
+            session.say(f"it has cost {so_far(cloud, before)} so far")
         discard = checked_names(before, typed, keep_data)
         agree(session, before, discard)
         count = len(before.instances)
@@ -134,20 +132,3 @@ def agree(session: Session, before: State, discard: frozenset[str]) -> None:
         next=command_line("roost", "down", name, "--yes"),
     )
     session.consent.ask(f"Delete {what}{loss}?", refused)
-
-
-def so_far(history: History, region: str, name: str) -> str:
-    """Return ``"$12.30"``, ``"between $10.00 and $12.30"``, or ``"unknown (why)"``.
-
-    It keeps nobody from ending a cost: a history that may not be read is no error here.
-    """
-    from roost.catalogue import load
-    from roost.cost.book import PriceBook
-    from roost.cost.spent import spent
-
-    moment = datetime.now(UTC)
-    try:
-        ledger, there = history.history(name, moment)
-    except RoostError as error:
-        return f"unknown ({error.what})"
-    return str(spent(ledger, there, region, PriceBook(load(), moment.date())))

@@ -104,7 +104,7 @@ def running(
     return Running(
         cloud=cloud.name,
         state=state,
-        address=address_of(state),
+        address=address_of(cloud, state),
         by_ssh=by_ssh,
         has_page=page_of(state.record) is not None,
         notes=plan_up(wanted, state).notes,

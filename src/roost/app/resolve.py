@@ -80,7 +80,7 @@ def _asked(place: Place) -> tuple[Provider, ...]:
     if place.cloud is not None:
         return among
     if place.region or place.profile:
-        return tuple(p for p in among if p.auditor is not None)
+        return tuple(p for p in among if p.regional)
     return tuple(p for p in among if p.is_configured())
 
 
@@ -88,7 +88,7 @@ def may_be_elsewhere() -> bool:
     """Whether this computer uses any cloud but itself."""
     from roost.providers.registry import providers
 
-    return any(p.is_configured() for p in providers() if p.auditor is not None)
+    return any(p.is_configured() for p in providers() if p.rents)
 
 
 def _tools(session: Session) -> Tools:

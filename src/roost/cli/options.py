@@ -14,6 +14,8 @@ from roost.errors import UsageError, command_line
 from roost.home import SHOWN, check_name
 from roost.model.place import Place
 
+CLOUDS = ("local", "aws", "openstack")
+"""Every cloud that a file can name, whether or not this version can run anything there."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -126,7 +128,7 @@ def place_options(function: F) -> F:
         with_place = click.option(option, metavar=option[2:].upper(), help=text)(with_place)
     return click.option(  # type: ignore[return-value]
         "--cloud",
-        type=click.Choice(["local", "aws", "openstack"]),
+        type=click.Choice(CLOUDS),
         help="The cloud, if not the known one.",
     )(with_place)
 
@@ -140,7 +142,7 @@ def cloud_option(function: F) -> F:
     """--cloud."""
     return click.option(
         "--cloud",
-        type=click.Choice(["local", "aws", "openstack"]),
+        type=click.Choice(CLOUDS),
         help="Instead of the cloud that the file names.",
     )(function)
 

@@ -204,6 +204,11 @@ class S3Copy:
     region: str = ""
     endpoint: str = ""
 
+    @property
+    def description(self) -> str:
+        """``"data of volume data: s3://..., 12.5 GiB"``."""
+        return f"data of volume {self.name}: {self.place}, {self.used_gib:g} GiB"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:

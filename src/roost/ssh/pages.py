@@ -83,11 +83,6 @@ def page_of(record: str | None) -> Page | None:
     return None
 
 
-def cloud_of(record: str | None) -> str:
-    """The cloud that the record names."""
-    return read_record(record).cloud or "local"
-
-
 def public_address(state: State) -> str | None:
     """The page's address on the internet, by HTTPS; None where the file opens it to nobody.
 

@@ -69,8 +69,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
     session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.park import advise as compare
     from roost.app.park import park
+    from roost.app.prices import todays_book
     from roost.cli.text import parking as text
-    from roost.cli.text.money import todays_book
 
     if advise:
         text.show_advice(compare(session, name, days=days, book=todays_book()), as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roost.cli.output import say, write_json
-from roost.cli.text.parking import describe_copy, removal_command
+from roost.cli.text.parking import removal_command
 
 if TYPE_CHECKING:
     from roost.app.down import Down
@@ -31,6 +31,6 @@ def show_down(down: Down, as_json: bool) -> None:
             say(f"note: {note}")
         for copy in down.forgotten:
             removal = removal_command(copy)
-            say(f"note: {describe_copy(copy)}: still there; to remove it: {removal}")
+            say(f"note: {copy.description}: still there; to remove it: {removal}")
     if down.problem is not None:
         raise down.problem

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 # --- copies in S3 --------------------------------------------------------------------------------
 
 
-def describe_copy(copy: S3Copy) -> str:
-    """``"data of volume data: s3://..., 12.5 GiB"``."""
-    return f"data of volume {copy.name}: {copy.place}, {copy.used_gib:g} GiB"
-
-
 def removal_command(copy: S3Copy) -> str:
     """Return the command that removes a copy from the user's bucket; roost never does."""
     endpoint = ("--endpoint-url", copy.endpoint) if copy.endpoint else ()
@@ -41,7 +36,7 @@ def report(parked: Parked, as_json: bool) -> None:
     for note in parked.notes:
         say(f"note: {note}")
     left = [f"snapshot of {s.volume} ({s.tier})" for s in state.snapshots]
-    left += [describe_copy(copy) for copy in state.s3_copies]
+    left += [copy.description for copy in state.s3_copies]
     left += [f"image of {i.instance}" for i in state.images]
     left += [f"{i.name} {i.state}" for i in state.instances]
     say(f"{state.name} is parked: {', '.join(left) or 'nothing of it needed keeping'}")
@@ -83,7 +78,7 @@ def show_advice(advised: Advised, as_json: bool) -> None:
         say(f"{state.name} has no data volumes")
     for copy in state.s3_copies:
         if copy.name not in {volume.name for volume in advised.volumes}:
-            say(f"{describe_copy(copy)}: it is parked there")
+            say(f"{copy.description}: it is parked there")
     for volume in advised.volumes:
         used = f" ({volume.used_gib:g} GiB used)" if volume.used_gib else ""
         title = f"volume {volume.name}, {volume.size_gib:g} GiB{used}, parked for {days} days"

@@ -38,7 +38,7 @@ def tell_plan(told: Outcome, job: Job, home: str, *, quiet: bool, dry: bool) -> 
 
 
 def _tell_cost(told: Outcome, job: Job, home: str) -> None:
-    from roost.cli.text.money import todays_book
+    from roost.app.prices import todays_book
     from roost.transfer import cost
 
     if job.where.endpoint is not None or not told.to_copy:

@@ -72,7 +72,7 @@ def names(lines: list[str], before: str) -> None:
 
 
 def _tell_cost(planned: Planned, sync: Sync) -> None:
-    from roost.cli.text.money import todays_book
+    from roost.app.prices import todays_book
     from roost.transfer import cost
 
     where, storage = sync.run.bucket.wire.where, sync.run.storage or "STANDARD"
