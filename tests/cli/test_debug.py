@@ -62,11 +62,15 @@ def test_a_bundle_has_what_is_there_and_no_secret(
 
 
 def test_debug_tells_each_step_and_why(
-    cloud: Full, roost: Roost, write: Callable[..., Path]
+    cloud: Full,
+    roost: Roost,
+    write: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from tests.cli.made import THERE
 
     del cloud
+    monkeypatch.setenv("ROOST_DEBUG", "0")  # so that what --debug sets is taken back afterwards
     told = done(roost("--debug", "up", write(THERE), "--yes"))
     lines = [line for line in told.splitlines() if line.startswith("debug ")]
     assert any(" plan " in line and "create 1 instance: desktop" in line for line in lines)
