@@ -16,11 +16,11 @@ from pathlib import Path
 
 from roost.errors import UsageError
 from roost.model.resources import Instance, Role, State
+from roost.providers.rules import find_rules
 
 PORT = 22
-USERS = (("debian", "admin"), ("ubuntu", "ubuntu"))
-"""The user of each system's own images. Sources: Debian's and Canonical's pages on EC2."""
 OTHER_USER = "ubuntu"
+"""Who one is where nothing is known of the image."""
 MACHINE_OF: dict[Role, str] = {"head": "head", "worker": "workers"}
 """The table of the file in which a role's machine is; ``machine`` for all others."""
 FIRST: tuple[Role, ...] = ("head", "desktop", "seat")
@@ -131,10 +131,12 @@ def _order(instance: Instance) -> tuple[int, int]:
 def user_of(record: str | None, role: Role) -> str:
     """Who one is on a machine: what its image's maker called the first user."""
     try:
-        image = str(json.loads(record or "")[MACHINE_OF.get(role, "machine")]["image"])
+        spec = json.loads(record or "")
+        image = str(spec[MACHINE_OF.get(role, "machine")]["image"])
+        rules = find_rules(str(spec["cloud"]))
     except (ValueError, KeyError, TypeError):
         return OTHER_USER
-    return next((user for system, user in USERS if image.startswith(system)), OTHER_USER)
+    return (rules.login_user(image) if rules is not None else "") or OTHER_USER
 
 
 def behind(instance: Instance, main: Instance | None) -> bool:

@@ -67,22 +67,22 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     from roost.app.resolve import spec_of, wanted_for
     from roost.plan.up import plan_up
-    from roost.spec.aws import check_region
+    from roost.providers.rules import OWN_MACHINE, check_region, regional, rules_of
 
     if region is not None:
         check_region(region)
     session = open_session(Place(cloud, region))
     spec = spec_of(session, target)
-    if region is not None and spec.cloud != "aws":
+    other = regional(spec.cloud)
+    file = target or "roost.toml"
+    if region is not None and rules_of(spec.cloud).regions is None and other is not None:
         raise UsageError(
-            f'--region is one of AWS, and the cloud is "{spec.cloud}"',
-            next=command_line(
-                "roost", "plan", target or "roost.toml", "--cloud", "aws", "--region", region
-            ),
+            f'--region is one of {other.title}, and the cloud is "{spec.cloud}"',
+            next=command_line("roost", "plan", file, "--cloud", other.name, "--region", region),
         )
     wanted = wanted_for(spec)
     have = _have(session, spec, diff)
-    plan = _with_warnings(plan_up(wanted, have), spec, target or "roost.toml")
+    plan = _with_warnings(plan_up(wanted, have), spec, file)
     cost = _estimate(wanted, spec, Decimal(str(hours)), days, quotation)
     if as_json:
         from roost.cli.text.plan_json import as_data
@@ -93,10 +93,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     click.echo(steps_text(spec, plan, have))
     click.echo("\n" + cost_text(spec, cost, details))
-    if spec.cloud == "local" and spec.aws:
+    if spec.cloud == OWN_MACHINE and spec.aws and other is not None:
         say(
-            "\nWhat the same costs on AWS: "
-            + command_line("roost", "plan", target or "roost.toml", "--cloud", "aws")
+            f"\nWhat the same costs on {other.title}: "
+            + command_line("roost", "plan", file, "--cloud", other.name)
         )
 
 
@@ -124,8 +124,11 @@ def _have(session: Session, spec: Spec, diff: bool) -> State:
 def _estimate(
     wanted: Wanted, spec: Spec, hours: Decimal, days: int, quotation: str | None
 ) -> Estimate | None:
-    """The cost on AWS; None where roost knows no prices."""
-    if spec.cloud != "aws" or spec.aws is None:
+    """The cost; None where roost knows no prices."""
+    from roost.plan.bill import bill_for
+
+    bill = bill_for(spec, wanted)
+    if bill is None:
         return None
     from pathlib import Path
 
@@ -134,7 +137,8 @@ def _estimate(
     from roost.cost.book import PriceBook
     from roost.cost.estimate import estimate
     from roost.cost.quotation import read_quotation
-    from roost.plan.bill import bill_of
 
-    book = PriceBook(load(), date.today(), read_quotation(Path(quotation)) if quotation else None)
-    return estimate(bill_of(wanted, spec.aws.region), Use.daily(hours, days), book)
+    book = PriceBook(
+        load(spec.cloud), date.today(), read_quotation(Path(quotation)) if quotation else None
+    )
+    return estimate(bill, Use.daily(hours, days), book)

@@ -123,6 +123,7 @@ def _check_there(have: State, role: Role) -> None:
 
 def _changed(spec: Spec, role: Role, asked: dict[str, Any]) -> Spec:
     """The spec with another machine, as if the file said so. Raises SpecError."""
+    from roost.providers.rules import rules_of
     from roost.spec import from_json
 
     if not asked:
@@ -137,8 +138,8 @@ def _changed(spec: Spec, role: Role, asked: dict[str, Any]) -> Spec:
     gone = (*NEEDS, "types") if "type" in asked else ("type", "types")
     kept = {key: value for key, value in table.items() if key not in gone}
     raw[TABLES[role]] = {**kept, **asked}
-    aws = spec.aws.region if spec.aws else None
-    return from_json(json.dumps(raw), region=aws)
+    region = rules_of(spec.cloud).price_region(spec)
+    return from_json(json.dumps(raw), region=region)
 
 
 def _check(cloud: Cloud, have: State, role: Role, kind: str) -> None:

@@ -136,11 +136,10 @@ def hourly(spec: Spec, wanted: Wanted) -> str:
     from roost.cost.bill import Use
     from roost.cost.charges import lasting
     from roost.cost.rates import section
-    from roost.plan.bill import bill_of
+    from roost.plan.bill import bill_for, bill_of
 
-    region = spec.aws.region if spec.aws else ""
-    book = todays_book()
-    return f"{section(lasting(bill_of(wanted, region), Use(1, 1), book)).amount} an hour"
+    bill = bill_for(spec, wanted) or bill_of(wanted, "", "")
+    return f"{section(lasting(bill, Use(1, 1), todays_book())).amount} an hour"
 
 
 def _check_folder(session: Session, spec: Spec, record: str | None) -> None:

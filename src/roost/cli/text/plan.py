@@ -12,6 +12,7 @@ from roost.cli.output import table
 from roost.cost.rates import Amount, Unknown
 from roost.model.resources import Instance, Volume
 from roost.model.steps import Create, Step, describe
+from roost.providers.rules import rules_of
 from roost.units import format_size
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
 
 def steps_text(spec: Spec, plan: Plan, have: State) -> str:
     """Where it will be, each step in order, and who may reach it."""
-    where = f" ({spec.aws.region})" if spec.cloud == "aws" and spec.aws else ""
-    place = "your own machine" if spec.cloud == "local" else f"{spec.cloud}{where}"
+    place = rules_of(spec.cloud).place(spec)
     lines = [click.style(f"{spec.name}: a {spec.kind} on {place}", bold=True), ""]
     if plan.done and not have.empty:
         lines.append("It runs as the file says; nothing to do.")
@@ -90,14 +90,14 @@ def _shape(shape: Shape) -> str:
         f"{format_size(shape.disk_gib)} disk" if shape.disk_gib else "",
         shape.image,
         "spot" if shape.spot else "",
-        f"role by {shape.profile.rpartition('/')[2]}" if shape.profile else "",
+        f"role by {shape.machine_role.rpartition('/')[2]}" if shape.machine_role else "",
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
 
 
 def _reach(spec: Spec) -> str:
-    if spec.cloud == "local":
+    if not rules_of(spec.cloud).rents:
         return "reached from this machine only (loopback), with a token; Dask speaks TLS"
     ssh = _sources(spec.access.ssh) or "nobody"
     https = _sources(spec.access.https)
@@ -113,7 +113,7 @@ def _sources(networks: Iterable[str]) -> str:
 
 def cost_text(spec: Spec, cost: Estimate | None, details: bool) -> str:
     """By the hour, by the month, for the whole use, and put away."""
-    if cost is None and spec.cloud == "local":
+    if cost is None and not rules_of(spec.cloud).rents:
         return "It costs nothing: it is your own machine."
     if cost is None:
         return "What it costs is unknown: roost has no prices of this cloud."

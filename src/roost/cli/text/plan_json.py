@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.cli.text.money import amount_json, section_json
 from roost.model.steps import Create, Delete, describe, subjects
+from roost.providers.rules import rules_of
 
 if TYPE_CHECKING:
     from roost.cost.estimate import Estimate
@@ -27,7 +28,7 @@ def as_data(spec: Spec, wanted: Wanted, plan: Plan, cost: Estimate | None) -> Da
         "name": spec.name,
         "kind": spec.kind,
         "cloud": spec.cloud,
-        "region": spec.aws.region if spec.cloud == "aws" and spec.aws else None,
+        "region": rules_of(spec.cloud).price_region(spec),
         "steps": [_step(step) for step in plan.steps],
         "waiting": plan.waiting,
         "notes": plan.notes,
@@ -61,7 +62,7 @@ def _group(group: Group) -> Data:
         "image": shape.image or None,
         "disk_gib": shape.disk_gib or None,
         "spot": shape.spot,
-        "instance_profile": shape.profile or None,
+        "instance_profile": shape.machine_role or None,
     }
 
 
@@ -79,7 +80,7 @@ def _volume(volume: Volume) -> Data:
 
 def _cost(spec: Spec, cost: Estimate | None) -> Data:
     if cost is None:
-        free = spec.cloud == "local"
+        free = not rules_of(spec.cloud).rents
         return {"known": free, "usd": 0 if free else None}
     return {
         "known": all(part.amount.known for part in (cost.use, cost.running, cost.stopped)),
