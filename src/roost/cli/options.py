@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from roost.errors import UsageError
 from roost.home import SHOWN, check_name
 from roost.model.place import Place
+from roost.providers.rules import cloud_names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -125,7 +126,7 @@ def place_options(function: F) -> F:
         with_place = click.option(option, metavar=option[2:].upper(), help=text)(with_place)
     return click.option(  # type: ignore[return-value]
         "--cloud",
-        type=click.Choice(["local", "aws", "openstack"]),
+        type=click.Choice(cloud_names()),
         help="The cloud, if not the known one.",
     )(with_place)
 
@@ -139,7 +140,7 @@ def cloud_option(function: F) -> F:
     """--cloud."""
     return click.option(
         "--cloud",
-        type=click.Choice(["local", "aws", "openstack"]),
+        type=click.Choice(cloud_names()),
         help="Instead of the cloud that the file names.",
     )(function)
 

@@ -67,15 +67,15 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     from roost.app.resolve import spec_of, wanted_for
     from roost.plan.up import plan_up
-    from roost.providers.rules import OWN_MACHINE, check_region, regional, rules_of
+    from roost.providers.rules import check_region, regional, rules_of
 
     if region is not None:
         check_region(region)
     session = open_session(Place(cloud, region))
     spec = spec_of(session, target)
-    other = regional(spec.cloud)
+    rules, other = rules_of(spec.cloud), regional(spec.cloud)
     file = target or "roost.toml"
-    if region is not None and rules_of(spec.cloud).regions is None and other is not None:
+    if region is not None and rules.regions is None and other is not None:
         raise UsageError(
             f'--region is one of {other.title}, and the cloud is "{spec.cloud}"',
             next=command_line("roost", "plan", file, "--cloud", other.name, "--region", region),
@@ -93,7 +93,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     click.echo(steps_text(spec, plan, have))
     click.echo("\n" + cost_text(spec, cost, details))
-    if spec.cloud == OWN_MACHINE and spec.aws and other is not None:
+    if not rules.rents and other is not None and other.name in spec.model_fields_set:
         say(
             f"\nWhat the same costs on {other.title}: "
             + command_line("roost", "plan", file, "--cloud", other.name)
