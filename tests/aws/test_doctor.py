@@ -173,11 +173,11 @@ class Parameters:
 
 
 def case(name: str, **have: Any) -> Case:
-    from roost.catalogue import load as catalogue
-    from roost.plan.wanted import Host, wanted_of
+    from roost.model.host import Host
+    from roost.plan.wanted import wanted_of
 
     spec = load(ROOT / "examples" / f"{name}.toml", cloud="aws", region=REGION)
-    found = wanted_of(spec, Host(1, 1), catalogue)
+    found = wanted_of(spec, Host(1, 1))
     state = State(name=spec.name, **have)
     return Case(spec=spec, wanted=found, have=state, region=REGION, file=f"{name}.toml")
 

@@ -72,7 +72,7 @@ def job(**more: Any) -> Job:
 
 
 def run(machines: Machines, what: Job | None = None, profile: str = "") -> tuple[Outcome, str]:
-    one = replace(instance("desktop", 1), shape=replace(SHAPE, profile=profile))
+    one = replace(instance("desktop", 1), shape=replace(SHAPE, machine_role=profile))
     notes: list[str] = []
     heard: list[Progress] = []
     found = client.run_there(machines, one, what or job(), heard.append, notes.append)  # type: ignore[arg-type]

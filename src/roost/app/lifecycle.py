@@ -120,9 +120,12 @@ def hourly(cloud: Cloud, wanted: Wanted) -> str:
     from roost.cost.charges import lasting
     from roost.cost.rates import section
     from roost.plan.bill import bill_of
+    from roost.providers.rules import rules_of
 
-    book = PriceBook(load(), datetime.now(UTC).date())
-    hour = section(lasting(bill_of(wanted, cloud.region), Use(1, 1), book))
+    disks = rules_of(cloud.name).disks
+    bill = bill_of(wanted, cloud.region, disks.root if disks is not None else "")
+    book = PriceBook(load(cloud.name), datetime.now(UTC).date())
+    hour = section(lasting(bill, Use(1, 1), book))
     return f"{hour.amount} an hour"
 
 

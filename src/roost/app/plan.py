@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from roost.cost.estimate import Estimate
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
-    from roost.providers.provider import Location
+    from roost.providers.rules import Rules
     from roost.session import Session
     from roost.spec import Spec
 
@@ -38,7 +38,7 @@ class Planned:
     """
 
     spec: Spec
-    location: Location
+    rules: Rules
     wanted: Wanted
     have: State
     plan: Plan
@@ -53,33 +53,34 @@ def planned(session: Session, target: str | None, usage: Usage, *, diff: bool) -
     """
     from roost.model.resources import State
     from roost.plan.up import plan_up
-    from roost.providers.registry import location_of
+    from roost.providers.rules import rules_of
 
     file = target or resolve.DEFAULT_FILE
     spec = resolve.spec_of(session, target)
-    location = location_of(spec)
-    if session.place.region is not None and location.region is None:
+    rules = rules_of(spec.cloud)
+    if session.place.region is not None and rules.regions is None:
         raise _no_region(spec, file, session.place.region)
     wanted = resolve.wanted_for(spec)
     have = resolve.connect(session, spec).observe(spec.name) if diff else State(name=spec.name)
     return Planned(
         spec=spec,
-        location=location,
+        rules=rules,
         wanted=wanted,
         have=have,
         plan=_with_warnings(plan_up(wanted, have), spec, file),
-        cost=_estimate(wanted, location, usage),
-        priced_elsewhere=() if location.rents else _priced_elsewhere(spec, file),
+        cost=_estimate(spec, wanted, usage),
+        priced_elsewhere=() if rules.rents else _priced_elsewhere(spec, file),
     )
 
 
 def _no_region(spec: Spec, file: str, region: str) -> UsageError:
-    from roost.providers.registry import providers
+    from roost.providers.rules import regional
 
-    regional = next(p.name for p in providers() if p.regional)
+    other = regional(spec.cloud)
+    cloud = other.name if other is not None else spec.cloud
     return UsageError(
         f'the cloud is "{spec.cloud}", and roost knows no regions of it',
-        next=command_line("roost", "plan", file, "--cloud", regional, "--region", region),
+        next=command_line("roost", "plan", file, "--cloud", cloud, "--region", region),
     )
 
 
@@ -100,28 +101,30 @@ def _as_code(mend: str | None) -> str:
     return f"`{command}` {about.strip('()')}"
 
 
-def _estimate(wanted: Wanted, location: Location, usage: Usage) -> Estimate | None:
+def _estimate(spec: Spec, wanted: Wanted, usage: Usage) -> Estimate | None:
     """The cost by the shipped list; None where it has no prices of that cloud."""
-    if not location.priced or location.region is None:
+    from roost.plan.bill import bill_for
+
+    bill = bill_for(spec, wanted)
+    if bill is None:
         return None
     from roost.catalogue import load
     from roost.cost.bill import Use
     from roost.cost.book import PriceBook
     from roost.cost.estimate import estimate
     from roost.cost.quotation import read_quotation
-    from roost.plan.bill import bill_of
 
     quotation = read_quotation(usage.quotation) if usage.quotation else None
-    book = PriceBook(load(), date.today(), quotation)
+    book = PriceBook(load(spec.cloud), date.today(), quotation)
     use = Use.daily(usage.hours_a_day, usage.days)
-    return estimate(bill_of(wanted, location.region), use, book)
+    return estimate(bill, use, book)
 
 
 def _priced_elsewhere(spec: Spec, file: str) -> tuple[tuple[str, str], ...]:
-    from roost.providers.registry import providers
+    """Return the titles of clouds that the file has a table for, with the commands that price it."""
+    from roost.providers.rules import regional
 
-    return tuple(
-        (provider.title, command_line("roost", "plan", file, "--cloud", provider.name))
-        for provider in providers()
-        if provider.location(spec).priced
-    )
+    other = regional(spec.cloud)
+    if other is None or other.name not in spec.model_fields_set:
+        return ()
+    return ((other.title, command_line("roost", "plan", file, "--cloud", other.name)),)

@@ -102,6 +102,7 @@ def chosen_role(spec: Spec, role: str | None, have: State) -> Role:
 
 def changed_spec(spec: Spec, role: Role, needs: dict[str, Any]) -> Spec:
     """Return the spec with another machine, as if the file said so. Raises SpecError."""
+    from roost.providers.rules import rules_of
     from roost.spec import from_json
 
     if not needs:
@@ -116,7 +117,7 @@ def changed_spec(spec: Spec, role: Role, needs: dict[str, Any]) -> Spec:
     replaced = (*NEEDS, "types") if "type" in needs else ("type", "types")
     kept = {key: value for key, value in table.items() if key not in replaced}
     raw[TABLES[role]] = {**kept, **needs}
-    return from_json(json.dumps(raw), region=spec.aws.region if spec.aws else None)
+    return from_json(json.dumps(raw), region=rules_of(spec.cloud).price_region(spec))
 
 
 def type_of(wanted: Wanted, role: Role) -> str:

@@ -112,10 +112,9 @@ def _retire(session: Session, cloud: Cloud, state: State, names: tuple[str, ...]
 def wanted_for(spec: Spec) -> Wanted:
     """All that a spec wants, on this host where it wants it here."""
     from roost.app.host import this_host
-    from roost.catalogue import load
     from roost.plan.wanted import wanted_of
 
-    return wanted_of(spec, this_host(), load)
+    return wanted_of(spec, this_host())
 
 
 def file_or_name(target: str | None, command: str = "roost up") -> Path | str:

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from roost.errors import UsageError, command_line
 from roost.home import SHOWN, check_name
 from roost.model.place import Place
+from roost.providers.rules import cloud_names
 
 CLOUDS = ("local", "aws", "openstack")
 """Every cloud that a file can name, whether or not this version can run anything there."""
@@ -128,7 +129,7 @@ def place_options(function: F) -> F:
         with_place = click.option(option, metavar=option[2:].upper(), help=text)(with_place)
     return click.option(  # type: ignore[return-value]
         "--cloud",
-        type=click.Choice(CLOUDS),
+        type=click.Choice(cloud_names()),
         help="The cloud, if not the known one.",
     )(with_place)
 
@@ -142,7 +143,7 @@ def cloud_option(function: F) -> F:
     """--cloud."""
     return click.option(
         "--cloud",
-        type=click.Choice(CLOUDS),
+        type=click.Choice(cloud_names()),
         help="Instead of the cloud that the file names.",
     )(function)
 

@@ -7,7 +7,10 @@ among one roost's resources of that kind and is written on it as a tag when it i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Kind = Literal["key-pair", "security-group", "volume", "instance", "address", "snapshot", "image"]
 Role = Literal["head", "worker", "desktop", "seat"]
@@ -39,8 +42,8 @@ class Shape:
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
     user's own machine; ``memory_gib`` and ``disk_gib`` are GiB. Where there is no room, ``others``
     are the types to try after ``type``, and ``or_on_demand`` says that a spot machine may be one
-    on demand: an instance that is there can be any of these. ``profile`` is the name or ARN of
-    the IAM instance profile that it is launched with.
+    on demand: an instance that is there can be any of these. ``machine_role`` is the provider's
+    own name of the limited right that it is launched with (AWS: an IAM instance profile).
     """
 
     type: str
@@ -53,7 +56,20 @@ class Shape:
     spot: bool = False
     others: tuple[str, ...] = ()
     or_on_demand: bool = False
-    profile: str = ""
+    machine_role: str = ""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Shape:
+        """The shape that was kept as JSON, also by a roost that called ``machine_role`` profile.
+
+        Raises TypeError where it is none.
+        """
+        kept = dict(raw)
+        if "profile" in kept:
+            kept["machine_role"] = kept.pop("profile")
+        if isinstance(kept.get("others"), list):
+            kept["others"] = tuple(kept["others"])
+        return cls(**kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -382,4 +382,4 @@ def _profiles(group: Group, keep: list[Instance]) -> Iterator[str]:
 
 def _profile(shape: Shape) -> str:
     """Its name: the file may say the ARN, and EC2 does."""
-    return shape.profile.rpartition("/")[2]
+    return shape.machine_role.rpartition("/")[2]

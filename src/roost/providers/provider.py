@@ -248,20 +248,6 @@ class Tools:
     retire: Callable[[Cloud, State, tuple[str, ...]], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
-    """Where a spec's machines will be, as the file says it; nobody is asked.
-
-    ``text`` is for people. ``region`` is None where there are none, or the file names none.
-    ``rents``: what is there costs money; ``priced``: the shipped list has its prices.
-    """
-
-    text: str
-    region: str | None = None
-    rents: bool = True
-    priced: bool = False
-
-
 class Provider(Protocol):
     """A kind of cloud."""
 
@@ -283,10 +269,6 @@ class Provider(Protocol):
     @property
     def regional(self) -> bool:
         """Whether its places are regions, with profiles of credentials."""
-        ...
-
-    def location(self, spec: Spec) -> Location:
-        """Where the machines of a spec would be, if its ``cloud`` were this one. Pure."""
         ...
 
     def is_configured(self) -> bool:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from roost.errors import UsageError
 
 if TYPE_CHECKING:
-    from roost.providers.provider import Location, Provider
-    from roost.spec import Spec
+    from roost.providers.provider import Provider
 
 PROVIDERS = ("local", "aws")
 """Names of packages in this folder; each has a module ``provider`` with a function ``provider``."""
@@ -30,12 +29,3 @@ def provider_of(name: str) -> Provider:
 def providers(only: str | None = None) -> tuple[Provider, ...]:
     """Every provider, or only the named one; none of an unknown name."""
     return tuple(provider_of(name) for name in PROVIDERS if only in (None, name))
-
-
-def location_of(spec: Spec) -> Location:
-    """Where a spec's machines will be; only the cloud's name, where roost has no such provider."""
-    from roost.providers.provider import Location
-
-    if spec.cloud not in PROVIDERS:
-        return Location(text=spec.cloud)
-    return provider_of(spec.cloud).location(spec)

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from roost.errors import Problem
 from roost.spec.kinds import KINDS, model_of
 from roost.spec.lines import Path, line_of
-from roost.spec.table import did_you_mean, nearest
+from roost.spec.table import did_you_mean, nearest, quoted
 
 LONGEST_FOUND = 60
 EXPECTED = {
@@ -192,11 +192,6 @@ def written(path: Path) -> str:
             bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
             text += ("." if text else "") + (part if bare else shown(part))
     return text or "the file"
-
-
-def quoted(names: Iterable[str], between: str = ", ") -> str:
-    """``"a", "b"``."""
-    return between.join(f'"{name}"' for name in names)
 
 
 def shown(found: Any) -> str:

@@ -16,11 +16,11 @@ from pathlib import Path
 from roost.errors import UsageError
 from roost.model.record import read_record
 from roost.model.resources import Instance, Role, State
+from roost.providers.rules import find_rules
 
 PORT = 22
-USERS = (("debian", "admin"), ("ubuntu", "ubuntu"))
-"""The user of each system's own images. Sources: Debian's and Canonical's pages on EC2."""
 OTHER_USER = "ubuntu"
+"""Who one is where nothing is known of the image."""
 FIRST: tuple[Role, ...] = ("head", "desktop", "seat")
 """Roles of the machine that a name alone means."""
 COMMON = (
@@ -128,8 +128,9 @@ def _order(instance: Instance) -> tuple[int, int]:
 
 def user_of(record: str | None, role: Role) -> str:
     """Who one is on a machine: what its image's maker called the first user."""
-    image = read_record(record).image(role)
-    return next((user for system, user in USERS if image.startswith(system)), OTHER_USER)
+    recorded = read_record(record)
+    rules = find_rules(recorded.cloud)
+    return (rules.login_user(recorded.image(role)) if rules is not None else "") or OTHER_USER
 
 
 def behind(instance: Instance, main: Instance | None) -> bool:

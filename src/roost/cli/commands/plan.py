@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost plan examples/ndvi.toml --diff
     """
     from roost.app.plan import Usage, planned
-    from roost.spec.aws import check_region
+    from roost.providers.rules import check_region
 
     if region is not None:
         check_region(region)

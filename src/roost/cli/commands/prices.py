@@ -71,7 +71,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     from roost.catalogue import load
     from roost.cli.text.prices import as_data, offers_text
     from roost.cost.machines import Needs, cheapest, why_none
-    from roost.spec.aws import check_region
+    from roost.providers.rules import check_region
 
     check_region(region)
     catalogue = load()

@@ -34,8 +34,11 @@ NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
 
 def steps_text(planned: Planned) -> str:
     """Where it will be, each step in order, and who may reach it."""
-    spec, plan, location = planned.spec, planned.plan, planned.location
-    lines = [click.style(f"{spec.name}: a {spec.kind} on {location.text}", bold=True), ""]
+    spec, plan = planned.spec, planned.plan
+    lines = [
+        click.style(f"{spec.name}: a {spec.kind} on {planned.rules.place(spec)}", bold=True),
+        "",
+    ]
     if plan.done and not planned.have.empty:
         lines.append("It runs as the file says; nothing to do.")
     if plan.steps:
@@ -45,7 +48,7 @@ def steps_text(planned: Planned) -> str:
         lines += [f"     {detail}" for detail in _details(step)]
     if plan.waiting:
         lines.append(_note(f"and wait for: {', '.join(plan.waiting)}"))
-    return "\n".join([*lines, *map(_note, (*plan.notes, _reach(spec, rents=location.rents)))])
+    return "\n".join([*lines, *map(_note, (*plan.notes, _reach(spec, rents=planned.rules.rents)))])
 
 
 def _note(text: str) -> str:
@@ -80,7 +83,7 @@ def _shape(shape: Shape) -> str:
         f"{format_size(shape.disk_gib)} disk" if shape.disk_gib else "",
         shape.image,
         "spot" if shape.spot else "",
-        f"role by {shape.profile.rpartition('/')[2]}" if shape.profile else "",
+        f"role by {shape.machine_role.rpartition('/')[2]}" if shape.machine_role else "",
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
@@ -104,7 +107,7 @@ def _sources(networks: Iterable[str]) -> str:
 def cost_text(planned: Planned, details: bool) -> str:
     """By the hour, by the month, for the whole use, and put away."""
     cost = planned.cost
-    if not planned.location.rents:
+    if cost is None and not planned.rules.rents:
         return "It costs nothing: it is your own machine."
     if cost is None:
         return "What it costs is unknown: roost has no prices of this cloud."

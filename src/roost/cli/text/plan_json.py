@@ -26,7 +26,7 @@ def as_data(planned: Planned) -> Data:
         "name": spec.name,
         "kind": spec.kind,
         "cloud": spec.cloud,
-        "region": planned.location.region,
+        "region": planned.rules.price_region(spec),
         "steps": [_step(step) for step in plan.steps],
         "waiting": plan.waiting,
         "notes": plan.notes,
@@ -60,7 +60,7 @@ def _group(group: Group) -> Data:
         "image": shape.image or None,
         "disk_gib": shape.disk_gib or None,
         "spot": shape.spot,
-        "instance_profile": shape.profile or None,
+        "instance_profile": shape.machine_role or None,
     }
 
 
@@ -79,7 +79,7 @@ def _volume(volume: Volume) -> Data:
 def _cost(planned: Planned) -> Data:
     spec, cost = planned.spec, planned.cost
     if cost is None:
-        free = not planned.location.rents
+        free = not planned.rules.rents
         return {"known": free, "usd": 0 if free else None}
     return {
         "known": all(part.amount.known for part in (cost.use, cost.running, cost.stopped)),

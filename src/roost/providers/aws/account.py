@@ -99,8 +99,8 @@ def _credentials(error: RoostError, *, access: bool) -> Finding:
 def _examine_file(
     clients: Any, spec: Spec, region: str, file: str, observe: Callable[[], State]
 ) -> Iterator[Finding]:
-    from roost.catalogue import load
-    from roost.plan.wanted import Host, wanted_of
+    from roost.model.host import Host
+    from roost.plan.wanted import wanted_of
     from roost.providers.aws.doctor import Case, examine_case
 
     try:
@@ -114,7 +114,7 @@ def _examine_file(
             access=True,
         )
         return
-    wanted = wanted_of(spec, Host(0, 0), load)
+    wanted = wanted_of(spec, Host(0, 0))
     yield from examine_case(
         clients, Case(spec=spec, wanted=wanted, have=have, region=region, file=file)
     )

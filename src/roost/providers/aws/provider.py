@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from roost.providers.aws.cloud import AwsCloud
     from roost.providers.aws.listing import Listing
     from roost.providers.aws.rights import AwsRights
-    from roost.providers.provider import Cloud, Location, Tools
+    from roost.providers.provider import Cloud, Tools
     from roost.spec import Spec
 
 CONFIGURED_BY = (
@@ -37,15 +37,6 @@ class AwsProvider:
     title = "AWS"
     rents = True
     regional = True
-
-    def location(self, spec: Spec) -> Location:
-        """The region that the file names, with the list prices of it."""
-        from roost.providers.provider import Location
-
-        if spec.aws is None:
-            return Location(text=self.name)
-        region = spec.aws.region
-        return Location(text=f"{self.name} ({region})", region=region, priced=True)
 
     def is_configured(self) -> bool:
         """Whether this computer has used it, or is set up for it. Without boto3 it has not."""

@@ -122,8 +122,8 @@ def run_instances(
         asked["UserData"] = site.user_data
     if site.key_pair is not None:
         asked["KeyName"] = site.key_pair
-    if first.shape.profile:
-        asked["IamInstanceProfile"] = instance_profile(first.shape.profile)
+    if first.shape.machine_role:
+        asked["IamInstanceProfile"] = instance_profile(first.shape.machine_role)
     if first.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
     return asked

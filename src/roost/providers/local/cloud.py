@@ -74,7 +74,7 @@ class LocalCloud:
             known = Instance(
                 name=path.name,
                 role=tags["role"],
-                shape=Shape(**tags["shape"]),
+                shape=Shape.from_json(tags["shape"]),
                 fingerprint=tags["fingerprint"],
             )
         except (OSError, ValueError, KeyError, TypeError):

@@ -9,7 +9,7 @@ from roost.home import names
 if TYPE_CHECKING:
     from roost.model.place import Place
     from roost.providers.local.cloud import LocalCloud
-    from roost.providers.provider import Cloud, Location, Tools
+    from roost.providers.provider import Cloud, Tools
     from roost.spec import Spec
 
 
@@ -23,13 +23,6 @@ class LocalProvider:
     auditor = None
     doctor = None
     rights = None
-
-    def location(self, spec: Spec) -> Location:
-        """This machine, which costs nothing."""
-        del spec
-        from roost.providers.provider import Location
-
-        return Location(text=self.title, rents=self.rents)
 
     def is_configured(self) -> bool:
         """It is always there."""

@@ -119,9 +119,6 @@ def _is_below_a_volume(spec: Desktop, folder: str) -> bool:
 
 def _has_cuda(spec: Desktop) -> bool:
     """Where there is a GPU; Debian has CUDA in a part of its registry that is not switched on."""
-    from roost.catalogue import load
+    from roost.providers.rules import has_gpu
 
-    machine = spec.machine
-    found = load().instance_type(machine.exact[0]) if machine.exact else None
-    has_gpu = bool(found.gpus) if found else any((machine.gpus, machine.gpu, machine.gpu_memory))
-    return has_gpu and machine.image.startswith("ubuntu")
+    return has_gpu(spec.cloud, spec.machine) and spec.machine.image.startswith("ubuntu")

@@ -76,7 +76,7 @@ def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note
 
 def lends(where: Where, instance: Instance) -> bool:
     """Whether the machine has no way of its own to this S3."""
-    return not instance.shape.profile or where.endpoint is not None
+    return not instance.shape.machine_role or where.endpoint is not None
 
 
 def _paying(where: Where, instance: Instance, note: Note) -> Where:
