@@ -226,8 +226,8 @@ def incoming(machine: Machine, handover: Handover, uploads: dict[str, bytes]) ->
     (place / "secrets").mkdir(parents=True, exist_ok=True)
     (place / "secrets/licence").write_bytes(b"hush\r\n\xff")
     write(place / "handover.json", handover.document())
-    for name, content in handover.makers.items():
-        write(place / "makers" / name, content)
+    for name, content in handover.secret_generators.items():
+        write(place / "secret_generators" / name, content)
     for name, data in uploads.items():
         (place / "uploads").mkdir(exist_ok=True)
         (place / "uploads" / name).write_bytes(data)
@@ -265,8 +265,8 @@ def test_an_upload_that_arrived_as_something_else_is_refused(
 def test_the_head_makes_what_all_share_and_tells_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    maker = '#!/bin/sh\ntest -e "$ROOST_SECRETS/key" || echo made > "$ROOST_SECRETS/key"\n'
-    handover = Handover(steps=(), makers={"keys": maker}, shared=("key",))
+    generator = '#!/bin/sh\ntest -e "$ROOST_SECRETS/key" || echo made > "$ROOST_SECRETS/key"\n'
+    handover = Handover(steps=(), secret_generators={"keys": generator}, shared=("key",))
     assert apply.receive(machine, incoming(machine, handover, {}), ["key"]) == {"key": "made\n"}
     machine.at("/etc/roost/secrets/key").write_text("of before\n")
     assert apply.receive(machine, incoming(machine, handover, {}), ["key"]) == {

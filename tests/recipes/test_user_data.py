@@ -19,7 +19,7 @@ import pytest
 
 from roost import machine as programs
 from roost.errors import UsageError
-from roost.machine.files import machine_programs
+from roost.recipes.programs import machine_programs
 from roost.recipes.strip import strip
 from roost.recipes.user_data import (
     LIMIT,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from roost.provision.archive import Packed
     from roost.provision.bundle import Part
     from roost.provision.machines import Machines, News
-    from roost.recipes.base import Source
+    from roost.recipes.base import UploadSource
     from roost.session import Session
     from roost.spec import Spec
 
@@ -120,15 +120,15 @@ class Bringing:
     def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
         """The part of a role's machines; ``uploads`` (key -> checksum) are on the main machine."""
         from roost.provision.bundle import Part
-        from roost.recipes.base import Around
+        from roost.recipes.base import Context
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
 
         for key, source in uploads_of(self.spec).items():
             if key not in self.keys:
                 self.keys[key] = self._found(key, source, uploads)
         workers = tuple(i.name for i in self.machines.state.instances if i.role == "worker")
-        around = Around(head=self._head(), workers=workers, uploads=dict(self.keys))
-        made = handover_of(self.spec, cast("Role", role), around)
+        context = Context(workers=workers, uploads=dict(self.keys))
+        made = handover_of(self.spec, cast("Role", role), context)
         own = {
             name: path.read_bytes()
             for name, path in secrets_of(self.spec, cast("Role", role)).items()
@@ -136,7 +136,7 @@ class Bringing:
         }
         return Part(made, self._file, {**own, **shared})
 
-    def _found(self, key: str, source: Source, there: Mapping[str, str]) -> str:
+    def _found(self, key: str, source: UploadSource, there: Mapping[str, str]) -> str:
         from roost.provision.archive import pack
 
         if key in there and (not self.fresh or not source.path.exists()):
@@ -157,10 +157,6 @@ class Bringing:
         if sha256 not in self.packed:
             self.packed[sha256] = brought(self.machines, sha256, self.place)
         return self.packed[sha256]
-
-    def _head(self) -> str | None:
-        heads = [i for i in self.machines.state.instances if i.role == "head"]
-        return heads[0].private if heads else None
 
 
 def _raise_failed(state: State, ends: Mapping[str, News]) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from roost.errors import PartlyDoneError, RoostError, UnreachableError, command_line
-from roost.machine.files import program
 from roost.model.resources import Instance, State, Stored, Volume
 from roost.parking.coordinator import Found, place_of
 from roost.plan.backups import last_let_in
 from roost.provision.machines import Lost, Machines
+from roost.recipes.programs import program
 from roost.transfer.key_rules import show
 from roost.transfer.options import Options
 from roost.transfer.remote.client import Note, Tell, run_there
@@ -241,7 +241,7 @@ class FarHands:
         words = ["/usr/bin/python3", "-P", "-", what, *places]
         self.machines.peek(instance)
         try:
-            said = b"".join(self.machines.talk(instance, words, program("volume-still").encode()))
+            said = b"".join(self.machines.talk(instance, words, program("volume-freeze").encode()))
         except Lost as lost:
             raise UnreachableError(f"the connection to {instance.name} was lost: {lost}") from None
         found: dict[str, Any] = json.loads(said)

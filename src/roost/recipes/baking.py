@@ -11,7 +11,7 @@ import gzip
 import json
 from typing import Any
 
-from roost.machine.files import system
+from roost.recipes.programs import system
 from roost.recipes.step import File
 from roost.recipes.user_data import AT, UNITS, program
 

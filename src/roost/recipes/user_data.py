@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from roost.errors import UsageError
-from roost.machine.files import system
 from roost.model.resources import Role
+from roost.recipes.programs import system
 from roost.recipes.step import File
 from roost.recipes.strip import strip
 
