@@ -15,7 +15,6 @@ import pytest
 
 from roost.machine import apply, follow, setup, steps
 from roost.machine.common import Failed, Machine, read, write
-from roost.machine.identity import Metadata
 from roost.recipes.registry import Handover
 from roost.recipes.step import Command, File, Step, Upload
 from tests.recipes.conftest import tell_facts
@@ -174,7 +173,7 @@ def small(
     """A set-up without the network."""
     monkeypatch.setattr(setup, "name", lambda *_: "")
     monkeypatch.setattr(setup, "run", steps.run)
-    return lambda: setup.set_up(machine, Metadata(), patience=0, pause=0)
+    return lambda: setup.set_up(machine, patience=0, pause=0)
 
 
 def test_packages_of_all_steps_are_installed_first_and_once(
@@ -212,7 +211,7 @@ def test_a_hand_over_that_comes_meanwhile_is_not_taken_for_done(
     """The set-up of the base is at work while the hand-over arrives."""
     before = setup.stamp(machine)
     monkeypatch.setattr(setup, "name", lambda *_: give(machine, DESK) or "")
-    assert setup.set_up(machine, Metadata(), patience=0, pause=0)
+    assert setup.set_up(machine, patience=0, pause=0)
     assert read(machine.status)["handover"] == before == ""
     assert setup.stamp(machine) == Handover(steps=(DESK,)).digest
 

@@ -15,7 +15,9 @@ from roost.recipes.programs import system
 from roost.recipes.step import File
 from roost.recipes.user_data import AT, UNITS, program
 
-PROGRAMS = ("__init__", "common", "identity", "devices", "volumes", "setup", "clean", "bake")
+PROGRAMS = (
+    *("__init__", "common", "platform", "identity", "devices", "volumes", "setup", "clean", "bake"),
+)
 
 
 def word(image: str, source: str) -> str:
