@@ -20,7 +20,7 @@ from roost.errors import CredentialsError, NotFoundError, RoostError, Unreachabl
 from roost.model.resources import Instance
 from roost.provision.machines import Lost
 from roost.recipes import sync
-from roost.recipes.base import Around
+from roost.recipes.base import Context
 from roost.recipes.registry import steps_of
 from roost.spec import load
 from roost.transfer.remote import client, package
@@ -249,11 +249,11 @@ def test_the_client_is_installed_where_the_file_says_that_data_is_copied(tmp_pat
     text = (REPO / "examples" / "scipion.toml").read_text()
     file = tmp_path / "x.toml"
     file.write_text(text)
-    names = [step.name for step in steps_of(load(file), "desktop", Around())]
+    names = [step.name for step in steps_of(load(file), "desktop", Context())]
     assert names[-1] == "sync"
     without = text[: text.index("[data]")] + text[text.index("[access]") :]
     file.write_text(without)
-    assert "sync" not in [step.name for step in steps_of(load(file), "desktop", Around())]
+    assert "sync" not in [step.name for step in steps_of(load(file), "desktop", Context())]
     assert sync.steps(load(file), "desktop") == ()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from roost.machine.files import program
+from roost.recipes.programs import program
 from roost.transfer.options import Options
 from roost.transfer.remote.attach import Room
 from roost.transfer.remote.protocol import ANY, Job, job_of, outcome_of, progress_of

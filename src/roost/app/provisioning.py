@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from roost.provision.archive import Packed
     from roost.provision.bundle import Part
     from roost.provision.machines import Machines, News
-    from roost.recipes.base import Source
+    from roost.recipes.base import UploadSource
     from roost.session import Session
     from roost.spec import Spec
 
@@ -122,15 +122,14 @@ class Provisioner:
     def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
         """Return what a role's machines get; the main one has ``uploads`` (key -> checksum)."""
         from roost.provision.bundle import Part
-        from roost.recipes.base import Around
+        from roost.recipes.base import Context
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
 
         for key, source in uploads_of(self.spec).items():
             if key not in self.checksums:
                 self.checksums[key] = self._checksum(key, source, uploads)
         instances = self.machines.state.instances
-        around = Around(
-            head=next((i.private for i in instances if i.role == "head"), None),
+        context = Context(
             workers=tuple(i.name for i in instances if i.role == "worker"),
             uploads=dict(self.checksums),
         )
@@ -139,10 +138,10 @@ class Provisioner:
             for name, path in secrets_of(self.spec, cast("Role", role)).items()
             if path.is_file()
         }
-        handover = handover_of(self.spec, cast("Role", role), around)
+        handover = handover_of(self.spec, cast("Role", role), context)
         return Part(handover, self._file, {**secrets, **shared})
 
-    def _checksum(self, key: str, source: Source, on_main: Mapping[str, str]) -> str:
+    def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:
         """Pack an upload and return its checksum; or take the one that the main machine has."""
         from roost.provision.archive import pack
 

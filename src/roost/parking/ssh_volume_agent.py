@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from roost.errors import PartlyDoneError, RoostError, UnreachableError, command_line
-from roost.machine.files import program
+from roost.recipes.programs import program
 from roost.model.resources import Instance, S3Copy, State, Volume
 from roost.parking.volume_agent import MOST_AT_ONCE, Verified, VolumeAgent, s3_place
 from roost.plan.backups import last_writable
@@ -274,7 +274,7 @@ class SshVolumeAgent:
         words = ["/usr/bin/python3", "-P", "-", what, *mounts]
         self.machines.peek(instance)
         try:
-            output = b"".join(self.machines.talk(instance, words, program("volume-still").encode()))
+            output = b"".join(self.machines.talk(instance, words, program("volume-freeze").encode()))
         except Lost as lost:
             raise UnreachableError(f"the connection to {instance.name} was lost: {lost}") from None
         answer: dict[str, Any] = json.loads(output)

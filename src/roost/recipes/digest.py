@@ -12,7 +12,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from roost.providers.rules import arch_of
-from roost.recipes.base import Around
+
+from roost.recipes.base import Context
 from roost.recipes.registry import steps_of, uploads_of
 from roost.recipes.user_data import facts_of
 
@@ -38,7 +39,7 @@ def system_of(spec: Spec, role: Role) -> str:
 
 def _parts(spec: Spec, role: Role) -> dict[str, Any]:
     facts = facts_of(spec, role, role, ())
-    steps = steps_of(spec, role, Around(uploads=dict.fromkeys(uploads_of(spec), "")))
+    steps = steps_of(spec, role, Context(uploads=dict.fromkeys(uploads_of(spec), "")))
     parts: dict[str, Any] = {
         "kind": spec.kind,
         "role": role,

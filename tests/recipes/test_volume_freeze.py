@@ -19,7 +19,7 @@ import pytest
 
 from roost import machine
 
-PROGRAM = Path(machine.__file__).parent / "programs" / "volume-still"
+PROGRAM = Path(machine.__file__).parent / "programs" / "volume-freeze"
 SHM = Path("/dev/shm")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is of Linux machines")
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is of Linux 
 @pytest.fixture
 def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program as a module, with the files of a machine below a folder."""
-    loader = SourceFileLoader("volume_still", str(PROGRAM))
+    loader = SourceFileLoader("volume_freeze", str(PROGRAM))
     spec = spec_from_loader(loader.name, loader)
     assert spec is not None
     found = module_from_spec(spec)

@@ -19,9 +19,10 @@ def machine_programs() -> dict[str, str]:
     Those of user-data too: a machine that an older roost launched gets the ones of today.
     """
     modules = {"roost/__init__.py": ""}
-    for file in files("roost.machine").iterdir():
-        if file.name.endswith(".py"):
-            modules[f"roost/machine/{file.name}"] = file.read_text()
+    for folder in ("machine", "machine/platforms"):
+        for file in files("roost").joinpath(folder).iterdir():
+            if file.name.endswith(".py"):
+                modules[f"roost/{folder}/{file.name}"] = file.read_text()
     return modules | FORMER
 
 
