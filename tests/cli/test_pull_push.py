@@ -19,7 +19,7 @@ from roost.model.resources import Instance, State
 from roost.providers.provider import Capabilities
 from roost.provision.machines import Machines
 from roost.spec import load
-from roost.transfer.remote.protocol import Job, Outcome, progress_of
+from roost.transfer.job import Job, Outcome, Progress
 from tests.cli.calling import OUTPUTS, Roost, caller
 from tests.ssh.made_state import instance
 from tests.transfer.conftest import Store, grow, home, server, store, tree  # noqa: F401
@@ -92,7 +92,7 @@ class Cloud:
         said = list(here.attend(moved))
         for line in said:
             if line.get("progress"):
-                tell(progress_of(line["progress"]))
+                tell(Progress.from_json(line["progress"]))
         if "error" in said[-1]:
             raise NotFoundError(said[-1]["error"]["what"])
         note(f"{one.name} is done")
@@ -206,7 +206,7 @@ def test_somebody_who_says_yes_gets_what_was_shown(
     put(cloud, store, tmp_path, DESKTOP, "desktop")
     grow(cloud.disk(), {"data/out/x": b"1"})
     store.put({"out/old": b"1"})
-    monkeypatch.setattr("roost.app.sync_local.interactive", lambda: True)
+    monkeypatch.setattr("roost.cli.terminal.interactive", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *_, **__: True)
     told = roost("push", "stars", "--delete")
     assert told.code == 0, told.err

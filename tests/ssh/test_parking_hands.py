@@ -14,7 +14,7 @@ from roost.model.resources import Instance, Shape, State, Stored, Volume
 from roost.parking import volume_agent
 from roost.parking.volume_agent import FarHands
 from roost.provision.machines import Lost, Machines
-from roost.transfer.remote.protocol import ANY, Job, Outcome, Proven
+from roost.transfer.job import ANY, Job, Outcome, Proven
 from roost.transfer.s3.config import Where
 
 SHAPE = Shape(type="t3.medium", cpus=2, memory_gib=4)

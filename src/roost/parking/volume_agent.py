@@ -19,10 +19,10 @@ from roost.model.resources import Instance, State, Stored, Volume
 from roost.parking.coordinator import Found, place_of
 from roost.plan.backups import last_let_in
 from roost.provision.machines import Lost, Machines
+from roost.transfer.job import ANY, Job, Note, Outcome, Tell
 from roost.transfer.key_rules import show
 from roost.transfer.options import Options
-from roost.transfer.remote.client import Note, Tell, run_there
-from roost.transfer.remote.protocol import ANY, Job, Outcome
+from roost.transfer.remote.client import run_there
 from roost.transfer.s3.config import Where
 
 MOST_AT_ONCE = 24

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from roost.cli.options import json_option, yes_options
 from roost.cli.terminal import session as open_session
+from roost.errors import UsageError
 from roost.model.place import Place
 
 if TYPE_CHECKING:
-    from roost.app.sync_local import Wish
+    from roost.app.sync import Result
+    from roost.session import Session
+    from roost.transfer.job import Job
 
 CLASSES = (
     *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"),
@@ -102,33 +105,56 @@ def command(source: str, target: str, **chosen: Any) -> None:
       roost sync results/ s3://my-bucket/results --verify --class GLACIER_IR
       roost sync movies/ s3://my-bucket/movies --watch --move
     """
-    from roost.app.sync_local import run
-    from roost.ssh.command import side as machine_side
-    from roost.transfer.listing import side
+    from roost.app.sync import judge, sync
+    from roost.cli.output import write_json
+    from roost.cli.text.sync import result_json, show_result
 
-    sides = [machine_side(text) for text in (source, target) if not text.startswith("s3://")]
-    if any(one.name is not None for one in sides):
-        from roost.app.sync_sides import run_far
-
-        place = Place(profile=chosen["profile"])
-        session = open_session(place, yes=chosen["yes"], no_input=chosen["no_input"])
-        run_far(source, target, wish(chosen), session)
-        return
-    run(side(source), side(target), wish(chosen))
+    session = session_for(Place(profile=chosen["profile"]), chosen)
+    result = sync(session, job(chosen, source, target))
+    if chosen["as_json"]:
+        write_json(result_json(result))
+    show_result(result, quiet=chosen["quiet"])
+    judge([result])
 
 
-def wish(chosen: dict[str, Any]) -> Wish:
-    """What the options say."""
-    from roost.app.sync_local import Wish
+def session_for(place: Place, chosen: dict[str, Any]) -> Session:
+    """Return the session that the options of a copy mean."""
+    words = ("yes", "no_input", "quiet")
+    return open_session(place, **{word: chosen[word] for word in words})
+
+
+def job(chosen: dict[str, Any], source: str = "", target: str = "") -> Job:
+    """Return the job that the options mean. Raises UsageError."""
+    from roost.transfer.job import ANY, Job
     from roost.transfer.options import Options
     from roost.transfer.s3.config import where
-    from roost.transfer.watch import janitor
 
+    if chosen.get("watch") and chosen["as_json"]:
+        raise UsageError("--watch goes without --delete, --dry-run and --json")
     how = ("include", "exclude", "delete", "checksum", "follow", "storage", "concurrency")
-    rest = ("dry_run", "verify", "move", "watch", "quiet", "as_json", "yes", "no_input")
-    return Wish(
-        options=Options(**{key: chosen[key] for key in how if key in chosen}),
+    return Job(
+        source=source,
+        target=target,
         where=where(chosen["profile"], chosen["region"], chosen["endpoint_url"]),
-        janitors=tuple(janitor(text) for text in chosen.get("janitor", ())),
-        **{key: chosen[key] for key in rest if key in chosen},
+        options=Options(**{key: chosen[key] for key in how if key in chosen}),
+        verify=chosen.get("verify", False),
+        move=chosen.get("move", False),
+        watch=chosen.get("watch", False),
+        janitors=chosen.get("janitor", ()),
+        dry_run=chosen["dry_run"],
+        agreed=ANY if chosen["yes"] else None,
     )
+
+
+def show_all(which: str, results: Sequence[Result], chosen: dict[str, Any]) -> None:
+    """Show the end of a pull or push. Raises PartlyDoneError where something is not in order."""
+    from roost.app.sync import judge
+    from roost.cli.output import write_json
+    from roost.cli.text.sync import result_json, show_result
+
+    for result in results:
+        show_result(result, quiet=chosen["quiet"])
+    if chosen["as_json"]:
+        syncs = [{"node": result.transfer.node, **result_json(result)} for result in results]
+        write_json({"name": which.partition("/")[0], "syncs": syncs})
+    judge(results)
