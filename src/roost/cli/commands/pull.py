@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, job, options, session_for, show_all
+from roost.cli.copying import BOTH_WAYS, HOW, QUIET, job, options, session_for, show_all
 from roost.cli.options import NameAndNode, json_option, place_options, yes_options
 from roost.model.place import Place
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from roost.cli.commands.sync import (
+from roost.cli.copying import (
     BOTH_WAYS,
     HOW,
     QUIET,
