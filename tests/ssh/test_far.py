@@ -23,8 +23,8 @@ from roost.recipes import sync
 from roost.recipes.base import Context
 from roost.recipes.registry import steps_of
 from roost.spec import load
+from roost.transfer.job import Job, Outcome, Progress
 from roost.transfer.remote import client, package
-from roost.transfer.remote.protocol import Job, Outcome, Progress
 from roost.transfer.s3.config import Keys, Where
 from tests.cli.calling import REPO
 from tests.ssh.made_state import SHAPE, instance
@@ -222,6 +222,14 @@ def test_the_sources_need_nothing_but_the_standard_library(tmp_path: Path) -> No
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["[]", str(tmp_path / "lib/roost/transfer/__init__.py")]
+
+
+def test_what_stays_here_is_what_the_import_contracts_name() -> None:
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (protected,) = [one["protected_modules"] for one in contracts if one["type"] == "protected"]
+    names = {name.removesuffix(".py").replace("/", ".") for name in package.LEFT_OUT}
+    assert set(protected) == {f"roost.transfer.{name}" for name in names}
 
 
 def test_the_same_sources_are_the_same_archive() -> None:

@@ -14,7 +14,7 @@ from roost.model.resources import Instance, S3Copy, Shape, State, Volume
 from roost.parking import ssh_volume_agent
 from roost.parking.ssh_volume_agent import SshVolumeAgent
 from roost.provision.machines import Lost, Machines
-from roost.transfer.remote.protocol import ANY, Job, Outcome, Proven
+from roost.transfer.job import ANY, Job, Outcome, Proven
 from roost.transfer.s3.config import Where
 
 SHAPE = Shape(type="t3.medium", cpus=2, memory_gib=4)

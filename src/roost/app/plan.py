@@ -121,7 +121,7 @@ def _estimate(spec: Spec, wanted: Wanted, usage: Usage) -> Estimate | None:
 
 
 def _priced_elsewhere(spec: Spec, file: str) -> tuple[tuple[str, str], ...]:
-    """Return the titles of clouds that the file has a table for, with the commands that price it."""
+    """Return clouds that the file has a table for: title, and the command that prices it."""
     from roost.providers.rules import regional
 
     other = regional(spec.cloud)

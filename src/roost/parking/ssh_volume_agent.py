@@ -16,18 +16,18 @@ from functools import partial
 from typing import Any
 
 from roost.errors import PartlyDoneError, RoostError, UnreachableError, command_line
-from roost.recipes.programs import program
 from roost.model.resources import Instance, S3Copy, State, Volume
 from roost.parking.volume_agent import MOST_AT_ONCE, Verified, VolumeAgent, s3_place
 from roost.plan.backups import last_writable
 from roost.providers.provider import Cloud, need
 from roost.provision.machines import Lost, Machines
+from roost.recipes.programs import program
 from roost.session import Session
 from roost.ssh.connection import host_keys_of
+from roost.transfer.job import ANY, Job, Note, Outcome, Tell
 from roost.transfer.key_rules import show
 from roost.transfer.options import Options
-from roost.transfer.remote.client import Note, Tell, run_there
-from roost.transfer.remote.protocol import ANY, Job, Outcome
+from roost.transfer.remote.client import run_there
 from roost.transfer.s3.config import Where, where
 
 MOST_NAMES = 10
@@ -274,7 +274,9 @@ class SshVolumeAgent:
         words = ["/usr/bin/python3", "-P", "-", what, *mounts]
         self.machines.peek(instance)
         try:
-            output = b"".join(self.machines.talk(instance, words, program("volume-freeze").encode()))
+            output = b"".join(
+                self.machines.talk(instance, words, program("volume-freeze").encode())
+            )
         except Lost as lost:
             raise UnreachableError(f"the connection to {instance.name} was lost: {lost}") from None
         answer: dict[str, Any] = json.loads(output)

@@ -12,7 +12,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from roost.providers.rules import arch_of
-
 from roost.recipes.base import Context
 from roost.recipes.registry import steps_of, uploads_of
 from roost.recipes.user_data import facts_of
