@@ -46,6 +46,14 @@ def test_a_cloud_that_is_not_in_this_version_is_not_passed_over(aws: Session, as
     assert caught.value.next == 'cloud = "local" in the file'
 
 
+def test_a_region_that_there_is_not() -> None:
+    provider_of("aws").check_region("eu-west-1")
+    with pytest.raises(UsageError, match="AWS has no region eu-wst-1"):
+        provider_of("aws").check_region("eu-wst-1")
+    with pytest.raises(UsageError, match="your own machine has no regions"):
+        provider_of("local").check_region("eu-west-1")
+
+
 SPEC = """{"name": "stars", "kind": "desktop", "cloud": "aws", "machine": {"type": "m7i.xlarge"},
 "aws": {"region": "eu-central-1"}}"""
 

@@ -13,6 +13,7 @@ from roost.errors import UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.cost.estimate import Estimate
+    from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
     from roost.providers.provider import Location
@@ -55,6 +56,7 @@ def planned(session: Session, target: str | None, usage: Usage, *, diff: bool) -
     from roost.plan.up import plan_up
     from roost.providers.registry import location_of
 
+    _check_region(session.place)
     file = target or resolve.DEFAULT_FILE
     spec = resolve.spec_of(session, target)
     location = location_of(spec)
@@ -71,6 +73,23 @@ def planned(session: Session, target: str | None, usage: Usage, *, diff: bool) -
         cost=_estimate(wanted, location, usage),
         priced_elsewhere=() if location.rents else _priced_elsewhere(spec, file),
     )
+
+
+def _check_region(place: Place) -> None:
+    """Raises UsageError where no provider that is meant has the named region."""
+    from roost.providers.registry import providers
+
+    if place.region is None:
+        return
+    refused: UsageError | None = None
+    for provider in providers():
+        if provider.regional and place.cloud in (None, provider.name):
+            try:
+                return provider.check_region(place.region)
+            except UsageError as error:
+                refused = refused or error
+    if refused is not None:
+        raise refused
 
 
 def _no_region(spec: Spec, file: str, region: str) -> UsageError:

@@ -285,6 +285,10 @@ class Provider(Protocol):
         """Whether its places are regions, with profiles of credentials."""
         ...
 
+    def check_region(self, region: str) -> None:
+        """Raises UsageError where it has no region of that name, as far as is known here."""
+        ...
+
     def location(self, spec: Spec) -> Location:
         """Where the machines of a spec would be, if its ``cloud`` were this one. Pure."""
         ...

@@ -38,6 +38,12 @@ class AwsProvider:
     rents = True
     regional = True
 
+    def check_region(self, region: str) -> None:
+        """Raises UsageError where the shipped catalogue has no such region, with the nearest."""
+        from roost.spec.aws import check_region
+
+        check_region(region)
+
     def location(self, spec: Spec) -> Location:
         """The region that the file names, with the list prices of it."""
         from roost.providers.provider import Location

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roost.errors import UsageError
 from roost.home import names
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ class LocalProvider:
     auditor = None
     doctor = None
     rights = None
+
+    def check_region(self, region: str) -> None:
+        """Raises UsageError: it has none."""
+        raise UsageError(f"{self.title} has no regions, and none is called {region}")
 
     def location(self, spec: Spec) -> Location:
         """This machine, which costs nothing."""
