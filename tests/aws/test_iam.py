@@ -391,11 +391,6 @@ def test_your_own_machine_has_no_rights_to_give() -> None:
         assert error.next == f"roost iam {file} --cloud aws"
 
 
-def test_a_cloud_that_roost_cannot_use_yet_is_named() -> None:
-    error = run_refused("--cloud", "openstack")
-    assert error.what == 'running on "openstack" is not in this version yet'
-
-
 def test_a_file_for_your_own_machine_gets_what_it_would_need_on_aws() -> None:
     file = str(ROOT / "examples" / "ndvi.toml")
     assert run(file).stdout == run(file, "--cloud", "aws").stdout

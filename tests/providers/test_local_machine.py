@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from roost.errors import BusyError, SetupError
+from roost.errors import BusyError, RoostError, SetupError
 from roost.home import Folder, folder
 from roost.model.resources import Group, Instance, Shape, Wanted
 from roost.plan.down import plan_down
@@ -247,3 +247,32 @@ def test_secrets_are_for_their_owner_only(cloud, tmp_path):
     for process in of_home(tmp_path):
         assert token not in " ".join(process.cmdline())
         assert token not in " ".join(process.environ().values())
+
+
+def test_a_shell_has_the_project_and_only_where_its_machine_runs(cloud, tmp_path, monkeypatch):
+    up(cloud)
+    shell, place = cloud.can.shell, folder("demo", tmp_path)
+    monkeypatch.setattr(
+        "roost.providers.local.cloud.node_environment", lambda *_: {"PYTHONPATH": "/cluster"}
+    )
+    environment, project = shell.surroundings(cloud.observe("demo"), "head")
+    assert str(project) == place.project.read_text().strip()
+    assert environment == {"PYTHONPATH": f"/cluster{os.pathsep}{project}"}
+    assert [path.stem for path in shell.log_files("demo", "head")] == ["sleep-head"]
+
+    converge(cloud, "demo", lambda have, _: plan_stop(have))
+    with pytest.raises(RoostError) as caught:
+        shell.surroundings(cloud.observe("demo"), "head")
+    assert caught.value.what == "head of demo is not running"
+    assert caught.value.exists == ("desktop (stopped)", "head (stopped)")
+    assert caught.value.next == "roost up demo"
+    down(cloud)
+
+
+def test_the_page_is_what_jupyterlab_wrote_down(cloud, tmp_path):
+    assert cloud.can.shell.page("demo") is None
+    place = folder("demo", tmp_path)
+    place.path.mkdir(parents=True)
+    place.token.write_text("secret\n")
+    place.jupyter.write_text('{"url": "http://127.0.0.1:8888/"}')
+    assert cloud.can.shell.page("demo") == "http://127.0.0.1:8888/?token=secret"

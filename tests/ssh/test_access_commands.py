@@ -1,5 +1,6 @@
 """The commands that connect, on a cloud whose machines are an sshd of this computer."""
 
+import os
 import socket
 import threading
 import urllib.request
@@ -7,14 +8,14 @@ from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from roost.app import resolve
 from roost.errors import AccessError, RoostError
 from roost.model.resources import State
-from roost.providers.provider import Capabilities
+from roost.providers.provider import Capabilities, Shell
 from roost.ssh import pages, query, tunnel
 from roost.ssh.connection import Connection
 from roost.ssh.pages import Page
@@ -123,6 +124,60 @@ class TestSsh:
         told = roost("ssh", "ndvi", "worker-9")
         assert told.code == 2
         assert "no instance worker-9 (there are: head, worker-1)" in told.err
+
+
+class OwnMachine:
+    """As much of ``roost.providers.provider.Shell`` as a program needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def surroundings(self, state: State, instance: str) -> tuple[dict[str, str], Path]:
+        if instance == "worker-1":
+            raise RoostError(f"{instance} of {state.name} is not running", next="roost up ndvi")
+        return {**os.environ, "ROOST_NODE": instance, "SHELL": "/bin/false"}, self.folder
+
+    def log_files(self, name: str, instance: str) -> tuple[Path, ...]:
+        return (self.folder / f"{name}-{instance}.log",)
+
+
+class TestOnYourOwnMachine:
+    """Nothing is connected to: programs run beside those of the cluster."""
+
+    @pytest.fixture(autouse=True)
+    def own(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        can = Capabilities(shell=cast("Shell", OwnMachine(tmp_path)))
+        monkeypatch.setattr(Cloud, "can", property(lambda _: can))
+
+    def test_a_command_runs_in_the_folder_and_the_environment(
+        self, roost: Roost, tmp_path: Path
+    ) -> None:
+        told = roost("ssh", "ndvi", "--", "sh", "-c", "echo $ROOST_NODE; pwd; exit 7")
+        assert told == Ran(7, f"head\n{tmp_path}\n", "")
+
+    def test_a_shell_is_the_users_own(self, roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SHELL", "/bin/false")
+        assert roost("ssh", "ndvi").code == 1
+
+    def test_what_does_not_run_says_what_brings_it_up(self, roost: Roost) -> None:
+        told = roost("ssh", "ndvi", "worker-1", "--", "true")
+        assert told.code == 1
+        assert "worker-1 of ndvi is not running" in told.err
+        assert "next: roost up ndvi" in told.err
+
+    def test_a_program_that_is_not_there(self, roost: Roost) -> None:
+        told = roost("ssh", "ndvi", "--", "no-such-program")
+        assert (told.code, "cannot run no-such-program: No such file" in told.err) == (1, True)
+
+    def test_an_instance_that_is_not_there(self, roost: Roost) -> None:
+        told = roost("ssh", "ndvi", "worker-9", "--", "true")
+        assert (told.code, "ndvi has no instance worker-9" in told.err) == (2, True)
+
+    def test_there_is_nothing_to_connect_to(self, roost: Roost) -> None:
+        told = roost("cp", "ndvi:x", ".")
+        assert (told.code, "its files are yours; use cp" in told.err) == (2, True)
+        told = roost("ssh-config", "ndvi")
+        assert (told.code, "there is nothing to connect to" in told.err) == (2, True)
 
 
 class TestRun:

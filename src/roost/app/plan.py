@@ -13,6 +13,7 @@ from roost.errors import UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.cost.estimate import Estimate
+    from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
     from roost.providers.rules import Rules
@@ -53,8 +54,10 @@ def planned(session: Session, target: str | None, usage: Usage, *, diff: bool) -
     """
     from roost.model.resources import State
     from roost.plan.up import plan_up
-    from roost.providers.rules import rules_of
+    from roost.providers.rules import check_region, rules_of
 
+    if session.place.region is not None:
+        check_region(session.place.region)
     file = target or resolve.DEFAULT_FILE
     spec = resolve.spec_of(session, target)
     rules = rules_of(spec.cloud)

@@ -27,5 +27,5 @@ def provider_of(name: str) -> Provider:
 
 
 def providers(only: str | None = None) -> tuple[Provider, ...]:
-    """Every provider, or only the named one; none of an unknown name."""
-    return tuple(provider_of(name) for name in PROVIDERS if only in (None, name))
+    """Every provider, or only the named one. Raises UsageError where there is none of that name."""
+    return tuple(map(provider_of, PROVIDERS if only is None else (only,)))

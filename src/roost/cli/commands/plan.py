@@ -57,10 +57,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost plan examples/ndvi.toml --diff
     """
     from roost.app.plan import Usage, planned
-    from roost.providers.rules import check_region
 
-    if region is not None:
-        check_region(region)
     usage = Usage(hours_a_day=Decimal(str(hours)), days=days, quotation=quotation)
     result = planned(open_session(Place(cloud, region)), target, usage, diff=diff)
     if as_json:

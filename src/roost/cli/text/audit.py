@@ -22,27 +22,27 @@ NOTES = (
 # --- as text -------------------------------------------------------------------------------------
 
 
-def audit_text(found: Audit, inventories: tuple[Inventory, ...]) -> str:
+def audit_text(audit: Audit, inventories: tuple[Inventory, ...]) -> str:
     """What costs, dearest first; how to end it; what is not roost's; and what is not counted."""
     looked_at = ", ".join(one.region for one in inventories if not one.unknown)
     lines: list[str] = []
-    if found.rows:
-        ends = dict.fromkeys(row.found.end for row in found.rows)
+    if audit.rows:
+        ends = dict.fromkeys(row.found.end for row in audit.rows)
         lines += [
-            _table(found.rows),
-            f"\na month: {click.style(str(found.per_month), bold=True)}",
+            _table(audit.rows),
+            f"\na month: {click.style(str(audit.per_month), bold=True)}",
             "to end it:",
             *(f"  {end}" for end in ends),
             "  (data volumes, snapshots and images stay unless you type their names)",
         ]
     elif looked_at:
         lines.append(f"nothing of roost's costs anything in {looked_at}")
-    if found.free:
-        lines.append(f"and {found.free} of roost's things that cost nothing by themselves")
-    if found.hints:
+    if audit.free:
+        lines.append(f"and {audit.free} of roost's things that cost nothing by themselves")
+    if audit.hints:
         lines.append("\nNot roost's, and used by nothing; look what it is before you delete it:")
-        lines.append(_hints(found.hints))
-    notes = (*_unknown(found), *_parked(inventories), *NOTES)
+        lines.append(_hints(audit.hints))
+    notes = (*_unknown(audit), *_parked(inventories), *NOTES)
     return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
 
 
@@ -73,25 +73,25 @@ def _what(row: Row) -> str:
     return f"{count} x {row.found.what}" if count > 1 else row.found.what
 
 
-def _unknown(found: Audit) -> list[str]:
-    lines = [line for row in found.rows for line in row.per_month.lines]
+def _unknown(audit: Audit) -> list[str]:
+    lines = [line for row in audit.rows for line in row.per_month.lines]
     return sorted({line.price.reason for line in lines if isinstance(line.price, Unknown)})
 
 
 # --- as JSON -------------------------------------------------------------------------------------
 
 
-def as_data(found: Audit, inventories: tuple[Inventory, ...]) -> dict[str, Any]:
+def as_data(audit: Audit, inventories: tuple[Inventory, ...]) -> dict[str, Any]:
     """All of it, for programs."""
     return {
         "regions": [
             {"region": one.region, "known": not one.unknown, "reason": one.unknown or None}
             for one in inventories
         ],
-        "found": [_row(row) for row in found.rows],
-        "hints": [_row(row) for row in found.hints],
-        "free": found.free,
-        "per_month": amount_json(found.per_month),
+        "found": [_row(row) for row in audit.rows],
+        "hints": [_row(row) for row in audit.hints],
+        "free": audit.free,
+        "per_month": amount_json(audit.per_month),
         "notes": [*_parked(inventories), *NOTES],
     }
 
