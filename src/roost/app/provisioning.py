@@ -129,11 +129,7 @@ class Bringing:
         workers = tuple(i.name for i in self.machines.state.instances if i.role == "worker")
         context = Context(workers=workers, uploads=dict(self.keys))
         made = handover_of(self.spec, cast("Role", role), context)
-        own = {
-            name: path.read_bytes()
-            for name, path in secrets_of(self.spec, cast("Role", role)).items()
-            if path.is_file()
-        }
+        own = {n: path.read_bytes() for n, path in secrets_of(self.spec).items() if path.is_file()}
         return Part(made, self._file, {**own, **shared})
 
     def _found(self, key: str, source: UploadSource, there: Mapping[str, str]) -> str:
