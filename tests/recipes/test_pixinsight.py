@@ -15,7 +15,7 @@ import pytest
 from roost import machine as machine_package
 from roost.errors import SpecError
 from roost.recipes.apps import pixinsight
-from roost.recipes.base import Context
+from roost.recipes.base import Context, UploadSource
 from roost.spec import Desktop, from_json, load
 from tests.recipes.pixinsight_stand_in import build
 
@@ -109,7 +109,7 @@ def test_without_pixinsight_there_is_nothing(folder: Path) -> None:
 def test_the_archive_is_an_upload_and_the_licence_a_secret(folder: Path) -> None:
     spec = spec_of(folder, LICENSED)
     assert pixinsight.uploads(spec) == {
-        "pixinsight": folder / "PI-linux-x64-1.9.3-20250402-c.tar.xz"
+        "pixinsight": UploadSource(path=folder / "PI-linux-x64-1.9.3-20250402-c.tar.xz")
     }
     assert pixinsight.secrets(spec) == {"pixinsight-license": folder / "mine"}
     steps = json.dumps(steps_of(folder, LICENSED))

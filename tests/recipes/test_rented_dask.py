@@ -196,7 +196,7 @@ def test_no_secret_is_in_any_step(folder: Path) -> None:
     assert "PRIVATE KEY" not in text
     assert "token" not in text
     assert set(remote.SHARED) == {"dask-ca.pem", "dask-cert.pem", "dask-key.pem"}
-    assert list(remote.secret_generators()) == ["dask-secrets"]
+    assert list(remote.RECIPE.secret_generators) == ["dask-secrets"]
 
 
 # --- units ---------------------------------------------------------------------------------------

@@ -15,9 +15,11 @@ from types import ModuleType
 
 import pytest
 
-from roost.recipes.slurm import slurm
+from roost.model.resources import Role
+from roost.recipes.base import Context
+from roost.recipes.registry import handover_of, steps_of, uploads_of
 from roost.recipes.step import Step
-from roost.spec import load
+from roost.spec import Spec, load
 from tests.recipes.slurm_cluster import (
     CLUSTER,
     PROGRAMS,
@@ -99,16 +101,32 @@ def test_what_a_file_changes(tmp_path: Path) -> None:
     assert "roost-shared" in json.dumps(readable({"it": before["worker slurm"]}))
 
 
+OURS = {"munge", "slurm", "nodes"}
+
+
+def given(spec: Spec) -> Context:
+    return Context(uploads=dict.fromkeys(uploads_of(spec), "0" * 64))
+
+
+def all_of(spec: Spec, role: Role) -> set[str]:
+    return {step.name for step in steps_of(spec, role, given(spec))}
+
+
 def test_a_dask_cluster_has_none_of_it(tmp_path: Path) -> None:
     dask = cluster(tmp_path, CLUSTER.replace('scheduler = "slurm"\n', ""))
-    assert slurm.steps(dask, "head") == () == slurm.steps(dask, "worker")
-    assert slurm.secret_generators(dask) == {}
-    assert list(slurm.secret_generators(cluster(tmp_path))) == ["slurm"]
+    assert all_of(dask, "head").isdisjoint(OURS)
+    assert all_of(dask, "worker").isdisjoint(OURS)
+    assert list(handover_of(dask, "head", given(dask)).secret_generators) == ["dask-secrets"]
+    slurm = cluster(tmp_path)
+    assert all_of(slurm, "head") >= OURS - {"nodes"}
+    assert list(handover_of(slurm, "head", given(slurm)).secret_generators) == ["slurm"]
+    assert handover_of(slurm, "head", given(slurm)).shared == ("munge.key",)
+    assert handover_of(slurm, "worker", given(slurm)).secret_generators == {}
     desktop = tmp_path / "desktop.toml"
     desktop.write_text(
         'name = "d"\nkind = "desktop"\n[aws]\nregion = "us-east-1"\n[machine]\ncpus = 2\n'
     )
-    assert slurm.steps(load(desktop), "desktop") == ()
+    assert all_of(load(desktop), "desktop").isdisjoint(OURS)
 
 
 def test_no_image_holds_what_is_one_clusters_own(tmp_path: Path) -> None:

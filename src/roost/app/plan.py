@@ -13,7 +13,6 @@ from roost.errors import UsageError, command_line
 
 if TYPE_CHECKING:
     from roost.cost.estimate import Estimate
-    from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
     from roost.providers.rules import Rules

@@ -135,7 +135,7 @@ class Provisioner:
         )
         secrets = {
             name: path.read_bytes()
-            for name, path in secrets_of(self.spec, cast("Role", role)).items()
+            for name, path in secrets_of(self.spec).items()
             if path.is_file()
         }
         handover = handover_of(self.spec, cast("Role", role), context)

@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 from roost.errors import CloudError, RoostError, UnreachableError
 from roost.model.resources import State
-from roost.recipes.dask import remote
-from roost.recipes.slurm import slurm
+from roost.recipes.registry import recipes
 from roost.ssh.config import main_machine
 from roost.ssh.connection import HostKeys, connection
 from roost.ssh.query import asked
@@ -41,11 +40,12 @@ def retire(
 
 
 def _words(record: str | None) -> tuple[str, ...]:
-    """The program on the head, by what gives out the work."""
+    """Return the program on the head, by what gives out the work."""
     try:
         spec = json.loads(record or "")
         if spec["kind"] != "cluster":
             return ()
+        given = recipes("cluster", spec.get("scheduler") or "dask")
     except (ValueError, KeyError, TypeError):
         return ()
-    return slurm.RETIRE if spec.get("scheduler") == "slurm" else remote.RETIRE
+    return next(one.retire for one in given if one.retire)

@@ -1,10 +1,15 @@
-"""Input of every recipe, and the uploads that it may ask for. Pure."""
+"""A recipe, its input, and the uploads that it may ask for. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from roost.model.resources import Role
+    from roost.recipes.step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +27,21 @@ class UploadSource:
     path: Path
     only: tuple[str, ...] = ()
     below: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One software: a module's ``RECIPE``, which ``registry.py`` lists for the kinds that have it.
+
+    ``steps(spec, role, context)``, and ``uploads(spec)`` by key, are empty where the spec wants
+    nothing of it; ``secrets(spec)`` are files of the user's own, by name. ``secret_generators``
+    are the head's programs (by their name there) that make the ``shared`` secrets; ``retire`` is
+    the command on the head that takes work from the workers whose names follow.
+    """
+
+    steps: Callable[[Any, Role, Context], tuple[Step, ...]]
+    uploads: Callable[[Any], dict[str, UploadSource]] = lambda _: {}
+    secrets: Callable[[Any], dict[str, Path]] = lambda _: {}
+    secret_generators: Mapping[str, str] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+    retire: tuple[str, ...] = ()

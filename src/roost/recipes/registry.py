@@ -9,15 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.recipes.base import Context, UploadSource
+from roost.recipes.base import Context, Recipe, UploadSource
+from roost.recipes.programs import program
 from roost.recipes.step import Step, digest
 
 if TYPE_CHECKING:
     from roost.model.resources import Role
     from roost.spec import Spec
+
+RECIPES = {
+    ("desktop", ""): ("desktop.desktop", "apps.pixinsight", "apps.scipion", "sync"),
+    ("cluster", "dask"): ("slurm.shared", "apps.languages", "dask.remote", "sync"),
+    ("cluster", "slurm"): ("slurm.shared", "apps.languages", "slurm.slurm", "sync"),
+    ("classroom", ""): ("sync",),
+}
+"""By kind and scheduler: modules with a ``RECIPE``, in the order of their steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,76 +55,39 @@ class Handover:
         return json.dumps({"digest": self.digest, "steps": steps}, indent=1) + "\n"
 
 
+def recipes(kind: str, scheduler: str = "") -> tuple[Recipe, ...]:
+    """Return the recipes of a kind of name, in order."""
+    names = RECIPES[kind, scheduler]
+    return tuple(import_module(f"roost.recipes.{name}").RECIPE for name in names)
+
+
 def handover_of(spec: Spec, role: Role, context: Context) -> Handover:
-    """What machines of ``role`` get."""
+    """Return all that machines of ``role`` get."""
+    steps, given = steps_of(spec, role, context), _recipes(spec)
+    if role != "head":
+        return Handover(steps=steps)
+    generators = {name: file for one in given for name, file in one.secret_generators.items()}
     return Handover(
-        steps=steps_of(spec, role, context),
-        secret_generators=_makers(spec) if role == "head" else {},
-        shared=_shared(spec) if role == "head" else (),
+        steps=steps,
+        secret_generators={name: program(file) for name, file in generators.items()},
+        shared=tuple(name for one in given for name in one.shared),
     )
 
 
 def steps_of(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
-    """All steps, in order."""
-    from roost.recipes import sync
-
-    return (*_of_kind(spec, role, context), *sync.steps(spec, role))
-
-
-def _of_kind(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
-    if spec.kind == "desktop":
-        from roost.recipes.apps import pixinsight, scipion
-        from roost.recipes.desktop import desktop
-
-        software = (*pixinsight.steps(spec, context), *scipion.steps(spec, context))
-        return (*desktop.steps(spec), *software)
-    if spec.kind == "cluster":
-        from roost.recipes.apps import languages
-        from roost.recipes.dask import remote
-        from roost.recipes.slurm import shared, slurm
-
-        common = (*shared.steps(spec, role), *languages.steps(spec, role, context.uploads))
-        if spec.scheduler == "slurm":
-            return (*common, *slurm.steps(spec, role, context.workers))
-        return (*common, *remote.steps(spec, role, context.uploads))
-    return ()
+    """Return all steps, in order."""
+    return tuple(step for one in _recipes(spec) for step in one.steps(spec, role, context))
 
 
 def uploads_of(spec: Spec) -> dict[str, UploadSource]:
-    """What must be brought, by key."""
-    if spec.kind == "desktop":
-        from roost.recipes.apps import pixinsight
-
-        return {key: UploadSource(path=path) for key, path in pixinsight.uploads(spec).items()}
-    if spec.kind == "cluster" and spec.scheduler == "dask":
-        from roost.recipes.dask import remote
-
-        return remote.uploads(spec)
-    from roost.recipes.apps import languages
-
-    return languages.uploads(spec)
+    """Return all that must be uploaded, by key."""
+    return {key: source for one in _recipes(spec) for key, source in one.uploads(spec).items()}
 
 
-def secrets_of(spec: Spec, role: Role) -> dict[str, Path]:
-    """The user's own secrets that a machine needs, by name: files of this computer."""
-    if role != "desktop":
-        return {}
-    from roost.recipes.apps import pixinsight
-
-    return pixinsight.secrets(spec)
+def secrets_of(spec: Spec) -> dict[str, Path]:
+    """Return the user's own secrets that a machine needs, by name: files of this computer."""
+    return {name: file for one in _recipes(spec) for name, file in one.secrets(spec).items()}
 
 
-def _makers(spec: Spec) -> dict[str, str]:
-    from roost.recipes.dask import remote
-    from roost.recipes.slurm import slurm
-
-    dask = spec.kind == "cluster" and spec.scheduler == "dask"
-    return remote.secret_generators() if dask else slurm.secret_generators(spec)
-
-
-def _shared(spec: Spec) -> tuple[str, ...]:
-    from roost.recipes.dask import remote
-    from roost.recipes.slurm import slurm
-
-    dask = spec.kind == "cluster" and spec.scheduler == "dask"
-    return remote.SHARED if dask else slurm.SHARED
+def _recipes(spec: Spec) -> tuple[Recipe, ...]:
+    return recipes(spec.kind, spec.scheduler if spec.kind == "cluster" else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roost.recipes.base import Recipe
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
 
@@ -29,6 +30,9 @@ PACKAGES = ("ca-certificates", "python3-venv")
 def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
     """For the machine that has the data: the head, the desktop, each seat."""
     return (step(),) if role != "worker" and spec.uses_s3 else ()
+
+
+RECIPE = Recipe(steps=lambda spec, role, _: steps(spec, role))
 
 
 def step() -> Step:

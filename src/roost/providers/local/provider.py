@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roost.errors import UsageError
 from roost.home import names
 
 if TYPE_CHECKING:

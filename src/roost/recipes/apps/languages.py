@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from roost.recipes.base import UploadSource
+from roost.recipes.base import Recipe, UploadSource
 from roost.recipes.dask import remote_environment as environment
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step, Upload
@@ -61,6 +61,11 @@ def uploads(spec: Spec) -> dict[str, UploadSource]:
     if spec.kind != "cluster" or "python" not in _wanted(spec):
         return {}
     return environment.uploads(spec) if spec.environment.project else {}
+
+
+RECIPE = Recipe(
+    steps=lambda spec, role, context: steps(spec, role, context.uploads), uploads=uploads
+)
 
 
 def software(spec: Cluster) -> str:

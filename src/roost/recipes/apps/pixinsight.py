@@ -11,13 +11,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roost.recipes.base import Context, Recipe, UploadSource
 from roost.recipes.desktop import icons
 from roost.recipes.desktop.icons import Icon
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step, Upload
 
 if TYPE_CHECKING:
-    from roost.recipes.base import Context
     from roost.spec import Spec
     from roost.spec.pixinsight import PixInsight
 
@@ -58,16 +58,21 @@ def steps(spec: Spec, context: Context) -> tuple[Step, ...]:
     return (_installed(context.uploads[KEY]), _own(spec, licensed), _preferences(spec, licensed))
 
 
-def uploads(spec: Spec) -> dict[str, Path]:
-    """The archive."""
+def uploads(spec: Spec) -> dict[str, UploadSource]:
+    """Return the archive."""
     wanted = _wanted(spec)
-    return {KEY: wanted.installer} if wanted else {}
+    return {KEY: UploadSource(path=wanted.installer)} if wanted else {}
 
 
 def secrets(spec: Spec) -> dict[str, Path]:
     """The licence, if the file names one."""
     wanted = _wanted(spec)
     return {SECRET: wanted.license} if wanted and wanted.license else {}
+
+
+RECIPE = Recipe(
+    steps=lambda spec, _, context: steps(spec, context), uploads=uploads, secrets=secrets
+)
 
 
 def _wanted(spec: Spec) -> PixInsight | None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from roost.recipes.base import Recipe
 from roost.recipes.desktop import icons
 from roost.recipes.desktop.icons import Icon
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
-    from roost.recipes.base import Context
     from roost.spec import Desktop, Spec
     from roost.spec.scipion import Scipion
 
@@ -34,9 +34,8 @@ CUDA = ("nvidia-cuda-toolkit",)
 """The compiler for GPUs; the driver is part of the image of a machine with a GPU."""
 
 
-def steps(spec: Spec, context: Context) -> tuple[Step, ...]:
+def steps(spec: Spec) -> tuple[Step, ...]:
     """A step for each version, and one for what is on volumes."""
-    del context
     if spec.kind != "desktop" or spec.scipion is None:
         return ()
     wanted = spec.scipion
@@ -45,6 +44,9 @@ def steps(spec: Spec, context: Context) -> tuple[Step, ...]:
         for number, alias in enumerate(wanted.versions)
     )
     return (*versions, *_datasets(spec, wanted))
+
+
+RECIPE = Recipe(steps=lambda spec, _role, _context: steps(spec))
 
 
 def _version(spec: Desktop, wanted: Scipion, alias: str, *, first: bool) -> Step:

@@ -19,7 +19,7 @@ from roost.machine.cluster import HOME, PACKAGE, PORT, VARIABLES
 from roost.notebook.dask.discovery import tls_variables
 from roost.notebook.dask.elsewhere import client_variables
 from roost.notebook.dask.retire import MARK_VARIABLE
-from roost.recipes.base import UploadSource
+from roost.recipes.base import Recipe, UploadSource
 from roost.recipes.dask import remote_environment as environment
 from roost.recipes.local import node_variables
 from roost.recipes.programs import program
@@ -75,11 +75,6 @@ def uploads(spec: Cluster) -> dict[str, UploadSource]:
     return found
 
 
-def secret_generators() -> dict[str, str]:
-    """The program that makes the secrets, on the head."""
-    return {"dask-secrets": program("dask-secrets")}
-
-
 def steps(spec: Cluster, role: Role, sums: Mapping[str, str]) -> tuple[Step, ...]:
     """Everything of a head or a worker; ``sums`` has the checksums of uploads."""
     services = _head(spec) if role == "head" else (_worker(spec),)
@@ -90,6 +85,15 @@ def steps(spec: Cluster, role: Role, sums: Mapping[str, str]) -> tuple[Step, ...
         *services,
         _ready(services),
     )
+
+
+RECIPE = Recipe(
+    steps=lambda spec, role, context: steps(spec, role, context.uploads),
+    uploads=uploads,
+    secret_generators={"dask-secrets": "dask-secrets"},
+    shared=SHARED,
+    retire=RETIRE,
+)
 
 
 # --- the user's folder -------------------------------------------------------------------------

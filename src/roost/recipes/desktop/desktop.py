@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from roost.providers.rules import has_gpu
+from roost.recipes.base import Recipe
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def steps(spec: Desktop) -> tuple[Step, ...]:
     from roost.recipes.desktop import dcv, novnc
 
     return dcv.steps(spec) if spec.protocol == "dcv" else novnc.steps(spec)
+
+
+RECIPE = Recipe(steps=lambda spec, _role, _context: steps(spec))
 
 
 def browser(spec: Desktop) -> str:

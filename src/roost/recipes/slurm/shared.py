@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roost.recipes.base import Recipe
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
 
@@ -30,6 +31,9 @@ def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
     if spec.kind != "cluster" or spec.shared is None:
         return ()
     return (_exported(spec, spec.shared) if role == "head" else _mounted(spec.shared),)
+
+
+RECIPE = Recipe(steps=lambda spec, role, _: steps(spec, role))
 
 
 def _exported(spec: Cluster, folder: str) -> Step:

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from roost.recipes.base import Recipe
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
     from roost.model.resources import Role
-    from roost.spec import Spec
     from roost.spec.cluster import Cluster
 
 AT = "/usr/lib/roost/slurm"
 UNITS = "/etc/systemd/system"
-SHARED = ("munge.key",)
-"""Secrets of the head's that its workers need too."""
 RETIRE = (f"{AT}/nodes", "retire")
 """On the head, as root, with names of workers: they get no more jobs, and leave Slurm. It ends with
 1 where they still run jobs, and then nothing has changed."""
@@ -37,19 +35,19 @@ MOST = 10_000
 """Nodes that there can be."""
 
 
-def steps(spec: Spec, role: Role, workers: Sequence[str] = ()) -> tuple[Step, ...]:
+def steps(spec: Cluster, role: Role, workers: Sequence[str] = ()) -> tuple[Step, ...]:
     """What the head, or a worker, of a Slurm cluster does; ``workers`` are those that there are."""
-    if spec.kind != "cluster" or spec.scheduler != "slurm":
-        return ()
     if role != "head":
         return (_munge(), _worker(spec))
     return (_munge(), _head(spec), *((_known(workers),) if workers else ()))
 
 
-def secret_generators(spec: Spec) -> dict[str, str]:
-    """The program that makes the secrets, on the head."""
-    wanted = spec.kind == "cluster" and spec.scheduler == "slurm"
-    return {"slurm": program("slurm-secrets")} if wanted else {}
+RECIPE = Recipe(
+    steps=lambda spec, role, context: steps(spec, role, context.workers),
+    secret_generators={"slurm": "slurm-secrets"},
+    shared=("munge.key",),
+    retire=RETIRE,
+)
 
 
 def _munge() -> Step:
