@@ -1,12 +1,14 @@
 """What `up` costs on AWS: requests by the number of workers, and time against flintrock.
 
-    uv run --group dev python benchmarks/aws.py [--runs 5] [--workers 100]
+    uv run --group dev python benchmarks/aws.py [--runs 5] [--workers 100] [--upto 1000]
+        [--no-install]
 
 Both programs are started as users start them, against one moto server, in an account where nothing
 of theirs is; requests are counted by the server's log. A head and N workers, without a disk or
-address of its own, as a cluster is. The time is by turns, until they see that all machines run.
-flintrock (2.1.0, from PyPI) would go on and wait for SSH: the next function that it calls,
-`provision_cluster`, ends the process instead.
+address of its own, as a cluster is. The time is by turns, until they see that all machines run;
+neither waits for SSH, which nothing in that account answers. flintrock (2.1.0, from PyPI) ends
+in the next function that it calls, `provision_cluster`; roost's next one, `settle`, does nothing.
+Fails where machines are missing, or where `up` takes too many requests.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from aws_bench import REGION, ROOST, Bench, account, load, ratio, row
+from aws_bench import REGION, UP, Bench, account, load, ratio, row
 from startup import PEERS, peers
 
 STOPS_AT_RUNNING = """\
@@ -26,17 +28,26 @@ main()
 """
 """flintrock, up to the point where all machines run."""
 
+MOST = 12
+"""Requests of `roost up`, whatever the number of machines."""
 
-def requests(workers: tuple[int, ...]) -> None:
+
+def requests(workers: list[int]) -> None:
     """Prints a table: requests of `roost up`, until it sees that all machines run."""
     print("| workers | requests | target |\n|--:|--:|--:|")
+    worst = 0
     with account() as bench:
         for number in workers:
             bench.empty()
             bench.clear_log()
-            bench.run([ROOST, "up", bench.spec(number), "--yes"])
-            asked = [one for one in bench.log() if one["program"] == "roost"]
-            print(f"| {number:,} | {len(asked)} | <= 12 |", flush=True)
+            bench.run([*UP, bench.spec(number), "--yes"])
+            count = sum(one["program"] == "roost" for one in bench.log())
+            print(f"| {number:,} | {count} | <= {MOST} |", flush=True)
+            if (machines := bench.machines()) != number + 1:
+                raise SystemExit(f"{number + 1} machines wanted, {machines} made")
+            worst = max(worst, count)
+    if worst > MOST:
+        raise SystemExit(f"`roost up` took {worst} requests; {MOST} are wanted")
 
 
 def flintrock(bench: Bench, workers: int) -> list[str]:
@@ -58,11 +69,10 @@ def flintrock(bench: Bench, workers: int) -> list[str]:
 
 def against_flintrock(workers: int, runs: int) -> None:
     """Prints a table."""
-    peers()
     with account() as bench:
         commands = {
             "flintrock launch": flintrock(bench, workers),
-            "roost up": [ROOST, "up", bench.spec(workers), "--yes"],
+            "roost up": [*UP, bench.spec(workers), "--yes"],
         }
         times = bench.turns(commands, runs, before=bench.empty)
         asked = Counter(one["program"] for one in bench.log())
@@ -81,9 +91,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--workers", type=int, default=100)
+    parser.add_argument("--upto", type=int, default=1000)
+    parser.add_argument("--no-install", action="store_true")
     said = parser.parse_args()
-    requests((1, 10, 100, 1000))
-    against_flintrock(said.workers, said.runs)
+    requests([number for number in (1, 10, 100, 1000) if number <= said.upto])
+    if "flintrock" in peers(install=not said.no_install):
+        against_flintrock(said.workers, said.runs)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What the benchmarks of AWS share: one account in a process of its own, programs that take turns.
 
 Every program is started as its user starts it, with compiled bytecode, an empty home folder and
-AWS_ENDPOINT_URL; moto is in an environment of its own (benchmarks/work/moto).
+AWS_ENDPOINT_URL. The machines of an account in memory never answer to SSH, so `roost up` is started
+without its last part, the hand-over (`UP`): it ends where it has seen that all machines run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,20 @@ from urllib.request import Request, urlopen
 
 BENCHMARKS = Path(__file__).resolve().parent
 ROOST = str(Path(sys.executable).parent / "roost")
+UP = (
+    sys.executable,
+    "-c",
+    """\
+import roost.app.provisioning
+from roost.cli.main import run
+roost.app.provisioning.settle = lambda *_, **__: None
+run()
+""",
+    "up",
+)
+"""`roost up`, up to the point where all machines run."""
+LIMIT = 600
+"""Seconds after which a program is taken to hang."""
 REGION = "eu-central-1"
 SPEC = """\
 name = "{name}"
@@ -85,12 +100,29 @@ class Bench:
         """Seconds. Ends the benchmark where the program fails."""
         begun = time.perf_counter()
         done = subprocess.run(
-            argv, capture_output=True, cwd=self.folder, check=False, env=self.environment
+            argv,
+            capture_output=True,
+            cwd=self.folder,
+            check=False,
+            env=self.environment,
+            timeout=LIMIT,
         )
         seconds = time.perf_counter() - begun
         if done.returncode != 0:
             raise SystemExit(f"{argv}: {done.stderr.decode()}")
         return seconds
+
+    def machines(self) -> int:
+        """How many running instances `roost ls` finds in the account."""
+        done = subprocess.run(
+            [ROOST, "ls", "--json"],
+            capture_output=True,
+            cwd=self.folder,
+            check=True,
+            env=self.environment,
+            timeout=LIMIT,
+        )
+        return sum(row["states"].get("running", 0) for row in json.loads(done.stdout))
 
     def log(self) -> list[dict[str, Any]]:
         """Every request so far."""
@@ -131,7 +163,7 @@ def account() -> Iterator[Bench]:
         key.parent.mkdir(mode=0o700)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         server = subprocess.Popen(
-            [_moto(), BENCHMARKS / "aws_server.py", folder / "log"],
+            [sys.executable, BENCHMARKS / "aws_server.py", folder / "log"],
             stdout=subprocess.PIPE,
             text=True,
             env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
@@ -142,17 +174,6 @@ def account() -> Iterator[Bench]:
         finally:
             server.terminate()
             server.wait()
-
-
-def _moto() -> str:
-    """The Python that has moto's server, installed where it is missing."""
-    place = BENCHMARKS / "work" / "moto"
-    python = str(place / "bin" / "python")
-    if not (place / "bin" / "moto_server").exists():
-        subprocess.run(["uv", "venv", "-q", str(place)], check=True)
-        wanted = "moto[ec2,ssm,server]==5.2.5"
-        subprocess.run(["uv", "pip", "install", "-q", "--python", python, wanted], check=True)
-    return python
 
 
 def load() -> str:

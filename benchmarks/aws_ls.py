@@ -1,11 +1,13 @@
 """How long `roost ls` takes on AWS, against `aws ec2 describe-instances`, and where the time goes.
 
-    uv run --group dev python benchmarks/aws_ls.py [--runs 7]
+    uv run --group dev python benchmarks/aws_ls.py [--runs 7] [--machines 10 1000]
+        [--no-install]
 
 Both as users start them, by turns, against one moto server with a cluster of 10, then of 1,000
 machines. Twice: moto itself answers (it takes seconds to describe 1,000 machines, whoever asks),
 and the server gives moto's answers again from memory, the same bytes, so that the programs' own
-time shows. The aws program is version 1, from PyPI, in an environment of its own.
+time shows. The aws program is version 1, from PyPI, in an environment of its own. Fails where
+`roost ls` does not count the machines that there are.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 
-from aws_bench import ROOST, Bench, account, load, ratio, row
+from aws_bench import ROOST, UP, Bench, Command, account, load, ratio, row
 from startup import peers
 
 PARTS = """\
@@ -33,12 +36,10 @@ part("click and roost")
 import botocore.session
 import botocore.client
 part("import of botocore")
-from roost.cli.commands.ls import there
-from roost.cli.options import Place
-(looked_in,) = there(Place())
+from roost.providers.aws.listing import listings, summaries
+(looked_in,) = listings(("eu-central-1",), None)
 ec2 = looked_in.connect()
 part("configuration, client")
-from roost.providers.aws.listing import summaries
 summaries(ec2, looked_in.region)
 part("both calls, read")
 print(json.dumps(spent))
@@ -64,45 +65,59 @@ def parts(bench: Bench, runs: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=7)
-    runs = parser.parse_args().runs
-    aws = peers()["aws"]
-    commands = {"aws": [aws, "ec2", "describe-instances"], "roost": [ROOST, "ls"]}
+    parser.add_argument("--machines", type=int, nargs="+", default=[10, 1000])
+    parser.add_argument("--no-install", action="store_true")
+    said = parser.parse_args()
+    aws = peers(install=not said.no_install).get("aws")
+    commands = {"roost": [ROOST, "ls"]}
+    versions = {"`python -c pass`": [sys.executable, "-c", "pass"]}
+    if aws is not None:
+        commands |= {"aws": [aws, "ec2", "describe-instances"]}
+        versions |= {"`aws --version`": [aws, "--version"]}
     spent: dict[int, dict[str, float]] = {}
     with account() as bench:
-        print(f"{runs} runs each, {load()}\n")
+        print(f"{said.runs} runs each, {load()}\n")
         print(
             "| machines | answers by | aws s | min-max | moto's part | roost s | min-max "
             "| moto's part | ratio | target |"
         )
         print("|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-        for machines in (10, 1000):
-            bench.empty()
-            bench.run([ROOST, "up", bench.spec(machines - 1), "--yes"])
+        for machines in said.machines:
+            fill(bench, machines)
             for answers in ("moto", "memory"):
                 bench.tell("remember" if answers == "memory" else "forget")
-                times = bench.turns(commands, runs)
-                told = " | ".join(
-                    f"{row(times[one])} | {bench.served(agent) / runs:.2f}"
-                    for one, agent in (("aws", "aws-cli"), ("roost", "roost"))
-                )
-                verdict = ratio(times["roost"], times["aws"])
-                print(f"| {machines:,} | {answers} | {told} | {verdict} | <= 0.5 |", flush=True)
-            spent[machines] = parts(bench, runs)
+                compare(bench, commands, said.runs, f"{machines:,} | {answers}")
+            spent[machines] = parts(bench, said.runs)
             bench.tell("forget")
-        starts = bench.turns(
-            {
-                "`python -c pass`": [sys.executable, "-c", "pass"],
-                "`aws --version`": [aws, "--version"],
-            },
-            runs,
-        )
-        regions(bench, runs)
-    print("\n| part of `roost ls`, ms | 10 | 1,000 |\n|---|--:|--:|")
+        starts = bench.turns(versions, said.runs)
+        regions(bench, said.runs)
+    sizes = [f"{machines:,}" for machines in said.machines]
+    print(f"\n| part of `roost ls`, ms | {' | '.join(sizes)} |\n|---|{'--:|' * len(sizes)}")
     for name, found in starts.items():
-        print(f"| ({name}) | {1000 * statistics.median(found):.0f} | |")
-    for name, ms in spent[10].items():
-        print(f"| {name} | {ms:.0f} | {spent[1000][name]:.0f} |")
+        print(f"| ({name}) | {1000 * statistics.median(found):.0f} |{' |' * (len(sizes) - 1)}")
+    for name in spent[said.machines[0]]:
+        cells = [f"{spent[machines][name]:.0f}" for machines in said.machines]
+        print(f"| {name} | {' | '.join(cells)} |")
     print(f"\n{load()}")
+
+
+def fill(bench: Bench, machines: int) -> None:
+    """An account with a cluster of so many machines, which `roost ls` counts."""
+    bench.empty()
+    bench.run([*UP, bench.spec(machines - 1), "--yes"])
+    if (counted := bench.machines()) != machines:
+        raise SystemExit(f"there are {machines} machines; `roost ls` counts {counted}")
+
+
+def compare(bench: Bench, commands: Mapping[str, Command], runs: int, title: str) -> None:
+    """Prints a row; empty cells where aws is not installed."""
+    times = bench.turns(commands, runs)
+    told = " | ".join(
+        f"{row(times[program])} | {bench.served(agent) / runs:.2f}" if program in times else " | | "
+        for program, agent in (("aws", "aws-cli"), ("roost", "roost"))
+    )
+    verdict = ratio(times["roost"], times["aws"]) if "aws" in times else ""
+    print(f"| {title} | {told} | {verdict} | <= 0.5 |", flush=True)
 
 
 def regions(bench: Bench, runs: int) -> None:
@@ -110,7 +125,9 @@ def regions(bench: Bench, runs: int) -> None:
     bench.empty()
     four = ("eu-central-1", "eu-west-1", "us-east-1", "us-west-2")
     for region in four:
-        bench.run([ROOST, "up", bench.spec(9, region), "--yes"])
+        bench.run([*UP, bench.spec(9, region), "--yes"])
+    if (counted := bench.machines()) != 10 * len(four):
+        raise SystemExit(f"there are {10 * len(four)} machines; `roost ls` counts {counted}")
     bench.tell("remember")
     each = {region: [ROOST, "ls", "--region", region] for region in four}
     times = bench.turns({"all": [ROOST, "ls"], **each}, runs)

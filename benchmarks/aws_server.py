@@ -1,4 +1,4 @@
-"""A moto of its own process, as the benchmarks of AWS need it; run by them, in its own environment.
+"""A moto of its own process, as the benchmarks of AWS need it; run by them.
 
     python benchmarks/aws_server.py LOG
 

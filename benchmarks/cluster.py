@@ -39,14 +39,24 @@ with Client({arguments}) as client:
     client.wait_for_workers(2)
     print(sum(client.gather(client.map(lambda x: x + 1, range(2), pure=False))))
 """
+RESULT = "3"
+"""What the task prints."""
 TLS = ("--tls-ca-file", "ca.pem", "--tls-cert", "cert.pem", "--tls-key", "key.pem")
 
 
-def roost(*words: str, env: dict[str, str]) -> None:
+def roost(*words: str, env: dict[str, str]) -> str:
+    """What it printed. Ends the benchmark where it fails."""
     command = [str(Path(sys.executable).parent / "roost"), *words]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(done.stderr)
+    return done.stdout
+
+
+def check(printed: str) -> None:
+    """Ends the benchmark where a task has another result."""
+    if printed.strip() != RESULT:
+        raise SystemExit(f"the task printed {printed!r}, not {RESULT}")
 
 
 def by_roost(work: Path, env: dict[str, str]) -> float:
@@ -55,8 +65,9 @@ def by_roost(work: Path, env: dict[str, str]) -> float:
     roost("up", str(work / "bench.toml"), env=env)
     script = work / "task.py"
     script.write_text(FIRST_TASK.format(arguments=""))
-    roost("run", "bench", "--", "python", str(script), env=env)
+    printed = roost("run", "bench", "--", "python", str(script), env=env)
     seconds = time.perf_counter() - begun
+    check(printed)
     roost("down", "bench", "--yes", env=env)
     return seconds
 
@@ -87,8 +98,11 @@ def by_hand(work: Path, python: Path) -> float:
         script.write_text(
             FIRST_TASK.format(arguments=f"scheduler_file='scheduler.json', {security}")
         )
-        subprocess.run([str(python), str(script)], cwd=folder, check=True, capture_output=True)
-        return time.perf_counter() - begun
+        line = [str(python), str(script)]
+        done = subprocess.run(line, cwd=folder, check=True, capture_output=True, text=True)
+        seconds = time.perf_counter() - begun
+        check(done.stdout)
+        return seconds
     finally:
         for process in processes:
             os.killpg(process.pid, signal.SIGTERM)

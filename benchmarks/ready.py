@@ -1,6 +1,6 @@
 """How long from `roost up` to ready, with 1, 4 and 8 machines at once: real ones, on the bench.
 
-    uv run --group dev python benchmarks/ready.py [RUNS]
+    uv run --group dev python benchmarks/ready.py [--runs 3] [--machines 1 4 8]
 
 Machines of a classroom: the base set-up only, so that what is measured is what grows with the
 number: EC2's calls, boots, connections, hand-overs. Beside it the same machines by hand: one
@@ -10,6 +10,7 @@ boot the same machines on the same computer, by turns. Needs what the bench need
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -21,8 +22,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.bench.bench import Bench, Roost, missing
 from tests.bench.seats import CLASSROOM, spec
-
-COUNTS = (1, 4, 8)
 
 
 def with_roost(bench: Bench, seats: int) -> float:
@@ -83,22 +82,25 @@ def _answers(bench: Bench, instance: str, key: Path) -> bool:
 
 def main() -> None:
     """A table in Markdown."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--machines", type=int, nargs="+", default=[1, 4, 8])
+    said = parser.parse_args()
     if (reason := missing()) is not None:
         sys.exit(reason)
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     bench = Bench.start()
     times: dict[tuple[int, str], list[float]] = {}
     try:
         with_roost(bench, 1)  # the base system is built, and in memory
-        for _ in range(runs):
-            for seats in COUNTS:
+        for _ in range(said.runs):
+            for seats in said.machines:
                 times.setdefault((seats, "roost"), []).append(with_roost(bench, seats))
                 times.setdefault((seats, "hand"), []).append(by_hand(bench, seats))
     finally:
         bench.stop()
     print("| machines | roost up, s | by hand, s | ratio |")
     print("|--:|--:|--:|--:|")
-    for seats in COUNTS:
+    for seats in said.machines:
         ours, hand = times[seats, "roost"], times[seats, "hand"]
         ratio = statistics.median(ours) / statistics.median(hand)
         print(f"| {seats} | {_spread(ours)} | {_spread(hand)} | {ratio:.2f} |")

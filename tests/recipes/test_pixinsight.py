@@ -83,8 +83,9 @@ def changed(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]])
 # --- steps ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.golden
 def test_all_steps(folder: Path) -> None:
-    """ROOST_WRITE_GOLDEN=1 writes them; programs and digests are left out."""
+    """`make docs` writes them; programs and digests are left out."""
     found = steps_of(folder, VOLUMES + LICENSED)
     for step in found.values():
         del step["digest"]

@@ -68,8 +68,9 @@ def changed(folder: Path, text: str, sums: dict[str, str] = SUMS) -> set[str]:
     return {name for name in before | now if before.get(name) != now.get(name)}
 
 
+@pytest.mark.golden
 def test_all_steps(folder: Path) -> None:
-    """ROOST_WRITE_GOLDEN=1 writes them; programs and digests are left out."""
+    """`make docs` writes them; programs and digests are left out."""
     found = readable(steps(cluster(folder)))
     if os.environ.get("ROOST_WRITE_GOLDEN"):
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n")

@@ -79,8 +79,9 @@ def changed(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]])
 # --- steps ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.golden
 def test_all_steps(tmp_path: Path) -> None:
-    """ROOST_WRITE_GOLDEN=1 writes them; the program and digests are left out."""
+    """`make docs` writes them; the program and digests are left out."""
     found = steps_of(tmp_path, VOLUMES + FULL)
     for step in found.values():
         del step["digest"]

@@ -35,8 +35,9 @@ def exported(folder: Path, text: str) -> tuple[str, dict[str, set[str]]]:
     return place, found
 
 
+@pytest.mark.golden
 def test_all_steps(tmp_path: Path) -> None:
-    """ROOST_WRITE_GOLDEN=1 writes them; programs and digests are left out."""
+    """`make docs` writes them; programs and digests are left out."""
     found = readable(both(tmp_path))
     if os.environ.get("ROOST_WRITE_GOLDEN"):
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n")

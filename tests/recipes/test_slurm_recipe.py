@@ -43,8 +43,9 @@ def all_steps(folder: Path, text: str = CLUSTER) -> dict[str, Step]:
 # --- steps ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.golden
 def test_all_steps(tmp_path: Path) -> None:
-    """ROOST_WRITE_GOLDEN=1 writes them; programs and digests are left out."""
+    """`make docs` writes them; programs and digests are left out."""
     found = readable(all_steps(tmp_path))
     if os.environ.get("ROOST_WRITE_GOLDEN"):
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
