@@ -12,7 +12,7 @@ from roost.plan.backups import last_let_in
 from roost.plan.park import ParkMode
 from roost.plan.up import Plan, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 
 
 @dataclass
@@ -90,7 +90,7 @@ def up(cloud: FakeCloud, want: Wanted, hands: Bucket | None = None) -> State:
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(want, have, given_up=given_up)
 
-    state = converge(cloud, want.name, planner)
+    state = reconcile(cloud, want.name, planner)
     hands = hands or Bucket(cloud)
     hands.free(state)
     return fill_all(cloud, state, hands)
@@ -108,6 +108,6 @@ def park(
         modes=modes,
         typed=typed,
         hands=hands or Bucket(cloud),
-        drive=lambda planner: converge(cloud, want.name, planner),
+        drive=lambda planner: reconcile(cloud, want.name, planner),
         clock=lambda: cloud.now,
     ).run()

@@ -1,4 +1,4 @@
-"""What the life commands share: converge, and say what is left where that was cut short."""
+"""What the life commands share: reconcile, and say what is left where that was cut short."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def drive(  # noqa: PLR0913 - what to do, and how it is shown
     done: Callable[[State], int] = running,
     quorum: Quorum | None = None,
 ) -> State:
-    """Converge, with progress; on Ctrl-C, say what is there and how to go on."""
-    from roost.reconcile.loop import ALL, converge
+    """Reconcile, with progress; on Ctrl-C, say what is there and how to go on."""
+    from roost.reconcile.loop import ALL, reconcile
 
     with (
         _saying_what_is_left(session, cloud, name),
         session.reporter.steps(title, total, done) as watch,
     ):
-        return converge(cloud, name, planner, watch, quorum=quorum or ALL)
+        return reconcile(cloud, name, planner, watch, quorum=quorum or ALL)
 
 
 def bring_up(

@@ -63,7 +63,7 @@ class Hands(Protocol):
 
 @dataclass(slots=True)
 class Parking:
-    """Parks one name. ``drive`` converges with a planner; ``tell`` hears what is worth a line."""
+    """Parks one name. ``drive`` reconciles with a planner; ``tell`` hears what is worth a line."""
 
     modes: Mapping[str, ParkMode]
     typed: frozenset[str]

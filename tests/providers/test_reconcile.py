@@ -10,7 +10,7 @@ from roost.errors import CapacityError, PartlyDoneError, SetupError
 from roost.model.resources import Group, Instance, Resource, Shape, State, Wanted
 from roost.plan.up import Plan, plan_up
 from roost.providers.fake.cloud import FakeCloud, Weather
-from roost.reconcile.loop import Progress, converge
+from roost.reconcile.loop import Progress, reconcile
 from roost.reconcile.quorum import PartlyUpError, Quorum, quorum_of
 
 HEAD = Shape(type="m7i.large", cpus=2, memory_gib=8)
@@ -79,7 +79,9 @@ def up(cloud: FakeCloud, wanted: Wanted, quorum: Quorum, clock: Clock | None = N
         return plan_up(wanted, have, given_up=given_up)
 
     seen: list[Progress] = []
-    return converge(cloud, wanted.name, planner, seen.append, quorum=quorum, clock=clock or Clock())
+    return reconcile(
+        cloud, wanted.name, planner, seen.append, quorum=quorum, clock=clock or Clock()
+    )
 
 
 def states(state: State) -> dict[str, str]:
