@@ -22,15 +22,14 @@ def libraries(session: Session, what: str) -> tuple[Images, ...]:
     Raises UsageError where the cloud that was named cannot do ``what``, or no cloud here can.
     """
     clouds = resolve.clouds(session)
-    if session.place.cloud is not None:
-        return tuple(need(cloud.can.images, what, cloud) for cloud in clouds)
-    among = tuple(cloud.can.images for cloud in clouds if cloud.can.images is not None)
-    if not among:
+    if session.place.cloud is None:
+        clouds = tuple(cloud for cloud in clouds if cloud.can.images is not None)
+    if not clouds:
         raise UsageError(
-            f"{what}: no region of a cloud with images is known here",
-            next=command_line(*session.command.split(), "--region", "eu-central-1"),
+            f"{what}: no region of a cloud that keeps images is known here",
+            next="--region eu-central-1",
         )
-    return among
+    return tuple(need(cloud.can.images, what, cloud) for cloud in clouds)
 
 
 def find(

@@ -1,4 +1,4 @@
-"""``roost image``: machines as images, so that the next one starts with their set-up done."""
+"""``roost image``: machines as images, so that the next one starts with its set-up done."""
 
 from __future__ import annotations
 
