@@ -23,7 +23,7 @@ from roost.plan.down import plan_down
 from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.aws.cloud import AwsCloud
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 from tests.aws.strict import StrictEc2, Weather
 from tests.aws.volume_agent import DiskVolumeAgent
 
@@ -81,14 +81,14 @@ class Account:
             return plan_up(wanted, have, given_up=given_up)
 
         cloud = self.roost()
-        state = converge(cloud, wanted.name, planner)
+        state = reconcile(cloud, wanted.name, planner)
         agent = DiskVolumeAgent(self.ec2)
         if state.s3_copies:
             agent.free(state)
         return fill_all(cloud, state, agent)
 
     def stop(self, name: str) -> State:
-        return converge(self.roost(), name, lambda have, _: plan_stop(have))
+        return reconcile(self.roost(), name, lambda have, _: plan_stop(have))
 
     def park(self, name: str, confirmed: frozenset[str] = frozenset(), **modes: str) -> State:
         cloud = self.roost()
@@ -96,17 +96,17 @@ class Account:
             modes={name: ParkMode(mode) for name, mode in modes.items()},
             confirmed=confirmed,
             connect=lambda _: nullcontext(DiskVolumeAgent(self.ec2)),
-            drive=lambda planner: converge(cloud, name, planner),
+            drive=lambda planner: reconcile(cloud, name, planner),
             clock=lambda: self.now,
         ).run()
 
     def resize(self, wanted: Wanted, role: Role) -> State:
-        return converge(
+        return reconcile(
             self.roost(), wanted.name, lambda have, given: plan_resize(wanted, have, role, given)
         )
 
     def down(self, name: str, discard: frozenset[str] = frozenset()) -> State:
-        return converge(self.roost(), name, lambda have, _: plan_down(have, discard))
+        return reconcile(self.roost(), name, lambda have, _: plan_down(have, discard))
 
     def forget_the_dead(self) -> None:
         """An hour later: terminated instances are not described any more."""
@@ -190,7 +190,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 if key == SWEPT:
                     points[value[0]] = value[1]
     for name, count in sorted(points.items()):
-        terminalreporter.write_line(f"{name}: {count} points, all converged")
+        terminalreporter.write_line(f"{name}: {count} points, all reconciled")
     kinds = sorted({name.split(",")[0] for name in points})
     for kind in kinds:
         total = sum(count for name, count in points.items() if name.split(",")[0] == kind)

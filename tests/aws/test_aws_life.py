@@ -9,7 +9,7 @@ import pytest
 from roost.errors import CapacityError
 from roost.model.resources import Rule, Volume
 from roost.plan.up import plan_up
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, RULES, cluster, names
 from tests.aws.strict import Weather
@@ -118,7 +118,7 @@ def test_another_address_of_the_user_is_let_in(account: Account) -> None:
     account.up(DESKTOP)
     elsewhere = account.roost()
     elsewhere.caller = lambda: "198.51.100.9/32"
-    state = converge(elsewhere, "stars", lambda have, _: plan_up(DESKTOP, have))
+    state = reconcile(elsewhere, "stars", lambda have, _: plan_up(DESKTOP, have))
     assert Rule(port=22, source="caller") in state.security_groups[0].rules
 
 

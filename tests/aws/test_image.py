@@ -25,7 +25,7 @@ from roost.errors import (
 from roost.model.host import Host
 from roost.model.resources import Instance, Wanted
 from roost.plan.wanted import wanted_of
-from roost.providers.aws.images.baked import best, images
+from roost.providers.aws.images.store import baked_images, best
 from roost.providers.aws.permissions import ANY, NEEDS, policy
 from roost.recipes.digest import recipe_digest
 from roost.spec import Spec, load
@@ -664,14 +664,14 @@ def _tagged(recipe: str = "r1", role: str = "baked") -> list[dict[str, str]]:
 def test_which_image_fits(bench: Bench, other: dict[str, Any], fits: bool) -> None:
     shape = replace(bench.wanted().groups[0].shape, disk_gib=30)
     first = Instance(name="desktop", role="desktop", shape=shape)
-    found = images([{**FOUND, "Tags": _tagged(), **other}])
+    found = baked_images([{**FOUND, "Tags": _tagged(), **other}], REGION)
     assert (best(found, first, "r1") is not None) is fits
 
 
 def test_the_newest_is_taken(bench: Bench) -> None:
     first = Instance(name="desktop", role="desktop", shape=bench.wanted().groups[0].shape)
     newer = {"ImageId": "ami-2", "CreationDate": "2026-11-21T09:00:00.000Z"}
-    found = images([{**FOUND, "Tags": _tagged(), **more} for more in ({}, newer)])
+    found = baked_images([{**FOUND, "Tags": _tagged(), **more} for more in ({}, newer)], REGION)
     taken = best(found, first, "r1")
     assert taken is not None
     assert taken.id == "ami-2"

@@ -17,7 +17,7 @@ from roost.plan.up import plan_up
 from roost.providers.aws.client import Calls
 from roost.providers.aws.launch import Rung, ladder, step_down
 from roost.providers.aws.network import private_addresses
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 from roost.reconcile.quorum import PartlyUpError, Quorum
 from tests.aws.conftest import Account
 from tests.aws.strict import Weather
@@ -213,7 +213,7 @@ def test_up_goes_on_with_enough_workers_and_fills_up_later(account: Account) -> 
     quorum = Quorum({"worker": 3})
     wanted = cluster(5)
     with pytest.raises(PartlyUpError) as caught:
-        converge(account.roost(), "ndvi", lambda have, _: plan_up(wanted, have), quorum=quorum)
+        reconcile(account.roost(), "ndvi", lambda have, _: plan_up(wanted, have), quorum=quorum)
     assert caught.value.what == (
         "ndvi is up without worker-4, worker-5: no room for 2 of 5: room for 3 of 5 "
         f"m5.xlarge in {A}"
@@ -281,7 +281,7 @@ def told(account: Account, wanted: Wanted) -> tuple[State, list[tuple[str, str |
 
     roost = account.roost()
     roost.boot = boot
-    state = converge(roost, wanted.name, lambda have, _: plan_up(wanted, have))
+    state = reconcile(roost, wanted.name, lambda have, _: plan_up(wanted, have))
     return state, heard
 
 

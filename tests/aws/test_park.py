@@ -11,7 +11,7 @@ from roost.errors import CloudError, RoostError
 from roost.model.resources import State
 from roost.plan.up import plan_up
 from roost.providers.aws.audit import sweep
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, LARGER, cluster
 from tests.aws.strict import Weather
@@ -204,7 +204,7 @@ def test_what_is_in_s3_is_listed(account: Account) -> None:
     assert found.notes == (f"data of stars data: {stored.place}, 1.5 GiB",)
     cloud = account.roost()
     assert [row.unfilled for row in cloud.summaries()] == [()]
-    converge(cloud, "stars", lambda have, _: plan_up(DESKTOP, have))
+    reconcile(cloud, "stars", lambda have, _: plan_up(DESKTOP, have))
     assert [row.unfilled for row in cloud.summaries()] == [("data",)]
     account.up(DESKTOP)
     assert [row.unfilled for row in cloud.summaries()] == [()]

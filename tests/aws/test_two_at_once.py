@@ -9,7 +9,7 @@ import pytest
 from roost.errors import BusyError, RoostError
 from roost.model.resources import Wanted
 from roost.plan.up import plan_up
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, cluster, names
 
@@ -58,4 +58,4 @@ def test_on_one_computer_the_second_is_told_who_is_at_work(account: Account) -> 
         second.hold("stars", "roost down stars"),
     ):
         pass
-    converge(second, "stars", lambda have, _: plan_up(DESKTOP, have))
+    reconcile(second, "stars", lambda have, _: plan_up(DESKTOP, have))

@@ -7,7 +7,7 @@ import pytest
 
 from roost.plan.up import plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 from tests.cli.calling import Roost
 from tests.cli.made import HERE, THERE, put, wanted
 
@@ -74,7 +74,7 @@ class TestAWS:
     def test_all_is_there(self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud) -> None:
         file = write(THERE)
         want = wanted(file)
-        converge(cloud, "there", lambda have, _: plan_up(want, have))
+        reconcile(cloud, "there", lambda have, _: plan_up(want, have))
         told = roost("plan", file, "--diff").out
         assert "It runs as the file says; nothing to do.\n" in told
         assert "roost up will" not in told
@@ -87,7 +87,7 @@ class TestAWS:
         self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud
     ) -> None:
         want = wanted(write(THERE))
-        converge(cloud, "there", lambda have, _: plan_up(want, have))
+        reconcile(cloud, "there", lambda have, _: plan_up(want, have))
         told = roost("plan", write(THERE.partition("[[volumes]]")[0]), "--diff").out
         assert "volume data is not in the file any more; it is kept" in told
         assert "delete" not in told
@@ -107,7 +107,7 @@ class TestAWS:
     ) -> None:
         file = write(THERE)
         want = wanted(file)
-        converge(cloud, "there", lambda have, _: plan_up(want, have))
-        converge(cloud, "there", lambda have, _: plan_stop(have))
+        reconcile(cloud, "there", lambda have, _: plan_up(want, have))
+        reconcile(cloud, "there", lambda have, _: plan_stop(have))
         (step,) = roost("plan", file, "--diff", "--json").json["steps"]
         assert step["text"] == "start 1 instance: desktop"

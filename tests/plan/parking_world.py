@@ -15,7 +15,7 @@ from roost.parking.volume_agent import Verified, s3_place
 from roost.plan.backups import last_writable
 from roost.plan.up import Plan, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 
 
 @dataclass
@@ -93,7 +93,7 @@ def up(cloud: FakeCloud, want: Wanted, agent: Bucket | None = None) -> State:
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(want, have, given_up=given_up)
 
-    state = converge(cloud, want.name, planner)
+    state = reconcile(cloud, want.name, planner)
     agent = agent or Bucket(cloud)
     agent.free(state)
     return fill_all(cloud, state, agent)
@@ -115,6 +115,6 @@ def park(
         modes=as_modes(modes),
         confirmed=confirmed,
         connect=lambda _: nullcontext(agent or Bucket(cloud)),
-        drive=lambda planner: converge(cloud, want.name, planner),
+        drive=lambda planner: reconcile(cloud, want.name, planner),
         clock=lambda: cloud.now,
     ).run()

@@ -9,30 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roost.plan.bake import (
-    BakePlan,
-    Disk,
-    Helper,
-    Machine,
-    Seen,
-    Step,
-    finished,
-    plan_bake,
-    plan_finish,
-)
+from roost.images.plan import BakePlan, plan_bake, plan_cleanup
+from roost.model.images import BakeState, BakeStep, DiskImage, Helper, SourceMachine
 
 NOW = 1_800_000_000.0
-RUNS = Machine(id="i-1", state="running")
-OFF = Machine(id="i-1", state="stopped")
-COPY = Disk(id="ami-copy", baked=False, state="completed", origin="i-1", taken=NOW)
+RUNS = SourceMachine(id="i-1", state="running")
+OFF = SourceMachine(id="i-1", state="stopped")
+COPY = DiskImage(id="ami-copy", baked=False, state="completed", origin="i-1", taken=NOW)
 HELPER = Helper(id="i-h", state="running", origin="ami-copy", started=NOW)
 CLEAN = replace(HELPER, state="stopped", verdict="clean")
-IMAGE = Disk(id="ami-new", baked=True, state="completed", origin="ami-copy", taken=NOW)
-OLD = Disk(id="ami-old", baked=True, state="completed", origin="ami-before", taken=NOW - 9e6)
+IMAGE = DiskImage(id="ami-new", baked=True, state="completed", origin="ami-copy", taken=NOW)
+OLD = DiskImage(id="ami-old", baked=True, state="completed", origin="ami-before", taken=NOW - 9e6)
 
 
-def seen(*disks: Disk, machine: Machine | None = OFF, **other: Any) -> Seen:
-    return Seen(machine=machine, disks=disks, **other)
+def seen(*disks: DiskImage, machine: SourceMachine | None = OFF, **other: Any) -> BakeState:
+    return BakeState(machine=machine, images=disks, **other)
 
 
 def verbs(plan: BakePlan) -> list[str]:
@@ -42,16 +33,20 @@ def verbs(plan: BakePlan) -> list[str]:
 @pytest.mark.parametrize(
     ("now", "steps", "waiting"),
     [
-        (seen(machine=RUNS), [Step("mark", ("i-1",)), Step("stop", ("i-1",))], ""),
-        (seen(machine=replace(RUNS, marked=True)), [Step("stop", ("i-1",))], ""),
+        (seen(machine=RUNS), [BakeStep("mark-restart", ("i-1",)), BakeStep("stop", ("i-1",))], ""),
+        (seen(machine=replace(RUNS, restart=True)), [BakeStep("stop", ("i-1",))], ""),
         (seen(machine=replace(OFF, state="stopping")), [], "the machine is stopping"),
         (seen(machine=replace(OFF, state="pending")), [], "the machine is pending"),
-        (seen(), [Step("copy", ("i-1",))], ""),
-        (seen(OLD), [Step("copy", ("i-1",))], ""),
+        (seen(), [BakeStep("copy-disk", ("i-1",))], ""),
+        (seen(OLD), [BakeStep("copy-disk", ("i-1",))], ""),
         (seen(replace(COPY, state="pending")), [], "the copy of the machine's disk"),
-        (seen(COPY), [Step("guard"), Step("launch", ("ami-copy",))], ""),
-        (seen(COPY, guards=("sg-1",)), [Step("launch", ("ami-copy",))], ""),
-        (seen(COPY, machine=None), [Step("guard"), Step("launch", ("ami-copy",))], ""),
+        (seen(COPY), [BakeStep("create-firewall"), BakeStep("launch-helper", ("ami-copy",))], ""),
+        (seen(COPY, firewalls=("sg-1",)), [BakeStep("launch-helper", ("ami-copy",))], ""),
+        (
+            seen(COPY, machine=None),
+            [BakeStep("create-firewall"), BakeStep("launch-helper", ("ami-copy",))],
+            "",
+        ),
         (seen(COPY, helpers=(HELPER,)), [], "the helper cleans the copy"),
         (
             seen(COPY, helpers=(replace(HELPER, verdict="clean"),)),
@@ -63,38 +58,38 @@ def verbs(plan: BakePlan) -> list[str]:
             [],
             "the helper cleans the copy",
         ),
-        (seen(COPY, helpers=(CLEAN,)), [Step("bake", ("i-h", "ami-copy"))], ""),
-        (seen(COPY, OLD, helpers=(CLEAN,)), [Step("bake", ("i-h", "ami-copy"))], ""),
+        (seen(COPY, helpers=(CLEAN,)), [BakeStep("create-image", ("i-h", "ami-copy"))], ""),
+        (seen(COPY, OLD, helpers=(CLEAN,)), [BakeStep("create-image", ("i-h", "ami-copy"))], ""),
         (seen(COPY, replace(IMAGE, state="pending"), helpers=(CLEAN,)), [], "the image"),
         # A helper of another copy, and a second one, go.
         (
             seen(COPY, helpers=(replace(HELPER, id="i-x", origin="ami-gone"), HELPER)),
-            [Step("terminate", ("i-x",))],
+            [BakeStep("terminate-helpers", ("i-x",))],
             "the helper cleans the copy",
         ),
         (
             seen(COPY, helpers=(HELPER, replace(HELPER, id="i-x", started=NOW + 1))),
-            [Step("terminate", ("i-x",))],
+            [BakeStep("terminate-helpers", ("i-x",))],
             "the helper cleans the copy",
         ),
-        (seen(helpers=(HELPER,)), [Step("terminate", ("i-h",))], ""),
+        (seen(helpers=(HELPER,)), [BakeStep("terminate-helpers", ("i-h",))], ""),
         # The machine runs again as soon as its disk is copied.
         (
-            seen(COPY, helpers=(HELPER,), machine=replace(OFF, marked=True)),
-            [Step("start", ("i-1",))],
+            seen(COPY, helpers=(HELPER,), machine=replace(OFF, restart=True)),
+            [BakeStep("start", ("i-1",))],
             "the helper cleans the copy",
         ),
         (
-            seen(COPY, helpers=(HELPER,), machine=replace(RUNS, marked=True)),
-            [Step("unmark", ("i-1",))],
+            seen(COPY, helpers=(HELPER,), machine=replace(RUNS, restart=True)),
+            [BakeStep("unmark-restart", ("i-1",))],
             "the helper cleans the copy",
         ),
     ],
 )
-def test_what_is_next(now: Seen, steps: list[Step], waiting: str) -> None:
-    plan = plan_bake(now, NOW + 60)
+def test_what_is_next(now: BakeState, steps: list[BakeStep], waiting: str) -> None:
+    plan = plan_bake(replace(now, now=NOW + 60))
     assert (list(plan.steps), plan.waiting, plan.problem) == (steps, waiting, "")
-    assert finished(now) == ""
+    assert now.finished == ""
 
 
 @pytest.mark.parametrize(
@@ -120,15 +115,15 @@ def test_what_is_next(now: Seen, steps: list[Step], waiting: str) -> None:
         ),
     ],
 )
-def test_what_makes_it_impossible(now: Seen, later: float, problem: str) -> None:
-    plan = plan_bake(now, NOW + later)
+def test_what_makes_it_impossible(now: BakeState, later: float, problem: str) -> None:
+    plan = plan_bake(replace(now, now=NOW + later))
     assert (plan.problem, plan.steps, plan.done) == (problem, (), False)
 
 
 @pytest.mark.parametrize("later", [899, 1499])
 def test_a_helper_has_time(later: float) -> None:
     state = "running" if later < 900 else "stopped"
-    plan = plan_bake(seen(COPY, helpers=(replace(HELPER, state=state),)), NOW + later)  # type: ignore[arg-type]
+    plan = plan_bake(seen(COPY, helpers=(replace(HELPER, state=state),), now=NOW + later))  # type: ignore[arg-type]
     assert plan.problem == ""
 
 
@@ -136,30 +131,33 @@ def test_a_helper_has_time(later: float) -> None:
     ("now", "steps"),
     [
         (
-            seen(COPY, IMAGE, OLD, helpers=(CLEAN,), guards=("sg",)),
-            [Step("terminate", ("i-h",))],
+            seen(COPY, IMAGE, OLD, helpers=(CLEAN,), firewalls=("sg",)),
+            [BakeStep("terminate-helpers", ("i-h",))],
         ),
         (seen(COPY, IMAGE, OLD, helpers=(replace(CLEAN, state="deleting"),)), []),
-        (seen(COPY, IMAGE, OLD, guards=("sg",)), [Step("unguard", ("sg",))]),
+        (seen(COPY, IMAGE, OLD, firewalls=("sg",)), [BakeStep("delete-firewalls", ("sg",))]),
         (
-            seen(COPY, IMAGE, OLD, loose=("snap-9",)),
+            seen(COPY, IMAGE, OLD, orphans=("snap-9",)),
             [
-                Step("sweep", ("snap-9",)),
-                Step("discard", ("ami-old",)),
-                Step("discard", ("ami-copy",)),
+                BakeStep("delete-snapshots", ("snap-9",)),
+                BakeStep("delete-images", ("ami-old",)),
+                BakeStep("delete-images", ("ami-copy",)),
             ],
         ),
         (seen(IMAGE), []),
     ],
 )
-def test_the_copy_is_the_last_to_go(now: Seen, steps: list[Step]) -> None:
-    assert list(plan_finish(now, "ami-new").steps) == steps
+def test_the_copy_is_the_last_to_go(now: BakeState, steps: list[BakeStep]) -> None:
+    assert list(plan_cleanup(now, "ami-new").steps) == steps
 
 
 def test_what_was_given_up_leaves_the_older_image() -> None:
     failed = replace(IMAGE, state="failed")
-    plan = plan_finish(seen(COPY, failed, OLD), "")
-    assert list(plan.steps) == [Step("discard", ("ami-new",)), Step("discard", ("ami-copy",))]
+    plan = plan_cleanup(seen(COPY, failed, OLD), "")
+    assert list(plan.steps) == [
+        BakeStep("delete-images", ("ami-new",)),
+        BakeStep("delete-images", ("ami-copy",)),
+    ]
 
 
 # --- whatever happens ----------------------------------------------------------------------------
@@ -169,30 +167,31 @@ def test_what_was_given_up_leaves_the_older_image() -> None:
 class World:
     """What the steps do, one at a time; time passes between looks."""
 
-    machine: Machine
-    disks: dict[str, Disk]
+    machine: SourceMachine
+    disks: dict[str, DiskImage]
     helpers: dict[str, Helper]
-    guards: set[str]
+    firewalls: set[str]
     made: int = 0
     now: float = NOW
     unclean: int = 0
 
-    def look(self) -> Seen:
-        return Seen(
+    def look(self) -> BakeState:
+        return BakeState(
             machine=self.machine,
-            disks=tuple(self.disks.values()),
+            images=tuple(self.disks.values()),
             helpers=tuple(self.helpers.values()),
-            guards=tuple(sorted(self.guards)),
+            firewalls=tuple(sorted(self.firewalls)),
+            now=self.now,
         )
 
-    def do(self, step: Step) -> None:
-        getattr(self, f"_{step.verb}")(*step.about)
+    def do(self, step: BakeStep) -> None:
+        getattr(self, "_" + step.verb.replace("-", "_"))(*step.ids)
 
-    def _mark(self, _: str) -> None:
-        self.machine = replace(self.machine, marked=True)
+    def _mark_restart(self, _: str) -> None:
+        self.machine = replace(self.machine, restart=True)
 
-    def _unmark(self, _: str) -> None:
-        self.machine = replace(self.machine, marked=False)
+    def _unmark_restart(self, _: str) -> None:
+        self.machine = replace(self.machine, restart=False)
 
     def _stop(self, _: str) -> None:
         self.machine = replace(self.machine, state="stopping")
@@ -203,41 +202,43 @@ class World:
     def _disk(self, kind: str, origin: str, *, baked: bool) -> None:
         self.made += 1
         one = f"ami-{kind}-{self.made}"
-        self.disks[one] = Disk(id=one, baked=baked, state="pending", origin=origin, taken=self.now)
+        self.disks[one] = DiskImage(
+            id=one, baked=baked, state="pending", origin=origin, taken=self.now
+        )
 
-    def _copy(self, machine: str) -> None:
+    def _copy_disk(self, machine: str) -> None:
         assert self.machine.state == "stopped"
         self._disk("copy", machine, baked=False)
 
-    def _guard(self) -> None:
-        self.guards.add("sg-1")
+    def _create_firewall(self) -> None:
+        self.firewalls.add("sg-1")
 
-    def _launch(self, source: str) -> None:
+    def _launch_helper(self, source: str) -> None:
         assert self.disks[source].state == "completed"
-        assert self.guards
+        assert self.firewalls
         self.made += 1
         one = f"i-h{self.made}"
         self.helpers[one] = Helper(id=one, state="pending", origin=source, started=self.now)
 
-    def _bake(self, helper: str, source: str) -> None:
+    def _create_image(self, helper: str, source: str) -> None:
         self.unclean += self.helpers[helper].verdict != "clean"
         self._disk("new", source, baked=True)
 
-    def _terminate(self, *ids: str) -> None:
+    def _terminate_helpers(self, *ids: str) -> None:
         for one in ids:
             self.helpers[one] = replace(self.helpers[one], state="deleting")
 
-    def _unguard(self, one: str) -> None:
+    def _delete_firewalls(self, one: str) -> None:
         assert not self.helpers
-        self.guards.discard(one)
+        self.firewalls.discard(one)
 
-    def _discard(self, *ids: str) -> None:
+    def _delete_images(self, *ids: str) -> None:
         for one in ids:
             if not self.disks[one].baked and self.disks[one].state == "completed":
                 assert not self.helpers
             del self.disks[one]
 
-    def _sweep(self, *ids: str) -> None:
+    def _delete_snapshots(self, *ids: str) -> None:
         raise AssertionError(ids)
 
     def passes(self) -> None:
@@ -268,8 +269,8 @@ def process(world: World, kill: int | None) -> str:
     keep, steps = "", 0
     for _ in range(200):
         now = world.look()
-        keep = keep or finished(now)
-        plan = plan_finish(now, keep) if keep else plan_bake(now, world.now)
+        keep = keep or now.finished
+        plan = plan_cleanup(now, keep) if keep else plan_bake(now)
         assert plan.problem == ""
         if plan.done:
             return keep
@@ -298,7 +299,7 @@ def test_killed_anywhere_it_comes_to_the_same_end(
 ) -> None:
     machine = RUNS if running else OFF
     disks = {OLD.id: OLD} if old else {}
-    world = World(machine=machine, disks=disks, helpers={}, guards=set())
+    world = World(machine=machine, disks=disks, helpers={}, firewalls=set())
     for kill, pause in zip(kills, pauses, strict=False):
         try:
             process(world, kill)
@@ -309,5 +310,5 @@ def test_killed_anywhere_it_comes_to_the_same_end(
     for _ in range(2):
         world.passes()
     assert [d.id for d in world.disks.values()] == [keep]
-    assert (world.helpers, world.guards, world.unclean) == ({}, set(), 0)
+    assert (world.helpers, world.firewalls, world.unclean) == ({}, set(), 0)
     assert world.machine == machine

@@ -26,7 +26,7 @@ from roost.model.steps import Create, Delete, Retire, Start, describe
 from roost.plan.down import plan_down
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 
@@ -53,15 +53,15 @@ def up(cloud: FakeCloud, want: Wanted, drop: frozenset[str] = frozenset()) -> St
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(want, have, drop=drop, given_up=given_up)
 
-    return converge(cloud, want.name, planner)
+    return reconcile(cloud, want.name, planner)
 
 
 def stop(cloud: FakeCloud) -> State:
-    return converge(cloud, "demo", lambda have, _: plan_stop(have))
+    return reconcile(cloud, "demo", lambda have, _: plan_stop(have))
 
 
 def down(cloud: FakeCloud, discard: frozenset[str] = frozenset()) -> State:
-    return converge(cloud, "demo", lambda have, _: plan_down(have, discard))
+    return reconcile(cloud, "demo", lambda have, _: plan_down(have, discard))
 
 
 def timeless(state: State) -> State:

@@ -21,7 +21,7 @@ from roost.parking.volume_agent import Verified
 from roost.plan.backups import source_of, superseded
 from roost.plan.up import plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
-from roost.reconcile.loop import Planner, converge
+from roost.reconcile.loop import Planner, reconcile
 from tests.plan import parking_world
 from tests.plan.parking_world import as_modes
 from tests.plan.test_park_laws import BOTH, down, park, stop, up
@@ -60,7 +60,7 @@ def test_a_volume_goes_to_s3_and_comes_back():
     assert cloud.disks.buried.keys() == {"data", "scratch"}
 
     agent = parking_world.Bucket(cloud)
-    made = converge(cloud, "demo", lambda have, _: plan_up(BOTH, have))
+    made = reconcile(cloud, "demo", lambda have, _: plan_up(BOTH, have))
     assert {v.name for v, _ in waiting(made)} == {"data", "scratch"}
     state = fill_all(cloud, made, agent)
     assert not cloud.disks.buried  # each came back with what was on it
@@ -145,7 +145,7 @@ def test_an_old_proof_is_none():
         if clock[0] == 1:  # it was asleep, and the machine restarted
             clock[0] += 500
             cloud.disks.still.clear()
-        return converge(cloud, "demo", planner)
+        return reconcile(cloud, "demo", planner)
 
     agent = Slow(cloud)
     Parking(

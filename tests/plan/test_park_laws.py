@@ -33,7 +33,7 @@ from roost.plan.down import plan_down
 from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 from tests.plan import parking_world
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
@@ -67,15 +67,15 @@ def park(cloud: FakeCloud, confirmed: frozenset[str] = frozenset(), **modes: str
 
 
 def resize(cloud: FakeCloud, want: Wanted) -> State:
-    return converge(cloud, "demo", lambda have, _: plan_resize(want, have, "head"))
+    return reconcile(cloud, "demo", lambda have, _: plan_resize(want, have, "head"))
 
 
 def stop(cloud: FakeCloud) -> State:
-    return converge(cloud, "demo", lambda have, _: plan_stop(have))
+    return reconcile(cloud, "demo", lambda have, _: plan_stop(have))
 
 
 def down(cloud: FakeCloud, typed: frozenset[str] = frozenset()) -> State:
-    return converge(cloud, "demo", lambda have, _: plan_down(have, typed))
+    return reconcile(cloud, "demo", lambda have, _: plan_down(have, typed))
 
 
 def test_parked_as_snapshots_and_brought_back():
@@ -103,7 +103,7 @@ def test_parked_as_snapshots_and_brought_back():
                 assert contents == before
         return plan
 
-    state = converge(cloud, "demo", planner)
+    state = reconcile(cloud, "demo", planner)
     cloud.weather = weather
     assert {v.name: v.state for v in state.volumes} == {"data": "attached", "scratch": "attached"}
     head = next(i for step in made for i in step.resources if i.name == "head")
@@ -123,7 +123,7 @@ def test_the_first_copy_is_taken_while_it_runs_and_the_last_after_the_stop():
         )
         return plan
 
-    converge(cloud, "demo", planner)
+    reconcile(cloud, "demo", planner)
     assert seen == [
         Delete("instance", ("worker-1",)),
         CreateSnapshot(("data",), sealed=False),
@@ -197,7 +197,7 @@ def test_only_the_archive_mode_archives():
         steps.extend(plan.steps)
         return plan
 
-    converge(cloud, "demo", planner)
+    reconcile(cloud, "demo", planner)
     assert not [s for s in steps if isinstance(s, Archive)]
 
 

@@ -22,7 +22,7 @@ from roost.providers.local import processes
 from roost.providers.local.cloud import LocalCloud
 from roost.providers.local.hold import hold
 from roost.recipes.service import Boot, Service, SetupStep
-from roost.reconcile.loop import converge
+from roost.reconcile.loop import reconcile
 
 SHAPE = Shape(type="process", cpus=1, memory_gib=1)
 FOREVER = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); time.sleep(600)"
@@ -48,11 +48,13 @@ def wanted(workers: int) -> Wanted:
 
 
 def up(cloud: LocalCloud, workers: int = 1):
-    return converge(cloud, "demo", lambda have, gone: plan_up(wanted(workers), have, given_up=gone))
+    return reconcile(
+        cloud, "demo", lambda have, gone: plan_up(wanted(workers), have, given_up=gone)
+    )
 
 
 def down(cloud: LocalCloud):
-    return converge(cloud, "demo", lambda have, _: plan_down(have))
+    return reconcile(cloud, "demo", lambda have, _: plan_down(have))
 
 
 def of_home(at: Path) -> list[psutil.Process]:
@@ -101,7 +103,7 @@ def test_stop_and_start_keep_the_folder(cloud, tmp_path):
     up(cloud)
     mine = folder("demo", tmp_path).machine("head") / "my-file"
     mine.write_text("kept")
-    stopped = converge(cloud, "demo", lambda have, _: plan_stop(have))
+    stopped = reconcile(cloud, "demo", lambda have, _: plan_stop(have))
     assert {i.state for i in stopped.instances} == {"stopped"}
     assert not of_home(tmp_path)
     assert {i.state for i in up(cloud).instances} == {"running"}
@@ -260,7 +262,7 @@ def test_a_shell_has_the_project_and_only_where_its_machine_runs(cloud, tmp_path
     assert environment == {"PYTHONPATH": f"/cluster{os.pathsep}{project}"}
     assert [path.stem for path in shell.log_files("demo", "head")] == ["sleep-head"]
 
-    converge(cloud, "demo", lambda have, _: plan_stop(have))
+    reconcile(cloud, "demo", lambda have, _: plan_stop(have))
     with pytest.raises(RoostError) as caught:
         shell.surroundings(cloud.observe("demo"), "head")
     assert caught.value.what == "head of demo is not running"

@@ -154,13 +154,13 @@ def drive(  # noqa: PLR0913 - what to do, and how it is shown
     quorum: Quorum | None = None,
 ) -> State:
     """Reconcile, with progress; on Ctrl-C, say what is there and how to continue."""
-    from roost.reconcile.loop import ALL, converge
+    from roost.reconcile.loop import ALL, reconcile
 
     with (
         _interrupts_explained(session, cloud, name),
         session.reporter.steps(title, total, done) as watch,
     ):
-        return converge(cloud, name, planner, watch, quorum=quorum or ALL)
+        return reconcile(cloud, name, planner, watch, quorum=quorum or ALL)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def watching(
     title: str, total: int, done: Callable[[State], int]
 ) -> Iterator[Callable[[Progress], None]]:
-    """A function to give to ``converge``; the bar is full when ``done`` says ``total``."""
+    """A function to give to ``reconcile``; the bar is full when ``done`` says ``total``."""
     if sys.stderr.isatty():
         with _bar(title, total, done) as watch:
             yield watch

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from roost.errors import UsageError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from roost.cost.ledger import Ledger
     from roost.cost.spent import There
     from roost.model.finding import Finding
+    from roost.model.images import BakedImage, BakeRequest, BakeState, BakeStep
     from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.model.steps import Step
@@ -180,15 +181,63 @@ class Leftovers(Protocol):
         ...
 
 
-class Baker(Protocol):
-    """Makes images of machines: see ``images/``."""
+class ImageBuild(Protocol):
+    """One image that is being made: what the reconcile loop looks at and changes."""
 
-    def bakery(self, job: Any, say: Callable[[str], None]) -> Any:
-        """What makes one image."""
+    def observe(self, name: str) -> BakeState:
+        """All that was made for the image so far. Raises AccessError, CloudError."""
         ...
 
-    def shelf(self) -> Any:
-        """The images of this place."""
+    def apply(self, name: str, step: BakeStep) -> None:
+        """Do one step. Safe to call again after a kill at any point."""
+        ...
+
+    def wait(self, name: str, since: float) -> None:
+        """Come back when something may have changed; ``since`` is seconds waited so far."""
+        ...
+
+    def result(self, image: str) -> BakedImage:
+        """The image of that id, as the last look saw it."""
+        ...
+
+
+class Images(Protocol):
+    """Makes images of machines, and keeps them: see ``roost/images/``."""
+
+    @property
+    def region(self) -> str:
+        """Where these images are."""
+        ...
+
+    def build(self, request: BakeRequest, *, whole: bool = False) -> ImageBuild:
+        """One image in the making; ``whole``: each look sees all of it, to clean up."""
+        ...
+
+    def all(self) -> tuple[BakedImage, ...]:
+        """Every image, by name and then the newest first. Raises RoostError."""
+        ...
+
+    def unfinished(self) -> tuple[str, ...]:
+        """What was being made of which machine, where a roost was killed in the middle."""
+        ...
+
+    def copy(self, image: BakedImage, name: str, key: str | None) -> BakedImage:
+        """A copy here of an image of any region, once it is completed; older ones of ``name`` go.
+
+        ``key`` encrypts it, else the account's own. Raises CloudError where the copy fails.
+        """
+        ...
+
+    def check_account(self, account: str) -> None:
+        """Raises UsageError where this can be no account."""
+        ...
+
+    def share(self, image: BakedImage, account: str, *, remove: bool = False) -> None:
+        """Let another account start machines from it, or no longer. Raises UsageError."""
+        ...
+
+    def remove(self, image: BakedImage) -> None:
+        """Delete it, with its snapshots."""
         ...
 
 
@@ -205,7 +254,7 @@ class Capabilities:
     s3_copies: S3Copies | None = None
     shell: Shell | None = None
     leftovers: Leftovers | None = None
-    images: Baker | None = None
+    images: Images | None = None
 
 
 def need(capability: C | None, what: str, cloud: Cloud) -> C:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 from roost.errors import CapacityError, CloudError, SetupError, ThrottledError, command_line
 from roost.log import debug
@@ -22,6 +23,121 @@ THROTTLE_TRIES = 8
 ALL = Quorum()
 """Nothing less than all is enough."""
 
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T", bound=Hashable)
+S_co = TypeVar("S_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+# --- the loop, whatever it is about --------------------------------------------------------------
+
+
+class Target(Protocol[S_co, T_contra]):
+    """Something to look at and to change: a cloud, or the build of an image."""
+
+    def observe(self, name: str) -> S_co:
+        """Everything of one name."""
+        ...
+
+    def apply(self, name: str, step: T_contra) -> None:
+        """Do one step. Safe to call again after a kill at any point."""
+        ...
+
+    def wait(self, name: str, since: float) -> None:
+        """Come back when something may have changed; ``since`` is seconds waited so far."""
+        ...
+
+
+class Steps(Protocol[T_co]):
+    """A plan: what to do now; ``done`` where there is nothing to wait for either."""
+
+    @property
+    def steps(self) -> tuple[T_co, ...]:
+        """In order."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Nothing left to do or to wait for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal(Generic[S, T]):
+    """Where a loop goes: ``plan`` from a state, until it is done.
+
+    ``watch`` is told each state, and each step before it is done. ``refuse`` says whether to go on
+    without a step for which there is no room. ``tries`` limits how often one step comes back.
+    """
+
+    plan: Callable[[S], Steps[T]]
+    watch: Callable[[S, T | None], None]
+    describe: Callable[[T], str] = str
+    refuse: Callable[[T, CapacityError], bool] = lambda _step, _error: False
+    tries: int = MOST_TRIES
+
+
+def run_loop(
+    target: Target[S, T],
+    name: str,
+    goal: Goal[S, T],
+    clock: Callable[[], float] = time.monotonic,
+) -> S:
+    """Drive ``name`` until its plan is done, and return what is there then.
+
+    What comes back unchanged is done again, and has a moment to take. Raises CloudError where a
+    step is done again and again and changes nothing.
+    """
+    tries: Counter[T] = Counter()
+    last: tuple[T, ...] = ()
+    waited_since: float | None = None
+    while True:
+        state = _patiently(target, name, partial(target.observe, name))
+        plan = goal.plan(state)
+        goal.watch(state, None)
+        if plan.done:
+            return state
+        for step in plan.steps:
+            tries[step] += 1
+            if tries[step] > goal.tries:
+                what = f"{goal.describe(step)}: done {goal.tries} times"
+                raise CloudError(f"{what}, and the cloud shows no change")
+            debug("plan", goal.describe(step))
+            goal.watch(state, step)
+            try:
+                apply_patiently(target, name, step)
+            except CapacityError as error:
+                if not goal.refuse(step, error):
+                    raise
+                break  # some of them may be there: look again
+        changed, last = plan.steps != last, plan.steps
+        if plan.steps and changed:
+            waited_since = None
+            continue
+        now = clock()
+        waited_since = now if waited_since is None else waited_since
+        target.wait(name, now - waited_since)
+
+
+def apply_patiently(target: Target[S, T], name: str, step: T) -> None:
+    """Do one step, again where there were too many calls at once. Raises CloudError."""
+    _patiently(target, name, partial(target.apply, name, step))
+
+
+def _patiently(target: Target[S, T], name: str, call: Callable[[], R]) -> R:
+    """Call, again where there were too many calls at once. Raises ThrottledError in the end."""
+    for attempt in range(THROTTLE_TRIES - 1):
+        try:
+            return call()
+        except ThrottledError:
+            target.wait(name, float(2**attempt))
+    return call()
+
+
+# --- the machines of one name --------------------------------------------------------------------
+
 
 class Planner(Protocol):
     """A plan function with everything but the state filled in."""
@@ -33,14 +149,13 @@ class Planner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the loop tells whoever watches: the state seen, the plan made, the step begun."""
+    """What the loop tells whoever watches: the state seen, and the step begun."""
 
     state: State
-    plan: Plan
     step: Step | None = None
 
 
-def converge(
+def reconcile(
     cloud: Cloud,
     name: str,
     planner: Planner,
@@ -57,61 +172,27 @@ def converge(
     where a step is done again and again and changes nothing.
     """
     missing = Missing(quorum)
-    touched: set[str] = set()
-    tries: Counter[Step] = Counter()
-    waited_since: float | None = None
-    while True:
-        state = cloud.observe(name)
+    begun: set[str] = set()
+
+    def failed(state: State) -> frozenset[str]:
+        """Instances that failed after this run began them: set-up has had its try."""
+        return frozenset(i.name for i in state.instances if i.state == "failed" and i.name in begun)
+
+    def plan(state: State) -> Plan:
         missing.check(state)
-        given_up = _failed_here(state, touched)
-        plan = missing.without(planner(state, given_up))
-        watch(Progress(state, plan))
-        if plan.done or missing.enough(state, plan, clock()):
-            _raise_failed(cloud, name, given_up, state)
-            missing.say(state)
-            return state
-        if not plan.steps:
-            now = clock()
-            waited_since = now if waited_since is None else waited_since
-            cloud.wait(name, now - waited_since)
-            continue
-        waited_since = None
-        for step in plan.steps:
-            _count(step, tries)
-            debug("plan", describe(step))
-            watch(Progress(state, plan, step))
-            if isinstance(step, Create | Start):
-                touched.update(subjects(step))
-            try:
-                apply_patiently(cloud, name, step)
-            except CapacityError as error:
-                if not missing.refuse(step, error):
-                    raise
-                break  # some of them may be there: look again
+        left = missing.without(planner(state, failed(state)))
+        return replace(left, waiting=()) if missing.enough(state, left, clock()) else left
 
+    def tell(state: State, step: Step | None) -> None:
+        watch(Progress(state, step))
+        if isinstance(step, Create | Start):
+            begun.update(subjects(step))
 
-def _failed_here(state: State, touched: set[str]) -> frozenset[str]:
-    """Instances that failed after this run began them: set-up has had its try."""
-    return frozenset(i.name for i in state.instances if i.state == "failed" and i.name in touched)
-
-
-def _count(step: Step, tries: Counter[Step]) -> None:
-    tries[step] += 1
-    if tries[step] > MOST_TRIES:
-        raise CloudError(
-            f"{describe(step)}: done {MOST_TRIES} times, and the cloud shows no change"
-        )
-
-
-def apply_patiently(cloud: Cloud, name: str, step: Step) -> None:
-    """Do one step, again where there were too many calls at once. Raises CloudError."""
-    for attempt in range(THROTTLE_TRIES):
-        try:
-            return cloud.apply(name, step)
-        except ThrottledError:
-            if attempt == THROTTLE_TRIES - 1:
-                raise
-            cloud.wait(name, float(2**attempt))
+    goal = Goal(plan=plan, watch=tell, describe=describe, refuse=missing.refuse)
+    state = run_loop(cloud, name, goal, clock)
+    _raise_failed(cloud, name, failed(state), state)
+    missing.say(state)
+    return state
 
 
 def _raise_failed(cloud: Cloud, name: str, failed: frozenset[str], state: State) -> None:

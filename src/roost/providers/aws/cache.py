@@ -21,7 +21,7 @@ from roost.model.resources import (
 )
 
 if TYPE_CHECKING:
-    from roost.providers.aws.images.baked import BakedImage
+    from roost.model.images import BakedImage
 
 BLIND_SECONDS = 60.0
 """For so long, what was just made may not be described yet."""

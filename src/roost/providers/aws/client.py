@@ -19,6 +19,11 @@ class Calls:
 
     ec2: Any
 
+    @property
+    def region(self) -> str:
+        """The region that is asked."""
+        return str(self.ec2.meta.region_name)
+
     def every(self, call: str, field: str, **asked: Any) -> list[Any]:
         """``field`` of every page of ``call``."""
         if not self.ec2.can_paginate(call):

@@ -23,6 +23,7 @@ from roost.providers.aws.client import Calls
 from roost.providers.aws.console import host_keys
 from roost.providers.aws.create import Maker
 from roost.providers.aws.failures import DENIED, NOT_YET, code_of, translated
+from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.listing import summaries
 from roost.providers.aws.network import Network, find_network
 from roost.providers.aws.observe import Look
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from roost.cost.spent import There
     from roost.model.finding import Finding
     from roost.model.resources import Wanted
-    from roost.providers.aws.images.bake import Bakery
-    from roost.providers.aws.images.baked import Shelf
-    from roost.providers.aws.images.steps import Job
     from roost.spec import Spec
 
 Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
@@ -101,7 +99,7 @@ class AwsCloud:
             history=self,
             remains=self,
             s3_copies=self,
-            images=self,
+            images=AwsImages(self.calls, self.region, self.sleep, self.wall),
         )
 
     # --- looking -----------------------------------------------------------------------------
@@ -184,7 +182,7 @@ class AwsCloud:
 
     @contextmanager
     def hold(self, name: str, what: str) -> Iterator[None]:
-        """One roost of this computer at a time; across computers, tags and tokens converge."""
+        """One roost of this computer at a time; across computers, tags and tokens reconcile."""
         with hold(self.locks / f".{self.region}-{name}.lock", name, what):
             self._memories.pop(name, None)
             yield
@@ -208,18 +206,6 @@ class AwsCloud:
         """What a name has had, from its record's tags, and what is there now."""
         with translated(f"look at what {name} has had"):
             return ledger.history(self.calls, name, moment)
-
-    def bakery(self, job: Job, say: Callable[[str], None]) -> Bakery:
-        """What makes one image of a machine."""
-        from roost.providers.aws.images.bake import Bakery
-
-        return Bakery(self.calls, job, self.sleep, self.wall, say)
-
-    def shelf(self) -> Shelf:
-        """The images of this region."""
-        from roost.providers.aws.images.baked import Shelf
-
-        return Shelf(calls=self.calls, region=self.region, sleep=self.sleep)
 
     # --- effects -----------------------------------------------------------------------------
 

@@ -24,8 +24,8 @@ from roost.errors import (
 from roost.model.resources import Instance, Shape
 from roost.providers.aws import requests
 from roost.providers.aws.failures import code_of, translated
-from roost.providers.aws.images.baked import for_launch
 from roost.providers.aws.images.lookup import resolved_by_ec2
+from roost.providers.aws.images.store import for_launch
 from roost.providers.aws.network import private_addresses
 
 if TYPE_CHECKING:

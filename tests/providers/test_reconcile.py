@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from roost.errors import CapacityError, PartlyDoneError, SetupError
+from roost.errors import CapacityError, CloudError, PartlyDoneError, SetupError, ThrottledError
 from roost.model.resources import Group, Instance, Resource, Shape, State, Wanted
 from roost.plan.up import Plan, plan_up
 from roost.providers.fake.cloud import FakeCloud, Weather
-from roost.reconcile.loop import Progress, converge
+from roost.reconcile.loop import Goal, Progress, reconcile, run_loop
 from roost.reconcile.quorum import PartlyUpError, Quorum, quorum_of
 
 HEAD = Shape(type="m7i.large", cpus=2, memory_gib=8)
@@ -79,7 +79,9 @@ def up(cloud: FakeCloud, wanted: Wanted, quorum: Quorum, clock: Clock | None = N
         return plan_up(wanted, have, given_up=given_up)
 
     seen: list[Progress] = []
-    return converge(cloud, wanted.name, planner, seen.append, quorum=quorum, clock=clock or Clock())
+    return reconcile(
+        cloud, wanted.name, planner, seen.append, quorum=quorum, clock=clock or Clock()
+    )
 
 
 def states(state: State) -> dict[str, str]:
@@ -198,3 +200,57 @@ def test_many_missing_are_not_all_named() -> None:
         "ndvi is up without worker-11, worker-12, worker-13, worker-14, worker-15 ... "
         "worker-1000 (990 in all): "
     )
+
+
+@dataclass
+class Lamp:
+    """No cloud: it is on after ``needed`` tries, and the first look is throttled."""
+
+    needed: int
+    tried: int = 0
+    looks: int = 0
+    waits: int = 0
+
+    def observe(self, name: str) -> int:
+        del name
+        self.looks += 1
+        if self.looks == 1:
+            raise ThrottledError("too many calls")
+        return self.tried
+
+    def apply(self, name: str, step: str) -> None:
+        del name
+        assert step == "switch on"
+        self.tried += 1
+
+    def wait(self, name: str, since: float) -> None:
+        del name, since
+        self.waits += 1
+
+
+@dataclass(frozen=True)
+class Switch:
+    steps: tuple[str, ...]
+
+    @property
+    def done(self) -> bool:
+        return not self.steps
+
+
+def switched(lamp: Lamp, tries: int) -> int:
+    def plan(tried: int) -> Switch:
+        return Switch(() if tried >= lamp.needed else ("switch on",))
+
+    return run_loop(lamp, "lamp", Goal(plan=plan, watch=lambda *_: None, tries=tries))
+
+
+def test_the_loop_drives_whatever_can_be_observed_and_changed() -> None:
+    lamp = Lamp(needed=3)
+    assert switched(lamp, tries=3) == 3
+    # One wait after the throttled look, and one after each try that came back.
+    assert (lamp.looks, lamp.waits) == (5, 3)
+
+
+def test_a_step_that_comes_back_too_often_ends_it() -> None:
+    with pytest.raises(CloudError, match="switch on: done 3 times, and the cloud shows no change"):
+        switched(Lamp(needed=4), tries=3)

@@ -6,21 +6,24 @@ which a launch finds the one that fits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import CloudError, NotFoundError, UsageError, command_line
-from roost.model.resources import CopyState
+from roost.errors import CloudError, UsageError, command_line
+from roost.model.images import BakedImage
 from roost.providers.aws import tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of, translated
 from roost.providers.aws.parse import IMAGE_STATES
 
 if TYPE_CHECKING:
+    from roost.model.images import BakeRequest
     from roost.model.resources import Instance
     from roost.providers.aws.cache import Memory
+    from roost.providers.aws.images.build import Ec2ImageBuild
 
 BAKED, COPY, HELPER = "baked", "source image", "helper"
 """What is the image itself, the copy of the machine's disk, and what cleans it."""
@@ -31,49 +34,25 @@ MOST_HOURS = 6
 """A copy of a large disk to another continent takes hours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BakedImage:
-    """One baked image. ``origin`` is what it was made or copied from; ``made_from`` for people.
-
-    ``size_gib`` is the disk's size: what is stored is that at most. ``users`` are the user's tags.
-    """
-
-    name: str
-    id: str
-    state: CopyState
-    arch: str
-    system: str
-    recipe: str
-    made_from: str
-    root_device: str
-    size_gib: float
-    made: datetime
-    origin: str = ""
-    snapshots: tuple[str, ...] = ()
-    encrypted: bool = True
-    users: tuple[tuple[str, str], ...] = ()
-
-
 # --- looking -------------------------------------------------------------------------------------
 
 
-def mine(name: str | None = None) -> list[dict[str, Any]]:
-    """The filters by which all of an image's making, or of all images, is found."""
-    found = [{"Name": f"tag:{tags.NAME}", "Values": [tags.IMAGES]}]
-    return found + ([{"Name": f"tag:{tags.NODE}", "Values": [name]}] if name else [])
+def filters(name: str | None = None) -> list[dict[str, Any]]:
+    """Return the filters for all of an image's making, or for all images."""
+    every = [{"Name": f"tag:{tags.NAME}", "Values": [tags.IMAGES]}]
+    return every + ([{"Name": f"tag:{tags.NODE}", "Values": [name]}] if name else [])
 
 
-def described(calls: Calls, name: str | None = None) -> tuple[BakedImage, ...]:
-    """The baked images of this region, those of ``name`` only if one is given. One call."""
-    found = calls.every("describe_images", "Images", Owners=["self"], Filters=mine(name))
-    return images(found)
+def describe(calls: Calls) -> tuple[BakedImage, ...]:
+    """Return the baked images of this region. One call."""
+    answer = calls.every("describe_images", "Images", Owners=["self"], Filters=filters())
+    return baked_images(answer, calls.region)
 
 
-def images(found: Iterable[Mapping[str, Any]]) -> tuple[BakedImage, ...]:
-    """Baked images as EC2 describes them, by name and then the newest first. Pure."""
-    baked = [
-        _image(one, held) for one in found if (held := tags.read(one["Tags"])) and is_baked(held)
-    ]
+def baked_images(described: Iterable[Mapping[str, Any]], region: str) -> tuple[BakedImage, ...]:
+    """Return the baked ones of what EC2 describes, by name and then the newest first. Pure."""
+    tagged_images = ((image, tags.read(image["Tags"])) for image in described)
+    baked = [_parse(image, held, region) for image, held in tagged_images if is_baked(held)]
     return tuple(sorted(baked, key=lambda i: (i.name, -i.made.timestamp(), i.id)))
 
 
@@ -82,12 +61,13 @@ def is_baked(held: Mapping[str, str]) -> bool:
     return held.get(tags.NAME) == tags.IMAGES and held.get(tags.ROLE) == BAKED
 
 
-def _image(one: Mapping[str, Any], held: Mapping[str, str]) -> BakedImage:
+def _parse(one: Mapping[str, Any], held: Mapping[str, str], region: str) -> BakedImage:
     disks = [m["Ebs"] for m in one.get("BlockDeviceMappings", ()) if "Ebs" in m]
     made = datetime.fromisoformat(one["CreationDate"])
     return BakedImage(
         name=held[tags.NODE],
         id=one["ImageId"],
+        region=region,
         state=IMAGE_STATES.get(one["State"], "failed"),
         arch=one.get("Architecture", "x86_64"),
         system=held.get(tags.SYSTEM, ""),
@@ -107,20 +87,8 @@ def _ours(key: str) -> bool:
     return key == tags.NAME or key.startswith(f"{tags.NAME}:")
 
 
-def only(found: Iterable[BakedImage], name: str, region: str) -> BakedImage:
-    """The newest image of that name that is completed. Raises NotFoundError."""
-    known = list(found)
-    for one in known:
-        if one.name == name and one.state == "completed":
-            return one
-    names = ", ".join(sorted({one.name for one in known})) or "none"
-    raise NotFoundError(
-        f'no baked image "{name}" is in {region} (there are: {names})', next="roost image ls"
-    )
-
-
 def tagged(name: str, more: Mapping[str, str], users: Mapping[str, str]) -> dict[str, str]:
-    """The tags of anything that has to do with the image ``name``."""
+    """Return the tags of anything that has to do with the image ``name``."""
     return {**tags.tags(tags.IMAGES, name, more, users), tags.TITLE: f"roost image {name}"}
 
 
@@ -136,21 +104,21 @@ def for_launch(calls: Calls, memory: Memory, first: Instance) -> tuple[str, str]
     if memory.baked == () or memory.record is None or first.shape.image.startswith("ami-"):
         return None
     if memory.baked is None:
-        memory.baked = described(calls)
-    found = best(memory.baked, first, _digest(memory.record, first))
-    if found is None:
+        memory.baked = describe(calls)
+    image = best(memory.baked, first, _digest(memory.record, first))
+    if image is None:
         return None
-    note = f"{first.role}: starts from image {found.name}, made {found.made.date()}"
+    note = f"{first.role}: starts from image {image.name}, made {image.made.date()}"
     if note not in memory.notes:
         memory.notes.append(note)
-    return found.id, found.root_device
+    return image.id, image.root_device
 
 
-def best(found: Iterable[BakedImage], first: Instance, digest: str) -> BakedImage | None:
+def best(images: Iterable[BakedImage], first: Instance, digest: str) -> BakedImage | None:
     """The newest image that holds what the machine would install, and fits on its disk. Pure."""
     fit = [
         one
-        for one in found
+        for one in images
         if one.state == "completed"
         and one.recipe == digest
         and one.arch == first.shape.arch
@@ -169,61 +137,69 @@ def _digest(record: str, first: Instance) -> str:
 # --- copy, share, remove -------------------------------------------------------------------------
 
 
-def copy_image(image: BakedImage, region: str, name: str, key: str | None) -> dict[str, Any]:
+def copy_image(image: BakedImage, name: str, key: str | None) -> dict[str, Any]:
     """CopyImage, asked in the region that it goes to. Encrypted, by ``key`` or the account's own.
 
     An image's name is unique, so that the same wish makes one only.
     """
-    held = {
+    origin = {
         tags.ROLE: BAKED,
         tags.RECIPE: image.recipe,
         tags.SYSTEM: image.system,
         tags.MADE_FROM: image.made_from,
         tags.SOURCE: image.id,
     }
-    found = tagged(name, held, dict(image.users))
+    held = tagged(name, origin, dict(image.users))
     asked: dict[str, Any] = {
         "Name": f"roost image {name} {image.id}",
         "Description": f"roost: image {name}",
         "SourceImageId": image.id,
-        "SourceRegion": region,
+        "SourceRegion": image.region,
         "Encrypted": True,
         "CopyImageTags": False,
         "TagSpecifications": [
-            tags.specification("image", found),
-            tags.specification("snapshot", found),
+            tags.specification("image", held),
+            tags.specification("snapshot", held),
         ],
     }
     return {**asked, "KmsKeyId": key} if key else asked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shelf:
-    """The baked images of one region, and what is done to them."""
+@dataclass(frozen=True, slots=True, eq=False)
+class AwsImages:
+    """Fulfils ``roost.providers.provider.Images`` in one region."""
 
     calls: Calls
     region: str
     sleep: Callable[[float], None]
+    wall: Callable[[], datetime]
+
+    def build(self, request: BakeRequest, *, whole: bool = False) -> Ec2ImageBuild:
+        """One image in the making; ``whole``: each look sees all of it, to clean up."""
+        from roost.providers.aws.images.build import Ec2ImageBuild
+        from roost.providers.aws.images.steps import BakeSteps
+
+        return Ec2ImageBuild(BakeSteps(self.calls, request), self.sleep, self.wall, whole)
 
     def all(self) -> tuple[BakedImage, ...]:
         """Every one of them. Raises RoostError."""
         with translated(f"list the images in {self.region}"):
-            return described(self.calls)
+            return describe(self.calls)
 
-    def half_made(self) -> tuple[str, ...]:
+    def unfinished(self) -> tuple[str, ...]:
         """What was being made of which machine, where a roost was killed in the middle."""
-        copies = [*mine(), {"Name": f"tag:{tags.ROLE}", "Values": [COPY]}]
+        copies = [*filters(), {"Name": f"tag:{tags.ROLE}", "Values": [COPY]}]
         with translated(f"list the images in {self.region}"):
-            found = self.calls.every("describe_images", "Images", Owners=["self"], Filters=copies)
-        held = [tags.read(one["Tags"]) for one in found]
+            answer = self.calls.every("describe_images", "Images", Owners=["self"], Filters=copies)
+        held = [tags.read(one["Tags"]) for one in answer]
         return tuple(sorted(f"{one[tags.NODE]} (of {one[tags.MADE_FROM]})" for one in held))
 
-    def copy(self, image: BakedImage, source: str, name: str, key: str | None) -> BakedImage:
-        """A copy of an image of the region ``source``, here; waits until it is completed.
+    def copy(self, image: BakedImage, name: str, key: str | None) -> BakedImage:
+        """A copy of an image of any region, here; waits until it is completed.
 
         Older images of the same name go then. Raises CloudError where the copy fails.
         """
-        asked = copy_image(image, source, name, key)
+        asked = copy_image(image, name, key)
         with translated(f"copy image {image.name} to {self.region}"):
             self.calls.unless_there(self.calls.ec2.copy_image, **asked)
         copied = self._completed(image, name)
@@ -234,9 +210,9 @@ class Shelf:
 
     def _completed(self, image: BakedImage, name: str) -> BakedImage:
         for _ in range(int(MOST_HOURS * 3600 / PAUSE)):
-            found = [i for i in self.all() if i.name == name and i.origin == image.id]
-            failed = [i for i in found if i.state == "failed"]
-            for one in found:
+            copies = [i for i in self.all() if i.name == name and i.origin == image.id]
+            failed = [i for i in copies if i.state == "failed"]
+            for one in copies:
                 if one.state == "completed":
                     return one
             if failed:
@@ -249,6 +225,11 @@ class Shelf:
         raise CloudError(
             f"image {name} is still being copied to {self.region}", next="roost image ls   (later)"
         )
+
+    def check_account(self, account: str) -> None:
+        """Raises UsageError where this can be no account."""
+        if not re.fullmatch(r"\d{12}", account):
+            raise UsageError(f'"{account}" is no AWS account: that is a number of 12 digits')
 
     def share(self, image: BakedImage, account: str, *, remove: bool = False) -> None:
         """Let another account start machines from it, or no longer.

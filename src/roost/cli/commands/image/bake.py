@@ -1,0 +1,56 @@
+"""``roost image bake``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.cli.commands.image.options import ImageName
+from roost.cli.options import json_option, name_argument, place_options, yes_options
+from roost.cli.terminal import session
+
+if TYPE_CHECKING:
+    from roost.model.place import Place
+
+
+@click.command("bake")
+@name_argument
+@click.option("--node", metavar="NODE", help="Which of its instances, if not the first.")
+@click.option(
+    "--as",
+    "image",
+    type=ImageName(),
+    metavar="IMAGE",
+    help="The image's name, if not the machine's.",
+)
+@place_options
+@json_option
+@yes_options
+def command(
+    name: str,
+    node: str | None,
+    image: str | None,
+    place: Place,
+    as_json: bool,
+    yes: bool,
+    no_input: bool,
+) -> None:
+    """Make an image of a machine, with nothing personal in it.
+
+    The machine is stopped while its disk is copied, and started again if it ran; nothing on it is
+    changed. A small helper made from the copy, which nobody can reach, erases licences, keys,
+    histories and who may log in; only then the image is made, and helper and copy go. Data volumes
+    are not in it. An older image of the same name goes when the new one is completed. Killed
+    anywhere, the same command goes on.
+
+    \b
+    Examples:
+      roost image bake scipion
+      roost image bake ndvi --node worker-1 --as ndvi-worker --yes
+    """
+    from roost.cli.text.image import show
+    from roost.images.bake import bake
+
+    asked = session(place, yes=yes, no_input=no_input)
+    show(bake(asked, name, node=node, image=image), as_json)
