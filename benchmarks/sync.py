@@ -225,7 +225,7 @@ def measured(work: Work, folder: Path, runs: int) -> dict[str, list[Time]]:
     place = Path(tempfile.mkdtemp(dir=folder))
     with weed(place) as server:
         bucket = Bucket("bucket", Where("us-east-1", server.endpoint, Keys(KEY, SECRET)))
-        bucket.wire.call("CreateBucket", "PUT")
+        bucket.client.call("CreateBucket", "PUT")
         env = environment(server, place / "home")
         before = None
         if work.way != "up":

@@ -104,7 +104,7 @@ def lab(bench: Bench, roost: Roost, tmp_path: Path) -> Iterator[Lab]:
     place.mkdir()
     with weed(place, bench.caller.partition("/")[0], KEY, SECRET) as server:
         bucket = Bucket("lab", Where("us-east-1", server.endpoint, Keys(KEY, SECRET)))
-        bucket.wire.call("CreateBucket", "PUT")
+        bucket.client.call("CreateBucket", "PUT")
         yield Lab(roost, server, bucket)
 
 

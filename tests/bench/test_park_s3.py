@@ -145,7 +145,7 @@ def store(bench: Bench, tmp_path: Path) -> Iterator[Weed]:
 def bucket(store: Weed) -> Bucket:
     where = Where("us-east-1", store.endpoint, Keys("testing", "testing"))
     found = Bucket("bucket", where)
-    found.wire.call("CreateBucket", "PUT")
+    found.client.call("CreateBucket", "PUT")
     return found
 
 

@@ -24,7 +24,7 @@ from roost.transfer.job import Job, Line, Outcome, Progress
 from tests.cli.calling import OUTPUTS, Roost, caller
 from tests.ssh.made_state import instance
 from tests.transfer.conftest import Store, grow, home, server, store, tree  # noqa: F401
-from tests.transfer.far_here import Here, end
+from tests.transfer.local_machine import Here, end
 
 DESKTOP = """\
 name = "stars"

@@ -21,7 +21,7 @@ from tests.transfer.weed import KEY, SECRET, Weed, weed
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
     with weed(tmp_path_factory.mktemp("weed")) as running:
         where = Where("us-east-1", running.endpoint, Keys(KEY, SECRET))
-        Bucket("bucket", where).wire.call("CreateBucket", "PUT")
+        Bucket("bucket", where).client.call("CreateBucket", "PUT")
         yield running
 
 

@@ -13,7 +13,7 @@ import pytest
 from roost.errors import RoostError
 from roost.transfer.listing import Side
 from roost.transfer.options import Options, opened
-from roost.transfer.s3.client import PART, Wire
+from roost.transfer.s3.client import PART, S3Client
 from roost.transfer.s3.config import Keys, Where
 from tests.transfer.conftest import Ran, Store, grow, ran, tree
 from tests.transfer.proxy import KINDS, bad_network
@@ -96,7 +96,7 @@ def test_the_proxy_of_the_environment_is_the_way(monkeypatch: pytest.MonkeyPatch
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
-        wire = Wire("bucket", Where("eu-west-1", None, Keys("key", "secret")))
+        wire = S3Client("bucket", Where("eu-west-1", None, Keys("key", "secret")))
         wire.send("HeadBucket", "HEAD")
         asked, _ = proxy.accept()
         with asked:

@@ -13,7 +13,7 @@ import pytest
 from roost.transfer import upload as uploading
 from roost.transfer.context import Run
 from roost.transfer.s3.bucket import Upload
-from roost.transfer.s3.client import PART, Wire
+from roost.transfer.s3.client import PART, S3Client
 from tests.transfer.conftest import Ran, Store, grow
 
 Move = Callable[..., Ran]
@@ -27,14 +27,14 @@ def noise(size: int, seed: int = 1) -> bytes:
 def parts_sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The numbers of all parts that are sent from now on."""
     sent: list[str] = []
-    real = Wire.send
+    real = S3Client.send
 
-    def send(self: Wire, operation: str, *args: object, **more: object) -> object:
+    def send(self: S3Client, operation: str, *args: object, **more: object) -> object:
         if operation == "UploadPart":
             sent.append(args[2]["partNumber"])  # type: ignore[index]
         return real(self, operation, *args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Wire, "send", send)
+    monkeypatch.setattr(S3Client, "send", send)
     return sent
 
 
@@ -80,7 +80,7 @@ def test_parts_of_what_the_file_was_before_are_not_taken(
     left = store.bucket.begin(store.base + "big", {})
     for number, body in ((1, noise(SIZE)[:PART]), (2, noise(PART, 7))):
         query = {"partNumber": str(number), "uploadId": left}
-        store.bucket.wire.call("UploadPart", "PUT", store.base + "big", query, None, body)
+        store.bucket.client.call("UploadPart", "PUT", store.base + "big", query, None, body)
     sent = parts_sent(monkeypatch)
     up(source)
     # The time that this upload was begun with is not that of the file, so it is made anew.
@@ -97,7 +97,7 @@ def test_an_upload_of_a_file_that_is_gone_is_ended(tmp_path: Path, store: Store,
 
     with opened(source, store.place, Options(), store.where) as sync:
         upload = store.bucket.begin(store.base + "big", {})
-        sync.run.seen.began(store.base + "big", upload, SIZE, 1)
+        sync.run.cache.began(store.base + "big", upload, SIZE, 1)
     (source / "big").unlink()
     other = store.bucket.begin(store.base + "of-somebody-else", {})
     up(source)
@@ -119,13 +119,13 @@ def test_a_download_that_was_cut_short_goes_on(
     part.write_bytes(noise(SIZE)[: PART + 5])
     (back / ".0123.roost-part").write_bytes(b"of another object")
     asked: list[str] = []
-    real = Wire.fetch
+    real = S3Client.fetch
 
-    def fetch(self: Wire, key: str, headers: dict[str, str], write: object) -> object:
+    def fetch(self: S3Client, key: str, headers: dict[str, str], write: object) -> object:
         asked.append(headers.get("range", ""))
         return real(self, key, headers, write)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Wire, "fetch", fetch)
+    monkeypatch.setattr(S3Client, "fetch", fetch)
     _, done = down(back)
     assert done.failed == []
     assert asked == [f"bytes={PART}-{SIZE - 1}"]

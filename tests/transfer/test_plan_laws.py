@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.transfer.filters import picked
+from roost.transfer.filters import name_filter
 from roost.transfer.listing import Entry
 from roost.transfer.plan import Copy, Delete, DisorderError, changes
 
@@ -28,7 +28,7 @@ def judge(source: Entry, target: Entry) -> str | None:
 def test_it_becomes_the_source_and_stays_so(
     source: dict[str, int], target: dict[str, int], delete: bool, exclude: str
 ) -> None:
-    takes_part = picked(exclude=(exclude,))
+    takes_part = name_filter(exclude=(exclude,))
     after = dict(target)
     for action in changes(listing(source), listing(target), judge, takes_part, delete=delete):
         assert takes_part(action.entry.name)
@@ -54,7 +54,7 @@ def test_a_listing_in_disorder_is_noticed() -> None:
     wrong = [Entry("b", 1, 0), Entry("a", 1, 0)]
     for source, target in ((wrong, []), ([], wrong)):
         with pytest.raises(DisorderError):
-            list(changes(source, target, judge, picked(), delete=True))
+            list(changes(source, target, judge, name_filter(), delete=True))
 
 
 def test_the_order_is_that_of_utf_8() -> None:
@@ -78,6 +78,6 @@ def test_the_order_is_that_of_utf_8() -> None:
     ],
 )
 def test_globs(glob: str, fits: list[str], not_fits: list[str]) -> None:
-    takes_part = picked(include=(glob,))
+    takes_part = name_filter(include=(glob,))
     assert [name for name in fits if not takes_part(name)] == []
     assert [name for name in not_fits if takes_part(name)] == []

@@ -63,6 +63,30 @@ def test_deletions_are_shown_and_want_a_yes(tmp_path: Path, store: Store, roost:
     assert set(store.all()) == {"a"}
 
 
+def test_a_yes_deletes_what_was_shown_and_nothing_else(
+    tmp_path: Path, store: Store, roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = grow(tmp_path / "source", {"a": b"1"})
+    store.put({"old": b"1"})
+    monkeypatch.setattr("roost.cli.terminal.interactive", lambda: True)
+
+    def meanwhile(*_: object, **__: object) -> bool:
+        store.put({"other": b"1"})
+        return True
+
+    monkeypatch.setattr("click.confirm", meanwhile)
+    told = roost("sync", source, store.place, "--delete")
+    assert told.code == 3
+    assert "not what was shown any more" in told.err
+    assert set(store.all()) == {"old", "other"}
+    monkeypatch.setattr("click.confirm", lambda *_, **__: True)
+    told = roost("sync", source, store.place, "--delete", "--json")
+    assert told.code == 0, told.err
+    assert told.err.count("delete old") == 1
+    assert sorted(told.json["deleted"]) == ["old", "other"]
+    assert set(store.all()) == {"a"}
+
+
 def test_what_cannot_be_copied_is_named_and_the_rest_is_copied(
     tmp_path: Path, store: Store, roost: Roost
 ) -> None:

@@ -22,11 +22,11 @@ import pytest
 
 from roost.transfer.job import ANY, Job, Outcome
 from roost.transfer.key_rules import PART as RECEIVING
-from roost.transfer.manifest import KINDS, TornError, read
+from roost.transfer.manifest import KINDS, TreeError, read
 from roost.transfer.options import Options
 from roost.transfer.s3.client import PART
 from tests.transfer.conftest import Store, grow
-from tests.transfer.far_here import Here
+from tests.transfer.local_machine import Here
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="volumes are of Linux machines")
 ODD = ("a b", "new\nline", "Ünï", "-rf", "'\"$x", "#%+&=@,;", "..x", "x..", "~", "e\u0301")
@@ -256,7 +256,7 @@ def test_a_tree_that_was_changed_or_cut_is_refused(
 def test_a_tree_stays_below_its_folder(path: str) -> None:
     leaf = {"path": path, "kind": "link", "mode": 0, "uid": 0, "gid": 0, "mtime_ns": 0, "to": "/"}
     lines = [{"roost": "tree", "version": 1}, leaf, {"entries": 1}]
-    with pytest.raises(TornError):
+    with pytest.raises(TreeError):
         read(json.dumps(line).encode() for line in lines)
 
 

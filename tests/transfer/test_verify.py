@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.transfer.filters import picked
+from roost.transfer.filters import name_filter
 from roost.transfer.options import Options, opened
 from roost.transfer.s3.bucket import Bucket
 from roost.transfer.s3.client import PART
@@ -23,7 +23,7 @@ FILES = {"a": b"1", "b/c": b"22", "big": BIG, "empty/": b"", "zero": b""}
 
 def prove(folder: Path, store: Store) -> Proof:
     with opened(folder, store.place, Options(), store.where) as sync:
-        return verify(sync.run, picked(), manifest=False)
+        return verify(sync.run, name_filter(), manifest=False)
 
 
 def test_all_is_proven(tmp_path: Path, store: Store, up: Callable[..., Ran]) -> None:

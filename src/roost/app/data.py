@@ -47,7 +47,7 @@ def _copy(session: Session, way: Way, which: str, only: Sequence[str], job: Job)
 
 
 def _pairs(spec: Spec, way: Way, only: Sequence[str]) -> list[tuple[str, str]]:
-    """Sources and targets that the file names; with ``only``, those that fit a word of it."""
+    """Return the sources and targets in the file; with ``only``, those that it names."""
     entries = spec.data.pull if way == "pull" else spec.data.push
     found = [(entry.source, entry.target) for entry in entries]
     if not found:
@@ -119,7 +119,7 @@ def _transfers(
 
 
 def _machines(spec: Spec, state: State, node: str | None) -> list[Instance]:
-    """Those that have the data: the head, the desktop, all seats, or the one that is named."""
+    """Return the machines with the data: the head, the desktop, all seats, or the named one."""
     from roost.ssh.connection import reachable
 
     if node is None and spec.kind == "classroom":

@@ -29,13 +29,13 @@ class Result:
 
     @property
     def asks(self) -> bool:
-        """Whether its deletions must be agreed to first."""
+        """Tell if its deletions must be agreed to first."""
         return bool(self.outcome and self.outcome.asks and not self.transfer.job.dry_run)
 
 
 @dataclass(frozen=True, slots=True)
 class Computers:
-    """Those that do jobs. ``check`` raises RoostError where one is not ready for any.
+    """The computers that do jobs. ``check`` raises RoostError if one is not ready.
 
     ``interrupt`` ends all jobs from another thread; without it there is one job, in this thread.
     """

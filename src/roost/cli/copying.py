@@ -37,7 +37,7 @@ BOTH_WAYS = (
     _option("--dry-run", is_flag=True, help="Say what would be done, and what it would cost."),
     _option("--checksum", is_flag=True, help="Compare contents, not sizes and times."),
 )
-"""Of ``sync``, ``pull`` and ``push``, in the order in which ``--help`` shows them."""
+"""The options of ``sync``, ``pull`` and ``push``, in the order in which ``--help`` shows them."""
 TO_S3 = (
     _option("--verify", is_flag=True, help="Then prove every file in S3 by its checksum."),
     _option("--move", is_flag=True, help="Delete the files from SRC that are proven in S3."),
@@ -50,7 +50,7 @@ TO_S3 = (
     ),
     _option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class."),
 )
-"""Of ``sync`` and ``push``."""
+"""The options of ``sync`` and ``push``."""
 HOW = (
     _option("--follow-symlinks", "follow", is_flag=True, help="Copy what symlinks lead to."),
     _option(
@@ -66,7 +66,7 @@ QUIET = _option("--quiet", "-q", is_flag=True, help="Say nothing while it goes w
 
 
 def options(*these: Callable[[F], F]) -> Callable[[F], F]:
-    """All of them, in this order."""
+    """Return a decorator that adds these options, in this order."""
 
     def with_all(function: F) -> F:
         for option in reversed(these):

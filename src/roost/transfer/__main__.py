@@ -1,7 +1,7 @@
 """``python -m roost.transfer``: what a rented machine runs. People type ``roost sync``.
 
 ``attend`` reads one line of JSON, a job, and tells how far it is and how it ended, a line of JSON
-for each; ``stop`` reads one and ends it; ``work ROOM`` is the unit that does it.
+for each; ``stop`` reads one and ends it; ``work SPOOL`` is the unit that does it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from roost.transfer.remote import attach, unit
 
 
 def main() -> None:
-    """By the first word."""
+    """Run the command that the first word names."""
     what, *words = sys.argv[1:]
     if what == "work":
         unit.main(words)
@@ -27,7 +27,7 @@ def main() -> None:
         for line in attach.attend(found, attach.begin_unit):
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
-    except BrokenPipeError:  # who followed has gone away; the job goes on
+    except BrokenPipeError:  # the follower has gone; the job continues
         sys.stderr.close()
 
 

@@ -1,4 +1,4 @@
-"""What was found to be the same on both sides: a cache, so that a sync need not ask again.
+"""A cache of what is the same on both sides, so that a sync need not ask again.
 
 One line says: this object (its ETag) is this file (its size and time). It may be lost at any time;
 then each object is asked once for the time of its file.
@@ -21,7 +21,7 @@ from roost.transfer.listing import Entry
 
 
 class Known(NamedTuple):
-    """One line of it."""
+    """One line of the cache."""
 
     name: str
     tag: str
@@ -29,7 +29,7 @@ class Known(NamedTuple):
     mtime_ns: int
 
 
-class Seen:
+class Cache:
     """The cache of one pair of sides, held by one process at a time."""
 
     def __init__(self, folder: Path, place: str, where: str) -> None:
@@ -66,7 +66,7 @@ class Seen:
         made.execute("CREATE TEMP TABLE sorted (name TEXT, size INT, mtime_ns INT, tag TEXT)")
         return made
 
-    def __enter__(self) -> Seen:
+    def __enter__(self) -> Cache:
         return self
 
     def __exit__(
@@ -80,7 +80,7 @@ class Seen:
         self._lock.close()
 
     def in_order(self) -> Iterator[Known]:
-        """All lines, in order of names."""
+        """Yield all lines, in order of names."""
         yield from map(Known._make, self._db.execute("SELECT * FROM known ORDER BY name"))
 
     def add(self, known: Known) -> None:
@@ -96,7 +96,7 @@ class Seen:
             self._db.execute("COMMIT")
 
     def forget(self, names: Iterable[str]) -> None:
-        """What was deleted."""
+        """Remove the lines of deleted names."""
         self._db.execute("BEGIN")
         self._db.executemany("DELETE FROM known WHERE name = ?", ((name,) for name in names))
         self._db.execute("COMMIT")
@@ -115,11 +115,11 @@ class Seen:
     # --- multipart uploads that are ours -----------------------------------------------------
 
     def began(self, key: str, upload: str, size: int, mtime_ns: int) -> None:
-        """A multipart upload of a file begins; it is ours to end."""
+        """Remember a multipart upload that begins, to end it later."""
         self._db.execute("REPLACE INTO uploads VALUES (?, ?, ?, ?)", (key, upload, size, mtime_ns))
 
     def ended(self, upload: str) -> None:
-        """It has ended."""
+        """Forget an upload that has ended."""
         with suppress(sqlite3.Error):
             self._db.execute("DELETE FROM uploads WHERE id = ?", (upload,))
 

@@ -21,7 +21,7 @@ def crc64(data: bytes | memoryview, before: int = 0) -> int:
 
 
 def crc64_text(value: int) -> str:
-    """As S3 writes it."""
+    """Return a CRC as S3 writes it."""
     return b64encode(value.to_bytes(8, "big")).decode()
 
 
@@ -31,14 +31,14 @@ def md5_hex(data: bytes | memoryview) -> str:
 
 
 def chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
-    """All bytes of a file. Raises OSError."""
+    """Yield all bytes of a file. Raises OSError."""
     with path.open("rb", buffering=0) as file:
         while data := file.read(size):
             yield data
 
 
 def file_crc64(path: Path) -> str:
-    """Of a whole file. Raises OSError."""
+    """Return the CRC of a whole file. Raises OSError."""
     value = 0
     for data in chunks(path):
         value = crc64(data, value)
@@ -76,7 +76,7 @@ def bytes_tag(data: bytes, part: int) -> str:
 
 
 def is_md5(tag: str) -> bool:
-    """Whether an ETag looks like one that was made of the bytes alone."""
+    """Tell if an ETag looks like an MD5 of the bytes."""
     whole, _, parts = tag.partition("-")
     return (
         len(whole) == 32
@@ -86,9 +86,9 @@ def is_md5(tag: str) -> bool:
 
 
 def proof(bucket: Bucket, key: str, head: Head, path: Path) -> tuple[str, str, str] | None:
-    """How an object can be told from the file: the kind of checksum, its own, and the file's.
+    """Return a checksum of an object and of the file: its kind, the object's, and the file's.
 
-    None where S3 says nothing that could be compared. Raises StoreError, OSError.
+    None if S3 has none to compare. Raises StoreError, OSError.
     """
     if head.crc64:
         return "crc64nvme", head.crc64, file_crc64(path)

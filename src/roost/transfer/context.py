@@ -1,4 +1,4 @@
-"""What all transfers of one sync share."""
+"""The state that all transfers of one sync share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from roost.transfer.cache import Seen
+from roost.transfer.cache import Cache
 from roost.transfer.local import Folder
 from roost.transfer.s3.bucket import Bucket, Upload
 from roost.transfer.s3.failures import StoreError
@@ -20,7 +20,7 @@ IN_FLIGHT = 8
 
 
 class DamagedError(Exception):
-    """What arrived is not what was sent."""
+    """The content that arrived is not the content that was sent."""
 
 
 class ChangedError(Exception):
@@ -28,12 +28,12 @@ class ChangedError(Exception):
 
 
 class StoppedError(Exception):
-    """Somebody wants the sync to end; the next one goes on."""
+    """The sync was told to end; the next one continues."""
 
 
 @dataclass(slots=True)
 class Meter:
-    """How far a sync is; many threads count."""
+    """Counters of a sync; many threads add to them."""
 
     files: int = 0
     bytes: int = 0
@@ -43,12 +43,12 @@ class Meter:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def moved(self, count: int) -> None:
-        """Bytes arrived."""
+        """Count bytes that arrived."""
         with self.lock:
             self.bytes += count
 
     def finished(self) -> None:
-        """A file arrived."""
+        """Count a file that arrived."""
         with self.lock:
             self.files += 1
 
@@ -60,7 +60,7 @@ class Run:
     bucket: Bucket
     prefix: str
     folder: Folder
-    seen: Seen
+    cache: Cache
     storage: str | None = None
     verify: bool = False
     meter: Meter = field(default_factory=Meter)

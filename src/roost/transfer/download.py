@@ -1,4 +1,4 @@
-"""One object to a file, which appears under its name when all of it is on the disk and proven."""
+"""Fetch one object to a file, which appears when all of it is on the disk and proven."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None
     if entry.folder or entry.size > SMALL or file_trouble(entry.name):
         return None
     key, headers = run.prefix + entry.name, {"x-amz-checksum-mode": "ENABLED"}
-    answer = run.bucket.wire.send("GetObject", "GET", key, None, headers)
+    answer = run.bucket.client.send("GetObject", "GET", key, None, headers)
     return Begun(answer, lambda reply: done(_receive(run, entry, reply)))
 
 
@@ -93,7 +93,7 @@ def _settle(run: Run, entry: Entry, part: Path, head: Head) -> Known:
 
 
 def _large(run: Run, entry: Entry) -> Known:
-    """In parallel ranges. What an earlier run has received of the same object is kept."""
+    """Fetch parallel ranges. What an earlier run has received of the same object is kept."""
     key = run.prefix + entry.name
     part = run.folder.receiving(entry.name, entry.tag)
     run.folder.leftovers.discard(part)
@@ -114,7 +114,7 @@ def _large(run: Run, entry: Entry) -> Known:
         headers = {"if-match": f'"{entry.tag}"'}
         if have:
             headers["range"] = f"bytes={have}-{entry.size - 1}"
-        run.bucket.wire.fetch(key, headers, write)
+        run.bucket.client.fetch(key, headers, write)
         os.ftruncate(file, entry.size)
         os.fsync(file)
     finally:

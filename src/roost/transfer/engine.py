@@ -1,4 +1,4 @@
-"""A sync: look at both sides, say what will be done, do it with many hands, say what was done."""
+"""A sync: list both sides, plan, copy with many threads, and return what was done."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from roost.transfer import checksums, download, times, upload
 from roost.transfer.cache import Cursor, Known
 from roost.transfer.context import Run
-from roost.transfer.filters import Picked
+from roost.transfer.filters import NameFilter
 from roost.transfer.key_rules import OURS, file_trouble
 from roost.transfer.listing import Entry
 from roost.transfer.local import folds_case
 from roost.transfer.plan import LATER, Copy, Delete, DisorderError, Judge, changes
-from roost.transfer.pool import Hands, why
+from roost.transfer.pool import Pool, why
 from roost.transfer.s3.bucket import Upload
 from roost.transfer.s3.client import PART, RANGE
 from roost.transfer.s3.failures import StoreError
@@ -28,7 +28,7 @@ LARGER = 8
 
 @dataclass(slots=True)
 class Planned:
-    """What a sync will do. ``skipped``: names that do not take part, and why."""
+    """The plan of a sync. ``skipped``: names that do not take part, and why."""
 
     copies: list[Copy] = field(default_factory=list)
     deletions: list[Entry] = field(default_factory=list)
@@ -38,8 +38,13 @@ class Planned:
 
     @property
     def bytes(self) -> int:
-        """How many have to be moved."""
+        """The number of bytes to copy."""
         return sum(copy.entry.size for copy in self.copies)
+
+    @property
+    def empty(self) -> bool:
+        """Tell if there is nothing to do."""
+        return not self.copies and not self.deletions
 
     def requests(self, *, up: bool) -> int:
         """Count the requests that S3 charges for what will be copied."""
@@ -48,7 +53,7 @@ class Planned:
 
 @dataclass(slots=True)
 class Done:
-    """What a sync did. ``failed``: names that it could not, and why."""
+    """The end of a sync. ``failed``: names that it could not copy or delete, and why."""
 
     copied: list[Known] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -62,10 +67,10 @@ class Sync:
 
     run: Run
     up: bool
-    picked: Picked
+    included: NameFilter
     delete: bool = False
     checksum: bool = False
-    hands: int = 32
+    threads: int = 32
     ready: Callable[[Entry], bool] | None = None
 
     # --- looking -----------------------------------------------------------------------------
@@ -76,7 +81,7 @@ class Sync:
             try:
                 planned = self._planned(self._objects())
             except DisorderError:  # not every S3 service lists in order of names
-                planned = self._planned(self.run.seen.sort(self._objects()))
+                planned = self._planned(self.run.cache.sort(self._objects()))
             planned.copies = self._confirmed(planned)
         except StoreError as error:
             raise error.explained(f"s3://{self.run.bucket.name}/{self.run.prefix}") from error
@@ -86,12 +91,12 @@ class Sync:
 
     def plan_known(self) -> Planned:
         """The same without asking S3: what was seen there is taken to be there still."""
-        known = (Entry(*line[:1], *line[2:], tag=line.tag) for line in self.run.seen.in_order())
+        known = (Entry(*line[:1], *line[2:], tag=line.tag) for line in self.run.cache.in_order())
         return self._planned(known)
 
     def may_go(self, name: str) -> bool:
-        """Whether a file takes part, and may be deleted when it is proven to be in S3."""
-        return not name.endswith("/") and self.picked(name)
+        """Tell if a file takes part, and may be deleted once it is proven to be in S3."""
+        return not name.endswith("/") and self.included(name)
 
     def _objects(self) -> Iterator[Entry]:
         for entry in self.run.bucket.objects(self.run.prefix):
@@ -106,7 +111,7 @@ class Sync:
         judge = self._judge(planned)
         if not self.up:
             source = _noting(source, planned.folders)
-        for action in changes(source, target, judge, self.picked, delete=self.delete):
+        for action in changes(source, target, judge, self.included, delete=self.delete):
             if isinstance(action, Delete):
                 planned.deletions.append(action.entry)
             else:
@@ -117,7 +122,7 @@ class Sync:
 
     def _files(self, planned: Planned) -> Iterator[Entry]:
         def tell(name: str, why: str) -> None:
-            if self.picked(name):
+            if self.included(name):
                 planned.skipped.append((name, why))
 
         for entry in self.run.folder.files(tell):
@@ -130,7 +135,7 @@ class Sync:
         return self.ready is None or self.ready(entry)
 
     def _judge(self, planned: Planned) -> Judge:
-        known = Cursor(self.run.seen.in_order())
+        known = Cursor(self.run.cache.in_order())
 
         def judge(source: Entry, target: Entry) -> str | None:
             if source.size != target.size:
@@ -147,7 +152,7 @@ class Sync:
         return judge
 
     def _confirmed(self, planned: Planned) -> list[Copy]:
-        """Without those that turn out to be the same when their object is asked."""
+        """Return the copies whose object differs, asking S3 for those that are unsure."""
         unsure = [copy for copy in planned.copies if copy.reason == LATER]
         if not unsure:
             return planned.copies
@@ -171,7 +176,7 @@ class Sync:
         return sure
 
     def _differ(self, copy: Copy) -> str | None:
-        """Why file and object are not the same, by time or by content; None: they are."""
+        """Return the reason to copy, by time or content; None if file and object are the same."""
         run, name = self.run, copy.entry.name
         assert copy.over is not None
         file = copy.entry if self.up else copy.over
@@ -187,11 +192,11 @@ class Sync:
             same = file.mtime_ns <= head.stored_ns if self.up else file.mtime_ns == head.stored_ns
         if not same:
             return "content" if self.checksum else "time"
-        run.seen.add(Known(name, head.tag, file.size, file.mtime_ns))
+        run.cache.add(Known(name, head.tag, file.size, file.mtime_ns))
         return None
 
     def _refuse_impossible(self, planned: Planned) -> None:
-        """What no file can be called is said, and not tried."""
+        """Skip the copies whose names no file can have."""
         folds = bool(planned.copies) and folds_case(self.run.folder.root)
         taken: dict[str, str] = {}
         possible: list[Copy] = []
@@ -214,7 +219,7 @@ class Sync:
         run.meter.total_files = len(planned.copies)
         run.meter.total_bytes = planned.bytes
         try:
-            if self.up and (run.seen.unended() or any(_large(c) for c in planned.copies)):
+            if self.up and (run.cache.unended() or any(_large(c) for c in planned.copies)):
                 for one in run.bucket.uploads(run.prefix):
                     run.uploads.setdefault(one.key, []).append(one)
             failed = self._copy(planned.copies, done)
@@ -226,14 +231,14 @@ class Sync:
             raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
         finally:
             done.bytes = run.meter.bytes
-            run.seen.save()
+            run.cache.save()
         run.check()
         return done
 
     def _by_many(
         self, items: list[Copy], work: Callable[[Copy], None]
     ) -> list[tuple[Copy, Exception]]:
-        return Hands(work, self.run.stop).all(items, min(self.hands, len(items)))
+        return Pool(work, self.run.stop).all(items, min(self.threads, len(items)))
 
     def _copy(self, copies: list[Copy], done: Done) -> list[tuple[Copy, Exception]]:
         run = self.run
@@ -242,18 +247,18 @@ class Sync:
         )
 
         def finished(known: Known) -> None:
-            run.seen.add(known)
+            run.cache.add(known)
             done.copied.append(known)
             run.meter.finished()
 
-        hands = Hands[Copy](
+        pool = Pool[Copy](
             work=lambda copy: finished(move(run, copy.entry)),
             stop=run.stop,
             begin=lambda copy: begin(run, copy.entry, finished),
             depth=UP_DEPTH if self.up else DOWN_DEPTH,
         )
-        larger = min(LARGER, sum(copy.entry.size > upload.SMALL for copy in copies), self.hands)
-        return hands.all(copies, min(max(-(-self.hands // hands.depth), larger), len(copies)))
+        larger = min(LARGER, sum(copy.entry.size > upload.SMALL for copy in copies), self.threads)
+        return pool.all(copies, min(max(-(-self.threads // pool.depth), larger), len(copies)))
 
     def _delete(self, planned: Planned, done: Done) -> None:
         # Only when all is well: what failed may be what the deleted was to be replaced by.
@@ -275,18 +280,18 @@ class Sync:
                 except OSError as error:
                     done.failed.append((name, error.strerror or str(error)))
             self.run.folder.remove_empty(set(done.deleted), planned.folders)
-        self.run.seen.forget(done.deleted)
+        self.run.cache.forget(done.deleted)
 
     def _tidy(self, planned: Planned, failed: set[str]) -> None:
-        """End what was begun and nobody goes on with. What failed is for the next run."""
+        """Abort uploads that no run will continue. What failed is for the next run."""
         run = self.run
         if not self.up:
             run.folder.clean()
             return
-        for key, known, *_ in run.seen.unended():
+        for key, known, *_ in run.cache.unended():
             if key.removeprefix(run.prefix) not in failed:
                 run.bucket.abort(Upload(key, known))
-                run.seen.ended(known)
+                run.cache.ended(known)
         large = {run.prefix + c.entry.name for c in planned.copies if _large(c)}
         large -= {run.prefix + name for name in failed}
         if large:  # an upload may have begun though the answer was lost
@@ -303,7 +308,7 @@ def _noting(entries: Iterable[Entry], folders: set[str]) -> Iterator[Entry]:
 
 
 def _keep_unreadable(planned: Planned) -> None:
-    """What could not be read here is not what is no longer here."""
+    """Delete nothing in S3 below what could not be read here: it may still exist."""
     unread = [name for name, _ in planned.skipped]
     planned.deletions = [
         entry

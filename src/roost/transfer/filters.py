@@ -1,15 +1,15 @@
-"""Which names take part: ``--include`` and ``--exclude``."""
+"""A filter of names: ``--include`` and ``--exclude``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-Picked = Callable[[str], bool]
+NameFilter = Callable[[str], bool]
 
 
-def picked(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Picked:
-    """Whether a name takes part: it fits an ``include`` (if there are any) and no ``exclude``.
+def name_filter(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> NameFilter:
+    """Return a filter of names: they fit an ``include`` (if there are any) and no ``exclude``.
 
     ``*`` and ``?`` stay within one part of a path, ``**`` crosses parts. A pattern without a
     slash fits the last part of a name; one that fits a folder fits all that is in it.

@@ -17,7 +17,7 @@ from roost.transfer.options import Options
 from roost.transfer.s3.config import Keys, Where
 
 ANY = "*"
-"""As ``Job.agreed``: whatever it is that would be deleted."""
+"""The value of ``Job.agreed`` that agrees to all deletions."""
 Names = tuple[tuple[str, str], ...]
 """Names, and a reason for each."""
 
@@ -56,7 +56,7 @@ class Job:
 
     @property
     def up(self) -> bool:
-        """Whether it goes to S3."""
+        """Tell if it goes to S3."""
         return self.target.startswith("s3://")
 
     @property
@@ -66,7 +66,7 @@ class Job:
 
     @property
     def id(self) -> str:
-        """One for each pair of sides: there is one sync between them at a time."""
+        """The id of a pair of sides: there is one sync between them at a time."""
         sides = (self.source, self.target, self.where.endpoint or "")
         return sha256("\0".join(sides).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
@@ -108,7 +108,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """What a job has proven; ``whole``: all that is in the folder.
+    """The proof of a job; ``whole``: of all that is in the folder.
 
     ``manifest`` and ``tree`` are places in S3 (``s3://...``), with their SHA-256.
     """
@@ -124,7 +124,7 @@ class Proven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a job will do, or what it did.
+    """The plan of a job, or its result.
 
     ``done`` False: it only looked (``dry_run``), or ``to_delete`` must be agreed to first: the
     same job with ``agreed = deletions`` continues. ``first`` are the first names that are copied,
@@ -154,7 +154,7 @@ class Outcome:
 
     @property
     def asks(self) -> bool:
-        """Whether deletions must be agreed to before anything is done."""
+        """Tell if deletions must be agreed to before anything is done."""
         return not self.done and bool(self.to_delete)
 
     @classmethod

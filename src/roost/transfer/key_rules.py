@@ -1,17 +1,17 @@
-"""Which names both sides can hold. What one of them cannot hold is refused with a word."""
+"""Rules for names: both sides must be able to hold them."""
 
 from __future__ import annotations
 
 PART = ".roost-part"
-"""How the name of a file ends that is still being received."""
+"""The ending of a file that is still being received."""
 OURS = ".roost/"
-"""Where roost keeps its own objects (manifests) below a prefix; no file of the user's."""
+"""The folder of roost's own objects (manifests) below a prefix; no file of the user's."""
 LONGEST_KEY = 1024
 LONGEST_NAME = 255
 
 
 def key_trouble(name: str, prefix: str = "") -> str | None:
-    """Why no object can have the name of this file; None where one can."""
+    """Return the reason for which no object can have the name of this file; None if one can."""
     try:
         key = (prefix + name).encode()
     except UnicodeEncodeError:
@@ -22,7 +22,7 @@ def key_trouble(name: str, prefix: str = "") -> str | None:
 
 
 def file_trouble(name: str) -> str | None:
-    """Why no file below the destination can have the name of this object; None where one can."""
+    """Return the reason for which no file can have the name of this object; None if one can."""
     parts = name.removesuffix("/").split("/")
     if "" in parts:
         return "its name has an empty part (//, or a slash at the beginning)"

@@ -1,4 +1,4 @@
-"""What a listing is made of, and how the two sides are named."""
+"""The entries of a listing, and the two sides of a sync."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
     @property
     def folder(self) -> bool:
-        """Whether it is a folder."""
+        """Tell if it is a folder."""
         return self.name.endswith("/")
 
 

@@ -15,7 +15,7 @@ from roost.transfer.key_rules import PART, key_trouble
 from roost.transfer.listing import Entry
 
 Tell = Callable[[str, str], None]
-"""Of a name and why it does not take part."""
+"""A function of a name and the reason for which it does not take part."""
 _ZEROS = bytes(2**20)
 
 
@@ -29,7 +29,7 @@ class Folder:
     leftovers: set[Path] = field(default_factory=set)
 
     def files(self, tell: Tell) -> Iterator[Entry]:
-        """Everything below, a folder before what is in it, in order of names."""
+        """Yield everything below, a folder before its content, in order of names."""
         if self.root.is_dir():
             yield from self._below(os.fspath(self.root), "", frozenset(), tell)
 
@@ -82,11 +82,11 @@ class Folder:
 
     @property
     def base(self) -> str:
-        """What all paths begin with; a Path for each file would take longer than opening it."""
+        """The beginning of all paths; a Path for each file would take longer than opening it."""
         return f"{os.fspath(self.root)}/"
 
     def path(self, name: str) -> Path:
-        """Where a name is."""
+        """Return the path of a name."""
         return self.root / name
 
     # --- receiving ---------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class Folder:
         return path.parent / f".{known}{PART}"
 
     def _check(self, parent: Path, name: str) -> None:
-        """Nothing is written through a symlink: it may lead out of the destination."""
+        """Refuse to write through a symlink: it may lead out of the destination."""
         relative = parent.relative_to(self.root)
         here = self.root
         for part in relative.parts:
@@ -172,7 +172,7 @@ def flush_early(file: int, at: int, size: int) -> None:
 
 
 def folds_case(root: Path) -> bool:
-    """Whether the file system below takes "A" and "a" for the same name."""
+    """Tell if the file system takes "A" and "a" for the same name."""
     probe = root / f".CASE-{os.getpid()}{PART}"
     try:
         probe.touch()

@@ -1,4 +1,4 @@
-"""All of a folder, and not only its files: what a volume is made again from.
+"""The tree of a folder: its files and all else that is needed to restore a volume.
 
 Objects keep a file's content, time and executable bit. A tree is one more object beside them
 (``.roost/tree-<time>.jsonl``): a line of JSON for the folder itself and for everything below it,
@@ -39,7 +39,7 @@ KINDS = {
     stat.S_IFSOCK: "socket",
 }
 KEPT = ("user.", "system.posix_acl_", "security.capability")
-"""How the extended attributes begin that belong to what a user keeps."""
+"""The beginnings of the extended attributes that a user keeps."""
 _RECEIVING = re.compile(rf"\.[0-9a-f]{{24}}{re.escape(PART)}")
 Tell = Callable[[str, str], None]
 
@@ -64,7 +64,7 @@ class Leaf:
     sums: tuple[str, str] = ("", "")
 
     def line(self) -> bytes:
-        """Without what is as always. Bytes that are not UTF-8 are surrogates, and these ASCII."""
+        """Return a line of JSON without defaults. Bytes that are not UTF-8 are surrogates in it."""
         usual = {"size": 0, "to": "", "device": 0, "xattrs": {}, "sums": ("", "")}
         found = {k: v for k, v in asdict(self).items() if k not in usual or v != usual[k]}
         return json.dumps(found).encode() + b"\n"
@@ -80,8 +80,8 @@ def leaf_of(found: Mapping[str, Any]) -> Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of it: where it is, if it is ``whole``, and what it does not hold.
+class SavedTree:
+    """The result of saving a tree: its place, if it is ``whole``, and what is missing.
 
     ``wrong`` should be in it or in S3 and is not; ``notes`` is what cannot be kept at all.
     """
@@ -93,11 +93,11 @@ class Taken:
 
     @property
     def whole(self) -> bool:
-        """Whether the folder can be made again from what is in S3."""
+        """Tell if the folder can be restored from what is in S3."""
         return not self.wrong
 
 
-def take(run: Run, proof: Proof) -> Taken:
+def save_tree(run: Run, proof: Proof) -> SavedTree:
     """Put the tree of the folder, whose files are proven, into S3, if it is whole.
 
     Raises OSError, StoreError.
@@ -117,12 +117,12 @@ def take(run: Run, proof: Proof) -> Taken:
         file.flush()
         found = tuple(sorted(wrong.items()))
         if found:
-            return Taken("", "", found, tuple(notes))
+            return SavedTree("", "", found, tuple(notes))
         key = f"{run.prefix}{BEGINS}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
         from roost.transfer.upload import send_file
 
         run.patiently(lambda: send_file(run, key, file.fileno(), os.fstat(file.fileno())))
-    return Taken(f"s3://{run.bucket.name}/{key}", known.hexdigest(), (), tuple(notes))
+    return SavedTree(f"s3://{run.bucket.name}/{key}", known.hexdigest(), (), tuple(notes))
 
 
 def _lines(
@@ -219,7 +219,7 @@ def _leaf(path: str, name: str, info: os.stat_result) -> Leaf:
 
 
 def _xattrs(path: str) -> dict[str, str]:
-    """Those of a user; a file system without any has none."""
+    """Return the extended attributes that a user keeps; none if the file system has none."""
     names: list[str] = []
     with suppress(OSError):
         names = [one for one in os.listxattr(path, follow_symlinks=False) if one.startswith(KEPT)]
@@ -232,24 +232,24 @@ def _xattrs(path: str) -> dict[str, str]:
 # --- reading one ---------------------------------------------------------------------------------
 
 
-class TornError(Exception):
-    """It is no tree, or not all of one."""
+class TreeError(Exception):
+    """An object is no tree, or not all of one."""
 
 
 def read(lines: Iterable[bytes]) -> list[Leaf]:
-    """All entries. Raises TornError."""
+    """Return all entries. Raises TreeError."""
     found: list[dict[str, Any]] = []
     try:
         found = [json.loads(line) for line in lines]
         first, *entries, last = found
         if {key: first.get(key) for key in WHAT} != WHAT or last != {"entries": len(entries)}:
-            raise TornError("it is no tree, or not all of one")
+            raise TreeError("it is no tree, or not all of one")
         made = [leaf_of(entry) for entry in entries]
     except (ValueError, TypeError, AttributeError) as error:
-        raise TornError(f"it is no tree: {error}") from None
+        raise TreeError(f"it is no tree: {error}") from None
     for leaf in made:
         if leaf.path and not _safe(leaf.path):
-            raise TornError(f"{leaf.path!r} would be elsewhere")
+            raise TreeError(f"{leaf.path!r} would be elsewhere")
     return made
 
 

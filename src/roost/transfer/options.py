@@ -1,4 +1,4 @@
-"""From two sides and options to a sync that can be looked at and done."""
+"""The options of a sync, and the sync that they and two sides mean."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roost.errors import NotFoundError, UsageError
-from roost.transfer.cache import Seen
+from roost.transfer.cache import Cache
 from roost.transfer.context import Run
 from roost.transfer.engine import Sync
-from roost.transfer.filters import picked
+from roost.transfer.filters import name_filter
 from roost.transfer.listing import Prefix, Side
 from roost.transfer.local import Folder
 from roost.transfer.s3 import bucket
@@ -22,7 +22,7 @@ CONCURRENCY = 32
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to sync. ``storage``: the class of what is stored in S3."""
+    """The options of a sync. ``storage``: the class of what is stored in S3."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Options:
 
 @contextmanager
 def opened(source: Side, target: Side, options: Options, where: Where) -> Iterator[Sync]:
-    """A sync of a folder with S3, or back. Raises RoostError."""
+    """Open a sync of a folder with S3, or back. Raises RoostError."""
     folder, prefix, up = _sides(source, target)
     if up and not folder.is_dir():
         raise NotFoundError(f"{folder} is no folder", next="roost sync FOLDER s3://BUCKET/PREFIX")
@@ -43,25 +43,25 @@ def opened(source: Side, target: Side, options: Options, where: Where) -> Iterat
         folder.mkdir(parents=True, exist_ok=True)
     root = folder.resolve()
     place = str(prefix)
-    with Seen(root, place, where.endpoint or "aws") as seen:
+    with Cache(root, place, where.endpoint or "aws") as cache:
         yield Sync(
             run=Run(
                 bucket=bucket.at(prefix, where, connections=options.concurrency),
                 prefix=prefix.prefix,
                 folder=Folder(root, options.follow, prefix.prefix),
-                seen=seen,
+                cache=cache,
                 storage=options.storage,
             ),
             up=up,
-            picked=picked(options.include, options.exclude),
+            included=name_filter(options.include, options.exclude),
             delete=options.delete,
             checksum=options.checksum,
-            hands=options.concurrency,
+            threads=options.concurrency,
         )
 
 
 def _sides(source: Side, target: Side) -> tuple[Path, Prefix, bool]:
-    """The folder, the prefix, and whether it goes up."""
+    """Return the folder, the prefix, and if it goes up."""
     if isinstance(source, Path) and isinstance(target, Prefix):
         return source, target, True
     if isinstance(source, Prefix) and isinstance(target, Path):

@@ -1,11 +1,11 @@
-"""What to do: two listings in order of names give copies and deletions. Pure."""
+"""Plan copies and deletions from two listings in order of names. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from roost.transfer.filters import Picked
+from roost.transfer.filters import NameFilter
 from roost.transfer.listing import Entry
 
 LATER = "?"
@@ -28,7 +28,7 @@ class Delete(NamedTuple):
 
 Action = Copy | Delete
 Judge = Callable[[Entry, Entry], str | None]
-"""Of a source and its target: why it must be copied, LATER, or None: they are the same."""
+"""A function of a source and its target: the reason to copy, LATER, or None if they are equal."""
 
 
 class DisorderError(Exception):
@@ -39,27 +39,27 @@ def changes(
     source: Iterable[Entry],
     target: Iterable[Entry],
     judge: Judge,
-    picked: Picked,
+    included: NameFilter,
     *,
     delete: bool = False,
 ) -> Iterator[Action]:
-    """What makes the target like the source, in order of names.
+    """Yield what makes the target like the source, in order of names.
 
-    What is not ``picked`` is neither copied nor deleted. Raises DisorderError.
+    A name that is not ``included`` is neither copied nor deleted. Raises DisorderError.
     """
     there = _ordered(target)
     other = next(there, None)
     for entry in _ordered(source):
         while other is not None and other.name < entry.name:
-            yield from _extra(other, picked, delete=delete)
+            yield from _extra(other, included, delete=delete)
             other = next(there, None)
         same = other if other is not None and other.name == entry.name else None
         if same is not None:
             other = next(there, None)
-        if picked(entry.name):
+        if included(entry.name):
             yield from _copy(entry, same, judge)
     while other is not None:
-        yield from _extra(other, picked, delete=delete)
+        yield from _extra(other, included, delete=delete)
         other = next(there, None)
 
 
@@ -73,9 +73,9 @@ def _copy(entry: Entry, same: Entry | None, judge: Judge) -> Iterator[Copy]:
         yield Copy(entry, reason, same)
 
 
-def _extra(entry: Entry, picked: Picked, *, delete: bool) -> Iterator[Delete]:
+def _extra(entry: Entry, included: NameFilter, *, delete: bool) -> Iterator[Delete]:
     # A folder that is not empty goes with the last thing in it.
-    if delete and picked(entry.name) and (entry.empty or not entry.folder):
+    if delete and included(entry.name) and (entry.empty or not entry.folder):
         yield Delete(entry)
 
 

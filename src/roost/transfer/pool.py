@@ -1,4 +1,4 @@
-"""Many hands for many small works: what fails is kept, what makes all of it vain ends it."""
+"""A pool of threads for many small items: failures are kept, a fatal one ends all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from roost.transfer.s3.failures import StoreError
 T = TypeVar("T")
 EXPECTED = (OSError, StoreError, DamagedError, ChangedError)
 PATIENCE = 15
-"""Seconds that are waited for hands to put down what they hold, when the sync shall end."""
+"""Seconds to wait for threads to finish their items after an interrupt."""
 
 
 class Begun(NamedTuple):
@@ -28,12 +28,12 @@ class Begun(NamedTuple):
 
 
 @dataclass(slots=True)
-class Hands(Generic[T]):
-    """Threads that take items from one pile until it, or the will to go on, ends.
+class Pool(Generic[T]):
+    """Threads that take items from one iterator until it ends, or they are stopped.
 
     What ``begin`` can begin, a thread has several of on their way: threads that wait for one
     answer each would spend more time on taking turns than on the work. ``work`` does all of an
-    item, with patience; also where what was begun has failed.
+    item, with retries; also if what was begun has failed.
     """
 
     work: Callable[[T], None]
@@ -41,48 +41,48 @@ class Hands(Generic[T]):
     begin: Callable[[T], Begun | None] = lambda item: None
     depth: int = 1
     failed: list[tuple[T, Exception]] = field(default_factory=list)
-    vain: list[BaseException] = field(default_factory=list)
+    fatal: list[BaseException] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self, items: Iterable[T], count: int) -> list[tuple[T, Exception]]:
-        """Work on all items; those that failed, and why. Raises what makes the others vain."""
-        pile = iter(items)
-        hands = [
-            threading.Thread(target=self._hand, args=(pile,), daemon=True) for _ in range(count)
+        """Work on all items; return those that failed, and why. Raises a fatal error."""
+        waiting = iter(items)
+        threads = [
+            threading.Thread(target=self._take, args=(waiting,), daemon=True) for _ in range(count)
         ]
-        for one in hands:
+        for one in threads:
             one.start()
         try:
-            for one in hands:
+            for one in threads:
                 while one.is_alive():
                     one.join(0.5)
         except KeyboardInterrupt:
             self.stop.set()
-            for one in hands:
+            for one in threads:
                 one.join(PATIENCE)
             raise
-        if self.vain:
-            raise self.vain[0]
+        if self.fatal:
+            raise self.fatal[0]
         return self.failed
 
-    def _hand(self, pile: Iterator[T]) -> None:
+    def _take(self, waiting: Iterator[T]) -> None:
         window: deque[tuple[T, Begun | None]] = deque()
-        while not self.stop.is_set() and not self.vain:
-            self._fill(window, pile)
+        while not self.stop.is_set() and not self.fatal:
+            self._fill(window, waiting)
             if not window:
                 return
             item, begun = window.popleft()
             self._end(item, begun)
 
-    def _fill(self, window: deque[tuple[T, Begun | None]], pile: Iterator[T]) -> None:
-        while len(window) < self.depth and (taken := self._next(pile)) is not None:
+    def _fill(self, window: deque[tuple[T, Begun | None]], waiting: Iterator[T]) -> None:
+        while len(window) < self.depth and (taken := self._next(waiting)) is not None:
             window.append((taken[0], self._begun(taken[0])))
             if window[-1][1] is None:
                 return  # a large one: another thread, and not this one after it, takes the next
 
-    def _next(self, pile: Iterator[T]) -> tuple[T] | None:
+    def _next(self, waiting: Iterator[T]) -> tuple[T] | None:
         with self.lock:
-            for item in pile:
+            for item in waiting:
                 return (item,)
         return None
 
@@ -100,14 +100,14 @@ class Hands(Generic[T]):
             return
         except EXPECTED as error:
             self.failed.append((item, error))
-            if _is_vain(error):
-                self.vain.append(error)
+            if _is_fatal(error):
+                self.fatal.append(error)
         except BaseException as error:  # a fault of ours; the others shall stop
-            self.vain.append(error)
+            self.fatal.append(error)
 
 
 def _ended(begun: Begun | None) -> bool:
-    """Whether what was begun came to a good end."""
+    """Tell if what was begun succeeded."""
     if begun is None:
         return False
     try:
@@ -117,14 +117,14 @@ def _ended(begun: Begun | None) -> bool:
     return True
 
 
-def _is_vain(error: Exception) -> bool:
+def _is_fatal(error: Exception) -> bool:
     if isinstance(error, StoreError):
         return error.hopeless and not error.gone and error.status != 405
     return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT, EROFS}
 
 
 def why(error: Exception) -> str:
-    """What to say of something that failed."""
+    """Return the reason of a failure for people."""
     if isinstance(error, StoreError):
         return f"{error.code}{': ' if error.text else ''}{error.text}"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,4 +1,4 @@
-"""From a tree and its objects back to the folder: content, then links, owners, modes, times.
+"""Restore a folder from a tree and its objects: content, then links, owners, modes, times.
 
 Doing it again after it was cut short fetches what is missing or another, and gives the rest its
 owners and times again.
@@ -26,20 +26,20 @@ from roost.errors import NotFoundError, RoostError
 from roost.transfer import checksums
 from roost.transfer.context import DamagedError, Run
 from roost.transfer.engine import Planned, Sync
-from roost.transfer.manifest import BEGINS, KEPT, KINDS, Leaf, TornError, read
+from roost.transfer.manifest import BEGINS, KEPT, KINDS, Leaf, TreeError, read
 from roost.transfer.plan import Copy
-from roost.transfer.pool import Hands, why
+from roost.transfer.pool import Pool, why
 from roost.transfer.s3.failures import StoreError
 
-HANDS = 8
+THREADS = 8
 _TYPES = {name: kind for kind, name in KINDS.items()}
 
 
 @dataclass(slots=True)
-class Back:
-    """What came back. ``wrong``: what did not, and why; ``right`` are the files that did.
+class Restoration:
+    """The state of a restore. ``wrong``: what failed, and why; ``right``: the files that are whole.
 
-    ``once``: it is to come back once, and was ``done`` before.
+    ``once``: the folder is filled only once, and was ``done`` before.
     """
 
     leaves: list[Leaf]
@@ -53,85 +53,89 @@ class Back:
 
     @property
     def files(self) -> list[Leaf]:
-        """Those that have content."""
+        """The entries that have content."""
         return [leaf for leaf in self.leaves if leaf.kind == "file"]
 
 
-def look(sync: Sync, at: str = "", sha256: str = "", *, once: bool = False) -> tuple[Back, Planned]:
-    """The tree, and what must be fetched for it. Raises RoostError.
+def plan_restore(
+    sync: Sync, at: str = "", sha256: str = "", *, once: bool = False
+) -> tuple[Restoration, Planned]:
+    """Fetch the tree, and plan what must be fetched for it. Raises RoostError.
 
     Files that are there are compared by their content.
     """
     run = sync.run
     try:
-        back = _fetched(run, at, sha256)
+        restoration = _fetched(run, at, sha256)
         there = {one.name: one for one in run.bucket.objects(run.prefix)}
     except StoreError as error:
         raise error.explained(at or f"s3://{run.bucket.name}/{run.prefix}") from error
     if once:
-        back = replace(back, once=True, done=_mark(run) == back.sha256)
-    if back.done:
-        return replace(back, right=back.files), Planned(same=len(back.files))
+        restoration = replace(restoration, once=True, done=_mark(run) == restoration.sha256)
+    if restoration.done:
+        return replace(restoration, right=restoration.files), Planned(same=len(restoration.files))
     run.folder.leftovers.clear()
     for _ in run.folder.files(lambda name, why: None):
         pass  # it notes what an earlier run was receiving
-    missing = _different(run, back)
-    planned = Planned(same=len(back.right))
+    missing = _different(run, restoration)
+    planned = Planned(same=len(restoration.right))
     for leaf in missing:
         entry = there.get(leaf.path)
         if entry is None:
-            back.wrong[leaf.path] = "it is not in S3"
+            restoration.wrong[leaf.path] = "it is not in S3"
         elif entry.size != leaf.size:
-            back.wrong[leaf.path] = f"it has {entry.size} bytes in S3, not {leaf.size}"
+            restoration.wrong[leaf.path] = f"it has {entry.size} bytes in S3, not {leaf.size}"
         else:
             planned.copies.append(Copy(entry, "new"))
-    return back, planned
+    return restoration, planned
 
 
-def put_back(sync: Sync, back: Back, planned: Planned) -> None:
+def restore(sync: Sync, restoration: Restoration, planned: Planned) -> None:
     """Fetch, compare, and give all of it back; ``back`` says what is wrong. Raises RoostError."""
     run = sync.run
-    if back.done:
+    if restoration.done:
         return
-    if back.once:
+    if restoration.once:
         _shut(run)
-    for leaf in back.leaves:
+    for leaf in restoration.leaves:
         if leaf.kind == "folder" and leaf.path:
-            _try(run, back, leaf, _folder)
+            _try(run, restoration, leaf, _folder)
     done = sync.do(planned)
-    back.wrong.update(done.failed)
-    names = {copy.entry.name for copy in planned.copies} - set(back.wrong)
-    for leaf in _different(run, back, [leaf for leaf in back.files if leaf.path in names]):
-        back.wrong[leaf.path] = "its content in S3 is not what was saved"
-    for leaf in back.leaves:
+    restoration.wrong.update(done.failed)
+    names = {copy.entry.name for copy in planned.copies} - set(restoration.wrong)
+    for leaf in _different(
+        run, restoration, [leaf for leaf in restoration.files if leaf.path in names]
+    ):
+        restoration.wrong[leaf.path] = "its content in S3 is not what was saved"
+    for leaf in restoration.leaves:
         if leaf.kind not in {"file", "folder"}:
-            _try(run, back, leaf, _special)
+            _try(run, restoration, leaf, _special)
     # From the inside out: what is done in a folder changes its time.
-    for leaf in reversed([leaf for leaf in back.leaves if leaf.path]):
-        _try(run, back, leaf, _attributes)
-    _open(run, back)
+    for leaf in reversed([leaf for leaf in restoration.leaves if leaf.path]):
+        _try(run, restoration, leaf, _attributes)
+    _open(run, restoration)
     os.sync()
 
 
-def _try(run: Run, back: Back, leaf: Leaf, work: Callable[[Run, Leaf], None]) -> None:
-    """One thing that cannot be given back keeps no other from it; but nothing goes through it."""
-    if back.wrong and _lost(leaf.path, back.wrong):
+def _try(run: Run, restoration: Restoration, leaf: Leaf, work: Callable[[Run, Leaf], None]) -> None:
+    """Restore one entry, or note why it failed; nothing is written below what failed."""
+    if restoration.wrong and _lost(leaf.path, restoration.wrong):
         return
     try:
         work(run, leaf)
     except OSError as error:
-        back.wrong[leaf.path] = error.strerror or str(error)
+        restoration.wrong[leaf.path] = error.strerror or str(error)
 
 
 def _lost(path: str, wrong: dict[str, str]) -> bool:
-    """Whether it, or a folder that it is in, is not there as it should be."""
+    """Tell if the entry, or a folder above it, could not be restored."""
     return path in wrong or any(path[:at] in wrong for at, one in enumerate(path) if one == "/")
 
 
 # --- whole, or shut ------------------------------------------------------------------------------
 
 MARK = "trusted.roost.tree"
-"""Of the folder itself: the checksum of the tree that it was made from. Only root sees it."""
+"""An attribute of the folder: the checksum of the tree it was made from. Only root sees it."""
 
 
 def _mark(run: Run) -> str:
@@ -141,21 +145,21 @@ def _mark(run: Run) -> str:
 
 
 def _set_mark(run: Run, sha256: str) -> None:
-    """Where it cannot be set, the same is only done again."""
+    """Set the mark; without it the same is only done again."""
     with suppress(OSError):
         os.setxattr(run.folder.root, MARK, sha256.encode())
 
 
-def _open(run: Run, back: Back) -> None:
-    """Everybody may see it who could; but not a part of what comes back once."""
-    if back.once and back.wrong:
+def _open(run: Run, restoration: Restoration) -> None:
+    """Give the folder its own mode, but keep a part of what is filled once shut."""
+    if restoration.once and restoration.wrong:
         return
-    if back.once:
+    if restoration.once:
         os.sync()
-        _set_mark(run, back.sha256)
-    for leaf in back.leaves:
+        _set_mark(run, restoration.sha256)
+    for leaf in restoration.leaves:
         if not leaf.path:
-            _try(run, back, leaf, _attributes)
+            _try(run, restoration, leaf, _attributes)
 
 
 def _shut(run: Run) -> None:
@@ -167,7 +171,7 @@ def _shut(run: Run) -> None:
 # --- the tree ------------------------------------------------------------------------------------
 
 
-def _fetched(run: Run, at: str, sha256: str) -> Back:
+def _fetched(run: Run, at: str, sha256: str) -> Restoration:
     key = at.removeprefix(f"s3://{run.bucket.name}/") if at else _newest(run)
     place = f"s3://{run.bucket.name}/{key}"
     with tempfile.NamedTemporaryFile() as file:
@@ -178,8 +182,8 @@ def _fetched(run: Run, at: str, sha256: str) -> Back:
             raise RoostError(f"{place} is not what was saved; nothing was changed")
         file.seek(0)
         try:
-            return Back(read(file), place, known)
-        except TornError as error:
+            return Restoration(read(file), place, known)
+        except TreeError as error:
             raise RoostError(f"{place}: {error}; nothing was changed") from None
 
 
@@ -191,7 +195,7 @@ def _receive(run: Run, key: str, file: IO[bytes]) -> str:
         known.update(data)
         file.write(data)
 
-    run.bucket.wire.fetch(key, {}, write)
+    run.bucket.client.fetch(key, {}, write)
     file.flush()
     return known.hexdigest()
 
@@ -208,19 +212,21 @@ def _newest(run: Run) -> str:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def _different(run: Run, back: Back, among: Iterable[Leaf] | None = None) -> list[Leaf]:
-    """The files that are not what the tree says; the others are ``right``."""
+def _different(
+    run: Run, restoration: Restoration, among: Iterable[Leaf] | None = None
+) -> list[Leaf]:
+    """Return the files that differ from the tree; the others are ``right``."""
     other: list[Leaf] = []
 
     def work(leaf: Leaf) -> None:
         same = run.patiently(lambda: _same(run, leaf))
-        with back.lock:
-            (back.right if same else other).append(leaf)
+        with restoration.lock:
+            (restoration.right if same else other).append(leaf)
 
-    found = back.files if among is None else among
-    for leaf, error in Hands(work, run.stop).all(found, HANDS):
+    found = restoration.files if among is None else among
+    for leaf, error in Pool(work, run.stop).all(found, THREADS):
         if isinstance(error, StoreError) and not error.gone:
-            back.wrong[leaf.path] = why(error)
+            restoration.wrong[leaf.path] = why(error)
         else:
             other.append(leaf)
     run.check()
@@ -248,7 +254,7 @@ def _same(run: Run, leaf: Leaf) -> bool:
 
 
 def _folder(run: Run, leaf: Leaf) -> None:
-    """For nobody else until all is there: its mode comes last."""
+    """Make a folder for root only: its mode comes last."""
     run.folder.make(leaf.path)
 
 
@@ -270,7 +276,7 @@ def _leads(path: str, leaf: Leaf) -> str:
 
 
 def _attributes(run: Run, leaf: Leaf) -> None:
-    """In this order: a new owner takes away bits and capabilities, a mode changes an ACL."""
+    """Set all in this order: a new owner removes bits and capabilities, a mode changes an ACL."""
     path = f"{run.folder.base}{leaf.path}" if leaf.path else os.fspath(run.folder.root)
     os.chown(path, leaf.uid, leaf.gid, follow_symlinks=False)
     if leaf.kind != "link":

@@ -24,9 +24,9 @@ from roost.transfer.job import (
     deletions,
 )
 from roost.transfer.listing import Side, side
-from roost.transfer.manifest import BEGINS, take
+from roost.transfer.manifest import BEGINS, save_tree
 from roost.transfer.options import opened
-from roost.transfer.restore import look, put_back
+from roost.transfer.restore import plan_restore, restore
 from roost.transfer.s3.failures import StoreError
 from roost.transfer.verify import Proof, verify
 from roost.transfer.watch import janitor, keep_on, move_away
@@ -123,16 +123,16 @@ def run(job: Job, tracker: Tracker) -> Outcome:
     with opened(_side(job.source), _side(job.target), job.options, job.where) as sync:
         tracker.meter = sync.run.meter
         if job.tree and not job.up:
-            return _back(sync, job, tracker)
+            return _restore(sync, job, tracker)
         if job.watch:
             return _watch(sync, job, tracker)
         planned = sync.plan()
-        told = outcome(job, sync, planned)
-        tracker.plan(told)
-        if job.dry_run or (told.to_delete and job.agreed not in {ANY, told.deletions}):
-            return told
+        plan = outcome(job, sync, planned)
+        tracker.plan(plan)
+        if job.dry_run or (plan.to_delete and job.agreed not in {ANY, plan.deletions}):
+            return plan
         work = _up_with_tree if job.tree else _plain
-        return work(sync, job, tracker, planned, told)
+        return work(sync, job, tracker, planned, plan)
 
 
 def _side(text: str) -> Side:
@@ -141,7 +141,7 @@ def _side(text: str) -> Side:
 
 
 def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
-    """Return what is planned, as it is told."""
+    """Return a plan as an outcome that is not done."""
     names = tuple(entry.name for entry in planned.deletions)
     return Outcome(
         source=job.source,
@@ -154,29 +154,29 @@ def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
         to_delete=names,
         deletions=deletions(names),
         skipped=tuple(planned.skipped),
-        region=sync.run.bucket.wire.where.region,
+        region=sync.run.bucket.client.where.region,
     )
 
 
-def _plain(sync: Sync, job: Job, tracker: Tracker, planned: Planned, told: Outcome) -> Outcome:
+def _plain(sync: Sync, job: Job, tracker: Tracker, planned: Planned, plan: Outcome) -> Outcome:
     tracker.begin_copying()
     done = sync.do(planned)
     proof, removed = None, list[str]()
     if job.verify:
         tracker.stage = "proving"
-        proof = verify(sync.run, sync.picked)
+        proof = verify(sync.run, sync.included)
     if job.move:
         tracker.stage = "proving"
         removed, wrong = move_away(sync)
         done.failed += wrong
-    return _ended(told, done, proof, removed=tuple(removed))
+    return _ended(plan, done, proof, removed=tuple(removed))
 
 
 def _ended(
-    told: Outcome, done: Done, proof: Proof | None = None, *, removed: tuple[str, ...] = ()
+    plan: Outcome, done: Done, proof: Proof | None = None, *, removed: tuple[str, ...] = ()
 ) -> Outcome:
     return replace(
-        told,
+        plan,
         done=True,
         copied=len(done.copied),
         bytes=done.bytes,
@@ -188,7 +188,7 @@ def _ended(
 
 
 def _troubles(failed: list[tuple[str, str]], wrong: Names) -> Names:
-    """All that should be in order and is not, once."""
+    """Return each name that is not in order once."""
     named = {name for name, _ in failed}
     return (*failed, *((name, why) for name, why in wrong if name not in named))
 
@@ -214,7 +214,7 @@ def _watch(sync: Sync, job: Job, tracker: Tracker) -> Outcome:
 
 
 def _up_with_tree(
-    sync: Sync, job: Job, tracker: Tracker, planned: Planned, told: Outcome
+    sync: Sync, job: Job, tracker: Tracker, planned: Planned, plan: Outcome
 ) -> Outcome:
     """Copy, prove, put the tree; what only S3 has goes last, and only if all of it is proven."""
     if job.options.include or job.options.exclude or job.options.follow:
@@ -224,25 +224,25 @@ def _up_with_tree(
     extra, planned.deletions = planned.deletions, []
     done = sync.do(planned)
     tracker.stage = "proving"
-    proof = _listed(run, verify(run, sync.picked, manifest=False))
-    taken = take(run, proof)
-    if taken.whole and job.options.delete:
+    proof = _listed(run, verify(run, sync.included, manifest=False))
+    saved = save_tree(run, proof)
+    if saved.whole and job.options.delete:
         gone = sync.do(Planned(deletions=extra))
         done.deleted, done.failed = gone.deleted, done.failed + gone.failed
-        _delete_trees(sync, taken.place)
+        _delete_trees(sync, saved.place)
     made = Proven(
         files=sum(one.kind != "folder" for one in proof.proven),
         bytes=proof.bytes,
-        whole=taken.whole,
-        tree=taken.place,
-        tree_sha256=taken.sha256,
+        whole=saved.whole,
+        tree=saved.place,
+        tree_sha256=saved.sha256,
     )
-    failed = _troubles(done.failed, taken.wrong)
-    return replace(_ended(told, done), failed=failed, proof=made, notes=taken.notes)
+    failed = _troubles(done.failed, saved.wrong)
+    return replace(_ended(plan, done), failed=failed, proof=made, notes=saved.notes)
 
 
 def _listed(run: Run, proof: Proof) -> Proof:
-    """Without what S3 keeps under another name than it was given: some services change names.
+    """Remove from a proof what S3 keeps under another name: some services change names.
 
     Such an object would be deleted as one that the folder does not have, and not be found again.
     """
@@ -260,7 +260,7 @@ def _listed(run: Run, proof: Proof) -> Proof:
 
 
 def _delete_trees(sync: Sync, but: str) -> None:
-    """Those of before: what they name may be gone, or another."""
+    """Delete the older trees: what they name may be gone, or have changed."""
     run = sync.run
     prefix = run.prefix + BEGINS
     keys = [prefix + one.name for one in run.bucket.objects(prefix)]
@@ -269,23 +269,23 @@ def _delete_trees(sync: Sync, but: str) -> None:
         run.bucket.delete(old[at : at + 1000])
 
 
-def _back(sync: Sync, job: Job, tracker: Tracker) -> Outcome:
+def _restore(sync: Sync, job: Job, tracker: Tracker) -> Outcome:
     tracker.stage = "comparing"
-    back, planned = look(sync, job.tree_at, job.tree_sha256, once=job.once)
-    told = replace(outcome(job, sync, planned), failed=tuple(sorted(back.wrong.items())))
-    tracker.plan(told)
+    restoration, planned = plan_restore(sync, job.tree_at, job.tree_sha256, once=job.once)
+    plan = replace(outcome(job, sync, planned), failed=tuple(sorted(restoration.wrong.items())))
+    tracker.plan(plan)
     if job.dry_run:
-        return told
+        return plan
     tracker.begin_copying()
-    put_back(sync, back, planned)
-    meter, wrong = sync.run.meter, tuple(sorted(back.wrong.items()))
+    restore(sync, restoration, planned)
+    meter, wrong = sync.run.meter, tuple(sorted(restoration.wrong.items()))
     proof = Proven(
-        files=len(back.right),
-        bytes=sum(leaf.size for leaf in back.right),
+        files=len(restoration.right),
+        bytes=sum(leaf.size for leaf in restoration.right),
         whole=not wrong,
-        tree=back.place,
-        tree_sha256=back.sha256,
+        tree=restoration.place,
+        tree_sha256=restoration.sha256,
     )
     return replace(
-        told, done=True, copied=meter.files, bytes=meter.bytes, failed=wrong, proof=proof
+        plan, done=True, copied=meter.files, bytes=meter.bytes, failed=wrong, proof=proof
     )

@@ -27,7 +27,7 @@ def mtime_ns(meta: Mapping[str, str]) -> int | None:
 
 
 def executable(meta: Mapping[str, str]) -> bool:
-    """Whether its owner may run it."""
+    """Tell if the owner may run the file."""
     try:
         return bool(int(meta.get("mode", "0"), 8) & 0o100)
     except ValueError:

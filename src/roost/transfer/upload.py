@@ -1,4 +1,4 @@
-"""One file to S3. What is sent is compared with what S3 says it has."""
+"""Send one file to S3, and compare it with the checksum that S3 reports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None
     crc = sums.crc64_text(sums.crc64(data))
     headers = {**_headers(run, before), CRC64: crc}
     key = run.prefix + entry.name
-    answer = run.bucket.wire.send("PutObject", "PUT", key, None, headers, data)
+    answer = run.bucket.client.send("PutObject", "PUT", key, None, headers, data)
 
     def finish(reply: Reply) -> None:
         _compare(reply, crc, data)
@@ -187,7 +187,9 @@ class _Parts:
     ) -> tuple[int, str, Future[Reply]]:
         self.run.slots.acquire()
         query = {"partNumber": str(number), "uploadId": upload.id}
-        future = self.run.bucket.wire.send("UploadPart", "PUT", self.key, query, {CRC64: crc}, data)
+        future = self.run.bucket.client.send(
+            "UploadPart", "PUT", self.key, query, {CRC64: crc}, data
+        )
 
         def arrived(_: Future[Reply]) -> None:
             self.run.slots.release()
@@ -210,7 +212,7 @@ class _Parts:
         self.tags[number] = tag
 
     def _complete(self, upload: Upload, *, ours: bool) -> str:
-        seen, bucket = self.run.seen, self.run.bucket
+        seen, bucket = self.run.cache, self.run.bucket
         try:
             _unchanged(self.file, self.before, self.before.st_size)
         except ChangedError:
@@ -244,7 +246,7 @@ class _Parts:
 
     def _adopt(self) -> tuple[Upload, dict[int, tuple[int, str]], bool]:
         """An upload to go on with and its parts, by number; whether it is known to be of ours."""
-        bucket, seen = self.run.bucket, self.run.seen
+        bucket, seen = self.run.bucket, self.run.cache
         size, mtime_ns = self.before.st_size, self.before.st_mtime_ns
         known = {one[1]: one[2:] for one in seen.unended()}
         there = self.run.uploads.pop(self.key, [])

@@ -18,10 +18,10 @@ from typing import IO
 
 from roost.transfer import checksums, times
 from roost.transfer.context import DamagedError, Run
-from roost.transfer.filters import Picked
+from roost.transfer.filters import NameFilter
 from roost.transfer.key_rules import OURS
 from roost.transfer.listing import Entry
-from roost.transfer.pool import Hands, why
+from roost.transfer.pool import Pool, why
 from roost.transfer.s3.bucket import Head
 from roost.transfer.s3.failures import StoreError
 
@@ -39,7 +39,7 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was compared. Only a ``whole`` one allows to delete the source."""
+    """The result of a comparison. Only a ``whole`` one allows to delete the source."""
 
     proven: tuple[Proven, ...]
     wrong: tuple[tuple[str, str], ...]
@@ -49,16 +49,16 @@ class Proof:
 
     @property
     def whole(self) -> bool:
-        """Whether everything in the folder is in S3."""
+        """Tell if everything in the folder is in S3."""
         return not self.wrong and not self.skipped
 
     @property
     def bytes(self) -> int:
-        """How many are proven."""
+        """The number of bytes that are proven."""
         return sum(one.size for one in self.proven)
 
 
-def verify(run: Run, picked: Picked, *, hands: int = 16, manifest: bool = True) -> Proof:
+def verify(run: Run, included: NameFilter, *, threads: int = 16, manifest: bool = True) -> Proof:
     """Compare every file with its object. Raises RoostError where S3 cannot be asked."""
     skipped: list[tuple[str, str]] = []
     files = run.folder.files(lambda name, why: skipped.append((name, why)))
@@ -70,9 +70,9 @@ def verify(run: Run, picked: Picked, *, hands: int = 16, manifest: bool = True) 
         with lock:
             proven.append(one)
 
-    entries = (e for e in files if picked(e.name) and (e.empty or not e.folder))
+    entries = (e for e in files if included(e.name) and (e.empty or not e.folder))
     try:
-        failed = Hands(work, run.stop).all(entries, hands)
+        failed = Pool(work, run.stop).all(entries, threads)
         run.check()
         wrong = tuple(sorted((entry.name, why(error)) for entry, error in failed))
         proven.sort(key=lambda one: one.name)
@@ -104,7 +104,7 @@ def _prove(run: Run, entry: Entry) -> Proven:
     if times.mtime_ns(head.meta) == entry.mtime_ns:
         from roost.transfer.cache import Known
 
-        run.seen.add(Known(entry.name, head.tag, entry.size, entry.mtime_ns))
+        run.cache.add(Known(entry.name, head.tag, entry.size, entry.mtime_ns))
     return Proven(entry.name, entry.size, entry.mtime_ns, kind, there)
 
 
@@ -118,7 +118,7 @@ def _read_back(run: Run, key: str, head: Head, entry: Entry) -> tuple[str, str, 
         value, size = checksums.crc64(data, value), size + len(data)
 
     if entry.size:
-        run.bucket.wire.fetch(key, {"if-match": f'"{head.tag}"'}, read)
+        run.bucket.client.fetch(key, {"if-match": f'"{head.tag}"'}, read)
     if size != entry.size:
         raise DamagedError(f"{size} of its {entry.size} bytes could be read")
     there, here = checksums.crc64_text(value), checksums.file_crc64(run.folder.path(entry.name))

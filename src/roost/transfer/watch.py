@@ -1,4 +1,4 @@
-"""Files are moved as they are finished: from an instrument's folder to S3, until told to stop."""
+"""Copy files as they are finished, from an instrument's folder to S3, until stopped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Janitor:
     wanted: str
 
     def wants(self, name: str) -> str | None:
-        """What must be safe before this file goes; None where the rule is not about it."""
+        """Return the file that must be in S3 before this one goes; None for any other file."""
         before, _, after = self.waste.partition("*")
         found = re.fullmatch(f"{re.escape(before)}(.+){re.escape(after)}", name, re.DOTALL)
         return self.wanted.replace("*", found[1], 1) if found else None
@@ -51,7 +51,7 @@ def janitor(text: str) -> Janitor:
 
 
 def finished(path: Path, entry: Entry, now: float, quiet: float = QUIET) -> bool:
-    """Whether nobody writes to a file any more."""
+    """Tell if no program writes to a file any more."""
     return now - entry.mtime_ns / 1e9 >= quiet and not _open_for_writing(path)
 
 

@@ -1,4 +1,4 @@
-"""Runs a sync on a rented machine, where it goes on whatever becomes of this computer.
+"""Run a sync on a rented machine, where it continues whatever becomes of this computer.
 
 ``run_there`` is all of it: the machine gets what it needs (``roost.transfer``, as here), the
 job becomes a unit of its systemd, and this computer follows it. The same job again, from here or
@@ -24,10 +24,12 @@ from roost.transfer.remote import package
 from roost.transfer.s3.config import Keys, Where
 
 PATIENCE = 300.0
-"""Seconds without a word from the machine after which it is given up; the job goes on."""
+"""Seconds without news from the machine before following ends; the job continues."""
 PAUSE = 2.0
-THERE = f'test -d "$1" && test -e {sync.AT}/python-{sync.AWSCRT}/whole && echo yes || echo no'
-BRING = (
+IS_INSTALLED = (
+    f'test -d "$1" && test -e {sync.AT}/python-{sync.AWSCRT}/whole && echo yes || echo no'
+)
+INSTALL = (
     f"umask 022; mkdir -p {sync.AT}; d=$(mktemp -d {sync.AT}/.incoming.XXXXXX);"
     ' trap \'rm -rf "$d"\' EXIT; tar -xf - -C "$d"; chmod 0755 "$d/lib";'
     ' (cd "$d/files"; find . -type f -exec install -D -m 0755 {} /{} ";"); '
@@ -39,7 +41,7 @@ RUN = 'umask 022; PYTHONPATH="$1" PYTHONDONTWRITEBYTECODE=1 exec "$2" -P -m roos
 
 
 def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note: Note) -> Outcome:
-    """Copy on a machine that is up, and wait for the end. ``note`` hears what is worth a line.
+    """Copy on a machine that is up, and wait for the end. ``note`` takes lines for the user.
 
     The machine's role is used where it has one and S3 is Amazon's; else the credentials that
     ``job.where`` finds here are lent to this one job. It runs as root for a ``tree``, else as who
@@ -51,12 +53,12 @@ def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note
     job is at work between the same two sides, KeyboardInterrupt.
     """
     may_not_delete = job.up and not lends(job.where, instance)
-    job = replace(job, where=_paying(job.where, instance, note))
+    job = replace(job, where=_with_credentials(job.where, instance, note))
     given = json.dumps({"job": job.to_json(), "token": uuid4().hex}).encode() + b"\n"
     machines.peek(instance)
-    _bring(machines, instance, note)
+    _install(machines, instance, note)
     try:
-        ended = _followed(machines, instance, given, _Listener(instance.name, tell, note))
+        ended = _follow(machines, instance, given, _Listener(instance.name, tell, note))
     except KeyboardInterrupt:
         _stop(machines, instance, given, note)
         raise
@@ -72,16 +74,16 @@ def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note
 
 
 def lends(where: Where, instance: Instance) -> bool:
-    """Whether the machine has no way of its own to this S3."""
+    """Tell if the machine has no credentials of its own for this S3."""
     return not instance.shape.machine_role or where.endpoint is not None
 
 
-def _paying(where: Where, instance: Instance, note: Note) -> Where:
-    """With the credentials that the machine is lent, if it is lent any."""
+def _with_credentials(where: Where, instance: Instance, note: Note) -> Where:
+    """Return ``where`` with the credentials that are lent to the machine, if any."""
     plain = Where(where.region, where.endpoint, ca_bundle=_authorities(where))
     if not lends(where, instance):
         return plain
-    keys = _frozen(where)
+    keys = _credentials(where)
     note(
         f"{instance.name} has no role for this S3: it is lent your credentials for this one sync"
         + (" (whoever is root there could take them)" if instance.role == "seat" else "")
@@ -90,7 +92,7 @@ def _paying(where: Where, instance: Instance, note: Note) -> Where:
 
 
 def _authorities(where: Where) -> str | None:
-    """The certificates themselves: their file is on this computer."""
+    """Return the certificates themselves: their file is on this computer."""
     if not where.ca_bundle:
         return None
     try:
@@ -99,8 +101,8 @@ def _authorities(where: Where) -> str | None:
         raise UsageError(f"{where.ca_bundle}: {error.strerror}") from None
 
 
-def _frozen(where: Where) -> Keys:
-    """Credentials as they are now. Raises CredentialsError where there are none."""
+def _credentials(where: Where) -> Keys:
+    """Return the present credentials. Raises CredentialsError if there are none."""
     if where.keys is not None:
         return where.keys
     nobody = CredentialsError("no AWS credentials", next="aws configure   (or: aws sso login)")
@@ -122,16 +124,18 @@ def _frozen(where: Where) -> Keys:
 # --- the machine ---------------------------------------------------------------------------------
 
 
-def _bring(machines: Machines, instance: Instance, note: Note) -> None:
-    """What it needs, where it is not there yet."""
+def _install(machines: Machines, instance: Instance, note: Note) -> None:
+    """Install the sources and the S3 client on the machine, if they are not there yet."""
     place = package.place()
     for left in (2, 1, 0):
         try:
-            said = b"".join(machines.talk(instance, ["/bin/sh", "-c", THERE, "there", place]))
+            said = b"".join(
+                machines.talk(instance, ["/bin/sh", "-c", IS_INSTALLED, "there", place])
+            )
             if said.strip() == b"yes":
                 return
             note(f"{instance.name} gets what copies data to S3 and from it")
-            words = ["/bin/sh", "-euc", BRING, "bring", place]
+            words = ["/bin/sh", "-euc", INSTALL, "bring", place]
             for _ in machines.talk(instance, words, package.archive()):
                 pass
             return
@@ -147,7 +151,7 @@ def _lost(instance: Instance, lost: Lost) -> NoReturn:
 
 
 class _Listener:
-    """Hears what the machine says, line by line; the outcome is the end of it."""
+    """A reader of what the machine writes, line by line; the last is the outcome."""
 
     def __init__(self, node: str, tell: Tell, note: Note) -> None:
         self.node, self.tell, self.note = node, tell, note
@@ -155,7 +159,7 @@ class _Listener:
         self.planned: Outcome | None = None
 
     def hear(self, line: bytes) -> Outcome | None:
-        """Raises RoostError where the job ended with one."""
+        """Take one line; return the outcome if it is one. Raises the error that ended the job."""
         self.heard = time.monotonic()
         found: dict[str, Any] = json.loads(line)
         if found.get("attached"):
@@ -167,7 +171,7 @@ class _Listener:
         elif "stopped" in found:
             raise RoostError(
                 f"the sync on {self.node} was ended from elsewhere",
-                next="the same command again   (goes on where it was)",
+                next="the same command again   (continues where it was)",
             )
         elif "outcome" in found:
             return Outcome.from_json(found["outcome"])
@@ -179,15 +183,15 @@ class _Listener:
 
 
 def _error(found: dict[str, Any], node: str) -> RoostError:
-    """The machine's error, as it would be here."""
+    """Return the machine's error as it would be on this computer."""
     kind = getattr(errors, str(found["kind"]), RoostError)
     if not (isinstance(kind, type) and issubclass(kind, RoostError)) or kind is errors.SpecError:
         kind = RoostError
     return kind(f"{node}: {found['what']}", next=found["next"])
 
 
-def _followed(machines: Machines, instance: Instance, given: bytes, listener: _Listener) -> Outcome:
-    """To the end, by as many connections as it takes."""
+def _follow(machines: Machines, instance: Instance, given: bytes, listener: _Listener) -> Outcome:
+    """Follow the job to its end, over as many connections as that takes."""
     words = ["/bin/sh", "-euc", RUN, "run", package.place(), sync.PYTHON, "attend"]
     while True:
         try:
@@ -195,7 +199,7 @@ def _followed(machines: Machines, instance: Instance, given: bytes, listener: _L
                 ended = listener.hear(line)
                 if ended is not None:
                     return ended
-            why = Lost("it says nothing any more")
+            why = Lost("it writes nothing any more")
         except Lost as lost:
             why = lost
         if machines.rest(PAUSE):
@@ -205,11 +209,11 @@ def _followed(machines: Machines, instance: Instance, given: bytes, listener: _L
 
 
 def _stop(machines: Machines, instance: Instance, given: bytes, note: Note) -> None:
-    """End it there too: who pressed Ctrl-C wants it to end."""
-    note(f"ending the sync on {instance.name}; the same command goes on where it was")
+    """End the job on the machine: Ctrl-C means that."""
+    note(f"ending the sync on {instance.name}; the same command continues where it was")
     words = ["/bin/sh", "-euc", RUN, "run", package.place(), sync.PYTHON, "stop"]
     try:
         for _ in machines.talk(instance, words, given):
             pass
     except (Lost, RoostError) as error:
-        note(f"it may go on there: {error}")
+        note(f"it may continue there: {error}")

@@ -1,4 +1,4 @@
-"""On a machine: the unit itself. It reads its job once, and needs nobody to listen."""
+"""On a machine: the unit of systemd. It reads its job once, and needs no connection."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from typing import Any
 from roost.errors import RoostError
 from roost.transfer.context import StoppedError
 from roost.transfer.job import Job, Progress
-from roost.transfer.remote.attach import Room, told
+from roost.transfer.remote.attach import Spool, error_json
 from roost.transfer.runner import Tracker, run
 
 RESTING = 60.0
-"""Seconds without a byte after which a watching job is no work."""
+"""Seconds without a byte after which a watching job does not count as work."""
 
 
-def work(room: Room) -> None:
-    """Do the job that lies in the room; SIGTERM ends it, and the next one goes on."""
-    with (room.path / "lock").open("rb") as lock:
+def work(spool: Spool) -> None:
+    """Do the job in the spool; SIGTERM ends it, and the next one continues."""
+    with (spool.path / "lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = room.read("job.json")
-        (room.path / "job.json").unlink(missing_ok=True)
+        found = spool.read("job.json")
+        (spool.path / "job.json").unlink(missing_ok=True)
         token, job = str(found["token"]), Job.from_json(found["job"])
         signal.signal(signal.SIGTERM, _interrupt)
         if job.tree:
             os.umask(0o077)  # until it has its own mode, a file is nobody else's
-        room.write("result.json", {"token": token, "end": _end(room, job)})
+        spool.write("result.json", {"token": token, "end": _end(spool, job)})
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -42,32 +42,32 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _end(room: Room, job: Job) -> dict[str, Any]:
+def _end(spool: Spool, job: Job) -> dict[str, Any]:
     """Do the job, and return its end as JSON."""
     tracker = Tracker()
     try:
-        with tracker.followed(_Writer(room, watches=job.watch)):
-            return {"outcome": asdict(run(_with_authorities(room, job), tracker))}
+        with tracker.followed(_Writer(spool, watches=job.watch)):
+            return {"outcome": asdict(run(_with_authorities(spool, job), tracker))}
     except RoostError as error:
-        return {"error": told(error)}
+        return {"error": error_json(error)}
     except (KeyboardInterrupt, StoppedError):
         return {"stopped": True}
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        return {"error": told(RoostError(f"{error.strerror or error}{place}"))}
+        return {"error": error_json(RoostError(f"{error.strerror or error}{place}"))}
     except Exception as error:  # a fault of ours: the user must hear of it all the same
         traceback.print_exc()
-        return {"error": told(RoostError(f"{type(error).__name__}: {error}"))}
+        return {"error": error_json(RoostError(f"{type(error).__name__}: {error}"))}
     finally:
-        (room.path / "busy").unlink(missing_ok=True)
+        (spool.path / "busy").unlink(missing_ok=True)
 
 
-def _with_authorities(room: Room, job: Job) -> Job:
-    """The certificates that the other computer trusts came as text."""
+def _with_authorities(spool: Spool, job: Job) -> Job:
+    """Write the certificates that came as text to a file, and return the job that names it."""
     text = job.where.ca_bundle
     if not text:
         return job
-    path = room.path / "authorities.pem"
+    path = spool.path / "authorities.pem"
     path.write_text(text)
     return replace(job, where=replace(job.where, ca_bundle=str(path)))
 
@@ -75,8 +75,8 @@ def _with_authorities(room: Room, job: Job) -> Job:
 class _Writer:
     """Writes the progress whenever it changes; and that the machine is at work, if it is."""
 
-    def __init__(self, room: Room, *, watches: bool) -> None:
-        self.room, self.watches = room, watches
+    def __init__(self, spool: Spool, *, watches: bool) -> None:
+        self.spool, self.watches = spool, watches
         self.last: Progress | None = None
         self.planned = False
         self.moved, self.since = (0, 0), time.monotonic()
@@ -88,17 +88,17 @@ class _Writer:
         now = replace(news, planned=None)
         with suppress(OSError):
             if news.planned is not None and not self.planned:
-                self.room.write("planned.json", asdict(news.planned))
+                self.spool.write("planned.json", asdict(news.planned))
                 self.planned = True
             if replace(now, seconds=0) != self.last:
-                self.room.write("progress.json", asdict(now))
+                self.spool.write("progress.json", asdict(now))
                 self.last = replace(now, seconds=0)
             if not self.watches or time.monotonic() - self.since < RESTING:
-                (self.room.path / "busy").touch()
+                (self.spool.path / "busy").touch()
 
 
 def main(words: list[str]) -> None:
-    """``work ROOM``. Nothing of ours waits for the interpreter's end."""
-    work(Room(Path(words[0])))
+    """Run ``work SPOOL``, and exit without waiting for threads."""
+    work(Spool(Path(words[0])))
     sys.stderr.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What can be asked of one bucket, in the words of S3."""
+"""The requests to one bucket, in the words of S3."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from roost.transfer.listing import Entry, Prefix
-from roost.transfer.s3.client import Reply, Wire
+from roost.transfer.s3.client import Reply, S3Client
 from roost.transfer.s3.config import Where
 from roost.transfer.s3.failures import StoreError
 
@@ -30,7 +30,7 @@ class Upload(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of one."""
+    """A part of an upload."""
 
     number: int
     size: int
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What S3 says of an object without its bytes."""
+    """The attributes of an object."""
 
     size: int
     tag: str
@@ -54,31 +54,31 @@ class Bucket:
 
     def __init__(self, name: str, where: Where, *, connections: int = 32) -> None:
         self.name = name
-        self.wire = Wire(name, where, connections=connections)
+        self.client = S3Client(name, where, connections=connections)
         self._connections = connections
 
     def find(self, prefix: str) -> None:
         """Look whether it is there and ours, and where. Raises StoreError."""
         query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
         try:
-            self.wire.call("ListObjectsV2", "GET", query=query)
+            self.client.call("ListObjectsV2", "GET", query=query)
         except StoreError as error:
             moved = error.code in _MOVED or error.status in {301, 307, 400}
-            if not (moved and error.region) or error.region == self.wire.where.region:
+            if not (moved and error.region) or error.region == self.client.where.region:
                 raise
-            where = self.wire.where.at(error.region)
-            self.wire = Wire(self.name, where, connections=self._connections)
+            where = self.client.where.at(error.region)
+            self.client = S3Client(self.name, where, connections=self._connections)
 
     def objects(self, prefix: str) -> Iterator[Entry]:
-        """All objects below the prefix, with the rest of their names. Raises StoreError."""
+        """Yield all objects below the prefix, with the rest of their names. Raises StoreError."""
         query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
-        coming = self.wire.send("ListObjectsV2", "GET", query=query)
+        coming = self.client.send("ListObjectsV2", "GET", query=query)
         while True:
             page = coming.result().body
             token = _NEXT.search(page)
             if token:  # the next page comes while this one is read
                 more = {**query, "continuation-token": _text(token[1])}
-                coming = self.wire.send("ListObjectsV2", "GET", query=more)
+                coming = self.client.send("ListObjectsV2", "GET", query=more)
             yield from _entries(page, len(prefix))
             if not token:
                 return
@@ -86,17 +86,17 @@ class Bucket:
     def head(self, key: str) -> Head:
         """Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
-        reply = self.wire.call("HeadObject", "HEAD", key, headers=headers)
+        reply = self.client.call("HeadObject", "HEAD", key, headers=headers)
         return head_of(reply)
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Raises StoreError."""
-        return self.wire.call("PutObject", "PUT", key, headers=headers, body=body)
+        return self.client.call("PutObject", "PUT", key, headers=headers, body=body)
 
     def get(self, key: str) -> Reply:
         """The whole object, in memory. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
-        return self.wire.call("GetObject", "GET", key, headers=headers)
+        return self.client.call("GetObject", "GET", key, headers=headers)
 
     def delete(self, keys: list[str]) -> dict[str, str]:
         """Delete up to a thousand; those that could not be, with the reason. Raises StoreError."""
@@ -106,9 +106,9 @@ class Bucket:
         # A name with a character that XML cannot hold goes alone.
         if any(_unwritable(key) for key in keys):
             for key in keys:
-                self.wire.call("DeleteObject", "DELETE", key)
+                self.client.call("DeleteObject", "DELETE", key)
             return {}
-        reply = self.wire.call(
+        reply = self.client.call(
             "DeleteObjects", "POST", query={"delete": ""}, headers=headers, body=body
         )
         return {_in(one, "Key"): _in(one, "Message") for one in _all(reply.body, "Error")}
@@ -117,17 +117,17 @@ class Bucket:
 
     def begin(self, key: str, headers: Mapping[str, str]) -> str:
         """The id of a new multipart upload. Raises StoreError."""
-        reply = self.wire.call(
+        reply = self.client.call(
             "CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers
         )
         return _in(ET.fromstring(reply.body), "UploadId")  # noqa: S314 - S3's own answer
 
     def uploads(self, prefix: str) -> list[Upload]:
-        """All that have not ended. Raises StoreError."""
+        """Return all uploads that have not ended. Raises StoreError."""
         found: list[Upload] = []
         query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
         while True:
-            page = self.wire.call("ListMultipartUploads", "GET", query=query).body
+            page = self.client.call("ListMultipartUploads", "GET", query=query).body
             for one in _all(page, "Upload"):
                 found.append(Upload(unquote(_in(one, "Key")), _in(one, "UploadId")))
             root = ET.fromstring(page)  # noqa: S314
@@ -137,11 +137,11 @@ class Bucket:
             query["upload-id-marker"] = _in(root, "NextUploadIdMarker")
 
     def parts(self, upload: Upload) -> list[Part]:
-        """What of it has arrived. Raises StoreError."""
+        """Return the parts that have arrived. Raises StoreError."""
         found: list[Part] = []
         query = {"uploadId": upload.id}
         while True:
-            page = self.wire.call("ListParts", "GET", upload.key, query=query).body
+            page = self.client.call("ListParts", "GET", upload.key, query=query).body
             for one in _all(page, "Part"):
                 number, size = int(_in(one, "PartNumber")), int(_in(one, "Size"))
                 found.append(Part(number, size, _in(one, "ETag").strip('"')))
@@ -157,7 +157,7 @@ class Bucket:
             for number, tag in sorted(tags.items())
         )
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        reply = self.wire.call(
+        reply = self.client.call(
             "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, None, body
         )
         root = ET.fromstring(reply.body)  # noqa: S314
@@ -167,14 +167,14 @@ class Bucket:
         """Forget what has arrived of it. Raises StoreError."""
         try:
             query = {"uploadId": upload.id}
-            self.wire.call("AbortMultipartUpload", "DELETE", upload.key, query)
+            self.client.call("AbortMultipartUpload", "DELETE", upload.key, query)
         except StoreError as error:
             if not error.gone:
                 raise
 
     def first_part(self, key: str) -> int:
         """The size of the first part of an object that came in parts. Raises StoreError."""
-        reply = self.wire.call("HeadObject", "HEAD", key, query={"partNumber": "1"})
+        reply = self.client.call("HeadObject", "HEAD", key, query={"partNumber": "1"})
         return int(reply.headers["content-length"])
 
 
@@ -189,7 +189,7 @@ def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
 
 
 def head_of(reply: Reply) -> Head:
-    """What the headers of an answer say of the object."""
+    """Return the attributes of the object from the headers of an answer."""
     head = reply.headers
     whole = head.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
     return Head(

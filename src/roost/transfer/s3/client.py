@@ -15,11 +15,11 @@ from roost.transfer.s3.config import Where
 from roost.transfer.s3.failures import StoreError
 
 SAFE = "/-_.~"
-"""What S3's signature leaves as it is in a key."""
+"""The characters of a key that S3's signature does not quote."""
 PART = 16 * 2**20
 RANGE = 4 * 2**20
 RANGES = 16
-"""How large objects are fetched: so much in one answer, so many answers on their way.
+"""The bytes of one range and the number of ranges at once, for large objects.
 
 More bring nothing on one disk, and fresh memory costs more time than the network."""
 RETRIES = 6
@@ -35,7 +35,7 @@ class Reply:
     body: bytes = b""
 
 
-class Wire:
+class S3Client:
     """The way to one bucket."""
 
     def __init__(self, bucket: str, where: Where, *, connections: int = 32) -> None:
@@ -55,7 +55,7 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Reply:
-        """One request and its answer. Raises StoreError."""
+        """Send one request, and return its answer. Raises StoreError."""
         return self.send(operation, method, key, query, headers, body).result()
 
     def send(
@@ -127,7 +127,7 @@ class Wire:
         return done.result()
 
     def _ranges(self) -> Any:
-        """A client of its own for ranges, so that all of them share one limit."""
+        """Return a client for ranges, so that all of them share one limit."""
         with self._lock:
             if self._fetcher is None:
                 self._fetcher = _client(self.where, min(self._connections, RANGES))
@@ -231,7 +231,7 @@ def _provider(where: Where, bootstrap: Any) -> Any:
 
 
 def _botocore(where: Where) -> Callable[[], Any]:
-    """What asks botocore, which refreshes what is about to expire."""
+    """Return a function that asks botocore, which refreshes credentials in time."""
     from awscrt.auth import AwsCredentials
 
     try:

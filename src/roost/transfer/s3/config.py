@@ -1,4 +1,4 @@
-"""Where S3 is and who we are: region, endpoint and credentials as boto3 finds them.
+"""The configuration of S3: region, endpoint and credentials as boto3 finds them.
 
 The environment and the files below ``~/.aws`` are read here, so that botocore, whose import alone
 takes longer than a sync that has nothing to do, is only needed for what must be asked for (SSO,
@@ -60,7 +60,7 @@ def where(
     endpoint: str | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> Where:
-    """What options, environment and files say, in this order. Raises RoostError."""
+    """Read options, environment and files, in this order. Raises RoostError."""
     chosen = profile or env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE")
     config = _read(env.get("AWS_CONFIG_FILE", "~/.aws/config"))
     shared = _read(env.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))

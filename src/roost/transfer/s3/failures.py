@@ -1,4 +1,4 @@
-"""What S3 refuses, and what of it is worth another try."""
+"""The errors of S3, and which of them are worth another try."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StoreError(Exception):
 
     @classmethod
     def of(cls, error: Any, operation: str, key: str) -> StoreError:
-        """From what awscrt raised."""
+        """Return the error for what awscrt raised."""
         status = getattr(error, "status_code", None) or 0
         body = getattr(error, "body", None) or b""
         code, text = _CODE.search(body), _MESSAGE.search(body)
@@ -55,16 +55,16 @@ class StoreError(Exception):
 
     @property
     def gone(self) -> bool:
-        """Whether it was not there."""
+        """Tell if the object or upload does not exist."""
         return self.status == 404 or self.code in {"NoSuchKey", "NoSuchUpload"}
 
     @property
     def hopeless(self) -> bool:
-        """Whether the same request would fail again."""
+        """Tell if the same request would fail again."""
         return self.code in _NEVER or self.status in {401, 403, 404, 405, 501}
 
     def explained(self, place: str) -> RoostError:
-        """As the error that the command ends with."""
+        """Return the error that the command ends with."""
         what = f"{place}: {self.text or self.code}"
         if self.code in _WHO:
             return CredentialsError(what, next="aws sts get-caller-identity")

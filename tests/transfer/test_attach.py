@@ -19,10 +19,10 @@ import pytest
 from roost.recipes.programs import program
 from roost.transfer.job import ANY, Job, Outcome, Progress
 from roost.transfer.options import Options
-from roost.transfer.remote.attach import Room
+from roost.transfer.remote.attach import Spool
 from roost.transfer.s3.config import Keys, Where
 from tests.transfer.conftest import Store, grow, tree
-from tests.transfer.far_here import Here, end, progress
+from tests.transfer.local_machine import Here, end, progress
 from tests.transfer.weed import SECRET
 
 
@@ -166,11 +166,11 @@ def test_credentials_are_in_no_file_once_it_has_begun(
     job = watching(store, source)
     said = here.attend(job)
     next(said)
-    room = here.room(job)
-    assert stat.S_IMODE(room.path.stat().st_mode) == 0o700
-    assert not (room.path / "job.json").exists()
+    spool = here.spool(job)
+    assert stat.S_IMODE(spool.path.stat().st_mode) == 0o700
+    assert not (spool.path / "job.json").exists()
     pid = here.units[0].pid
-    for path in [*room.path.iterdir(), Path(f"/proc/{pid}/cmdline"), Path(f"/proc/{pid}/environ")]:
+    for path in [*spool.path.iterdir(), Path(f"/proc/{pid}/cmdline"), Path(f"/proc/{pid}/environ")]:
         assert SECRET.encode() not in path.read_bytes()
     here.units[0].send_signal(signal.SIGTERM)
     assert all(SECRET not in json.dumps(one) for one in said)
@@ -179,9 +179,9 @@ def test_credentials_are_in_no_file_once_it_has_begun(
 def test_a_machine_that_copies_is_busy_until_it_ends(
     tmp_path: Path, store: Store, here: Here
 ) -> None:
-    rooms = here.base / "rooms"
+    spools = here.base / "spools"
     script = tmp_path / "busy"
-    script.write_text(program("sync-busy").replace("/run/roost/sync", str(rooms)))
+    script.write_text(program("sync-busy").replace("/run/roost/sync", str(spools)))
 
     def busy() -> bool:
         done = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=False)
@@ -193,7 +193,7 @@ def test_a_machine_that_copies_is_busy_until_it_ends(
     said = here.attend(watching(store, source))
     next(said)
     assert busy()
-    marker = here.room(watching(store, source)).path / "busy"
+    marker = here.spool(watching(store, source)).path / "busy"
     here.units[0].kill()  # nobody tidies up
     here.units[0].wait()
     os.utime(marker, (time.time() - 200,) * 2)
@@ -207,8 +207,8 @@ def test_a_relative_folder_is_below_the_users_home(
 ) -> None:
     from roost.transfer.remote import attach
 
-    whom = attach.Whom(os.getuid(), os.getgid(), tmp_path)
-    monkeypatch.setattr(attach, "_user", lambda: whom)
+    owner = attach.Owner(os.getuid(), os.getgid(), tmp_path)
+    monkeypatch.setattr(attach, "_user", lambda: owner)
     grow(tmp_path / "results", {"a": b"1"})
     found = here.run(up(store, Path("results")))
     assert (found.source, found.copied) == (str(tmp_path / "results"), 1)
@@ -220,20 +220,20 @@ def test_what_comes_belongs_to_who_owns_the_folder(
 ) -> None:
     from roost.transfer.remote import attach
 
-    def whom(folder: Path, **more: Any) -> attach.Whom:
+    def owner(folder: Path, **more: Any) -> attach.Owner:
         job = Job(source="s3://b/", target=str(folder), where=Where("r"), **more)
-        return attach._whom(job)
+        return attach._owner(job)
 
-    monkeypatch.setattr(attach, "_user", lambda: attach.Whom(1000, 1000, tmp_path))
+    monkeypatch.setattr(attach, "_user", lambda: attach.Owner(1000, 1000, tmp_path))
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     os.chown(theirs, 1234, 1234)
-    assert whom(theirs).uid == 1234
-    assert whom(theirs / "new" / "one").uid == 1234
+    assert owner(theirs).uid == 1234
+    assert owner(theirs / "new" / "one").uid == 1234
     assert (theirs / "new").stat().st_uid == (theirs / "new" / "one").stat().st_uid == 1234
     made = tmp_path / "at the top"
-    assert whom(made).uid == made.stat().st_uid == 1000
-    assert whom(theirs, tree=True).uid == 0
+    assert owner(made).uid == made.stat().st_uid == 1000
+    assert owner(theirs, tree=True).uid == 0
 
 
 def test_the_unit_is_told_nothing_but_where_its_job_lies(
@@ -252,12 +252,12 @@ def test_the_unit_is_told_nothing_but_where_its_job_lies(
 
     monkeypatch.setattr(attach.subprocess, "run", run)
     monkeypatch.setattr(attach.time, "sleep", lambda seconds: None)
-    room = Room(tmp_path / "0123")
-    attach.begin_unit(room, attach.Whom(1000, 1000, Path("/home/u")))
+    spool = Spool(tmp_path / "0123")
+    attach.begin_unit(spool, attach.Owner(1000, 1000, Path("/home/u")))
     assert len(lines) == 2
     line = lines[-1]
     assert line[0] == "systemd-run"
     assert "--unit=roost-sync-0123" in line
     assert {"--uid=1000", "--gid=1000"} <= set(line)
-    words = [sys.executable, "-P", "-m", "roost.transfer", "work", str(room.path)]
+    words = [sys.executable, "-P", "-m", "roost.transfer", "work", str(spool.path)]
     assert line[line.index("--") + 1 :] == words

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from roost.transfer.job import Job, Outcome, Progress
-from roost.transfer.remote.attach import Room, Whom, attend
+from roost.transfer.remote.attach import Owner, Spool, attend
 
 
 @dataclass
@@ -23,24 +23,24 @@ class Here:
     package: Path | None = None
     units: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def begin(self, room: Room, whom: Whom) -> None:
-        del whom
+    def begin(self, spool: Spool, owner: Owner) -> None:
+        del owner
         env = {**os.environ, "ROOST_HOME": str(self.base / "home")}
         if self.package is not None:
             env["PYTHONPATH"] = str(self.package)
-        line = [sys.executable, "-P", "-m", "roost.transfer", "work", str(room.path)]
+        line = [sys.executable, "-P", "-m", "roost.transfer", "work", str(spool.path)]
         self.units.append(subprocess.Popen(line, env=env, start_new_session=True))
 
     def attend(self, job: Job, token: str = "") -> Iterator[dict[str, Any]]:
         found = {"job": job.to_json(), "token": token or uuid4().hex}
-        yield from attend(found, self.begin, self.base / "rooms", self.base / "cache")
+        yield from attend(found, self.begin, self.base / "spools", self.base / "cache")
 
     def run(self, job: Job) -> Outcome:
         """To its end."""
         return end(list(self.attend(job)))
 
-    def room(self, job: Job) -> Room:
-        return Room(self.base / "rooms" / job.id)
+    def spool(self, job: Job) -> Spool:
+        return Spool(self.base / "spools" / job.id)
 
     def end(self) -> None:
         for one in self.units:
