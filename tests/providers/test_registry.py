@@ -9,7 +9,8 @@ from roost.app.rights import grant
 from roost.cli.terminal import session as open_session
 from roost.errors import UsageError
 from roost.model.place import Place
-from roost.providers.registry import PROVIDERS, location_of, provider_of, providers
+from roost.providers.registry import PROVIDERS, providers
+from roost.providers.rules import check_region, rules_of
 from roost.session import Session
 from roost.spec import from_json
 
@@ -47,29 +48,19 @@ def test_a_cloud_that_is_not_in_this_version_is_not_passed_over(aws: Session, as
 
 
 def test_a_region_that_there_is_not() -> None:
-    provider_of("aws").check_region("eu-west-1")
+    check_region("eu-west-1", "aws")
     with pytest.raises(UsageError, match="AWS has no region eu-wst-1"):
-        provider_of("aws").check_region("eu-wst-1")
-    with pytest.raises(UsageError, match="your own machine has no regions"):
-        provider_of("local").check_region("eu-west-1")
+        check_region("eu-wst-1", "aws")
 
 
 SPEC = """{"name": "stars", "kind": "desktop", "cloud": "aws", "machine": {"type": "m7i.xlarge"},
 "aws": {"region": "eu-central-1"}}"""
 
 
-def test_where_a_spec_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_a_spec_will_be() -> None:
     spec = from_json(SPEC)
-    there = location_of(spec)
-    assert (there.text, there.region) == ("aws (eu-central-1)", "eu-central-1")
-    assert (there.rents, there.priced) == (True, True)
-    here = provider_of("local").location(spec)
-    assert (here.text, here.region, here.rents, here.priced) == (
-        "your own machine",
-        None,
-        False,
-        False,
-    )
-    monkeypatch.setattr("roost.providers.registry.PROVIDERS", ("local",))
-    unknown = location_of(spec)
-    assert (unknown.text, unknown.region, unknown.priced) == ("aws", None, False)
+    there = rules_of("aws")
+    assert (there.place(spec), there.price_region(spec)) == ("aws (eu-central-1)", "eu-central-1")
+    here = rules_of("local")
+    assert (here.place(spec), here.price_region(spec)) == ("your own machine", None)
+    assert (there.rents, here.rents) == (True, False)
