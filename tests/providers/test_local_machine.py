@@ -21,7 +21,7 @@ from roost.plan.up import plan_stop, plan_up
 from roost.providers.local import processes
 from roost.providers.local.cloud import LocalCloud
 from roost.providers.local.hold import hold
-from roost.recipes.service import Boot, Service, SetupStep
+from roost.recipes.step import Boot, Command, Service, Step
 from roost.reconcile.loop import reconcile
 
 SHAPE = Shape(type="process", cpus=1, memory_gib=1)
@@ -159,16 +159,13 @@ def test_a_service_that_dies_at_its_start_is_named_with_its_log(tmp_path):
 
 def test_set_up_runs_once_for_all_machines_and_its_failure_is_named(tmp_path):
     marks = tmp_path / "marks"
-    ready = tmp_path / "ready"
+    ready = tmp_path / "environment" / "ready"
+    ready.parent.mkdir()
 
     def boot(code: str):
         def made(record: str, instance: Instance, place: Folder) -> Boot:
-            step = SetupStep(
-                name="environment",
-                argv=python(code),
-                creates=str(ready),
-                lock=str(tmp_path / "env.lock"),
-            )
+            command = Command(argv=python(code))
+            step = Step(name="environment", title="", commands=(command,), creates=str(ready))
             return Boot(setup=(step,), services=sleeper(record, instance, place).services)
 
         return made
@@ -181,6 +178,20 @@ def test_set_up_runs_once_for_all_machines_and_its_failure_is_named(tmp_path):
     assert {i.state for i in up(good).instances} == {"running"}
     assert marks.read_text() == "once "
     down(good)
+
+
+def test_a_stopped_cluster_of_an_older_roost_starts_and_goes_down(cloud, tmp_path):
+    """Its boot.json had other set-up steps: name, argv, creates, lock and env."""
+    up(cloud)
+    converge(cloud, "demo", lambda have, _: plan_stop(have))
+    step = {"name": "environment", "argv": ["uv"], "creates": "/x", "lock": "/x.lock", "env": {}}
+    for file in (tmp_path / "local" / "demo" / "machines").glob("*/boot.json"):
+        boot = json.loads(file.read_text())
+        file.write_text(json.dumps({**boot, "setup": [step]}))
+    assert {i.state for i in cloud.observe("demo").instances} == {"stopped"}
+    assert {i.state for i in up(cloud).instances} == {"running"}
+    down(cloud)
+    assert not of_home(tmp_path)
 
 
 def test_only_one_at_a_time_and_the_second_is_told_who(tmp_path):

@@ -11,8 +11,7 @@ import pytest
 
 from roost.model.resources import Role
 from roost.recipes.dask import remote, remote_environment
-from roost.recipes.service import Service
-from roost.recipes.step import Step
+from roost.recipes.step import Service, Step
 from roost.recipes.unit import unit
 from roost.spec import Cluster, load
 from tests.recipes.slurm_cluster import PROGRAMS, readable

@@ -15,7 +15,7 @@ from roost.recipes.dask.environment import (
     environment_python,
     environment_step,
 )
-from roost.recipes.service import Boot, Service
+from roost.recipes.step import Boot, Service
 
 if TYPE_CHECKING:
     from roost.spec import Cluster

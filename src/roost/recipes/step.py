@@ -1,15 +1,16 @@
-"""What a machine installs, as data: steps that the machine itself does, in order, once. Pure.
+"""What a machine installs and runs, as data: steps that it does by itself, in order, once. Pure.
 
-A step is handed over by ssh after the boot (user-data is short, and everybody can read it), and
-done by ``machine/steps.py``. The packages of all steps are installed first, in one go.
-Doing a step again changes nothing: files are compared, commands have run, services run.
+A rented machine gets its steps by ssh after the boot (user-data is short, and everybody can read
+it), and ``machine/steps.py`` does them: the packages of all steps first, in one go. On the user's
+own machine ``providers/local/machine.py`` does them. Doing a step again changes nothing: files are
+compared, commands have run, services run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Owner = Literal["root", "user"]
@@ -46,7 +47,8 @@ class Command:
     """A program and its words; no shell reads them.
 
     It runs with ROOST_NAME, ROOST_NODE, ROOST_ROLE, ROOST_USER and ROOST_USER_HOME in its
-    environment, and is ended after ``seconds``.
+    environment, and is ended after ``seconds``. The user's own machine knows only ``argv`` and
+    ``env`` of it, and waits for as long as it takes.
     """
 
     argv: tuple[str, ...]
@@ -64,6 +66,8 @@ class Step:
     after the step has changed), ``services`` are enabled and started (restarted where a file of
     the step changed). ``own``: what it makes is one machine's own (a password, a key), so that an
     image of the machine does not hold it and a machine from the image does it again.
+    The user's own machine runs the commands only, once for all of its instances: not where
+    ``creates`` exists, a file in what they make.
     """
 
     name: str
@@ -74,11 +78,42 @@ class Step:
     commands: tuple[Command, ...] = ()
     services: tuple[str, ...] = ()
     own: bool = False
+    creates: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As the machine reads it; ``digest`` is over all that the step does."""
+        """As a rented machine reads it; ``digest`` is over all that the step does."""
         found = asdict(self)
+        del found["creates"]
         return {**found, "digest": digest(found)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A program that is kept running; a rented machine has it as a unit of systemd (``unit.py``).
+
+    It is ready once ``ready_file`` was written after its start, or at once. ``nice`` lowers its
+    priority, so that it does not slow the start of what others wait for.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    ready_file: str | None = None
+    cwd: str | None = None
+    nice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """All that one instance on the user's own machine does; ``bin`` is put first on its PATH."""
+
+    bin: str | None = None
+    setup: tuple[Step, ...] = ()
+    services: tuple[Service, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the instance's supervisor reads it."""
+        return asdict(self)
 
 
 def digest(found: Any) -> str:

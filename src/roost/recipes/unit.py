@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from roost.recipes.service import Service
-from roost.recipes.step import File
+from roost.recipes.step import File, Service
 
 UNITS = "/etc/systemd/system"
 VARIABLE = re.compile(r"\$\{[A-Z_]+\}")

@@ -34,7 +34,7 @@ from roost.providers.local.condition import condition
 from roost.providers.local.hold import hold
 from roost.providers.local.run import node_environment, run_in
 from roost.providers.provider import Capabilities, Summary
-from roost.recipes.service import Boot
+from roost.recipes.step import Boot
 
 HEAD = "head"
 if TYPE_CHECKING:

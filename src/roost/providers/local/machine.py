@@ -4,7 +4,7 @@ Run as ``python -I -S machine.py FOLDER READY_FD``: standard library only, so th
 milliseconds and stays small. It holds a lock on ``FOLDER/lock`` for as long as it lives: that lock
 is what "the machine is on" means, and it is why two of them never run in one folder.
 
-It reads ``boot.json`` (see ``roost.recipes.service.Boot``) and writes ``status.json``.
+It reads ``boot.json`` (see ``roost.recipes.step.Boot``) and writes ``status.json``.
 Signals: TERM stops everything and ends; USR1 tries again what had failed.
 """
 
@@ -226,8 +226,8 @@ class Machine:
     def _do(self, step: dict[str, Any]) -> bool:
         """One step under its lock; another machine may have done it meanwhile."""
         done = Path(step["creates"])
-        Path(step["lock"]).parent.mkdir(parents=True, exist_ok=True)
-        with open(step["lock"], "w") as lock:
+        done.parent.parent.mkdir(parents=True, exist_ok=True)
+        with open(f"{done.parent}.lock", "w") as lock:
             while not self.stopping:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,28 +236,29 @@ class Machine:
                     time.sleep(TICK)
             if self.stopping or done.exists():
                 return not self.stopping
-            code = self._run_step(step)
-            if code == 0:
-                done.touch()
-                return True
-        if not self.stopping:
-            self.write("failed", f"{step['name']}: {step['argv'][0]} {_end(code)}")
-        return False
+            for command in step["commands"]:
+                code = self._run(command)
+                if code:
+                    if not self.stopping:
+                        self.write("failed", f"{step['name']}: {command['argv'][0]} {_end(code)}")
+                    return False
+            done.touch()
+            return True
 
-    def _run_step(self, step: dict[str, Any]) -> int:
+    def _run(self, command: dict[str, Any]) -> int:
         with (self.folder / "logs" / "setup.log").open("ab") as log:
             try:
                 self.child = subprocess.Popen(
-                    step["argv"],
+                    command["argv"],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**self.env, **step["env"]},
+                    env={**self.env, **dict(command["env"])},
                     start_new_session=True,
                     preexec_fn=self.bind,
                 )
             except OSError as error:
-                log.write(f"cannot start {step['argv'][0]}: {error}\n".encode())
+                log.write(f"cannot start {command['argv'][0]}: {error}\n".encode())
                 return 127
             code = self.child.wait()
             self.child = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.errors import RoostError
-from roost.recipes.service import SetupStep
+from roost.recipes.step import Command, Step
 
 if TYPE_CHECKING:
     from roost.spec.environment import Environment
@@ -27,25 +27,21 @@ def environment_python(environment: Environment, at: Path) -> Path:
     return environment_path(environment, at) / "bin" / "python"
 
 
-def environment_step(environment: Environment, at: Path) -> SetupStep:
+def environment_step(environment: Environment, at: Path) -> Step:
     """``uv sync --frozen``: exactly what the lock says, or nothing."""
     path = environment_path(environment, at)
     wanted = ("--python", environment.python) if environment.python else ()
-    return SetupStep(
+    sync = ("sync", "--frozen", "--no-dev", "--compile-bytecode")
+    return Step(
         name="environment",
-        argv=(
-            find_uv(),
-            "sync",
-            "--frozen",
-            "--no-dev",
-            "--compile-bytecode",
-            "--project",
-            str(environment.locked),
-            *wanted,
+        title="installing the Python environment",
+        commands=(
+            Command(
+                argv=(find_uv(), *sync, "--project", str(environment.locked), *wanted),
+                env=(("UV_PROJECT_ENVIRONMENT", str(path)), ("UV_NO_PROGRESS", "1")),
+            ),
         ),
-        env={"UV_PROJECT_ENVIRONMENT": str(path), "UV_NO_PROGRESS": "1"},
         creates=str(path / DONE),
-        lock=str(path.with_suffix(".lock")),
     )
 
 

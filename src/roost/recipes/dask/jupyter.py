@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roost.home import Folder
-from roost.recipes.service import Service
+from roost.recipes.step import Service
 
 if TYPE_CHECKING:
     from roost.spec.cluster import Jupyter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roost.home import Folder
 from roost.model.resources import Instance
-from roost.recipes.service import Service
+from roost.recipes.step import Service
 
 
 def scheduler(python: str, place: Folder) -> Service:

@@ -23,8 +23,7 @@ from roost.recipes.base import Recipe, UploadSource
 from roost.recipes.dask import remote_environment as environment
 from roost.recipes.local import node_variables
 from roost.recipes.programs import program
-from roost.recipes.service import Service
-from roost.recipes.step import Command, File, Step, Upload
+from roost.recipes.step import Command, File, Service, Step, Upload
 from roost.recipes.unit import UNITS, quoted, unit
 
 if TYPE_CHECKING:
