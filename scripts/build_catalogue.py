@@ -70,6 +70,14 @@ REGION_NAMES = {
     "us-west-2": "US West (Oregon)",
 }
 
+# Amazon EBS pricing: what a type has without extra charge (no iops here: none can be provisioned),
+# and what it is charged for its use.
+VOLUME_TYPES = {
+    "gp3": {"iops": 3000, "throughput": 125},
+    "io1": {"iops": 0},
+    "io2": {"iops": 0},
+    "standard": {"uncounted": "I/O requests"},
+}
 # The items of other-prices.csv, and the name of each in other.json.
 RATES = {
     "Data transfer between AZs, each direction": "transfer.between_zones",
@@ -212,6 +220,7 @@ def other(rows: list[dict[str, str]]) -> dict[str, Any]:
         "transfer_out": tiers,
         "transfer_out_free": free,
         "public_ipv4": ipv4_rules(address),
+        "volume_types": VOLUME_TYPES,
     }
 
 

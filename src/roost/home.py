@@ -26,7 +26,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 
 NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
 """A name: of a desktop, cluster or classroom, of a volume, of an image. It is part of paths."""
@@ -130,7 +130,8 @@ class Folder:
         """The folder of one instance. Raises UsageError where it would be any other folder."""
         if "/" in instance or instance in {"", ".", ".."}:
             raise UsageError(
-                f"{instance[:SHOWN]!r} is not an instance", next=f"roost show {self.name}"
+                f"{instance[:SHOWN]!r} is not an instance",
+                next=command_line("roost", "show", self.name),
             )
         return self.machines / instance
 

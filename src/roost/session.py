@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.provision.machines import News
     from roost.reconcile.loop import Progress
-    from roost.transfer.remote.protocol import Progress as Transferred
+    from roost.transfer.job import Outcome, Transfer
+    from roost.transfer.job import Progress as Transferred
 
 
 class Reporter(Protocol):
@@ -26,6 +27,10 @@ class Reporter(Protocol):
 
     def say(self, text: str) -> None:
         """Tell one line."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Tell one line, also to those who only want to hear of what is not in order."""
         ...
 
     def steps(
@@ -40,6 +45,10 @@ class Reporter(Protocol):
 
     def transfers(self) -> AbstractContextManager[Callable[[str, str, Transferred], None]]:
         """Show copies of data: told a key, a prefix and each line of progress of that copy."""
+        ...
+
+    def transfer_plan(self, transfer: Transfer, plan: Outcome) -> None:
+        """Show what one copy of data will do and cost, before it is done."""
         ...
 
 
@@ -73,3 +82,7 @@ class Session:
     def say(self, text: str) -> None:
         """Tell one line."""
         self.reporter.say(text)
+
+    def warn(self, text: str) -> None:
+        """Tell one line of what is not in order."""
+        self.reporter.warn(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +16,17 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2 import ec2_backends
 
 from roost.model.resources import Role, State, Wanted
-from roost.parking.coordinator import Parking, fill_all
+from roost.parking.coordinator import Parking
+from roost.parking.modes import ParkMode
+from roost.parking.restore import fill_all
 from roost.plan.down import plan_down
-from roost.plan.park import ParkMode
 from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.aws.cloud import AwsCloud
 from roost.reconcile.loop import converge
-from tests.aws.far_hands import FarHands
 from tests.aws.sampling import Sweep, the_sample
 from tests.aws.strict import StrictEc2, Weather
+from tests.aws.volume_agent import DiskVolumeAgent
 
 SWEPT = "swept"
 IMAGE = "ami-12c6146b"
@@ -81,20 +83,20 @@ class Account:
 
         cloud = self.roost()
         state = converge(cloud, wanted.name, planner)
-        hands = FarHands(self.ec2)
-        if state.stored:
-            hands.free(state)
-        return fill_all(cloud, state, hands)
+        agent = DiskVolumeAgent(self.ec2)
+        if state.s3_copies:
+            agent.free(state)
+        return fill_all(cloud, state, agent)
 
     def stop(self, name: str) -> State:
         return converge(self.roost(), name, lambda have, _: plan_stop(have))
 
-    def park(self, name: str, typed: frozenset[str] = frozenset(), **modes: ParkMode) -> State:
+    def park(self, name: str, confirmed: frozenset[str] = frozenset(), **modes: str) -> State:
         cloud = self.roost()
         return Parking(
-            modes=modes,
-            typed=typed,
-            hands=FarHands(self.ec2),
+            modes={name: ParkMode(mode) for name, mode in modes.items()},
+            confirmed=confirmed,
+            connect=lambda _: nullcontext(DiskVolumeAgent(self.ec2)),
             drive=lambda planner: converge(cloud, name, planner),
             clock=lambda: self.now,
         ).run()

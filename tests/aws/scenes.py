@@ -139,7 +139,7 @@ def summary(account: Account) -> dict[str, object]:
             [g.name for g in state.security_groups],
             [(s.volume, s.state, s.sealed, s.tier) for s in state.snapshots],
             [(i.instance, i.state) for i in state.images],
-            [(s.name, s.sealed) for s in state.stored],
+            [(s.name, s.sealed) for s in state.s3_copies],
             sorted(account.ec2.closed),
             state.record,
         )

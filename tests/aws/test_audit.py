@@ -446,3 +446,14 @@ def test_all_or_one(roost_audit: Any) -> None:
 def test_instances_are_priced_as_what_they_are() -> None:
     (found,) = only("instance", {"Instances": [machine(1)]})
     assert found.items == (Instances("m7i.xlarge", REGION, 1, False),)
+
+
+def test_your_own_machine_cannot_be_audited(roost_audit: Any) -> None:
+    told = roost_audit("--cloud", "local")
+    assert isinstance(told.exception, UsageError)
+    assert told.exception.what == "nothing on your own machine costs money"
+    assert told.stdout == ""
+
+
+def test_only_the_named_cloud_is_looked_through(roost_audit: Any) -> None:
+    assert roost_audit("--cloud", "aws").stdout == roost_audit().stdout

@@ -18,8 +18,8 @@ from roost.providers.aws.cloud import AwsCloud
 from roost.providers.aws.machine_role import TRUST
 from roost.providers.aws.requests import template_data
 from tests.aws.conftest import KEY, Account
-from tests.aws.far_hands import FarHands
 from tests.aws.strict import Weather
+from tests.aws.volume_agent import DiskVolumeAgent
 from tests.cli.calling import REPO, Ran, Roost, all_ready, caller
 
 EXAMPLES = {
@@ -283,10 +283,10 @@ def test_parked_in_s3_as_its_file_says(
     roost: Roost, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def hands(*_: object) -> Iterator[FarHands]:
-        yield FarHands(account.ec2)
+    def connect(*_: object) -> Iterator[DiskVolumeAgent]:
+        yield DiskVolumeAgent(account.ec2)
 
-    monkeypatch.setattr("roost.parking.s3.hands", hands)
+    monkeypatch.setattr("roost.parking.ssh_volume_agent.connect", connect)
     ok(roost("up", "examples/pixinsight.toml", "--yes"))
     parked = ok(roost("park", "pixinsight", "--yes", "--json"))
     (stored,) = parked["stored"]

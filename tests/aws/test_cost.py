@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from roost.cli.commands.cost import NOT_COUNTED
+from roost.app.cost import so_far
 from roost.cli.main import cli
+from roost.cli.text.cost import NOT_COUNTED
 from roost.cost.ledger import (
     Batch,
     Copy,
@@ -29,8 +30,11 @@ from roost.cost.ledger import (
 )
 from roost.cost.spent import There
 from roost.errors import NotFoundError
+from roost.model.resources import State
 from roost.providers.aws import ledger as history
 from roost.providers.aws.client import Calls
+from roost.providers.fake.cloud import FakeCloud
+from roost.providers.provider import Capabilities
 from tests.aws.conftest import REGION, Account
 
 SCHEMA = Path(__file__).parents[2] / "schema" / "output" / "cost.schema.json"
@@ -228,7 +232,7 @@ class TestOnEc2:
 def roost_cost(account: Account, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``roost_cost(ledger, *seen)``: the command, of a name that has had this; at 20:00."""
     later = TEN + timedelta(hours=10)
-    monkeypatch.setattr("roost.cli.commands.cost.now", lambda: later)
+    monkeypatch.setattr("roost.app.cost.now", lambda: later)
     monkeypatch.setenv("ROOST_HOME", str(account.locks))
 
     def call(ledger: Ledger, *seen: Seen, words: tuple[str, ...] = ()) -> Result:
@@ -304,3 +308,12 @@ class TestCommand:
 def test_nothing_of_that_name(roost_cost: Any) -> None:
     told = roost_cost(Ledger())
     assert isinstance(told.exception, NotFoundError)
+
+
+def test_a_cloud_that_remembers_no_history_does_not_pass_for_free() -> None:
+    cloud = FakeCloud(capabilities=Capabilities(rents=True), name="aws", region=REGION)
+    assert so_far(cloud, State(name="pix")) == (
+        f"unknown (say what something has cost: aws {REGION} cannot do that)"
+    )
+    own = FakeCloud(capabilities=Capabilities(), name="local")
+    assert so_far(own, State(name="pix")) == "$0.00"

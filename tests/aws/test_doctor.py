@@ -12,11 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
+from roost.app.doctor import examine_here
 from roost.cli.main import cli
 from roost.model.finding import Finding
 from roost.model.resources import State
 from roost.providers.aws import doctor
-from roost.providers.aws.doctor import Case, examine_account, examine_case, examine_here
+from roost.providers.aws.account import AwsDoctor
+from roost.providers.aws.doctor import Case, examine_account, examine_case
 from roost.providers.aws.network import Network
 from roost.providers.aws.permissions import NEEDS, needs_of, policy
 from roost.spec import load
@@ -44,8 +46,12 @@ def account(account: Account) -> Account:
 # --- this computer and the account ----------------------------------------------------------------
 
 
-def test_the_programs_that_are_missing_come_with_what_installs_them() -> None:
-    found = tuple(examine_here({"uv": "/usr/bin/uv"}.get, lambda _: False))
+def test_the_programs_that_are_missing_come_with_what_installs_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    which = {"uv": "/usr/bin/uv"}.get
+    found = (*examine_here(which, rents=True), *AwsDoctor().installed())
     assert [(f.check, f.verdict, f.text, f.mend) for f in found] == [
         ("uv", "ok", "/usr/bin/uv", None),
         (
@@ -56,8 +62,7 @@ def test_the_programs_that_are_missing_come_with_what_installs_them() -> None:
         ),
         ("boto3", "problem", "is not installed", "pip install boto3"),
     ]
-    here = tuple(examine_here({"uv": "/usr/bin/uv"}.get, lambda _: False, aws=False))
-    assert [f.check for f in here] == ["uv"]
+    assert [f.check for f in examine_here(which, rents=False)] == ["uv"]
 
 
 def test_the_clock() -> None:
@@ -168,11 +173,11 @@ class Parameters:
 
 
 def case(name: str, **have: Any) -> Case:
-    from roost.catalogue import load as catalogue
-    from roost.plan.wanted import Host, wanted_of
+    from roost.model.host import Host
+    from roost.plan.wanted import wanted_of
 
     spec = load(ROOT / "examples" / f"{name}.toml", cloud="aws", region=REGION)
-    found = wanted_of(spec, Host(1, 1), catalogue)
+    found = wanted_of(spec, Host(1, 1))
     state = State(name=spec.name, **have)
     return Case(spec=spec, wanted=found, have=state, region=REGION, file=f"{name}.toml")
 
@@ -327,3 +332,14 @@ def test_a_file_for_this_machine_needs_no_aws(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     result = run(str(ROOT / "examples" / "ndvi.toml"))
     assert (result.exit_code, result.stdout) == (0, "ok       uv           /usr/bin/uv\n")
+    assert result.stderr == "your own machine has no account or network to check\n"
+
+
+def test_without_boto3_the_account_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    result = run("--cloud", "aws")
+    assert (result.exit_code, result.stdout.splitlines()[2:]) == (
+        1,
+        ["problem  boto3        is not installed", f"{'':22}-> pip install boto3"],
+    )

@@ -15,9 +15,8 @@ import pytest
 from botocore import xform_name
 from click.testing import CliRunner
 
-from roost.cli.commands.iam import commands
 from roost.cli.main import cli
-from roost.errors import AccessError
+from roost.errors import AccessError, UsageError
 from roost.providers.aws.permissions import (
     ANY,
     CALLS,
@@ -28,6 +27,7 @@ from roost.providers.aws.permissions import (
     policy,
     size,
 )
+from roost.providers.aws.rights import commands
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import ACTIONS, Gate, allows
@@ -378,3 +378,31 @@ def test_without_a_file_it_is_for_every_name() -> None:
     assert said["commands"] == commands("roost")
     (row,) = [call for call in said["calls"] if call["action"] == "ec2:RunInstances"]
     assert row["limit"] == "makes only what it tags"
+
+
+# --- other clouds ---------------------------------------------------------------------------------
+
+
+def test_your_own_machine_has_no_rights_to_give() -> None:
+    file = str(ROOT / "examples" / "ndvi.toml")
+    for words in ((), ("--operator",), ("--machine",)):
+        error = run_refused(file, *words, "--cloud", "local")
+        assert error.what == "nobody needs rights on your own machine: it has no policies to give"
+        assert error.next == f"roost iam {file} --cloud aws"
+
+
+def test_a_cloud_that_roost_cannot_use_yet_is_named() -> None:
+    error = run_refused("--cloud", "openstack")
+    assert error.what == 'running on "openstack" is not in this version yet'
+
+
+def test_a_file_for_your_own_machine_gets_what_it_would_need_on_aws() -> None:
+    file = str(ROOT / "examples" / "ndvi.toml")
+    assert run(file).stdout == run(file, "--cloud", "aws").stdout
+    assert json.loads(run(file).stdout) == policy("ndvi", "eu-central-1", needs_of(example("ndvi")))
+
+
+def run_refused(*words: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        run(*words)
+    return caught.value

@@ -23,8 +23,9 @@ from roost.errors import (
     SetupError,
     UsageError,
 )
+from roost.model.host import Host
 from roost.model.resources import Instance, Wanted
-from roost.plan.wanted import Host, wanted_of
+from roost.plan.wanted import wanted_of
 from roost.providers.aws.images.baked import best, images
 from roost.providers.aws.permissions import ANY, NEEDS, policy
 from roost.recipes.digest import recipe_digest
@@ -74,9 +75,7 @@ class Bench:
         return self.account.ec2
 
     def wanted(self, **other: str) -> Wanted:
-        from roost.catalogue import load as catalogue
-
-        return wanted_of(self.spec, Host(0, 0), catalogue)
+        return wanted_of(self.spec, Host(0, 0))
 
     def up(self) -> Any:
         return self.account.up(self.wanted())

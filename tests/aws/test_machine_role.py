@@ -15,9 +15,10 @@ from click.testing import CliRunner
 
 from roost.cli.main import cli
 from roost.errors import AccessError, CloudError, UsageError
+from roost.model.host import Host
 from roost.model.resources import Wanted
 from roost.plan.up import plan_up
-from roost.plan.wanted import Host, wanted_of
+from roost.plan.wanted import wanted_of
 from roost.providers.aws import machine_role
 from roost.providers.aws.doctor import examine_role
 from roost.providers.aws.permissions import NEEDS, policy
@@ -394,22 +395,20 @@ def test_plan_says_the_same(write: Any) -> None:
 
 
 def with_profile(wanted: Wanted, profile: str) -> Wanted:
-    groups = tuple(replace(g, shape=replace(g.shape, profile=profile)) for g in wanted.groups)
+    groups = tuple(replace(g, shape=replace(g.shape, machine_role=profile)) for g in wanted.groups)
     return replace(wanted, groups=groups)
 
 
 def roles(account: Account, name: str = "stars") -> dict[str, str]:
     """The profile of each machine that is there."""
     state = account.roost().observe(name)
-    return {i.name: i.shape.profile.rpartition("/")[2] for i in state.instances}
+    return {i.name: i.shape.machine_role.rpartition("/")[2] for i in state.instances}
 
 
 def test_the_spec_gives_it_to_all_machines_and_changes_no_fingerprint(write: Any) -> None:
-    from roost.catalogue import load as catalogue
-
-    plain, named = (wanted_of(load(write(aws=aws)), Host(1, 1), catalogue) for aws in ("", NAMED))
-    assert [g.shape.profile for g in plain.groups] == [""]
-    assert [g.shape.profile for g in named.groups] == ["lab"]
+    plain, named = (wanted_of(load(write(aws=aws)), Host(1, 1)) for aws in ("", NAMED))
+    assert [g.shape.machine_role for g in plain.groups] == [""]
+    assert [g.shape.machine_role for g in named.groups] == ["lab"]
     assert [g.fingerprint for g in plain.groups] == [g.fingerprint for g in named.groups]
 
 

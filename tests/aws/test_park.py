@@ -170,7 +170,7 @@ def test_a_volume_goes_to_s3_and_the_record_knows_where(account: Account) -> Non
     assert (parked.instances, parked.volumes) == ((), ())
     assert account.ec2.counted["CreateSnapshot"] == 0
     place = f"s3://my-bucket/parked/stars/data/{up.volumes[0].id}/"
-    (stored,) = account.roost().observe("stars").stored  # another process knows it too
+    (stored,) = account.roost().observe("stars").s3_copies  # another process knows it too
     assert (stored.name, stored.source, stored.place) == ("data", up.volumes[0].id, place)
     assert (stored.sealed, stored.size_gib, stored.used_gib) == (True, 500, 1.5)
     assert (stored.tree, stored.sha256) == (
@@ -183,9 +183,12 @@ def test_a_volume_goes_to_s3_and_the_record_knows_where(account: Account) -> Non
     # At once: a token of the first volume would bring that one back, which is gone.
     resumed = account.up(DESKTOP)
     assert resumed.volumes[0].id != up.volumes[0].id
-    assert (resumed.stored[0].source, resumed.stored[0].sealed) == (resumed.volumes[0].id, False)
+    assert (resumed.s3_copies[0].source, resumed.s3_copies[0].sealed) == (
+        resumed.volumes[0].id,
+        False,
+    )
     again = account.park("stars", data="s3")
-    assert (again.stored[0].place, again.stored[0].sealed) == (place, True)
+    assert (again.s3_copies[0].place, again.s3_copies[0].sealed) == (place, True)
     assert account.ec2.lost == []
     assert account.ec2.closed == set()
     state = account.down("stars", frozenset({"stars"}))
@@ -196,7 +199,7 @@ def test_a_volume_goes_to_s3_and_the_record_knows_where(account: Account) -> Non
 
 def test_what_is_in_s3_is_listed(account: Account) -> None:
     account.up(DESKTOP)
-    (stored,) = account.park("stars", data="s3").stored
+    (stored,) = account.park("stars", data="s3").s3_copies
     found = sweep({"ec2": account.client}.__getitem__, "eu-central-1")
     assert found.notes == (f"data of stars data: {stored.place}, 1.5 GiB",)
     cloud = account.roost()

@@ -103,7 +103,7 @@ def test_the_parameters_of_a_launch():
 
 def test_a_launch_hands_on_the_instance_profile_of_the_file():
     def asked(profile: str) -> object:
-        shape = Shape(type="m5.large", cpus=2, memory_gib=8, disk_gib=30, profile=profile)
+        shape = Shape(type="m5.large", cpus=2, memory_gib=8, disk_gib=30, machine_role=profile)
         head = Instance(name="head", role="head", shape=shape)
         return requests.run_instances("ndvi", (head,), SITE, seen=()).get("IamInstanceProfile")
 

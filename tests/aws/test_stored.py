@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.errors import CloudError
-from roost.model.resources import Stored
+from roost.model.resources import S3Copy
 from roost.providers.aws import s3_copies
 
-COPY = Stored(
+COPY = S3Copy(
     name="data",
     source="vol-0123456789abcdef0",
     place="s3://my-bucket/parked/stars/data/vol-0123456789abcdef0/",

@@ -17,8 +17,8 @@ from roost.providers.aws.machine_role import TRUST
 from roost.recipes.desktop import novnc
 from roost.recipes.sync import BUSY, PACKAGES, PYTHON
 from roost.spec import load
+from roost.transfer.job import Job
 from roost.transfer.remote import package
-from roost.transfer.remote.protocol import Job
 from roost.transfer.s3.bucket import Bucket
 from roost.transfer.s3.config import Keys, Where
 from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for

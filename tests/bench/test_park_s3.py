@@ -96,7 +96,7 @@ print(json.dumps(found))
 MOMENTS = (
     "programs that use its data end",
     "stop 1 instance",
-    "note the copy in S3",
+    "record the S3 copy",
     "save the disk",
     "delete 1 instance",
     "delete 1 volume",

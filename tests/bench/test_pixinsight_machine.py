@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.recipes.base import Around
+from roost.recipes.base import Context
 from roost.recipes.registry import steps_of
 from roost.spec import load
 from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for
@@ -61,7 +61,7 @@ def prepared(bench: Bench, roost: Roost) -> Path:
     apt = ", ".join(f'"{name}"' for name in NEEDS)
     words = {"region": bench.region, "caller": bench.caller, "archive": archive.name}
     file = roost.file(FILE.format(apt=apt, **words))
-    steps = steps_of(load(file), "desktop", Around(uploads={"pixinsight": ""}))
+    steps = steps_of(load(file), "desktop", Context(uploads={"pixinsight": ""}))
     bench.debian(bench.layer("pixinsight", sorted({p for s in steps for p in s.packages})))
     return file
 

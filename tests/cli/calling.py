@@ -57,5 +57,5 @@ def all_ready(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("roost.provision.deliver.hand_over", hand_over)
     monkeypatch.setattr("roost.app.provisioning.boots_of", lambda *_: {})
     monkeypatch.setattr("roost.provision.retire.retire", lambda *_: None)
-    monkeypatch.setattr("roost.parking.volume_agent.FarHands.free", lambda *_: None)
+    monkeypatch.setattr("roost.parking.ssh_volume_agent.SshVolumeAgent.free", lambda *_: None)
     return seen

@@ -107,8 +107,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Full:
     cloud = Full(Weather(delay=2), name="aws", region="us-east-1")
     for way in ("connect", "locate"):
         monkeypatch.setattr(f"roost.app.resolve.{way}", lambda *_: cloud)
-    monkeypatch.setattr("roost.cli.commands.up._check", lambda *_: None)
-    monkeypatch.setattr("roost.cli.commands.cost.so_far", lambda *_: "$12.34")
+    monkeypatch.setattr("roost.app.cost.so_far", lambda *_: "$12.34")
+    monkeypatch.setattr("roost.app.cost.so_far", lambda *_: "$12.34")
     return cloud
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import cast
 
 from roost.cost.ledger import Ledger
@@ -17,12 +18,15 @@ NOWHERE = "m7i.2xlarge"
 """A type that there is, and of which this cloud has none where a test says so."""
 
 
-OWN_MACHINE = Capabilities(shell=cast("Shell", object()))
+OWN_MACHINE = Capabilities(shell=cast("Shell", SimpleNamespace(page=lambda _: None)))
 """It rents nothing, and is reached without a connection."""
 
 
 class Full(FakeCloud):
-    """As on EC2, starting needs room too, and what runs has an address; it notes restarts."""
+    """As on EC2, starting needs room too, and what runs has an address; it notes restarts.
+
+    A fixed address of ``seat-3`` is 203.0.113.3; of a machine without a number, 203.0.113.0.
+    """
 
     restarted: tuple[str, ...] = ()
 
@@ -40,7 +44,11 @@ class Full(FakeCloud):
         up = (
             replace(i, address="192.0.2.7") if i.state == "running" else i for i in seen.instances
         )
-        return replace(seen, instances=tuple(up))
+        fixed = (
+            replace(a, ip=f"203.0.113.{''.join(filter(str.isdigit, a.name)) or 0}")
+            for a in seen.addresses
+        )
+        return replace(seen, instances=tuple(up), addresses=tuple(fixed))
 
     def apply(self, name: str, step: Step) -> None:
         if isinstance(step, Reboot):

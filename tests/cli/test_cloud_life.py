@@ -239,6 +239,22 @@ def test_down_of_what_is_parked_keeps_its_copies(
     assert desktop().empty
 
 
+def test_down_asks_for_the_address_that_is_left_of_what_is_parked(
+    cloud: Full, roost: Roost, write: Callable[..., Path]
+) -> None:
+    done(roost("up", write(THERE + '[access]\naddress = "fixed"\n'), "--yes"))
+    done(roost("park", "there", "--yes"))
+    told = roost("down", "there", "--no-input")
+    assert "there: address desktop (203.0.113.0)\n" in told.err
+    assert (
+        "deleting there needs a yes; 203.0.113.0 would be released, and cannot be had back"
+        in told.err
+    )
+    assert (told.code, len(cloud.observe("there").addresses)) == (4, 1)
+    done(roost("down", "there", "--yes"))
+    assert cloud.observe("there").addresses == ()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
@@ -331,6 +347,47 @@ def test_a_machine_that_the_file_has_no_more_is_not_deleted_without_a_yes(
     assert sorted(machines(cloud.observe("room"))) == ["seat-1", "seat-2", "seat-3"]
     done(roost("up", write(room.format(2)), "--yes"))
     assert sorted(machines(cloud.observe("room"))) == ["seat-1", "seat-2"]
+
+
+def test_an_address_that_the_file_has_no_more_is_not_released_without_a_yes(
+    cloud: Full, roost: Roost, write: Callable[..., Path], types: Callable[[str], None]
+) -> None:
+    fixed = write(THERE + '[access]\naddress = "fixed"\n', "fixed.toml")
+    done(roost("up", fixed, "--yes"))
+    changing = write(THERE, "changing.toml")
+    question = (
+        "address desktop (203.0.113.0): not in the file any more;"
+        " it would be released, and cannot be had back"
+    )
+    told = roost("up", changing, "--no-input")
+    assert (told.code, question in told.err) == (4, True)
+    assert "desktop (running)" in told.err
+    types("n\n")
+    told = roost("up", changing)
+    assert (told.code, f"{question}. Go on?" in told.err) == (4, True)
+    assert [a.name for a in cloud.observe("there").addresses] == ["desktop"]
+    done(roost("up", fixed, "--no-input"))  # the record is as it was, and nothing is lost by it
+    done(roost("up", changing, "--yes"))
+    assert cloud.observe("there").addresses == ()
+    assert machines(cloud.observe("there"))["desktop"][1] == "running"
+
+
+def test_the_seat_that_goes_is_asked_for_with_its_address(
+    cloud: Full, roost: Roost, write: Callable[..., Path]
+) -> None:
+    room = 'name = "room"\nkind = "classroom"\ncloud = "aws"\nseats = {}\n[machine]\ncpus = 2\n'
+    room += '[aws]\nregion = "us-east-1"\n[access]\naddress = "fixed"\n'
+    done(roost("up", write(room.format(4)), "--yes"))
+    told = roost("up", write(room.format(2)), "--no-input")
+    assert told.code == 4
+    assert "seat-3, seat-4: not in the file any more; the disks they boot from" in told.err
+    assert (
+        "addresses seat-3 (203.0.113.3), seat-4 (203.0.113.4): not in the file any more;"
+        " they would be released, and cannot be had back" in told.err
+    )
+    assert len(cloud.observe("room").addresses) == 4
+    done(roost("up", write(room.format(2)), "--yes"))
+    assert sorted(a.name for a in cloud.observe("room").addresses) == ["seat-1", "seat-2"]
 
 
 def test_without_boto3_what_runs_here_is_found_all_the_same(

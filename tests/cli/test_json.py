@@ -185,7 +185,7 @@ class TestACloud:
 
     def test_a_life(self, roost: Roost, cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert check("up", roost("up", cluster, "--json"))["address"] is None
-        monkeypatch.setattr("roost.ssh.browser.address_of", lambda _: PAGE)
+        monkeypatch.setattr("roost.ssh.browser.address_of", lambda *_: PAGE)
         assert check("up", roost("up", cluster, "--json"))["address"] == PAGE
         assert check("open", roost("open", "here", "--json")) == {"name": "here", "address": PAGE}
         assert check("show", roost("show", "here", "--json"))["address"] == PAGE
@@ -325,7 +325,7 @@ def test_extend(
     del cloud
     check("up", roost("up", write(THERE), "--json", "--yes"))
     monkeypatch.setattr("roost.app.connect.connected", lambda *way: way[-2:])
-    monkeypatch.setattr("roost.cli.commands.extend._ask_all", _answering(answer))
+    monkeypatch.setattr("roost.app.extend.ask_all", _answering(answer))
     found = check("extend", roost("extend", "there", "2h", "--json"))
     assert found == {"name": "there", "nodes": {"desktop": json.loads(answer)}}
 
@@ -335,6 +335,6 @@ def _answering(answer: str) -> Callable[..., Any]:
 
     def ask(ways: list[Any], state: State, seconds: int) -> Any:
         assert (state.name, seconds) == ("there", 7200)
-        return {node: json.loads(answer) for _, node in ways}, {}
+        return [(node, json.loads(answer)) for _, node in ways]
 
     return ask

@@ -28,11 +28,11 @@ class Asked(Bucket):
 
 @pytest.fixture
 def bucket(cloud: Full, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """The hands of all commands: their machines are in memory, and so is S3."""
+    """The volume agent of all commands: their machines are in memory, and so is S3."""
     found = Asked(cloud)
 
     @contextmanager
-    def hands(
+    def connect(
         _: object, cloud: object, state: State, roots: Any, classes: Any, note: Any
     ) -> Iterator[Asked]:
         del cloud
@@ -41,7 +41,7 @@ def bucket(cloud: Full, monkeypatch: pytest.MonkeyPatch) -> Asked:
         found.roots, found.classes = dict(roots), dict(classes)
         yield found
 
-    monkeypatch.setattr("roost.parking.s3.hands", hands)
+    monkeypatch.setattr("roost.parking.ssh_volume_agent.connect", connect)
     return found
 
 
@@ -63,7 +63,7 @@ def test_parked_in_s3_and_resumed(
         told = done(roost("park", "there", "--yes"))
         assert "volume data: s3 below s3://work\n" in told
         assert "running programs end" in told
-        (copy,) = there().stored
+        (copy,) = there().s3_copies
         assert f"there is parked: data of volume data: {copy.place}, 1 GiB, image of" in told
         assert (there().volumes, there().instances, there().snapshots) == ((), (), ())
         assert (copy.source, copy.sealed) == (volume.id, True)
@@ -84,7 +84,7 @@ def test_to_another_place_than_the_files(
     del bucket
     told = done(roost("park", "there", "--mode", "s3", "--to", "s3://work/", "--yes"))
     assert "volume data: s3 below s3://work/\n" in told
-    assert desktop().stored[0].place.startswith("s3://work/there/data/vol-")
+    assert desktop().s3_copies[0].place.startswith("s3://work/there/data/vol-")
 
 
 def test_it_asks_though_nothing_of_the_cloud_changes_at_first(
@@ -141,15 +141,15 @@ def test_where_it_is_and_what_it_costs(
 ) -> None:
     del bucket
     parked = check("park", roost("park", "there", "--yes", "--json"))
-    (copy,) = there().stored
+    (copy,) = there().s3_copies
     assert parked["stored"] == [{"volume": "data", "place": copy.place, "used_gib": 1.0}]
     told = roost("show", "there")
     assert copy.place in told.out
     assert check("show", roost("show", "there", "--json"))["stored"][0]["sealed"] is True
-    from roost.cli.commands.cost import _in_s3
+    from roost.app.cost import stored_notes
 
     cloud = type("Cloud", (), {"region": "us-east-1"})()
-    (note,) = _in_s3(cloud, there())
+    (note,) = stored_notes(cloud, there())
     assert note == f"data of volume data: {copy.place}, 1 GiB, not counted above: $0.004 a month"
     advised = done(roost("park", "there", "--advise"))
     assert f"data of volume data: {copy.place}, 1 GiB: it is parked there" in advised
@@ -160,10 +160,10 @@ def test_down_says_what_stays_in_the_bucket(
 ) -> None:
     del bucket
     done(roost("park", "there", "--yes"))
-    (copy,) = there().stored
+    (copy,) = there().s3_copies
     told = done(roost("down", "there", "--yes"))
     assert f"note: the copy of volume data in {copy.place} is kept" in told
-    assert there().stored == (copy,)
+    assert there().s3_copies == (copy,)
     told = done(roost("down", "there", "--delete-data", "there", "--yes"))
     assert f"still there; to remove it: aws s3 rm --recursive {copy.place}\n" in told
     assert there().empty

@@ -41,7 +41,7 @@ class TestYourOwnMachine:
     ) -> None:
         put(alone, wanted(write(HERE)), "head", "worker-1", "worker-2", fingerprint="of before")
         told = roost("plan", write(HERE + "[local]\nthreads = 2\n"), "--diff").out
-        assert "  1. keep the spec with the cloud\n" in told
+        assert "  1. save the file's settings in the cloud\n" in told
         assert "set up before the file changed: head, worker-1, worker-2" in told
 
     def test_by_name_the_kept_spec_is_planned(

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from roost.cli.text.sync import Board
 from roost.errors import NotFoundError, RoostError
 from roost.model.resources import Instance, State
 from roost.providers.provider import Capabilities
 from roost.provision.machines import Machines
 from roost.spec import load
-from roost.transfer.remote.protocol import Job, Outcome, progress_of
+from roost.transfer.job import Job, Line, Outcome, Progress
 from tests.cli.calling import OUTPUTS, Roost, caller
 from tests.ssh.made_state import instance
 from tests.transfer.conftest import Store, grow, home, server, store, tree  # noqa: F401
@@ -92,7 +93,7 @@ class Cloud:
         said = list(here.attend(moved))
         for line in said:
             if line.get("progress"):
-                tell(progress_of(line["progress"]))
+                tell(Progress.from_json(line["progress"]))
         if "error" in said[-1]:
             raise NotFoundError(said[-1]["error"]["what"])
         note(f"{one.name} is done")
@@ -206,7 +207,7 @@ def test_somebody_who_says_yes_gets_what_was_shown(
     put(cloud, store, tmp_path, DESKTOP, "desktop")
     grow(cloud.disk(), {"data/out/x": b"1"})
     store.put({"out/old": b"1"})
-    monkeypatch.setattr("roost.app.sync_local.interactive", lambda: True)
+    monkeypatch.setattr("roost.cli.terminal.interactive", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *_, **__: True)
     told = roost("push", "stars", "--delete")
     assert told.code == 0, told.err
@@ -341,6 +342,32 @@ def test_a_machine_that_is_off_or_not_ready_says_what_makes_it_ready(
     assert "desktop of stars is not ready: 3/7 installing" in told.err
     assert "next: roost up stars" in told.err
     assert cloud.jobs == []
+
+
+def test_no_entry_is_copied_by_a_machine_that_is_not_ready(
+    cloud: Cloud,
+    store: Store,  # noqa: F811
+    roost: Roost,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(cloud, store, tmp_path, DESKTOP, "desktop")
+    monkeypatch.setattr("roost.provision.machines.Machines.status", lambda *_: "3/7 installing")
+    told = roost("pull", "stars")
+    assert told.code == 3
+    assert told.err.count("desktop of stars is not ready: 3/7 installing") == 3
+    assert cloud.jobs == []
+
+
+def test_quiet_says_only_what_is_not_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (Line(1, "stored a", routine=True), Line(2, "not stored: b: it is a directory"))
+    for quiet in (False, True):
+        board = Board(quiet)
+        board.hear("seat-1 /data", "seat-1: ", Progress(stage="watching", lines=lines[:1]))
+        board.hear("seat-1 /data", "seat-1: ", Progress(stage="watching", lines=lines))
+        told = capsys.readouterr().err.splitlines()
+        wrong = "seat-1: not stored: b: it is a directory"
+        assert told == ([wrong] if quiet else ["seat-1: stored a", wrong])
 
 
 def test_your_own_machine_has_folders_of_its_own(

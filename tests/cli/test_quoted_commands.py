@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.cli.commands.iam import commands
 from roost.cli.main import SECTIONS
+from roost.cli.text.parking import removal_command
 from roost.errors import command_line
-from roost.parking.s3 import removal_of
 from roost.providers.aws.machine_role import commands as role_commands
+from roost.providers.aws.rights import commands
 from tests.aws.test_stored import COPY
 from tests.cli.calling import Roost
 from tests.cli.made import HERE
@@ -141,7 +141,7 @@ def test_what_removes_a_copy() -> None:
     place = f"s3://my-bucket/{HOSTILE}/x"
     copy = replace(COPY, place=place, endpoint="http://h:1/$(x)")
     words = ["aws", "s3", "rm", "--recursive", place, "--endpoint-url", "http://h:1/$(x)"]
-    assert shlex.split(removal_of(copy)) == words
+    assert shlex.split(removal_command(copy)) == words
 
 
 # --- all of them ----------------------------------------------------------------------------------

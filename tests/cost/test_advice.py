@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from roost.catalogue import Rate
-from roost.cost.advice import Advice, advise
 from roost.cost.bill import Volumes
 from roost.cost.book import PriceBook
 from roost.cost.quotation import Quotation
 from roost.cost.rates import Amount, Unknown
+from roost.parking.advice import Advice, advise
 
 IRELAND = "eu-west-1"
 ALL_PRICES = {"archive": Decimal("0.0125"), "archive_retrieval": Decimal("0.03")}
@@ -29,7 +29,7 @@ def totals(found: Advice) -> dict[str, tuple[int, Amount]]:
 
 
 def test_a_year_of_a_volume_that_is_half_full(whole: PriceBook) -> None:
-    found = advise((Volumes(200, IRELAND, used_gb=100),), 365, whole)
+    found = advise((Volumes(200, IRELAND, "gp3", used_gb=100),), 365, whole)
     assert totals(found) == {
         "keep": (365, Amount(Decimal("211.2"))),  # 200 x 0.088 x 12 months
         "snapshot": (365, Amount(Decimal("60"))),  # 100 x 0.05 x 12
@@ -49,7 +49,7 @@ def test_a_year_of_a_volume_that_is_half_full(whole: PriceBook) -> None:
 
 
 def test_twenty_days_in_the_archive_cost_ninety(whole: PriceBook) -> None:
-    found = advise((Volumes(73, IRELAND, used_gb=73),), 20, whole)
+    found = advise((Volumes(73, IRELAND, "gp3", used_gb=73),), 20, whole)
     days, total = totals(found)["archive"]
     # 73 x 0.0125 x (90 x 24 / 730) + 73 x 0.03 = 2.7 + 2.19
     assert (days, total) == (90, Amount(Decimal("4.89")))
@@ -70,14 +70,14 @@ def test_twenty_days_in_the_archive_cost_ninety(whole: PriceBook) -> None:
 
 def test_a_price_that_is_not_known_never_wins(today: PriceBook) -> None:
     """STANDARD_IA and the archive would be less, if nothing were paid for coming back."""
-    found = advise((Volumes(100, IRELAND, used_gb=100),), 730, today)
+    found = advise((Volumes(100, IRELAND, "gp3", used_gb=100),), 730, today)
     assert found.best is not None
     assert found.best.name == "s3 STANDARD"
     assert totals(found)["archive"][1].at_least
 
 
 def test_the_full_size_where_it_is_not_known_what_is_used(today: PriceBook) -> None:
-    found = advise((Volumes(73, IRELAND),), 10, today)
+    found = advise((Volumes(73, IRELAND, "gp3"),), 10, today)
     # 73 x 0.05 x (10 x 24 / 730), at most
     assert totals(found)["snapshot"] == (10, Amount(Decimal("1.2"), at_most=True))
     # 73 x 0.088 x (10 x 24 / 730), exactly
@@ -97,13 +97,13 @@ def test_an_almost_empty_cheap_disk_of_a_region_without_s3_prices(today: PriceBo
 
 
 def test_no_price_at_all(today: PriceBook) -> None:
-    found = advise((Volumes(10, "xx-nowhere-1"),), 10, today)
+    found = advise((Volumes(10, "xx-nowhere-1", "gp3"),), 10, today)
     assert (found.best, found.reason) == (None, "no way to keep the data has a known price here")
 
 
 def test_no_pause(today: PriceBook) -> None:
     with pytest.raises(ValueError, match="a pause of 0 days: it takes 1 day or more"):
-        advise((Volumes(10, IRELAND),), 0, today)
+        advise((Volumes(10, IRELAND, "gp3"),), 0, today)
 
 
 def test_the_prices_are_those_of_the_sums(today: PriceBook) -> None:

@@ -85,13 +85,13 @@ class TestTheTrainingManual:
         # 20 x 120 h x 0.587
         ([Instances("g4dn.xlarge", IRELAND, 20)], Use.daily(4, 30), "1408.8"),
         # 100 GB x 730 h / 730 h x 0.088
-        ([Volumes(100, IRELAND)], MONTH, "8.8"),
+        ([Volumes(100, IRELAND, "gp3")], MONTH, "8.8"),
         # ... + 7000 IOPS x 0.0055 + 375 MiB/s x 0.044
-        ([Volumes(100, IRELAND, iops=10_000, throughput_mibps=500)], MONTH, "63.8"),
+        ([Volumes(100, IRELAND, "gp3", iops=10_000, throughput_mibps=500)], MONTH, "63.8"),
         # 50 GB x 0.138 + 1000 IOPS x 0.072
         ([Volumes(50, IRELAND, "io2", iops=1_000)], MONTH, "78.9"),
         # gp3 includes 3000 IOPS and 125 MiB/s
-        ([Volumes(100, IRELAND, iops=3_000, throughput_mibps=125)], MONTH, "8.8"),
+        ([Volumes(100, IRELAND, "gp3", iops=3_000, throughput_mibps=125)], MONTH, "8.8"),
         # 40 GB x 0.05, and x 0.0125
         ([Snapshots(40, IRELAND, measured=True)], MONTH, "2"),
         ([Snapshots(40, IRELAND, tier="archive", measured=True)], MONTH, "0.5"),
@@ -119,7 +119,7 @@ def test_running_and_stopped_per_hour(today: PriceBook) -> None:
     bill = Bill(
         (
             Instances("c5.large", IRELAND, 2),
-            Volumes(73, IRELAND, count=2),
+            Volumes(73, IRELAND, "gp3", count=2),
             Addresses(IRELAND, 2, elastic=True),
             Egress(500, IRELAND),
         )
@@ -141,7 +141,7 @@ def parked(result: Estimate) -> dict[str, tuple[str, str]]:
 
 
 def test_every_way_to_park_in_virginia(today: PriceBook) -> None:
-    volume = Volumes(100, "us-east-1", used_gb=40)
+    volume = Volumes(100, "us-east-1", "gp3", used_gb=40)
     result = estimate(Bill((Instances("c5.large", "us-east-1"), volume)), MONTH, today)
     assert parked(result) == {
         "keep": ("$8.00", "$0.00"),
@@ -156,7 +156,7 @@ def test_every_way_to_park_in_virginia(today: PriceBook) -> None:
 
 
 def test_parking_says_at_most_and_unknown(today: PriceBook) -> None:
-    result = estimate(Bill((Volumes(100, TOKYO),)), MONTH, today)
+    result = estimate(Bill((Volumes(100, TOKYO, "gp3"),)), MONTH, today)
     assert parked(result) == {
         "keep": ("$9.60", "$0.00"),
         "snapshot": ("at most $5.00", "$0.00"),
@@ -213,7 +213,7 @@ def test_a_machine_that_the_region_does_not_offer_is_noted(today: PriceBook) -> 
 
 
 def test_a_line_says_how_it_was_calculated(today: PriceBook) -> None:
-    (line,) = estimate(Bill((Volumes(30, IRELAND, count=20),)), Use(0, 48), today).use.lines
+    (line,) = estimate(Bill((Volumes(30, IRELAND, "gp3", count=20),)), Use(0, 48), today).use.lines
     assert line.basis == "20 x 30 GB x 48 h / 730 h a month"
     assert line.amount.usd == line.quantity * line.price.usd
     assert (line.price.unit, line.price.date) == ("GB-month", date(2026, 10, 15))
@@ -221,7 +221,7 @@ def test_a_line_says_how_it_was_calculated(today: PriceBook) -> None:
 
 
 def test_an_estimate_becomes_plain_data(today: PriceBook) -> None:
-    plain = dataclasses.asdict(estimate(Bill((Volumes(10, TOKYO),)), MONTH, today))
+    plain = dataclasses.asdict(estimate(Bill((Volumes(10, TOKYO, "gp3"),)), MONTH, today))
     assert plain["use"]["lines"][0]["price"]["usd"] == Decimal("0.096")
     assert plain["parked"][0]["mode"] == "keep"
 
@@ -236,7 +236,7 @@ def test_a_use_that_cannot_be(running: Decimal | int, existing: Decimal | int) -
 
 def test_a_negative_quantity_is_refused() -> None:
     with pytest.raises(ValueError, match="gb is -1, below 0"):
-        Volumes(-1, IRELAND)
+        Volumes(-1, IRELAND, "gp3")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_thousand_cost_a_thousand_times_as_much(item: BillItem, use: Use) -> N
 @given(bills, uses())
 def test_something_unknown_is_never_counted_as_nothing(bill: Bill, use: Use) -> None:
     known = cost(bill, use)
-    unknown = Bill((Volumes(1, "atlantis-1"),))
+    unknown = Bill((Volumes(1, "atlantis-1", "gp3"),))
     joined = cost(bill + unknown, Use(use.hours_running, use.hours_existing + 1))
     assert joined.at_least
     assert joined.usd >= known.usd - ROUNDING * max(known.usd, 1)

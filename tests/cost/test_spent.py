@@ -174,7 +174,9 @@ def test_how_much_of_50_dollars_is_used(
 
 class TestRateOfAMachine:
     def test_running_and_stopped(self, today: PriceBook) -> None:
-        bill = Bill((Instances("m7i.xlarge", REGION), Volumes(73, REGION), Addresses(REGION)))
+        bill = Bill(
+            (Instances("m7i.xlarge", REGION), Volumes(73, REGION, "gp3"), Addresses(REGION))
+        )
         assert rate_per_hour(bill, today) == (Decimal("0.25602"), Decimal("0.00952"))
 
     def test_a_fixed_address_costs_on(self, today: PriceBook) -> None:
@@ -182,7 +184,7 @@ class TestRateOfAMachine:
         assert rate_per_hour(bill, today) == (Decimal("0.2465"), Decimal("0.005"))
 
     def test_unknown_is_none(self, today: PriceBook) -> None:
-        bill = Bill((Instances("x99.large", REGION), Volumes(73, REGION)))
+        bill = Bill((Instances("x99.large", REGION), Volumes(73, REGION, "gp3")))
         assert rate_per_hour(bill, today) == (None, Decimal("0.00952"))
 
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from roost.dask import elsewhere
 from roost.home import Folder, folder
+from roost.notebook.dask import elsewhere
 
 ADDRESS = "tls://127.0.0.1:8786"
 

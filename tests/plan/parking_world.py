@@ -1,15 +1,18 @@
-"""Hands that copy between the disks of a cloud in memory and a bucket; they can be killed too."""
+"""A volume agent between the disks of a cloud in memory and a bucket; it can be killed too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from roost.errors import PartlyDoneError
-from roost.model.resources import State, Stored, Volume, Wanted
-from roost.parking.coordinator import Found, Parking, fill_all, place_of
-from roost.plan.backups import last_let_in
-from roost.plan.park import ParkMode
+from roost.model.resources import S3Copy, State, Volume, Wanted
+from roost.parking.coordinator import Parking
+from roost.parking.modes import ParkMode
+from roost.parking.restore import fill_all
+from roost.parking.volume_agent import Verified, s3_place
+from roost.plan.backups import last_writable
 from roost.plan.up import Plan, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed
 from roost.reconcile.loop import converge
@@ -17,7 +20,7 @@ from roost.reconcile.loop import converge
 
 @dataclass
 class Bucket:
-    """``Hands`` of the coordinator; of the volumes in ``broken`` an object is always wrong."""
+    """A volume agent; of the volumes in ``broken`` an object is always wrong."""
 
     cloud: FakeCloud
     broken: set[str] = field(default_factory=set)
@@ -28,10 +31,10 @@ class Bucket:
             self._act(state, lambda v=volume: self._push(state, v))  # type: ignore[misc]
         return {}
 
-    def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
+    def verify(self, state: State, volumes: tuple[Volume, ...]) -> Verified:
         found, troubles = [], {}
         for volume in volumes:
-            since = last_let_in(volume, state)
+            since = last_writable(volume, state)
             assert since is not None
             self._act(state, lambda v=volume: self.cloud.disks.still.add(v.id))  # type: ignore[misc]
             self._act(state, lambda v=volume: self._push(state, v))  # type: ignore[misc]
@@ -40,7 +43,7 @@ class Bucket:
                 troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
                 continue
             found.append(
-                Stored(
+                S3Copy(
                     name=volume.name,
                     source=volume.id,
                     place=self.place(state, volume),
@@ -53,9 +56,9 @@ class Bucket:
                     sealed=False,
                 )
             )
-        return Found(tuple(found), troubles)
+        return Verified(tuple(found), troubles)
 
-    def fill(self, state: State, volume: Volume, copy: Stored) -> None:
+    def fill(self, state: State, volume: Volume, copy: S3Copy) -> None:
         if volume.name in self.broken:
             raise PartlyDoneError("raw/a.fits is not in S3")
         self._act(state, lambda: self.cloud.disks.pull(volume, copy.place))
@@ -65,7 +68,7 @@ class Bucket:
         self._act(state, lambda: self.cloud.disks.still.difference_update(held))
 
     def place(self, state: State, volume: Volume) -> str:
-        return place_of("s3://work", state, volume)
+        return s3_place("s3://work", state, volume)
 
     def _push(self, state: State, volume: Volume) -> None:
         self.sent.append(volume.name)
@@ -84,30 +87,34 @@ class Bucket:
             raise Killed
 
 
-def up(cloud: FakeCloud, want: Wanted, hands: Bucket | None = None) -> State:
+def up(cloud: FakeCloud, want: Wanted, agent: Bucket | None = None) -> State:
     """What `roost up` does: all that is wanted, and then the data."""
 
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(want, have, given_up=given_up)
 
     state = converge(cloud, want.name, planner)
-    hands = hands or Bucket(cloud)
-    hands.free(state)
-    return fill_all(cloud, state, hands)
+    agent = agent or Bucket(cloud)
+    agent.free(state)
+    return fill_all(cloud, state, agent)
+
+
+def as_modes(words: Mapping[str, str]) -> dict[str, ParkMode]:
+    return {name: ParkMode(word) for name, word in words.items()}
 
 
 def park(
     cloud: FakeCloud,
     want: Wanted,
-    modes: dict[str, ParkMode],
-    typed: frozenset[str] = frozenset(),
-    hands: Bucket | None = None,
+    modes: Mapping[str, str],
+    confirmed: frozenset[str] = frozenset(),
+    agent: Bucket | None = None,
 ) -> State:
     """What `roost park` does."""
     return Parking(
-        modes=modes,
-        typed=typed,
-        hands=hands or Bucket(cloud),
+        modes=as_modes(modes),
+        confirmed=confirmed,
+        connect=lambda _: nullcontext(agent or Bucket(cloud)),
         drive=lambda planner: converge(cloud, want.name, planner),
         clock=lambda: cloud.now,
     ).run()

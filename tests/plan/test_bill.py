@@ -16,7 +16,7 @@ def shape(kind: str = "m7i.large", *, disk: float = 30, spot: bool = False) -> S
 def items(*groups: Group, volumes: tuple[Volume, ...] = (), fixed: int = 0) -> set[object]:
     addresses = tuple(Address(name=f"a{n}", holder=f"a{n}") for n in range(fixed))
     want = Wanted(name="x", groups=groups, record="", volumes=volumes, addresses=addresses)
-    found = bill_of(want, REGION).items
+    found = bill_of(want, REGION, "gp3").items
     assert len(set(found)) == len(found)
     return set(found)
 
@@ -57,7 +57,7 @@ def test_spot_and_on_demand_are_not_the_same():
 def test_a_group_of_none_costs_nothing():
     assert items(
         Group(role="head", count=1, shape=shape()), Group(role="worker", count=0, shape=shape())
-    ) == {Instances("m7i.large", REGION), Volumes(30, REGION), Addresses(REGION, 1)}
+    ) == {Instances("m7i.large", REGION), Volumes(30, REGION, "gp3"), Addresses(REGION, 1)}
     assert items() == set()
 
 

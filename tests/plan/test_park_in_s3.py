@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,15 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roost.errors import PartlyDoneError, RoostError
-from roost.model.resources import Snapshot, State, Stored, Volume
-from roost.model.steps import Create, Delete, Retire, Save, Start, Step, Stop, Store
-from roost.parking.coordinator import Found, Parking, fill_all, waiting
+from roost.model.resources import S3Copy, Snapshot, State, Volume
+from roost.model.steps import Create, CreateImage, Delete, RecordCopy, Retire, Start, Step, Stop
+from roost.parking.coordinator import Parking
+from roost.parking.modes import ParkMode
+from roost.parking.planner import plan_park
+from roost.parking.restore import fill_all, waiting
+from roost.parking.volume_agent import Verified
 from roost.plan.backups import source_of, superseded
-from roost.plan.park import plan_park
 from roost.plan.up import plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
 from roost.reconcile.loop import Planner, converge
 from tests.plan import parking_world
+from tests.plan.parking_world import as_modes
 from tests.plan.test_park_laws import BOTH, down, park, stop, up
 
 
@@ -46,22 +51,22 @@ def test_a_volume_goes_to_s3_and_comes_back():
     park(cloud, data="s3", scratch="s3")
     kinds = [type(step) for step in cloud.seen]
     # Nothing of it is written down before the machine has stopped, nothing deleted before that.
-    assert kinds == [Retire, Delete, Stop, Store, Save, Delete, Delete]
+    assert kinds == [Retire, Delete, Stop, RecordCopy, CreateImage, Delete, Delete]
     state = cloud.observe("demo")
     assert (state.instances, state.volumes, state.snapshots) == ((), (), ())
     assert [i.instance for i in state.images] == ["head"]
-    assert {(s.name, s.sealed) for s in state.stored} == {("data", True), ("scratch", True)}
-    assert {s.place for s in state.stored} >= {f"s3://work/demo/data/{data.id}/"}
+    assert {(s.name, s.sealed) for s in state.s3_copies} == {("data", True), ("scratch", True)}
+    assert {s.place for s in state.s3_copies} >= {f"s3://work/demo/data/{data.id}/"}
     assert cloud.disks.buried.keys() == {"data", "scratch"}
 
-    hands = parking_world.Bucket(cloud)
+    agent = parking_world.Bucket(cloud)
     made = converge(cloud, "demo", lambda have, _: plan_up(BOTH, have))
     assert {v.name for v, _ in waiting(made)} == {"data", "scratch"}
-    state = fill_all(cloud, made, hands)
+    state = fill_all(cloud, made, agent)
     assert not cloud.disks.buried  # each came back with what was on it
     assert not waiting(state)
     assert state == cloud.observe("demo")
-    assert {(s.source, s.sealed) for s in state.stored} == {(v.id, False) for v in state.volumes}
+    assert {(s.source, s.sealed) for s in state.s3_copies} == {(v.id, False) for v in state.volumes}
     assert not cloud.lost
 
 
@@ -71,7 +76,7 @@ def test_the_second_time_it_goes_to_the_same_place():
     places = set()
     for _ in range(3):
         state = park(cloud, data="s3", scratch="s3")
-        places |= {s.place for s in state.stored}
+        places |= {s.place for s in state.s3_copies}
         up(cloud)
     assert len(places) == 2
     assert not cloud.lost
@@ -82,11 +87,11 @@ def test_a_wrong_object_keeps_the_volume():
     up(cloud)
     broken = parking_world.Bucket(cloud, broken={"data"})
     with pytest.raises(PartlyDoneError, match=r"data: raw/a\.fits: its content"):
-        parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, hands=broken)
+        parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, agent=broken)
     state = cloud.observe("demo")
     assert {v.name for v in state.volumes} == {"data", "scratch"}
     assert {i.name: i.state for i in state.instances}["head"] == "running"
-    assert not state.stored
+    assert not state.s3_copies
     park(cloud, data="s3", scratch="s3")
     assert cloud.observe("demo").volumes == ()
     assert not cloud.lost
@@ -95,15 +100,15 @@ def test_a_wrong_object_keeps_the_volume():
 def test_until_it_is_filled_a_volume_is_not_the_truth():
     cloud = FakeCloud()
     up(cloud)
-    stored = park(cloud, data="s3", scratch="snapshot").stored
+    stored = park(cloud, data="s3", scratch="snapshot").s3_copies
     broken = parking_world.Bucket(cloud, broken={"data"})
     with pytest.raises(PartlyDoneError):
         parking_world.up(cloud, BOTH, broken)
     for modes in ({"data": "s3"}, {"data": "snapshot"}, {"data": "archive"}, {"data": "keep"}):
         state = park(cloud, **modes)
         assert [v.name for v in state.volumes] == ["data"]
-        assert (state.stored, {s.volume for s in state.snapshots}) == (stored, {"scratch"})
-        assert any("waits for its data" in note for note in plan_park(state, modes).notes)
+        assert (state.s3_copies, {s.volume for s in state.snapshots}) == (stored, {"scratch"})
+        assert any("waits for its data" in note for note in plan_park(state, as_modes(modes)).notes)
         with pytest.raises(PartlyDoneError):
             parking_world.up(cloud, BOTH, broken)
     state = down(cloud)
@@ -117,9 +122,9 @@ def test_what_was_let_in_after_the_proof_is_proven_again():
     cloud = Noted()
     up(cloud)
     cloud.by_hand = True
-    hands = parking_world.Bucket(cloud)
-    parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, hands=hands)
-    assert hands.sent.count("data") == 4  # while it ran, when it was still, and both again
+    agent = parking_world.Bucket(cloud)
+    parking_world.park(cloud, BOTH, {"data": "s3", "scratch": "s3"}, agent=agent)
+    assert agent.sent.count("data") == 4  # while it ran, when it was still, and both again
     assert [type(step) for step in cloud.seen].count(Stop) == 2
     assert not cloud.lost
 
@@ -131,8 +136,8 @@ def test_an_old_proof_is_none():
     clock = [0.0]
 
     class Slow(parking_world.Bucket):
-        def prove(self, state: State, volumes: tuple[Volume, ...]) -> Found:
-            found = parking_world.Bucket.prove(self, state, volumes)
+        def verify(self, state: State, volumes: tuple[Volume, ...]) -> Verified:
+            found = parking_world.Bucket.verify(self, state, volumes)
             clock[0] += 1
             return found
 
@@ -142,15 +147,15 @@ def test_an_old_proof_is_none():
             cloud.disks.still.clear()
         return converge(cloud, "demo", planner)
 
-    hands = Slow(cloud)
+    agent = Slow(cloud)
     Parking(
-        modes={"data": "s3", "scratch": "s3"},
-        typed=frozenset(),
-        hands=hands,
+        modes={"data": ParkMode.S3, "scratch": ParkMode.S3},
+        confirmed=frozenset(),
+        connect=lambda _: nullcontext(agent),
         drive=drive,
         clock=lambda: clock[0],
     ).run()
-    assert hands.sent.count("data") == 4
+    assert agent.sent.count("data") == 4
     assert not cloud.lost
 
 
@@ -169,12 +174,12 @@ def test_a_stopped_machine_is_started_for_it():
     stop(cloud)
     state = park(cloud, data="s3", scratch="keep")
     assert [v.name for v in state.volumes] == ["scratch"]
-    assert [s.name for s in state.stored] == ["data"]
+    assert [s.name for s in state.s3_copies] == ["data"]
     assert not cloud.lost
 
 
 def test_the_newest_copy_counts_whatever_it_is():
-    stored = Stored(
+    stored = S3Copy(
         name="data",
         source="vol-1",
         place="s3://work/demo/data/vol-1/",
@@ -196,7 +201,7 @@ def test_the_newest_copy_counts_whatever_it_is():
         taken=10,
     )
     newer = replace(older, name="snap-2", taken=30)
-    have = State(name="demo", record=BOTH.record, stored=(stored,), snapshots=(older,))
+    have = State(name="demo", record=BOTH.record, s3_copies=(stored,), snapshots=(older,))
     assert source_of("data", have) == stored
     assert superseded(have)[0] == [older]
     both = replace(have, snapshots=(older, newer))
@@ -210,7 +215,7 @@ def test_the_newest_copy_counts_whatever_it_is():
         if r.name == "data"
     ]
     assert isinstance(volume, Volume)
-    assert (volume.size_gib, volume.snapshot, volume.stored) == (700, "", "vol-1")
+    assert (volume.size_gib, volume.snapshot, volume.copy_of) == (700, "", "vol-1")
 
 
 def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():
@@ -218,11 +223,11 @@ def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():
     up(cloud)
     park(cloud, data="s3", scratch="s3")
     state = down(cloud, frozenset({"head"}))  # its image goes
-    assert {s.name for s in state.stored} == {"data", "scratch"}
+    assert {s.name for s in state.s3_copies} == {"data", "scratch"}
     assert state.record is not None
     objects = dict(cloud.disks.bucket)
     state = down(cloud, frozenset({"data"}))
-    assert [s.name for s in state.stored] == ["scratch"]
+    assert [s.name for s in state.s3_copies] == ["scratch"]
     assert down(cloud, frozenset({"demo"})).empty
     assert cloud.disks.bucket == objects  # the bucket is the user's
 
@@ -254,6 +259,6 @@ def test_the_oracle_sees_that_a_copy_in_s3_was_changed():
     cloud = FakeCloud()
     up(cloud)
     state = park(cloud, data="s3", scratch="s3")
-    cloud.disks.bucket[state.stored[0].place] = "something else"
+    cloud.disks.bucket[state.s3_copies[0].place] = "something else"
     up(cloud)
-    assert cloud.lost == [state.stored[0].name]
+    assert cloud.lost == [state.s3_copies[0].name]

@@ -25,10 +25,11 @@ from roost.model.resources import (
     Volume,
     Wanted,
 )
-from roost.model.steps import Archive, Create, Delete, Restore, Save, Snap, Stop
+from roost.model.steps import Archive, Create, CreateImage, CreateSnapshot, Delete, Restore, Stop
+from roost.parking.modes import ParkMode
+from roost.parking.planner import plan_park
 from roost.plan.backups import proof
 from roost.plan.down import plan_down
-from roost.plan.park import plan_park
 from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
@@ -61,8 +62,8 @@ def up(cloud: FakeCloud, want: Wanted = BOTH) -> State:
     return parking_world.up(cloud, want)
 
 
-def park(cloud: FakeCloud, typed: frozenset[str] = frozenset(), **modes: str) -> State:
-    return parking_world.park(cloud, BOTH, modes, typed)  # type: ignore[arg-type]
+def park(cloud: FakeCloud, confirmed: frozenset[str] = frozenset(), **modes: str) -> State:
+    return parking_world.park(cloud, BOTH, modes, confirmed)
 
 
 def resize(cloud: FakeCloud, want: Wanted) -> State:
@@ -116,17 +117,19 @@ def test_the_first_copy_is_taken_while_it_runs_and_the_last_after_the_stop():
     seen: list[object] = []
 
     def planner(have: State, _: frozenset[str]) -> Plan:
-        plan = plan_park(have, {"scratch": "keep"})
-        seen.extend(s for s in plan.steps if isinstance(s, Snap | Stop | Save | Delete))
+        plan = plan_park(have, {"scratch": ParkMode.KEEP})
+        seen.extend(
+            s for s in plan.steps if isinstance(s, CreateSnapshot | Stop | CreateImage | Delete)
+        )
         return plan
 
     converge(cloud, "demo", planner)
     assert seen == [
         Delete("instance", ("worker-1",)),
-        Snap(("data",), sealed=False),
+        CreateSnapshot(("data",), sealed=False),
         Stop(("head",)),
-        Snap(("data",), sealed=True),
-        Save(("head",)),
+        CreateSnapshot(("data",), sealed=True),
+        CreateImage(("head",)),
         Delete("instance", ("head",)),
         Delete("volume", ("data",)),
         Delete("snapshot", ("snap-" + seen_first(cloud, seen),)),
@@ -156,7 +159,7 @@ def test_discarding_needs_the_typed_name():
     up(cloud)
     state = park(cloud, scratch="discard")
     assert [v.name for v in state.volumes] == ["scratch"]
-    assert plan_park(state, {"scratch": "discard"}).notes[0] == (
+    assert plan_park(state, {"scratch": ParkMode.DISCARD}).notes[0] == (
         "volume scratch is kept: discarding it needs its name typed"
     )
     state = park(cloud, frozenset({"scratch"}), scratch="discard")
@@ -190,7 +193,7 @@ def test_only_the_archive_mode_archives():
     steps = []
 
     def planner(have: State, _: frozenset[str]) -> Plan:
-        plan = plan_park(have, {"data": "snapshot"})
+        plan = plan_park(have, {"data": ParkMode.SNAPSHOT})
         steps.extend(plan.steps)
         return plan
 
@@ -246,7 +249,7 @@ def test_a_resize_stops_changes_and_starts():
         ("head", "m7i.4xlarge", "running"),
         ("worker-1", "m7i.large", "running"),
     ]
-    assert cloud.calls["Retype"] == 1
+    assert cloud.calls["ChangeType"] == 1
     assert state.record == larger.record
 
 
@@ -326,7 +329,7 @@ def test_no_sequence_of_commands_kills_and_faults_loses_data(acts, delay, blind,
                 for copy in cloud.disks._copies["demo"].values()
                 if isinstance(copy.what, Snapshot) and copy.what.state == "completed"
             ]
-            held += [cloud.disks.bucket[copy.place] for copy in cloud.disks.stored_of("demo")]
+            held += [cloud.disks.bucket[copy.place] for copy in cloud.disks.s3_copies_of("demo")]
             assert content in held or content.startswith("blank"), (act, name)
     for _ in range(4):
         cloud.wait("demo", 0)

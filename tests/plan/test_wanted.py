@@ -1,16 +1,19 @@
 """From a file to all that it wants from its cloud."""
 
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.catalogue import Catalogue, load
 from roost.errors import UsageError
+from roost.model.host import Host
 from roost.model.resources import Address, Group, KeyPair, Rule, Volume, Wanted
-from roost.plan.wanted import LOCAL_SHARE, Host, wanted_of
+from roost.plan.wanted import wanted_of
+from roost.providers.local.rules import SHARE
 from roost.spec import from_json
 from roost.spec import load as read
 
@@ -21,7 +24,7 @@ AWS = '[aws]\nregion = "eu-central-1"\n'
 def want(folder: Path, text: str, host: Host = HOST) -> Wanted:
     file = folder / "x.toml"
     file.write_text(f'name = "x"\n{text}')
-    return wanted_of(read(file), host, load)
+    return wanted_of(read(file), host)
 
 
 def group(wanted: Wanted, role: str) -> Group:
@@ -39,14 +42,15 @@ class TestYourOwnMachine:
         others = (found.volumes, found.addresses, found.key_pairs, found.security_groups)
         assert others == ((), (), (), ())
 
-    def test_the_catalogue_is_not_asked_for(self, tmp_path):
+    def test_the_catalogue_is_not_asked_for(self, tmp_path, monkeypatch):
         file = tmp_path / "x.toml"
         file.write_text('name = "x"\nkind = "cluster"\n')
 
-        def refuse() -> Catalogue:
-            raise AssertionError("the catalogue is read for nothing")
+        def refuse(provider: str) -> Any:
+            raise AssertionError(f"the catalogue of {provider} is read for nothing")
 
-        assert wanted_of(read(file), HOST, refuse).name == "x"
+        monkeypatch.setattr(import_module("roost.catalogue.load"), "_load", refuse)
+        assert wanted_of(read(file), HOST).name == "x"
 
     @given(
         cpus=st.integers(1, 64),
@@ -60,7 +64,7 @@ class TestYourOwnMachine:
         worker = group(want(folder, text, Host(cpus, memory)), "worker").shape
         assert worker.cpus == threads
         each = worker.memory_gib - 0.05  # rounded to a tenth
-        assert worker.memory_gib == 1.0 or each * count <= LOCAL_SHARE * memory
+        assert worker.memory_gib == 1.0 or each * count <= SHARE * memory
 
     def test_the_share_by_hand(self, tmp_path):
         # 32 GiB x 0.8 = 25.6 for 8 CPUs: 3.2 a thread
@@ -135,7 +139,7 @@ class TestAWS:
 
     def test_the_record_is_the_spec(self, tmp_path):
         found = want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{AWS}')
-        assert wanted_of(from_json(found.record), HOST, load) == found
+        assert wanted_of(from_json(found.record), HOST) == found
 
     def test_workers_may_be_spot_and_the_head_is_not(self, tmp_path):
         found = want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{AWS}[workers]\nspot = true\n')
@@ -203,4 +207,4 @@ def test_what_a_cloud_cannot_be(tmp_path):
         ({"machine": desktop.machine.model_copy(update={"type": "p9.huge"})}, "p9.huge"),
     ):
         with pytest.raises(UsageError, match=re.escape(text)):
-            wanted_of(desktop.model_copy(update=changed), HOST, load)
+            wanted_of(desktop.model_copy(update=changed), HOST)

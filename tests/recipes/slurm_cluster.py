@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from roost.model.resources import Role
-from roost.recipes.base import Around
+from roost.recipes.base import Context
 from roost.recipes.registry import steps_of, uploads_of
 from roost.recipes.step import Step
 from roost.spec import Cluster, load
@@ -44,8 +44,8 @@ def cluster(folder: Path, text: str = CLUSTER) -> Cluster:
 
 def steps(spec: Cluster, role: Role, workers: tuple[str, ...] = WORKERS) -> dict[str, Step]:
     """All that a machine of this role does, by name."""
-    around = Around(workers=workers, uploads=dict.fromkeys(uploads_of(spec), "0" * 64))
-    return {step.name: step for step in steps_of(spec, role, around)}
+    context = Context(workers=workers, uploads=dict.fromkeys(uploads_of(spec), "0" * 64))
+    return {step.name: step for step in steps_of(spec, role, context)}
 
 
 def readable(found: dict[str, Step]) -> dict[str, Any]:

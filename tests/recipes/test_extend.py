@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
 
 from roost.app import connect, resolve
+from roost.app.extend import PROGRAM
 from roost.cli.main import cli
 from roost.errors import NotFoundError, PartlyDoneError, RoostError, UsageError
 from roost.model.resources import Instance, Role, Shape, State
+from roost.providers.provider import Capabilities, Shell
+from roost.ssh.command import batch
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 ANSWER = {"end": "2027-01-01T02:00:00+00:00", "idle_not_before": None, "budget_left_usd": 3.5}
@@ -28,11 +32,11 @@ class Roost:
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked = tmp_path / "asked"
         self.state = State(name="ndvi")
-        self.cloud = "aws"
+        self.can = Capabilities(rents=True)
         self.ssh = tmp_path / "bin" / "ssh"
         self.ssh.parent.mkdir()
         monkeypatch.setenv("PATH", f"{self.ssh.parent}:/usr/bin:/bin")
-        monkeypatch.setattr(resolve, "locate", lambda *_: SimpleNamespace(name=self.cloud))
+        monkeypatch.setattr(resolve, "locate", lambda *_: SimpleNamespace(can=self.can))
         monkeypatch.setattr(resolve, "existing", lambda *_: self.state)
         monkeypatch.setattr(connect, "connected", self.connected)
         monkeypatch.setattr("roost.ssh.diagnose.explain", lambda *_: None)
@@ -42,7 +46,9 @@ class Roost:
         self.ssh.write_text(f'#!/bin/sh\necho "$@" >> {self.asked}\n{script}\n')
         self.ssh.chmod(0o755)
 
-    def connected(self, _cloud: object, state: State, node: str | None) -> SimpleNamespace:
+    def connected(
+        self, _session: object, _cloud: object, state: State, node: str | None
+    ) -> SimpleNamespace:
         found = next((i for i in state.instances if i.name == node), None)
         if found is None:
             raise NotFoundError(f"no {node}")
@@ -71,7 +77,8 @@ def test_a_clusters_head_is_asked_and_its_workers_follow(roost: Roost) -> None:
         name="ndvi", instances=(instance("head", "head"), instance("worker-1", "worker"))
     )
     out, err = call("ndvi", "1h30m", "--json")
-    assert roost.lines() == ["-F /c -- roost-ndvi-head sudo -n /usr/local/sbin/roost-extend 5400"]
+    line = batch(Path("/c"), "roost-ndvi-head", ["sudo", "-n", PROGRAM, "5400"])
+    assert roost.lines() == [" ".join(line[1:])]
     assert json.loads(out) == {"name": "ndvi", "nodes": {"head": ANSWER}}
     assert err == ("head: it ends at 2027-01-01T02:00:00+00:00; $3.50 of its budget are left\n")
 
@@ -81,7 +88,7 @@ def test_every_seat_is_asked_and_one_that_fails_is_named(roost: Roost) -> None:
         name="ndvi", instances=(instance("seat-1", "seat"), instance("seat-2", "seat"))
     )
     roost.answers(
-        f"case $4 in *seat-2) echo 'sudo: no' >&2; exit 1;; esac; echo '{json.dumps(ANSWER)}'"
+        f"case \"$*\" in *seat-2*) echo 'sudo: no' >&2; exit 1;; esac; echo '{json.dumps(ANSWER)}'"
     )
     with pytest.raises(PartlyDoneError) as error:
         call("ndvi", "2h")
@@ -95,7 +102,7 @@ def test_what_ssh_or_the_machine_say_wrong(roost: Roost) -> None:
     roost.state = State(name="ndvi", instances=(instance("head", "head"),))
     for script, what in (
         ("echo closed >&2; exit 255", "head cannot be reached: closed"),
-        ("echo hello", "head gave an answer that is none"),
+        ("echo hello", "head gave an answer that roost does not understand"),
     ):
         roost.answers(script)
         with pytest.raises(RoostError, match=what):
@@ -110,7 +117,7 @@ def test_what_makes_no_sense_asks_nobody(roost: Roost) -> None:
         call("ndvi", "2")
     with pytest.raises(UsageError, match="worker-1 follows the head"):
         call("ndvi", "2h", "worker-1")
-    roost.cloud = "local"
+    roost.can = Capabilities(shell=cast("Shell", object()))
     with pytest.raises(UsageError, match="nothing stops by itself"):
         call("ndvi", "2h")
     assert roost.lines() == []

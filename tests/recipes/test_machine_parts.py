@@ -23,12 +23,15 @@ from roost.machine import (
     common,
     extend,
     guard,
+    identity,
     idle_policy,
     setup,
     spot,
 )
 from roost.machine.common import Machine, read, write
-from roost.machine.identity import Metadata, names, node
+from roost.machine.identity import names, node
+from roost.machine.platform import platform_of
+from roost.machine.platforms import ec2
 from roost.providers.aws import tags
 from tests.recipes.conftest import tell_facts
 
@@ -69,11 +72,13 @@ class Imds(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def imds() -> Iterator[Metadata]:
+def imds(monkeypatch: pytest.MonkeyPatch) -> Iterator[ec2.Platform]:
     Imds.items, Imds.token = {}, "token-1"
     server = ThreadingHTTPServer(("127.0.0.1", 0), Imds)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Metadata(service=f"http://127.0.0.1:{server.server_port}")
+    here = ec2.Platform(service=f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(identity, "platform_of", lambda _: here)
+    yield here
     server.shutdown()
     server.server_close()
 
@@ -87,22 +92,38 @@ def test_the_names_of_a_launch_are_read_as_the_tag_is(launch: str) -> None:
     assert tags.launch(names(launch)) == launch
 
 
-def test_it_is_the_one_of_its_launch_index(machine: Machine, imds: Metadata) -> None:
+def test_it_is_the_one_of_its_launch_index(machine: Machine, imds: ec2.Platform) -> None:
     tell_facts(machine, nodes="worker-1..3 worker-7")
     Imds.items = {"ami-launch-index": "3"}
-    assert node(machine, imds) == "worker-7"
+    assert node(machine) == "worker-7"
     Imds.items = {}
-    assert node(machine, imds) == "worker-7"  # kept
+    assert node(machine) == "worker-7"  # kept
 
 
-def test_an_index_outside_of_the_launch_is_an_error(machine: Machine, imds: Metadata) -> None:
+def test_an_index_outside_of_the_launch_is_an_error(machine: Machine, imds: ec2.Platform) -> None:
     tell_facts(machine, nodes="worker-1..3")
     Imds.items = {"ami-launch-index": "3"}
     with pytest.raises(ValueError, match=r"launch index 3, but the launch is worker-1\.\.3"):
-        node(machine, imds)
+        node(machine)
 
 
-def test_a_token_that_has_run_out_is_replaced(imds: Metadata) -> None:
+def test_the_facts_name_the_cloud_and_an_older_roosts_are_of_ec2(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(ec2, "run", ran.append)
+    for facts in ({"platform": "ec2"}, {}):
+        tell_facts(machine, **facts)
+        here = platform_of(machine)
+        assert isinstance(here, ec2.Platform)
+        here.stop()
+    assert ran == [["systemctl", "poweroff"]] * 2
+    tell_facts(machine, platform="moon")
+    with pytest.raises(ModuleNotFoundError, match="moon"):
+        platform_of(machine)
+
+
+def test_a_token_that_has_run_out_is_replaced(imds: ec2.Platform) -> None:
     Imds.items = {"x": "1"}
     assert imds.get("x") == "1"
     Imds.token = "token-2"
@@ -113,7 +134,7 @@ def test_a_token_that_has_run_out_is_replaced(imds: Metadata) -> None:
 # --- spot ----------------------------------------------------------------------------------------
 
 
-def test_a_spot_notice_runs_the_hooks_once(machine: Machine, imds: Metadata) -> None:
+def test_a_spot_notice_runs_the_hooks_once(machine: Machine, imds: ec2.Platform) -> None:
     ran = machine.at("/ran")
     program(machine.at("/etc/roost/retire.d/10-dask"), f'echo "retire $1" >> {ran}')
     program(machine.at("/etc/roost/rebalance.d/10"), f'echo "rebalance $1" >> {ran}')
@@ -337,7 +358,9 @@ def test_a_worker_without_a_head_goes_by_itself() -> None:
 # --- set-up --------------------------------------------------------------------------------------
 
 
-def test_the_set_up_says_how_far_it_is_and_is_done_once(machine: Machine, imds: Metadata) -> None:
+def test_the_set_up_says_how_far_it_is_and_is_done_once(
+    machine: Machine, imds: ec2.Platform
+) -> None:
     Imds.items = {"ami-launch-index": "1"}
     write(machine.at("/proc/sys/kernel/hostname"), "ndvi-worker-2\n")
     write(machine.at("/etc/hosts"), "127.0.0.1 localhost\n")
@@ -345,8 +368,8 @@ def test_the_set_up_says_how_far_it_is_and_is_done_once(machine: Machine, imds: 
     ran = machine.at("/ran")
     program(machine.at("/etc/roost/setup.d/50-dask"), f"echo dask >> {ran}")
 
-    assert setup.set_up(machine, imds, patience=0, pause=0)
-    assert setup.set_up(machine, imds, patience=0, pause=0)
+    assert setup.set_up(machine, patience=0, pause=0)
+    assert setup.set_up(machine, patience=0, pause=0)
 
     status = read(machine.status)
     del status["at"], status["boot"]
@@ -368,7 +391,9 @@ def test_the_set_up_says_how_far_it_is_and_is_done_once(machine: Machine, imds: 
     ]
 
 
-def test_a_step_that_fails_is_tried_again_and_then_said(machine: Machine, imds: Metadata) -> None:
+def test_a_step_that_fails_is_tried_again_and_then_said(
+    machine: Machine, imds: ec2.Platform
+) -> None:
     Imds.items = {"ami-launch-index": "0"}
     write(machine.at("/proc/sys/kernel/hostname"), "a-desktop\n")
     missing = {"name": "data", "device": "/dev/sdf", "mount": "/data"}
@@ -378,14 +403,14 @@ def test_a_step_that_fails_is_tried_again_and_then_said(machine: Machine, imds: 
         machine.at("/etc/roost/setup.d/50-x"), f"echo x >> {ran}; echo no mirror; exit 7"
     )
 
-    assert not setup.set_up(machine, imds, patience=0, pause=0)
+    assert not setup.set_up(machine, patience=0, pause=0)
     status = read(machine.status)
     assert (status["step"], status["state"]) == (3, "failed")
     assert status["note"] == "50-x ended with 7: no mirror"
     assert ran.read_text() == "x\nx\nx\n"
 
     program(hook, "exit 0")
-    assert setup.set_up(machine, imds, patience=0, pause=0)
+    assert setup.set_up(machine, patience=0, pause=0)
     assert read(machine.status)["note"] == "volume data: /dev/sdf is not attached"
 
 

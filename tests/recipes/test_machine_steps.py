@@ -15,7 +15,6 @@ import pytest
 
 from roost.machine import apply, follow, setup, steps
 from roost.machine.common import Failed, Machine, read, write
-from roost.machine.identity import Metadata
 from roost.recipes.registry import Handover
 from roost.recipes.step import Command, File, Step, Upload
 from tests.recipes.conftest import tell_facts
@@ -174,7 +173,7 @@ def small(
     """A set-up without the network."""
     monkeypatch.setattr(setup, "name", lambda *_: "")
     monkeypatch.setattr(setup, "run", steps.run)
-    return lambda: setup.set_up(machine, Metadata(), patience=0, pause=0)
+    return lambda: setup.set_up(machine, patience=0, pause=0)
 
 
 def test_packages_of_all_steps_are_installed_first_and_once(
@@ -212,7 +211,7 @@ def test_a_hand_over_that_comes_meanwhile_is_not_taken_for_done(
     """The set-up of the base is at work while the hand-over arrives."""
     before = setup.stamp(machine)
     monkeypatch.setattr(setup, "name", lambda *_: give(machine, DESK) or "")
-    assert setup.set_up(machine, Metadata(), patience=0, pause=0)
+    assert setup.set_up(machine, patience=0, pause=0)
     assert read(machine.status)["handover"] == before == ""
     assert setup.stamp(machine) == Handover(steps=(DESK,)).digest
 
@@ -226,8 +225,8 @@ def incoming(machine: Machine, handover: Handover, uploads: dict[str, bytes]) ->
     (place / "secrets").mkdir(parents=True, exist_ok=True)
     (place / "secrets/licence").write_bytes(b"hush\r\n\xff")
     write(place / "handover.json", handover.document())
-    for name, content in handover.makers.items():
-        write(place / "makers" / name, content)
+    for name, content in handover.secret_generators.items():
+        write(place / "secret_generators" / name, content)
     for name, data in uploads.items():
         (place / "uploads").mkdir(exist_ok=True)
         (place / "uploads" / name).write_bytes(data)
@@ -265,8 +264,8 @@ def test_an_upload_that_arrived_as_something_else_is_refused(
 def test_the_head_makes_what_all_share_and_tells_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    maker = '#!/bin/sh\ntest -e "$ROOST_SECRETS/key" || echo made > "$ROOST_SECRETS/key"\n'
-    handover = Handover(steps=(), makers={"keys": maker}, shared=("key",))
+    generator = '#!/bin/sh\ntest -e "$ROOST_SECRETS/key" || echo made > "$ROOST_SECRETS/key"\n'
+    handover = Handover(steps=(), secret_generators={"keys": generator}, shared=("key",))
     assert apply.receive(machine, incoming(machine, handover, {}), ["key"]) == {"key": "made\n"}
     machine.at("/etc/roost/secrets/key").write_text("of before\n")
     assert apply.receive(machine, incoming(machine, handover, {}), ["key"]) == {

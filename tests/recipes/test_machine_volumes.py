@@ -16,7 +16,8 @@ import pytest
 
 from roost.machine import devices, prewarm, volumes
 from roost.machine.common import Machine, read, write
-from roost.machine.devices import Content, decide, ebs_name, find, probe
+from roost.machine.devices import Content, decide, probe
+from roost.machine.platforms.ec2 import ebs_name, find, identify
 from tests.recipes.conftest import MIB, Disk, tell_facts
 
 Disks = Callable[..., Disk]
@@ -315,4 +316,4 @@ def test_a_file_in_the_place_of_a_device_is_none(machine: Machine) -> None:
 def test_asking_what_is_no_nvme_device_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="Inappropriate ioctl"):
-        devices.identify(str(tmp_path / "file"))
+        identify(str(tmp_path / "file"))

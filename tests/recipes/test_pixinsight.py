@@ -15,7 +15,7 @@ import pytest
 from roost import machine as machine_package
 from roost.errors import SpecError
 from roost.recipes.apps import pixinsight
-from roost.recipes.base import Around
+from roost.recipes.base import Context
 from roost.spec import Desktop, from_json, load
 from tests.recipes.pixinsight_stand_in import build
 
@@ -70,8 +70,8 @@ def spec_of(folder: Path, text: str, head: str = HEAD) -> Desktop:
 
 
 def steps_of(folder: Path, text: str, sha256: str = SUM) -> dict[str, dict[str, Any]]:
-    around = Around(uploads={"pixinsight": sha256})
-    found = [step.to_json() for step in pixinsight.steps(spec_of(folder, text), around)]
+    context = Context(uploads={"pixinsight": sha256})
+    found = [step.to_json() for step in pixinsight.steps(spec_of(folder, text), context)]
     return json.loads(json.dumps({step["name"]: step for step in found}))
 
 
@@ -102,7 +102,7 @@ def test_without_pixinsight_there_is_nothing(folder: Path) -> None:
     cluster = folder / "cluster.toml"
     cluster.write_text('name = "stars"\nkind = "cluster"\n')
     for spec in (spec_of(folder, VOLUMES), load(cluster)):
-        assert pixinsight.steps(spec, Around()) == ()
+        assert pixinsight.steps(spec, Context()) == ()
         assert pixinsight.uploads(spec) == {}
         assert pixinsight.secrets(spec) == {}
 
@@ -215,8 +215,8 @@ def test_a_record_is_read_where_the_files_are_not(folder: Path) -> None:
     (folder / "mine").unlink()
     (folder / "PI-linux-x64-1.9.3-20250402-c.tar.xz").unlink()
     assert from_json(kept) == spec
-    around = Around(uploads={"pixinsight": SUM})
-    assert pixinsight.steps(from_json(kept), around) == pixinsight.steps(spec, around)
+    context = Context(uploads={"pixinsight": SUM})
+    assert pixinsight.steps(from_json(kept), context) == pixinsight.steps(spec, context)
     assert "a licence of nobody" not in kept
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roost.model.resources import Role
-from roost.recipes.dask.local import remote, remote_environment
+from roost.recipes.dask import remote, remote_environment
 from roost.recipes.service import Service
 from roost.recipes.step import Step
 from roost.recipes.unit import unit
@@ -197,7 +197,7 @@ def test_no_secret_is_in_any_step(folder: Path) -> None:
     assert "PRIVATE KEY" not in text
     assert "token" not in text
     assert set(remote.SHARED) == {"dask-ca.pem", "dask-cert.pem", "dask-key.pem"}
-    assert list(remote.makers()) == ["dask-secrets"]
+    assert list(remote.secret_generators()) == ["dask-secrets"]
 
 
 # --- units ---------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 from roost import machine as machine_package
 from roost.errors import SpecError
 from roost.recipes.apps import scipion
-from roost.recipes.base import Around
+from roost.recipes.base import Context
 from roost.spec import Desktop, from_json, load
 
 GOLDEN = Path(__file__).parent / "golden" / "scipion.json"
@@ -63,7 +63,7 @@ def spec_of(folder: Path, text: str, head: str = HEAD) -> Desktop:
 
 
 def steps_of(folder: Path, text: str, head: str = HEAD) -> dict[str, dict[str, Any]]:
-    found = [step.to_json() for step in scipion.steps(spec_of(folder, text, head), Around())]
+    found = [step.to_json() for step in scipion.steps(spec_of(folder, text, head), Context())]
     return json.loads(json.dumps({step["name"]: step for step in found}))
 
 
@@ -98,8 +98,8 @@ def test_all_steps(tmp_path: Path) -> None:
 def test_without_scipion_there_is_nothing(tmp_path: Path) -> None:
     cluster = tmp_path / "cluster.toml"
     cluster.write_text('name = "stars"\nkind = "cluster"\n')
-    assert scipion.steps(spec_of(tmp_path, VOLUMES), Around()) == ()
-    assert scipion.steps(load(cluster), Around()) == ()
+    assert scipion.steps(spec_of(tmp_path, VOLUMES), Context()) == ()
+    assert scipion.steps(load(cluster), Context()) == ()
 
 
 def test_one_version_by_default(tmp_path: Path) -> None:

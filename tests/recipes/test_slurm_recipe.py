@@ -103,8 +103,8 @@ def test_what_a_file_changes(tmp_path: Path) -> None:
 def test_a_dask_cluster_has_none_of_it(tmp_path: Path) -> None:
     dask = cluster(tmp_path, CLUSTER.replace('scheduler = "slurm"\n', ""))
     assert slurm.steps(dask, "head") == () == slurm.steps(dask, "worker")
-    assert slurm.makers(dask) == {}
-    assert list(slurm.makers(cluster(tmp_path))) == ["slurm"]
+    assert slurm.secret_generators(dask) == {}
+    assert list(slurm.secret_generators(cluster(tmp_path))) == ["slurm"]
     desktop = tmp_path / "desktop.toml"
     desktop.write_text(
         'name = "d"\nkind = "desktop"\n[aws]\nregion = "us-east-1"\n[machine]\ncpus = 2\n'

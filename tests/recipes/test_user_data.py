@@ -19,7 +19,7 @@ import pytest
 
 from roost import machine as programs
 from roost.errors import UsageError
-from roost.machine.files import machine_programs
+from roost.recipes.programs import machine_programs
 from roost.recipes.strip import strip
 from roost.recipes.user_data import (
     LIMIT,
@@ -174,7 +174,9 @@ def test_a_clusters_volumes_are_the_heads_and_its_workers_spot() -> None:
 
 
 def modules() -> list[str]:
-    return sorted(p.stem for p in Path(str(programs.__file__)).parent.glob("*.py"))
+    at = Path(str(programs.__file__)).parent
+    found = (*at.glob("*.py"), *at.glob("platforms/*.py"))
+    return sorted(str(path.relative_to(at).with_suffix("")) for path in found)
 
 
 @pytest.mark.parametrize("name", modules())
@@ -212,7 +214,7 @@ def test_the_programs_need_nothing_but_python(tmp_path: Path) -> None:
         path = tmp_path / at.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    names = [f"roost.machine.{name}" for name in modules() if name != "__init__"]
+    names = [f"roost.machine.{name.replace('/', '.')}" for name in modules() if "__" not in name]
     done = subprocess.run(
         [
             sys.executable,

@@ -83,7 +83,7 @@ class TestSsh:
         cloud.keys = ()
         told = roost("ssh", "ndvi", "--", "true")
         assert told.code == 0
-        assert "the console has not told the host key of head yet" in told.err
+        assert "the console of head does not show its host key yet" in told.err
         assert roost("ssh", "ndvi", "--", "true") == Ran(0, "", "")
 
     def test_a_console_that_may_not_be_read_is_no_hindrance(

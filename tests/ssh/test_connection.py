@@ -10,6 +10,9 @@ import pytest
 
 from roost.errors import NotFoundError, RoostError
 from roost.model.resources import Rule
+from roost.providers.fake.cloud import FakeCloud
+from roost.providers.local.cloud import LocalCloud
+from roost.recipes.local import boot
 from roost.ssh import diagnose
 from roost.ssh.browser import address_of
 from roost.ssh.connection import connection
@@ -17,6 +20,8 @@ from roost.ssh.diagnose import explain, shut_out
 from roost.ssh.pages import Login, Page, login_of, page_of, public_address
 from roost.ssh.paths import places, socket
 from tests.ssh.made_state import cluster, desktop, instance
+
+RENTED = FakeCloud()
 
 
 @pytest.fixture(autouse=True)
@@ -175,12 +180,12 @@ def test_a_public_address_only_where_the_file_opens_it() -> None:
     assert public_address(desktop(access=shut)) is None
     public = desktop(access=open_)
     assert public_address(public) == "https://203.0.113.1/"
-    assert address_of(public) == "https://203.0.113.1/"
+    assert address_of(RENTED, public) == "https://203.0.113.1/"
     assert public_address(desktop(access=open_, protocol="dcv")) == "https://203.0.113.1/#roost"
     six = desktop(instance("desktop", 1, address="2001:db8::1"), access=open_)
     assert public_address(six) == "https://[2001:db8::1]/"
     stopped = desktop(instance("desktop", 1, state="stopped"), access=open_)
-    assert address_of(stopped) is None
+    assert address_of(RENTED, stopped) is None
     # JupyterLab is reached through a tunnel only.
     assert public_address(cluster(access=open_)) is None
 
@@ -190,5 +195,8 @@ def test_a_page_on_this_machine_is_not_taken_for_that_of_a_cloud(home: Path) -> 
     place.mkdir(parents=True)
     (place / "token").write_text("secret")
     (place / "jupyter.json").write_text('{"url": "http://127.0.0.1:8888/"}')
-    assert address_of(cluster(cloud="local")) == "http://127.0.0.1:8888/?token=secret"
-    assert address_of(cluster()) is None
+    assert (
+        address_of(LocalCloud(boot), cluster(cloud="local"))
+        == "http://127.0.0.1:8888/?token=secret"
+    )
+    assert address_of(RENTED, cluster()) is None

@@ -20,11 +20,11 @@ from roost.errors import CredentialsError, NotFoundError, RoostError, Unreachabl
 from roost.model.resources import Instance
 from roost.provision.machines import Lost
 from roost.recipes import sync
-from roost.recipes.base import Around
+from roost.recipes.base import Context
 from roost.recipes.registry import steps_of
 from roost.spec import load
+from roost.transfer.job import Job, Outcome, Progress
 from roost.transfer.remote import client, package
-from roost.transfer.remote.protocol import Job, Outcome, Progress
 from roost.transfer.s3.config import Keys, Where
 from tests.cli.calling import REPO
 from tests.ssh.made_state import SHAPE, instance
@@ -72,7 +72,7 @@ def job(**more: Any) -> Job:
 
 
 def run(machines: Machines, what: Job | None = None, profile: str = "") -> tuple[Outcome, str]:
-    one = replace(instance("desktop", 1), shape=replace(SHAPE, profile=profile))
+    one = replace(instance("desktop", 1), shape=replace(SHAPE, machine_role=profile))
     notes: list[str] = []
     heard: list[Progress] = []
     found = client.run_there(machines, one, what or job(), heard.append, notes.append)  # type: ignore[arg-type]
@@ -224,6 +224,14 @@ def test_the_sources_need_nothing_but_the_standard_library(tmp_path: Path) -> No
     assert done.stdout.splitlines() == ["[]", str(tmp_path / "lib/roost/transfer/__init__.py")]
 
 
+def test_what_stays_here_is_what_the_import_contracts_name() -> None:
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (protected,) = [one["protected_modules"] for one in contracts if one["type"] == "protected"]
+    names = {name.removesuffix(".py").replace("/", ".") for name in package.LEFT_OUT}
+    assert set(protected) == {f"roost.transfer.{name}" for name in names}
+
+
 def test_the_same_sources_are_the_same_archive() -> None:
     first = package.archive()
     assert package.archive() == first
@@ -249,11 +257,11 @@ def test_the_client_is_installed_where_the_file_says_that_data_is_copied(tmp_pat
     text = (REPO / "examples" / "scipion.toml").read_text()
     file = tmp_path / "x.toml"
     file.write_text(text)
-    names = [step.name for step in steps_of(load(file), "desktop", Around())]
+    names = [step.name for step in steps_of(load(file), "desktop", Context())]
     assert names[-1] == "sync"
     without = text[: text.index("[data]")] + text[text.index("[access]") :]
     file.write_text(without)
-    assert "sync" not in [step.name for step in steps_of(load(file), "desktop", Around())]
+    assert "sync" not in [step.name for step in steps_of(load(file), "desktop", Context())]
     assert sync.steps(load(file), "desktop") == ()
 
 

@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from roost.errors import RoostError
-from roost.ssh import browser, places
+from roost.model.resources import State
+from roost.ssh import browser, paths
 from tests.cli.calling import Roost, caller
 
 BROWSER = """\
@@ -39,8 +40,8 @@ def roost(
     program.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{program} %s")
     monkeypatch.setattr(webbrowser, "_tryorder", None)
-    monkeypatch.setattr("roost.cli.commands.open._local", lambda _: PAGE)
-    monkeypatch.setattr("roost.app.resolve.existing", lambda *_: None)
+    monkeypatch.setattr("roost.ssh.browser.address_of", lambda *_: PAGE)
+    monkeypatch.setattr("roost.app.resolve.existing", lambda *_: State(name="ndvi"))
     (tmp_path / "home" / "local" / "ndvi").mkdir(parents=True)
     return caller(monkeypatch, capfd)
 
@@ -64,7 +65,7 @@ def test_no_token_is_on_its_command_line(roost: Roost, tmp_path: Path) -> None:
     assert SECRET not in " ".join(words)
     assert SECRET not in told.err
     assert modes == [0o600]
-    file = places.page("ndvi")
+    file = paths.page("ndvi")
     assert words == [file.as_uri()]
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert leads_to(file) == PAGE
@@ -74,37 +75,37 @@ def test_each_open_overwrites_the_last(
     roost: Roost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roost("open", "ndvi")
-    monkeypatch.setattr("roost.cli.commands.open._local", lambda _: PAGE.replace("8888", "9999"))
+    monkeypatch.setattr("roost.ssh.browser.address_of", lambda *_: PAGE.replace("8888", "9999"))
     roost("open", "ndvi")
-    assert leads_to(places.page("ndvi")) == PAGE.replace("8888", "9999")
-    assert [path.name for path in places.page("ndvi").parent.iterdir()] == ["ndvi.html"]
+    assert leads_to(paths.page("ndvi")) == PAGE.replace("8888", "9999")
+    assert [path.name for path in paths.page("ndvi").parent.iterdir()] == ["ndvi.html"]
 
 
 def test_nothing_is_written_where_no_browser_is_asked_for(roost: Roost, tmp_path: Path) -> None:
     assert roost("open", "ndvi", "--no-browser").out == f"{PAGE}\n"
     assert roost("open", "ndvi", "--json").json["address"] == PAGE
-    assert not places.page("ndvi").parent.exists()
+    assert not paths.page("ndvi").parent.exists()
 
 
 @pytest.mark.parametrize("words", [("open", "ndvi", "--close"), ("down", "gone", "--yes")])
 def test_it_is_deleted_with_what_it_led_to(roost: Roost, words: tuple[str, ...]) -> None:
     browser.hand_over(words[1], PAGE)
-    assert places.page(words[1]).exists()
+    assert paths.page(words[1]).exists()
     roost(*words)
-    assert not places.page(words[1]).exists()
+    assert not paths.page(words[1]).exists()
 
 
 def test_what_is_no_secret_needs_no_file(roost: Roost) -> None:
     browser.hand_over("stars", PAGE)
     for address in ("https://203.0.113.1/", "https://127.0.0.1:8443/#roost"):
         assert browser.hand_over("stars", address) == address
-        assert not places.page("stars").exists()
+        assert not paths.page("stars").exists()
 
 
 def test_an_address_is_text_of_the_page_and_no_part_of_it(roost: Roost) -> None:
     address = 'http://127.0.0.1:1/?token="><script>alert(1)</script>&amp;'
     browser.hand_over("a b", address)
-    file = places.page("a b")
+    file = paths.page("a b")
     assert "<script" not in file.read_text()
     assert leads_to(file) == address
 

@@ -18,7 +18,7 @@ from roost.provision.archive import Packed, pack
 from roost.provision.bundle import Part
 from roost.provision.deliver import hand_over
 from roost.provision.machines import Lost, News, Peeked
-from roost.recipes.base import Source
+from roost.recipes.base import UploadSource
 from roost.recipes.registry import Handover
 from roost.recipes.step import Step, Upload
 from tests.ssh.made_state import cluster, instance
@@ -131,19 +131,19 @@ def names(file: Path) -> dict[str, tarfile.TarInfo]:
 def test_the_same_folder_gives_the_same_archive(tmp_path: Path) -> None:
     into = tmp_path / "into"
     into.mkdir()
-    first = pack(Source(path=project(tmp_path / "a")), into)
+    first = pack(UploadSource(path=project(tmp_path / "a")), into)
     other = project(tmp_path / "b")
     os.utime(other / "pyproject.toml", (1, 1))
-    assert pack(Source(path=other), into).sha256 == first.sha256
+    assert pack(UploadSource(path=other), into).sha256 == first.sha256
     found = names(first.file)
     assert sorted(found) == ["pyproject.toml", "sub", "sub/run.sh"]
     assert found["sub/run.sh"].mode == 0o755
     (other / "sub" / "run.sh").write_text("#!/bin/bash\n")
-    assert pack(Source(path=other), into).sha256 != first.sha256
+    assert pack(UploadSource(path=other), into).sha256 != first.sha256
 
 
 def test_only_a_part_of_a_folder_below_a_name(tmp_path: Path) -> None:
-    source = Source(path=project(tmp_path / "a"), only=("sub",), below="roost")
+    source = UploadSource(path=project(tmp_path / "a"), only=("sub",), below="roost")
     (tmp_path / "into").mkdir()
     found = names(pack(source, tmp_path / "into").file)
     assert sorted(found) == ["roost/sub", "roost/sub/run.sh"]
@@ -155,16 +155,19 @@ def test_a_heap_of_data_is_no_project(tmp_path: Path) -> None:
         file.truncate(3 * 2**30)
     (tmp_path / "into").mkdir()
     with pytest.raises(RoostError, match="larger than 2 GiB"):
-        pack(Source(path=folder), tmp_path / "into")
+        pack(UploadSource(path=folder), tmp_path / "into")
 
 
 def test_what_is_there_is_not_sent_again(tmp_path: Path) -> None:
     file = tmp_path / "installer"
     file.write_bytes(b"x" * 10)
-    packed = pack(Source(path=file), tmp_path)
+    packed = pack(UploadSource(path=file), tmp_path)
     upload = Upload(key="installer", sha256=packed.sha256, to="/opt/installer")
     part = Part(
-        Handover(steps=(Step(name="x", title="", uploads=(upload,)),), makers={"m": "#!/bin/sh\n"}),
+        Handover(
+            steps=(Step(name="x", title="", uploads=(upload,)),),
+            secret_generators={"m": "#!/bin/sh\n"},
+        ),
         {packed.sha256: packed}.__getitem__,
         {"licence": b"hush\r\n\xff", "made": "hush"},
     )

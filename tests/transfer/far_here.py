@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from roost.transfer.job import Job, Outcome, Progress
 from roost.transfer.remote.attach import Room, Whom, attend
-from roost.transfer.remote.protocol import Job, Outcome, Progress, outcome_of, progress_of
 
 
 @dataclass
@@ -51,8 +51,8 @@ class Here:
 def end(said: list[dict[str, Any]]) -> Outcome:
     """The outcome that was told last."""
     assert "outcome" in said[-1], said[-1]
-    return outcome_of(said[-1]["outcome"])
+    return Outcome.from_json(said[-1]["outcome"])
 
 
 def progress(said: list[dict[str, Any]]) -> list[Progress]:
-    return [progress_of(one["progress"]) for one in said if one.get("progress")]
+    return [Progress.from_json(one["progress"]) for one in said if one.get("progress")]

@@ -29,20 +29,22 @@ def planned(*sizes: int) -> Planned:
 
 def test_into_s3_only_requests_are_paid(book: PriceBook) -> None:
     # 64 parts of 16 MiB, their beginning and end, and one small file: 67 PUTs at $5 a million
-    told = cost.once(planned(GIB, 10), HERE, book, up=True, storage="STANDARD")
+    told = cost.once(planned(GIB, 10).requests(up=True), 0, HERE, book, up=True, storage="STANDARD")
     assert told.amount.usd == Decimal(67) * Decimal("0.005") / 1000
     assert told.amount.known
 
 
 def test_out_of_s3_ranges_are_asked_for(book: PriceBook) -> None:
     # 256 ranges of 4 MiB, one question for the checksum, one small file
-    told = cost.once(planned(GIB, 10), HERE, book, up=False, storage="STANDARD")
+    told = cost.once(
+        planned(GIB, 10).requests(up=False), GIB + 10, HERE, book, up=False, storage="STANDARD"
+    )
     assert told.amount.usd == Decimal(258) * Decimal("0.0004") / 1000
 
 
 def test_out_of_s3_the_free_tier_comes_first_and_then_the_first_price(book: PriceBook) -> None:
     free = book.free_transfer_gb(HERE)
-    told = cost.asked(0, (int(free) + 50) * GIB, HERE, book, up=False, storage="STANDARD")
+    told = cost.once(0, (int(free) + 50) * GIB, HERE, book, up=False, storage="STANDARD")
     assert told.amount.usd == Decimal(50) * Decimal("0.09")
 
 
@@ -55,5 +57,7 @@ def test_a_month_is_told_by_class(book: PriceBook) -> None:
 
 def test_what_the_list_has_not_is_unknown_and_not_free(book: PriceBook) -> None:
     nowhere = "xx-nowhere-9"
-    assert not cost.once(planned(GIB), nowhere, book, up=False, storage="STANDARD").amount.known
+    assert not cost.once(
+        planned(GIB).requests(up=False), GIB, nowhere, book, up=False, storage="STANDARD"
+    ).amount.known
     assert not cost.monthly(GIB, nowhere, book, "STANDARD").amount.known

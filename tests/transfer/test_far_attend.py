@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from roost.machine.files import program
+from roost.recipes.programs import program
+from roost.transfer.job import ANY, Job, Outcome, Progress
 from roost.transfer.options import Options
 from roost.transfer.remote.attach import Room
-from roost.transfer.remote.protocol import ANY, Job, job_of, outcome_of, progress_of
 from roost.transfer.s3.config import Keys, Where
 from tests.transfer.conftest import Store, grow, tree
 from tests.transfer.far_here import Here, end, progress
@@ -46,7 +46,7 @@ def test_a_job_goes_through_json_whole() -> None:
         janitors=("a*=b*",),
         tree_at="s3://b/p/.roost/tree-1",
     )
-    assert job_of(json.loads(json.dumps(job.to_json()))) == job
+    assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
     assert job.same == replace(job, where=Where("r"), agreed="x", dry_run=True).same
     assert job.same != replace(job, options=Options()).same
 
@@ -126,8 +126,8 @@ def test_who_comes_again_attaches_and_who_leaves_ends_nothing(
 
 
 def _stored(said: dict[str, Any]) -> bool:
-    found = progress_of(said["progress"]).said if said.get("progress") else ()
-    return any("stored a" in text for _, text in found)
+    found = Progress.from_json(said["progress"]).lines if said.get("progress") else ()
+    return any("stored a" in line.text for line in found)
 
 
 def test_a_connection_that_was_lost_gets_the_end_of_its_own_job(
@@ -139,7 +139,7 @@ def test_a_connection_that_was_lost_gets_the_end_of_its_own_job(
     next(first)
     first.close()
     here.units[0].wait()
-    assert outcome_of(list(here.attend(job, "mine"))[-1]["outcome"]).copied == 1
+    assert Outcome.from_json(list(here.attend(job, "mine"))[-1]["outcome"]).copied == 1
     assert len(here.units) == 1
     assert here.run(job).copied == 0  # somebody else's is another one
     assert len(here.units) == 2

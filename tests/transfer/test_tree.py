@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 
+from roost.transfer.job import ANY, Job, Outcome
 from roost.transfer.key_rules import PART as RECEIVING
 from roost.transfer.manifest import KINDS, TornError, read
 from roost.transfer.options import Options
-from roost.transfer.remote.protocol import ANY, Job, Outcome
 from roost.transfer.s3.client import PART
 from tests.transfer.conftest import Store, grow
 from tests.transfer.far_here import Here
@@ -216,7 +216,7 @@ def test_what_changes_after_it_was_proven_makes_it_not_whole(
     tmp_path: Path, store: Store, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del home
-    from roost.transfer.remote import runner
+    from roost.transfer import runner
 
     source = grow(tmp_path / "source", {"a": b"1", "b": b"2"})
     proves = runner.verify
@@ -228,7 +228,7 @@ def test_what_changes_after_it_was_proven_makes_it_not_whole(
         return proof
 
     monkeypatch.setattr(runner, "verify", then_write)
-    saved = runner.do(up(store, source), runner.Diary())
+    saved = runner.run(up(store, source), runner.Tracker())
     assert saved.proof is not None
     assert not saved.proof.whole
     assert [name for name, _ in saved.failed] == ["b", "c"]

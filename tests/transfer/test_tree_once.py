@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from roost.transfer.job import ANY, Job, Outcome
 from roost.transfer.options import Options
-from roost.transfer.remote.protocol import ANY, Job, Outcome
-from roost.transfer.remote.runner import Diary, do
+from roost.transfer.runner import Tracker
+from roost.transfer.runner import run as run_job
 from tests.transfer.conftest import Store
 
 
@@ -40,7 +41,7 @@ def saved(store: Store, tmp_path: Path) -> tuple[Job, Path]:
 
 
 def run(job: Job) -> Outcome:
-    return do(job, Diary())
+    return run_job(job, Tracker())
 
 
 def mode(folder: Path) -> int:

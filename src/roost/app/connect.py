@@ -1,11 +1,10 @@
-"""What the commands that connect to a machine share."""
+"""Connect to a machine."""
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
-
-import click
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from roost.model.resources import State
@@ -15,29 +14,50 @@ if TYPE_CHECKING:
 
 
 def connected(session: Session, cloud: Cloud, state: State, node: str | None) -> Connection:
-    """How to reach a machine (the main one, if none is named), as the cloud says it now.
+    """Return the connection to a machine (the main one, if none is named), as it is now.
 
     Raises NotFoundError, or RoostError where it cannot be reached.
     """
     from roost.ssh.connection import connection, host_keys_of
 
-    found = connection(state, node, host_keys_of(cloud, session.say))
-    for one in found.unproven:
+    way = connection(state, node, host_keys_of(cloud, session.say))
+    for machine in way.unproven:
         session.say(
-            f"the console has not told the host key of {one} yet: "
-            "the first one that it shows is taken, and kept"
+            f"the console of {machine} does not show its host key yet:"
+            " the first key that the machine shows is trusted, and kept"
         )
-    return found
+    return way
 
 
-def ended(code: int, connection: Connection, state: State) -> NoReturn:
-    """End with ssh's exit code; where it could not connect, say why and what to type next."""
+def run_on(
+    session: Session, cloud: Cloud, state: State, node: str | None, words: tuple[str, ...]
+) -> int:
+    """Run a command (a shell, without words) on an instance, with this terminal; its exit code.
+
+    Raises NotFoundError, or RoostError where the instance cannot run anything now.
+    """
+    from roost.ssh.command import shell
+    from roost.ssh.connection import chosen
+    from roost.ssh.process import run_through
+
+    if cloud.can.shell is not None:
+        instance = chosen(state, node).name
+        environment, folder = cloud.can.shell.surroundings(state, instance)
+        own_shell = (os.environ.get("SHELL", "/bin/sh"),)
+        return run_through(words or own_shell, env=environment, cwd=folder)
+    way = connected(session, cloud, state, node)
+    code = run_through(shell(way.config, way.alias, words, tty=on_terminal()))
+    return explained(code, way, state)
+
+
+def explained(code: int, connection: Connection, state: State) -> int:
+    """The exit code of ssh or scp. Raises RoostError, with what to type next, if it got nowhere."""
     from roost.ssh.command import FAILED
     from roost.ssh.diagnose import explain
 
     if code == FAILED and (error := explain(connection, state)) is not None:
         raise error
-    raise click.exceptions.Exit(code)
+    return code
 
 
 def on_terminal() -> bool:

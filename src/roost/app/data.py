@@ -1,32 +1,37 @@
-"""What ``pull`` and ``push`` share: the file's ``[data]``, as syncs of its machines."""
+"""The file's ``[data]``: what ``pull`` and ``push`` copy, as transfers of its machines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from roost.errors import NotFoundError, RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
-    from roost.app.sync_local import Wish
-    from roost.app.sync_remote import Task
+    from roost.app.sync import Result
     from roost.model.resources import Instance, State
     from roost.providers.provider import Cloud
     from roost.session import Session
     from roost.spec import Spec
+    from roost.transfer.job import Job, Transfer
 
 Way = Literal["pull", "push"]
 
 
-def run(
-    way: Way, which: str, only: Sequence[str], session: Session, chosen: dict[str, Any]
-) -> None:
-    """All of it. Raises RoostError."""
-    from roost.app import sync_remote
+def pull(session: Session, which: str, only: Sequence[str], job: Job) -> list[Result]:
+    """Copy to the machines of a name from S3; ``job`` says how. Raises RoostError."""
+    return _copy(session, "pull", which, only, job)
+
+
+def push(session: Session, which: str, only: Sequence[str], job: Job) -> list[Result]:
+    """Copy from the machines of a name to S3; ``job`` says how. Raises RoostError."""
+    return _copy(session, "push", which, only, job)
+
+
+def _copy(session: Session, way: Way, which: str, only: Sequence[str], job: Job) -> list[Result]:
     from roost.app.resolve import locate, recorded
-    from roost.cli.commands.sync import wish
-    from roost.cli.output import write_json
+    from roost.app.sync_machines import copy_on
 
     name, _, node = which.partition("/")
     cloud = locate(session, name)
@@ -34,19 +39,11 @@ def run(
     pairs = _pairs(spec, way, only)
     if cloud.can.s3_copies is None:
         _refuse_local(name, way, pairs)
-    wanted = wish({**chosen, "profile": session.place.profile, "region": None})
-    if wanted.where.endpoint is None:
-        wanted = replace(wanted, where=wanted.where.at(cloud.region))
-    tasks = list(_tasks(spec, state, node or None, pairs, wanted))
-    ends = sync_remote.carry_out(session, cloud, state, tasks, wanted)
-    if wanted.as_json:
-        syncs = [{"node": end.task.instance.name, **end.json()} for end in ends]
-        write_json({"name": name, "syncs": syncs})
-    sync_remote.judge(ends)
-
-
-def _region(cloud: Cloud) -> str:
-    return str(getattr(cloud, "region"))  # noqa: B009 - a cloud that is not this machine has one
+    if job.where.endpoint is None:
+        job = replace(job, where=job.where.at(cloud.region))
+    machines = _machines(spec, state, node or None)
+    transfers = list(_transfers(cloud, state.name, machines, pairs, job))
+    return copy_on(session, cloud, state, transfers)
 
 
 def _pairs(spec: Spec, way: Way, only: Sequence[str]) -> list[tuple[str, str]]:
@@ -92,27 +89,33 @@ def _refuse_local(name: str, way: Way, pairs: Sequence[tuple[str, str]]) -> None
     )
 
 
-def _tasks(
-    spec: Spec,
-    state: State,
-    node: str | None,
+def _transfers(
+    cloud: Cloud,
+    name: str,
+    machines: Sequence[Instance],
     pairs: Sequence[tuple[str, str]],
-    wanted: Wish,
-) -> Iterator[Task]:
-    from roost.app.sync_remote import Task, job_of
+    job: Job,
+) -> Iterator[Transfer]:
+    from roost.app.sync import check
+    from roost.transfer.job import Transfer
     from roost.transfer.listing import side
 
-    for instance in _machines(spec, state, node):
+    for instance in machines:
         for source, target in pairs:
             up = target.startswith("s3://")
-            place = target if up else source
+            folder, place = (source, target) if up else (target, source)
             if up and instance.role == "seat":  # so that no seat overwrites another's
                 place = f"{place.rstrip('/')}/{instance.name}"
-            place = str(side(place))
-            sides = (source, place) if up else (place, target)
-            there = f"{state.name}/{instance.name}:{source if up else target}"
-            told = (there, place) if up else (place, there)
-            yield Task(instance, job_of(*sides, wanted), *told)
+            place, there = str(side(place)), f"{name}/{instance.name}:{folder}"
+            one = replace(job, source=folder if up else place, target=place if up else folder)
+            check(one)
+            yield Transfer(
+                job=one,
+                source=there if up else place,
+                target=place if up else there,
+                node=instance.name,
+                region=cloud.region,
+            )
 
 
 def _machines(spec: Spec, state: State, node: str | None) -> list[Instance]:

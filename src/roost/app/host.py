@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from roost.plan.wanted import Host
+from roost.model.host import Host
 
 
 def this_host() -> Host:

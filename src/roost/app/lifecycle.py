@@ -1,9 +1,11 @@
-"""What the life commands share: converge, and say what is left where that was cut short."""
+"""What the use cases of a life share: reconcile with progress, and report what runs then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from roost.errors import PartlyDoneError, command_line
@@ -17,30 +19,21 @@ if TYPE_CHECKING:
     from roost.session import Session
 
 
-def running(state: State) -> int:
-    """Count the instances that are up."""
-    return sum(i.state == "running" for i in state.instances)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What runs of a name, and how to get there.
 
+    ``address`` is for a browser; ``by_ssh``: its machines are reached by SSH; ``has_page``: `roost
+    open` leads to a page. ``problem`` is for after all of that is shown: enough runs, but not all.
+    """
 
-def drive(  # noqa: PLR0913 - what to do, and how it is shown
-    session: Session,
-    cloud: Cloud,
-    name: str,
-    planner: Planner,
-    *,
-    title: str,
-    total: int,
-    done: Callable[[State], int] = running,
-    quorum: Quorum | None = None,
-) -> State:
-    """Converge, with progress; on Ctrl-C, say what is there and how to go on."""
-    from roost.reconcile.loop import ALL, converge
-
-    with (
-        _saying_what_is_left(session, cloud, name),
-        session.reporter.steps(title, total, done) as watch,
-    ):
-        return converge(cloud, name, planner, watch, quorum=quorum or ALL)
+    cloud: str
+    state: State
+    address: str | None
+    by_ssh: bool
+    has_page: bool
+    notes: tuple[str, ...]
+    problem: PartlyDoneError | None = None
 
 
 def bring_up(
@@ -51,45 +44,141 @@ def bring_up(
     verb: str,
     drop: frozenset[str] = frozenset(),
     as_parked: bool = False,
-) -> State:
-    """Drive to all of ``wanted`` running: what `up`, `start`, `scale` and `resume` come to.
+) -> Running:
+    """Make all of ``wanted`` run, and wait until it is set up.
 
-    ``as_parked``: machines come back as the type that they were.
-
-    Raises PartlyUpError where enough of it runs, and PartlyDoneError where data is on its way back
-    from the archive, which nobody waits for.
+    `up` brings the project as it is on this computer now, other verbs as it was brought before.
+    ``drop`` names the workers that go first; ``as_parked``: machines come back as the type that
+    they were. Raises PartlyDoneError where data is on its way back from the archive, which nobody
+    waits for.
     """
+    from roost.app.provisioning import settle
     from roost.plan.up import plan_up
-    from roost.reconcile.quorum import quorum_of
+    from roost.reconcile.quorum import PartlyUpError, quorum_of
 
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(wanted, have, drop=drop, given_up=given_up, as_parked=as_parked)
 
-    total = sum(group.count for group in wanted.groups)
-    state = drive(
-        session,
-        cloud,
-        wanted.name,
-        planner,
-        title=f"{verb} {wanted.name}",
-        total=total,
-        quorum=quorum_of(wanted),
-    )
-    if slow := plan_up(wanted, state, drop=drop).slow:
-        raise PartlyDoneError(
-            f"the data of {', '.join(slow)} is on its way back from the archive, which takes up to"
-            " 72 hours; nothing is rented until then",
-            next=command_line("roost", "resume", wanted.name) + "   (then)",
-        )
-    return state
+    problem: PartlyUpError | None = None
+    title, total = f"{verb} {wanted.name}", sum(group.count for group in wanted.groups)
+    quorum = quorum_of(wanted)
+    try:
+        state = drive(session, cloud, wanted.name, planner, title=title, total=total, quorum=quorum)
+        if slow := plan_up(wanted, state, drop=drop).slow:
+            raise PartlyDoneError(
+                f"the data of {', '.join(slow)} is on its way back from the archive, which takes up"
+                " to 72 hours; nothing is rented until then",
+                next=command_line("roost", "resume", wanted.name) + "   (then)",
+            )
+    except PartlyUpError as error:
+        state, problem = error.state, error
+    settle(session, cloud, state, fresh=verb == "up")
+    return running(cloud, wanted, state, problem)
 
 
-def remember_ways(cloud: Cloud, state: State) -> None:
-    """`ssh roost-NAME` and editors find the machines where they are now."""
-    if cloud.can.shell is None:
-        from roost.ssh.connection import write_config
+def bring_back(session: Session, name: str, *, verb: str, as_parked: bool = False) -> Running:
+    """Make all run that a name was made as, by its record, wherever it is."""
+    from roost.app.resolve import held, locate, recorded, wanted_for
 
+    cloud = locate(session, name)
+    with held(session, cloud, name):
+        spec, _ = recorded(cloud, name)
+        wanted = wanted_for(spec)
+        if cloud.can.rents:
+            session.say(f"while it runs it costs {hourly(cloud, wanted)}")
+        return bring_up(session, cloud, wanted, verb=verb, as_parked=as_parked)
+
+
+def running(
+    cloud: Cloud, wanted: Wanted, state: State, problem: PartlyDoneError | None = None
+) -> Running:
+    """Return what runs now, and let `ssh roost-NAME` and editors find it there."""
+    from roost.plan.up import plan_up
+    from roost.ssh.browser import address_of
+    from roost.ssh.connection import write_config
+    from roost.ssh.pages import page_of
+
+    by_ssh = cloud.can.shell is None
+    if by_ssh:
         write_config(state)
+    return Running(
+        cloud=cloud.name,
+        state=state,
+        address=address_of(cloud, state),
+        by_ssh=by_ssh,
+        has_page=page_of(state.record) is not None,
+        notes=plan_up(wanted, state).notes,
+        problem=problem,
+    )
+
+
+def hourly(cloud: Cloud, wanted: Wanted) -> str:
+    """``"at most $0.4587 an hour"``: what all of it costs while it runs."""
+    from roost.catalogue import load
+    from roost.cost.bill import Use
+    from roost.cost.book import PriceBook
+    from roost.cost.charges import lasting
+    from roost.cost.rates import section
+    from roost.plan.bill import bill_of
+    from roost.providers.rules import rules_of
+
+    disks = rules_of(cloud.name).disks
+    bill = bill_of(wanted, cloud.region, disks.root if disks is not None else "")
+    book = PriceBook(load(cloud.name), datetime.now(UTC).date())
+    hour = section(lasting(bill, Use(1, 1), book))
+    return f"{hour.amount} an hour"
+
+
+# --- the loop, with progress ---------------------------------------------------------------------
+
+
+def running_count(state: State) -> int:
+    """Count the instances that are up."""
+    return sum(i.state == "running" for i in state.instances)
+
+
+def stopped_count(state: State) -> int:
+    """Count the instances that are off."""
+    return sum(i.state == "stopped" for i in state.instances)
+
+
+def drive(  # noqa: PLR0913 - what to do, and how it is shown
+    session: Session,
+    cloud: Cloud,
+    name: str,
+    planner: Planner,
+    *,
+    title: str,
+    total: int,
+    done: Callable[[State], int] = running_count,
+    quorum: Quorum | None = None,
+) -> State:
+    """Reconcile, with progress; on Ctrl-C, say what is there and how to continue."""
+    from roost.reconcile.loop import ALL, converge
+
+    with (
+        _interrupts_explained(session, cloud, name),
+        session.reporter.steps(title, total, done) as watch,
+    ):
+        return converge(cloud, name, planner, watch, quorum=quorum or ALL)
+
+
+@contextmanager
+def _interrupts_explained(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        state = cloud.observe(name)
+        if state.empty:
+            session.say(f"\nnothing of {name} exists")
+        else:
+            session.say(f"\nleft as it is: {summary(state)}")
+            up, down = command_line("roost", "up", name), command_line("roost", "down", name)
+            session.say(f"  `{up}` continues, `{down}` removes it")
+        raise
+
+
+# --- what there is -------------------------------------------------------------------------------
 
 
 def forget_ways(cloud: Cloud, name: str) -> None:
@@ -103,26 +192,11 @@ def forget_ways(cloud: Cloud, name: str) -> None:
         forget(name)
 
 
-@contextmanager
-def _saying_what_is_left(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        state = cloud.observe(name)
-        if state.empty:
-            session.say(f"\nnothing of {name} is left running")
-        else:
-            session.say(f"\nleft as it is: {summary(state) or 'only the record'}")
-            session.say(
-                f"  `{command_line('roost', 'up', name)}` goes on,"
-                f" `{command_line('roost', 'down', name)}` removes it"
-            )
-        raise
-
-
 def summary(state: State) -> str:
-    """``"head running, worker-1 pending"``."""
-    return ", ".join(f"{i.name} {i.state}" for i in state.instances)
+    """``"head running, worker-1 pending, address head (203.0.113.9)"``."""
+    machines = [f"{i.name} {i.state}" for i in state.instances]
+    addresses = [f"address {a.name} ({a.ip or 'new'})" for a in state.addresses]
+    return ", ".join([*machines, *addresses]) or "only its record"
 
 
 def instance_json(instance: Instance) -> dict[str, object]:

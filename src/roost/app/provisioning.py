@@ -1,4 +1,4 @@
-"""After the cloud has done its part: machines get theirs, and are followed until they are ready."""
+"""Set machines up once the cloud has made them, and watch until they are ready."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from roost.provision.archive import Packed
     from roost.provision.bundle import Part
     from roost.provision.machines import Machines, News
-    from roost.recipes.base import Source
+    from roost.recipes.base import UploadSource
     from roost.session import Session
     from roost.spec import Spec
 
@@ -30,10 +30,10 @@ def settle(
     fresh: bool,
     boots: Mapping[str, str] | None = None,
 ) -> None:
-    """Wait until every machine that runs is ready. Raises SetupError, naming those that are not.
+    """Wait until every machine that runs is set up. Raises SetupError, naming those that are not.
 
     ``fresh``: with the project and other files as they are on this computer now; else as they
-    were brought, where they were. ``boots`` are to be over first, by node.
+    were brought before, where they were. ``boots`` must be over first, by node.
     """
     from roost.provision.deliver import hand_over
     from roost.provision.machines import Machines
@@ -43,47 +43,49 @@ def settle(
     if cloud.can.shell is not None or not instances or state.record is None:
         return
     spec = from_json(state.record)
-    late = None if boots else _data(session, cloud, state)  # before programs begin that need it
-    session.say("(from here the machines go on by themselves; Ctrl-C leaves them at it)")
+    # Before programs start that need it; a machine that is about to restart does so first.
+    missing_data = None if boots else data_restored(session, cloud, state)
+    session.say("(set-up continues on the machines; Ctrl-C only stops watching)")
     with (
-        tempfile.TemporaryDirectory(prefix="roost-") as place,
+        tempfile.TemporaryDirectory(prefix="roost-") as folder,
         session.reporter.machines(f"set up {state.name}", len(instances)) as watch,
     ):
         machines = Machines(state, host_keys_of(cloud, session.say), watch)
-        parts = Bringing(machines, spec, fresh, Path(place))
+        provisioner = Provisioner(machines, spec, fresh, Path(folder))
         try:
-            ends = hand_over(machines, instances, parts.part, boots or {})
+            ends = hand_over(machines, instances, provisioner.part, boots or {})
         except KeyboardInterrupt:
-            session.say(f"\nleft as it is; `{command_line('roost', 'up', state.name)}` waits again")
+            up = command_line("roost", "up", state.name)
+            session.say(f"\nset-up continues on the machines; `{up}` watches it again")
             raise
-    if boots:  # before this they were about to go off
-        late = _data(session, cloud, state)
-    _raise_failed(state, ends)
-    if late is not None:
-        raise late
+    if boots:
+        missing_data = data_restored(session, cloud, state)
+    raise_failed(state, ends)
+    if missing_data is not None:
+        raise missing_data
 
 
-def _data(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:
-    """Bring back what is in S3; what is not all back is said when all else is done."""
-    from roost.parking.s3 import bring_data
+def data_restored(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:
+    """Bring back what is in S3; return the error for what is missing, to raise after set-up."""
+    from roost.parking.restore import restore_data
 
     try:
-        bring_data(session, cloud, state)
+        restore_data(session, cloud, state)
     except PartlyDoneError as error:
         return error
     return None
 
 
 def set_ups(session: Session, cloud: Cloud, state: State) -> State:
-    """With how far each machine's set-up is as its note; a machine that is silent has none."""
+    """Return the state with each machine's set-up as its note; a silent machine has none."""
     from roost.provision.deliver import glance
     from roost.provision.machines import Machines
 
     if cloud.can.shell is not None:
         return state
-    found = glance(Machines(state, host_keys_of(cloud, session.say), lambda _: None))
+    steps = glance(Machines(state, host_keys_of(cloud, session.say), lambda _: None))
     instances = tuple(
-        replace(i, note="; ".join(n for n in (i.note, found.get(i.name, "")) if n))
+        replace(i, note="; ".join(n for n in (i.note, steps.get(i.name, "")) if n))
         for i in state.instances
     )
     return replace(state, instances=instances)
@@ -92,90 +94,88 @@ def set_ups(session: Session, cloud: Cloud, state: State) -> State:
 def boots_of(
     session: Session, cloud: Cloud, state: State, nodes: tuple[str, ...]
 ) -> dict[str, str]:
-    """Which boot each of these machines is in; those that do not answer at once are left out."""
+    """Return which boot each of these machines is in; those that do not answer are left out."""
     from roost.provision.machines import Machines
 
     machines = Machines(state, host_keys_of(cloud, session.say), lambda _: None, patience=15)
-    found = {}
+    boots = {}
     for instance in state.instances:
         if instance.name in nodes and instance.address:
             try:
-                found[instance.name] = machines.peek(instance).boot
+                boots[instance.name] = machines.peek(instance).boot
             except RoostError as error:
                 session.say(f"note: {error.what}")
-    return found
+    return boots
 
 
 @dataclass(slots=True)
-class Bringing:
-    """What this computer brings: found once, and packed once."""
+class Provisioner:
+    """Everything that this computer brings to machines, found once and packed once."""
 
     machines: Machines
     spec: Spec
     fresh: bool
-    place: Path
+    folder: Path
     packed: dict[str, Packed] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
 
     def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
-        """The part of a role's machines; ``uploads`` (key -> checksum) are on the main machine."""
+        """Return what a role's machines get; the main one has ``uploads`` (key -> checksum)."""
         from roost.provision.bundle import Part
-        from roost.recipes.base import Around
+        from roost.recipes.base import Context
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
 
         for key, source in uploads_of(self.spec).items():
-            if key not in self.keys:
-                self.keys[key] = self._found(key, source, uploads)
-        workers = tuple(i.name for i in self.machines.state.instances if i.role == "worker")
-        around = Around(head=self._head(), workers=workers, uploads=dict(self.keys))
-        made = handover_of(self.spec, cast("Role", role), around)
-        own = {
+            if key not in self.checksums:
+                self.checksums[key] = self._checksum(key, source, uploads)
+        instances = self.machines.state.instances
+        context = Context(
+            workers=tuple(i.name for i in instances if i.role == "worker"),
+            uploads=dict(self.checksums),
+        )
+        secrets = {
             name: path.read_bytes()
             for name, path in secrets_of(self.spec, cast("Role", role)).items()
             if path.is_file()
         }
-        return Part(made, self._file, {**own, **shared})
+        handover = handover_of(self.spec, cast("Role", role), context)
+        return Part(handover, self._file, {**secrets, **shared})
 
-    def _found(self, key: str, source: Source, there: Mapping[str, str]) -> str:
+    def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:
+        """Pack an upload and return its checksum; or take the one that the main machine has."""
         from roost.provision.archive import pack
 
-        if key in there and (not self.fresh or not source.path.exists()):
-            return there[key]
+        if key in on_main and (not self.fresh or not source.path.exists()):
+            return on_main[key]
         if not source.path.exists():
             raise RoostError(
                 f"{source.path} is not on this computer, and not on the machines",
                 next=command_line("roost", "up", self.spec.name) + "   (where it is)",
             )
-        packed = pack(source, self.place)
+        packed = pack(source, self.folder)
         self.packed[packed.sha256] = packed
         return packed.sha256
 
     def _file(self, sha256: str) -> Packed:
-        """From here; else from the main machine, which got it from another computer."""
+        """Return an upload from here, or from the main machine, which got it from elsewhere."""
         from roost.provision.deliver import brought
 
         if sha256 not in self.packed:
-            self.packed[sha256] = brought(self.machines, sha256, self.place)
+            self.packed[sha256] = brought(self.machines, sha256, self.folder)
         return self.packed[sha256]
 
-    def _head(self) -> str | None:
-        heads = [i for i in self.machines.state.instances if i.role == "head"]
-        return heads[0].private if heads else None
 
-
-def _raise_failed(state: State, ends: Mapping[str, News]) -> None:
-    failed = {name: news for name, news in ends.items() if news.state == "failed"}
+def raise_failed(state: State, ends: Mapping[str, News]) -> None:
+    """Raise SetupError with the last lines of every machine whose set-up failed, if any."""
+    failed = {name: news for name, news in sorted(ends.items()) if news.state == "failed"}
     if not failed:
         return
-    parts = []
-    for name, news in sorted(failed.items()):
-        log = "".join(f"\n    {line}" for line in news.log)
-        parts.append(f"{name}: {news.text}{log}")
+    logs = ["\n    ".join((f"{name}: {news.text}", *news.log)) for name, news in failed.items()]
     ready = len(ends) - len(failed)
+    up, down = command_line("roost", "up", state.name), command_line("roost", "down", state.name)
+    follow = command_line("roost", "logs", state.name, "NODE", "--follow")
     raise SetupError(
-        "set-up failed on " + "\n".join(parts) + (f"\n{ready} others are ready" if ready else ""),
+        "set-up failed on " + "\n".join(logs) + (f"\n{ready} others are ready" if ready else ""),
         exists=state.conditions,
-        next=f"{command_line('roost', 'up', state.name)}   (tries again;"
-        f" `{command_line('roost', 'logs', state.name, 'NODE', '--follow')}` says more,"
-        f" `{command_line('roost', 'down', state.name)}` removes)",
+        next=f"{up}   (tries again; `{follow}` says more, `{down}` removes)",
     )

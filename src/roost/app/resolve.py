@@ -80,7 +80,7 @@ def _asked(place: Place) -> tuple[Provider, ...]:
     if place.cloud is not None:
         return among
     if place.region or place.profile:
-        return tuple(p for p in among if p.auditor is not None)
+        return tuple(p for p in among if p.regional)
     return tuple(p for p in among if p.is_configured())
 
 
@@ -88,7 +88,7 @@ def may_be_elsewhere() -> bool:
     """Whether this computer uses any cloud but itself."""
     from roost.providers.registry import providers
 
-    return any(p.is_configured() for p in providers() if p.auditor is not None)
+    return any(p.is_configured() for p in providers() if p.rents)
 
 
 def _tools(session: Session) -> Tools:
@@ -112,10 +112,9 @@ def _retire(session: Session, cloud: Cloud, state: State, names: tuple[str, ...]
 def wanted_for(spec: Spec) -> Wanted:
     """All that a spec wants, on this host where it wants it here."""
     from roost.app.host import this_host
-    from roost.catalogue import load
     from roost.plan.wanted import wanted_of
 
-    return wanted_of(spec, this_host(), load)
+    return wanted_of(spec, this_host())
 
 
 def file_or_name(target: str | None, command: str = "roost up") -> Path | str:

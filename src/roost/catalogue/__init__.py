@@ -4,7 +4,7 @@ Nothing here asks the network or needs an account. `load` gives the catalogue of
 the files that are asked for are read.
 """
 
-from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier
+from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier, VolumeRule
 from roost.catalogue.load import Catalogue, load
 from roost.catalogue.region import RegionPrices
 
@@ -16,5 +16,6 @@ __all__ = [
     "Rate",
     "RegionPrices",
     "TransferTier",
+    "VolumeRule",
     "load",
 ]

@@ -87,6 +87,19 @@ class InstanceType:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeRule:
+    """How a type of volume is charged beside its size.
+
+    `iops` and `throughput` (MiB/s) are what it has without extra charge; None where none can be
+    provisioned. `uncounted` names a charge for its use, which no estimate can count.
+    """
+
+    iops: int | None = None
+    throughput: int | None = None
+    uncounted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TransferTier:
     """What a GB sent to the internet costs until `up_to_gb` in a month (None: without end)."""
 

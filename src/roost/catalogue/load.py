@@ -10,10 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier
+from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier, VolumeRule
 from roost.catalogue.region import RegionPrices
 
-PROVIDERS = ("aws",)
+DATA = Path(__file__).parent / "data"
+"""A folder for each provider that has a catalogue."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,17 +62,31 @@ class Catalogue:
         """Who pays for a public IPv4 address, and since when; the oldest rule first."""
         return tuple(_address_rule(rule) for rule in _other(self.provider)["public_ipv4"])
 
+    def volume_rule(self, volume_type: str) -> VolumeRule:
+        """How a type of volume is charged beside its size; by its size alone if nothing is said."""
+        return VolumeRule(**_other(self.provider)["volume_types"].get(volume_type, {}))
+
     def free_transfer_gb(self) -> int:
         """GB a month that an account may send to the internet free of charge, in all regions."""
         free: int = _other(self.provider)["transfer_out_free"]["gb_per_month"]
         return free
 
 
+def load(provider: str | None = None) -> Catalogue:
+    """The catalogue of a provider, read once; without a name, of the only one that has any.
+
+    LookupError when roost ships none for it, or several and none is named.
+    """
+    known = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())
+    if provider is None and len(known) == 1:
+        return _load(known[0])
+    if provider is None or provider not in known:
+        raise LookupError(f"no catalogue of {provider!r}; there is one of {', '.join(known)}")
+    return _load(provider)
+
+
 @cache
-def load(provider: str = "aws") -> Catalogue:
-    """The catalogue of a provider, read once; LookupError when roost ships none for it."""
-    if provider not in PROVIDERS:
-        raise LookupError(f"no catalogue of {provider!r}; there is one of {', '.join(PROVIDERS)}")
+def _load(provider: str) -> Catalogue:
     facts = _read(provider, "instance-types.json")
     return Catalogue(
         provider=provider,
@@ -86,7 +101,7 @@ def load(provider: str = "aws") -> Catalogue:
 
 
 def _read(provider: str, name: str) -> Any:
-    path = Path(__file__).parent / "data" / provider / name
+    path = DATA / provider / name
     return json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
 
 

@@ -14,7 +14,7 @@ class RegionPrices:
     """What one region charges, in USD before tax; a price that is not known is None, never 0.
 
     `published` and `source` are those of the provider's price list. `instances` holds on-demand
-    USD/hour of Linux machines on shared hardware, `volumes` USD/GB-month by EBS volume type.
+    USD/hour of Linux machines on shared hardware, `volumes` USD/GB-month by type of volume.
     """
 
     region: str
@@ -44,15 +44,15 @@ class RegionPrices:
         return instance_type in self.instances or instance_type in self.offered_without_price
 
     def volume(self, volume_type: str) -> Rate | None:
-        """USD per GB-month of an EBS volume, paid for its whole size while it exists."""
+        """USD per GB-month of a volume, paid for its whole size while it exists."""
         return self._listed(self.volumes.get(volume_type), "GB-month")
 
     def iops(self, volume_type: str) -> Rate | None:
-        """USD per provisioned IOPS and month; of gp3, for those above 3,000."""
+        """USD per provisioned IOPS and month, above those that the type has anyway."""
         return self._listed(self._facts["iops"].get(volume_type), "IOPS-month")
 
     def throughput(self, volume_type: str) -> Rate | None:
-        """USD per provisioned MiB/s and month; of gp3, for those above 125."""
+        """USD per provisioned MiB/s and month, above those that the type has anyway."""
         return self._listed(self._facts["throughput"].get(volume_type), "MiB/s-month")
 
     def snapshot(self, tier: str = "standard") -> Rate | None:

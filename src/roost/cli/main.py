@@ -24,7 +24,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "Write a commented starter file.",
         "plan": "Say what a file will create, in order, and what it will cost.",
         "prices": "List the cheapest AWS machines that fit, from the shipped price list.",
-        "up": "Make what a file wants, wait until it runs, and print its address.",
+        "up": "Create what a file describes, wait until it runs, and print its address.",
         "doctor": "Check what `roost up` needs, before anything is made: one line for each check.",
         "iam": "Print the least IAM policy that a file needs, and how to put it in place.",
     },
@@ -42,11 +42,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ssh-config": "Print the OpenSSH configuration of a name; make `ssh roost-NAME` "
         "and editors know it.",
         "scale": "Change the number of workers.",
-        "resize": "Make it another type of machine: it is stopped, changed and started; disks and "
+        "resize": "Change its type of machine: it is stopped, changed and started; disks and "
         "volumes stay.",
         "restart": "Restart its machines (or one); disks, addresses and what is on them stay.",
         "image": "Make images of machines, so that the next ones start with their set-up done.",
-        "extend": "Let it go on for longer: move its end time, and hold idleness off.",
+        "extend": "Let it run for longer: move its end time, and do not stop it for idleness "
+        "until then.",
     },
     "Pause and end": {
         "stop": "Stop its instances; nothing is deleted.",
@@ -61,6 +62,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "audit": "List everything of roost's that costs money, with what it costs a month.",
     },
     "Help": {
+        "debug-bundle": "Write a file to send with a bug report: versions, state, plan and "
+        "logs, without secrets.",
         "schema": "Print the JSON Schema of the file, so that an editor can complete and check it.",
         "completion": "Print the completion script for your shell.",
     },
@@ -130,11 +133,14 @@ class Commands(click.Group):
     "`roost plan FILE` says what it would do.",
 )
 @click.version_option(__version__, "-V", "--version", message="roost %(version)s")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Tell each step, call and connection on stderr.")
+def cli(debug: bool) -> None:
     """Scientists' computers in the cloud, from one file.
 
     A desktop, a cluster or a classroom: on your own machine with no account, or in the cloud.
     """
+    if debug:
+        os.environ["ROOST_DEBUG"] = "1"  # programs that roost starts follow it
 
 
 def run() -> NoReturn:

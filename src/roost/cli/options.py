@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from roost.errors import UsageError
+from roost.errors import UsageError, command_line
 from roost.home import SHOWN, check_name
 from roost.model.place import Place
+from roost.providers.rules import cloud_names
 
+CLOUDS = ("local", "aws", "openstack")
+"""Every cloud that a file can name, whether or not this version can run anything there."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -55,7 +58,8 @@ class NameAndNode(Name):
         super().convert(name, param, ctx)
         if slash and not re.fullmatch("[a-z][a-z0-9-]*", node):
             raise UsageError(
-                f"{name} has no instance {node[:SHOWN]!r}", next=f"roost show {name}   (lists them)"
+                f"{name} has no instance {node[:SHOWN]!r}",
+                next=command_line("roost", "show", name) + "   (lists them)",
             )
         return str(value)
 
@@ -125,7 +129,7 @@ def place_options(function: F) -> F:
         with_place = click.option(option, metavar=option[2:].upper(), help=text)(with_place)
     return click.option(  # type: ignore[return-value]
         "--cloud",
-        type=click.Choice(["local", "aws", "openstack"]),
+        type=click.Choice(cloud_names()),
         help="The cloud, if not the known one.",
     )(with_place)
 
@@ -139,7 +143,7 @@ def cloud_option(function: F) -> F:
     """--cloud."""
     return click.option(
         "--cloud",
-        type=click.Choice(["local", "aws", "openstack"]),
+        type=click.Choice(cloud_names()),
         help="Instead of the cloud that the file names.",
     )(function)
 

@@ -18,20 +18,27 @@ if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.provision.machines import News
     from roost.reconcile.loop import Progress
-    from roost.transfer.remote.protocol import Progress as Transferred
+    from roost.transfer.job import Outcome, Transfer
+    from roost.transfer.job import Progress as Transferred
 
 
 class Terminal:
     """Tells on stderr, asks where somebody is there; fulfils Reporter and Consent.
 
-    ``yes`` answers every question but the typing of a name; ``no_input`` asks nothing.
+    ``yes`` answers every question but the typing of a name; ``no_input`` asks nothing; ``quiet``
+    tells only what is not in order.
     """
 
-    def __init__(self, *, yes: bool = False, no_input: bool = False) -> None:
-        self.yes, self.no_input = yes, no_input
+    def __init__(self, *, yes: bool = False, no_input: bool = False, quiet: bool = False) -> None:
+        self.yes, self.no_input, self.quiet = yes, no_input, quiet
 
     def say(self, text: str) -> None:
         """Tell one line."""
+        if not self.quiet:
+            say(text)
+
+    def warn(self, text: str) -> None:
+        """Tell one line, even if quiet."""
         say(text)
 
     def steps(
@@ -50,9 +57,15 @@ class Terminal:
 
     def transfers(self) -> AbstractContextManager[Callable[[str, str, Transferred], None]]:
         """Show copies of data."""
-        from roost.cli.text.remote_sync import transferring
+        from roost.cli.text.sync import transferring
 
-        return transferring()
+        return transferring(quiet=self.quiet)
+
+    def transfer_plan(self, transfer: Transfer, plan: Outcome) -> None:
+        """Show what one copy of data will do and cost."""
+        from roost.cli.text.sync import show_plan
+
+        show_plan(transfer, plan, quiet=self.quiet)
 
     def ask(self, question: str, refused: NeedsConfirmationError) -> None:
         """Get a yes, from the option or from somebody who is there."""
@@ -75,9 +88,11 @@ class Terminal:
             )
 
 
-def session(place: Place = NOWHERE, *, yes: bool = False, no_input: bool = False) -> Session:
+def session(
+    place: Place = NOWHERE, *, yes: bool = False, no_input: bool = False, quiet: bool = False
+) -> Session:
     """The session of the command that is running."""
-    terminal = Terminal(yes=yes, no_input=no_input)
+    terminal = Terminal(yes=yes, no_input=no_input, quiet=quiet)
     context = click.get_current_context(silent=True)
     command = context.command_path if context else "roost up"
     return Session(reporter=terminal, consent=terminal, place=place, command=command)

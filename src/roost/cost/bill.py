@@ -71,7 +71,7 @@ class Volumes(_Counted):
 
     gb: Number
     region: str
-    volume_type: str = "gp3"
+    volume_type: str
     count: int = 1
     iops: int | None = None
     throughput_mibps: int | None = None

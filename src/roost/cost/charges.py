@@ -18,9 +18,6 @@ from roost.cost.bill import (
 from roost.cost.book import PriceBook
 from roost.cost.rates import Line, Unknown, charge
 
-GP3_IOPS, GP3_THROUGHPUT = 3000, 125
-"""IOPS and MiB/s that a gp3 volume has without extra charge."""
-
 SPOT_NOTE = "spot is usually less: this is the on-demand price, the most it can cost"
 AT_MOST_NOTE = "at most: the volume's full size, since what it holds is not known"
 
@@ -64,20 +61,21 @@ def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
     kind, region = item.volume_type, item.region
     quantity, basis = _months(item.gb, "GB", use, book, item.count)
     yield from charge(f"{kind} volumes", basis, quantity, book.volume(region, kind))
-    if kind == "standard":
-        unknown = Unknown("I/O requests of standard volumes are charged, and not counted here")
-        yield from charge("standard volume I/O requests", basis, quantity, unknown)
-    if item.iops is not None and kind in ("gp3", "io1", "io2"):
-        extra = max(item.iops - GP3_IOPS, 0) if kind == "gp3" else item.iops
+    rule = book.catalogue.volume_rule(kind)
+    if rule.uncounted:
+        unknown = Unknown(f"{rule.uncounted} of {kind} volumes are charged, and not counted here")
+        yield from charge(f"{kind} volume {rule.uncounted}", basis, quantity, unknown)
+    if item.iops is not None and rule.iops is not None:
+        extra = max(item.iops - rule.iops, 0)
         quantity, basis = _months(extra, "IOPS", use, book, item.count)
         yield from charge(f"{kind} IOPS", basis, quantity, book.iops(region, kind))
-    elif kind in ("io1", "io2"):
+    elif rule.iops == 0:
         unknown = Unknown(f"how many IOPS the {kind} volumes are to have is not said")
         yield from charge(f"{kind} IOPS", basis, quantity, unknown)
-    if item.throughput_mibps is not None and kind == "gp3":
-        extra = max(item.throughput_mibps - GP3_THROUGHPUT, 0)
+    if item.throughput_mibps is not None and rule.throughput is not None:
+        extra = max(item.throughput_mibps - rule.throughput, 0)
         quantity, basis = _months(extra, "MiB/s", use, book, item.count)
-        yield from charge("gp3 throughput", basis, quantity, book.throughput(region, kind))
+        yield from charge(f"{kind} throughput", basis, quantity, book.throughput(region, kind))
 
 
 def _snapshots(item: Snapshots, use: Use, book: PriceBook) -> Iterator[Line]:

@@ -127,12 +127,12 @@ def _order(offer: Offer) -> tuple[bool, Decimal, int, str]:
 
 
 def _note(found: InstanceType, needs: Needs) -> str:
-    """What should be known before taking the type: its GPUs, and that AWS has a newer one."""
+    """What should be known before taking the type: its GPUs, and that there is a newer one."""
     notes = []
     for gpu in found.gpus:
         share = "" if gpu.fraction == 1 else f"{gpu.fraction} of "
         text = f"{gpu.count} x {share}{gpu.name}, {gpu.memory_gib:.3g} GiB"
         notes.append(text if needs.wants_gpu else f"{text}: a GPU that was not asked for")
     if not found.current_generation:
-        notes.append("a previous generation, by AWS's words")
+        notes.append("a previous generation, as its maker calls it")
     return "; ".join(notes)

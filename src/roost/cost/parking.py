@@ -1,4 +1,4 @@
-"""What machines cost a month while nobody uses them, for each way to put them away.
+"""The price of each way to park: a month of it, and coming back.
 
 Only the machines' own disks and Elastic IP addresses are counted; snapshots and objects that are
 in the bill already go on costing the same.
@@ -7,31 +7,28 @@ in the bill already go on costing the same.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 from roost.cost.bill import Addresses, Bill, Number, Use, Volumes
 from roost.cost.book import PriceBook
 from roost.cost.charges import AT_MOST_NOTE, lasting
 from roost.cost.rates import Line, Price, Section, charge, section
-
-Mode = Literal["keep", "snapshot", "archive", "s3", "discard"]
+from roost.parking.modes import ParkMode
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One way to park, and what it costs.
+    """One way to park, and its price.
 
     `per_month` is paid while parked, `coming_back` once, for bringing the data back.
     `minimum_days` is how long the storage is charged even if it is needed for less.
-    `storage_class` is S3's, for the mode "s3".
+    `storage_class` is S3's, for ParkMode.S3.
     """
 
-    mode: Mode
+    mode: ParkMode
     per_month: Section
     coming_back: Section
     minimum_days: int = 0
     storage_class: str | None = None
-    note: str = ""
 
 
 # Minimum days by S3's user guide, "Understanding and managing Amazon S3 storage classes".
@@ -40,23 +37,18 @@ _ARCHIVE_DAYS = 90  # EBS user guide, "Pricing and billing for archiving snapsho
 
 
 def parked(bill: Bill, book: PriceBook) -> tuple[Parked, ...]:
-    """Every way to park the bill's machines, from keeping them to discarding them."""
+    """Return every way to park the bill's machines, from keeping them to discarding them."""
     nothing = section(())
     addresses = tuple(_addresses(bill, book))
     standard = section((*_copies(bill, book, "standard"), *addresses))
     archive = section((*_copies(bill, book, "archive"), *addresses))
+    retrieval = section(_archive_retrieval(bill, book))
     return (
-        Parked("keep", section(_kept(bill, book)), nothing, note="stopped, with their volumes"),
-        Parked("snapshot", standard, nothing, note="only blocks that were written are stored"),
-        Parked(
-            "archive",
-            archive,
-            section(_archive_retrieval(bill, book)),
-            _ARCHIVE_DAYS,
-            note="a full copy; bringing it back can take up to 72 hours",
-        ),
+        Parked(ParkMode.KEEP, section(_kept(bill, book)), nothing),
+        Parked(ParkMode.SNAPSHOT, standard, nothing),
+        Parked(ParkMode.ARCHIVE, archive, retrieval, _ARCHIVE_DAYS),
         *(_in_s3(bill, book, addresses, name, days) for name, days in _S3_CLASSES),
-        Parked("discard", nothing, nothing, note="machines and their disks are gone"),
+        Parked(ParkMode.DISCARD, nothing, nothing),
     )
 
 
@@ -96,8 +88,7 @@ def _in_s3(
         if storage_class != "STANDARD":
             price = book.s3(item.region, storage_class, "retrieval")
             back += _copy(f"{name} retrieval", item, price)
-    note = "requests are not counted"
-    return Parked("s3", section((*kept, *addresses)), section(back), days, storage_class, note)
+    return Parked(ParkMode.S3, section((*kept, *addresses)), section(back), days, storage_class)
 
 
 def _volumes(bill: Bill) -> tuple[Volumes, ...]:

@@ -1,6 +1,6 @@
 """Takes a hand-over: what a tar brought is put in its place, and the set-up goes on.
 
-It comes in that tar itself (``access/handover.py`` sends it), so nothing of it need be on the
+It comes in that tar itself (``provision/bundle.py`` writes it), so nothing of it need be on the
 machine before. The last file moved is the one that says what to do: broken off anywhere, the
 machine has the old hand-over or the new one.
 """
@@ -20,7 +20,7 @@ from roost.machine.setup import say, this_boot
 HANDOVER = "/etc/roost/handover.json"
 PROGRAMS = "/usr/lib/roost"
 SECRETS = "/etc/roost/secrets"
-MAKERS = "/etc/roost/secrets.d"
+GENERATORS = "/etc/roost/secrets.d"
 """Programs that make what machines of one name share, where it is not made yet."""
 UPLOADS = "/var/lib/roost/uploads"
 UNIT = "roost-setup.service"
@@ -57,8 +57,8 @@ def _secret(file: Path, to: Path) -> None:
 def _programs(machine: Machine, incoming: Path) -> None:
     for file in sorted((incoming / "lib").rglob("*.py")):
         write(machine.at(PROGRAMS) / file.relative_to(incoming / "lib"), file.read_text())
-    for file in _files(incoming / "makers"):
-        write(machine.at(MAKERS) / file.name, file.read_text(), 0o755)
+    for file in _files(incoming / "secret_generators"):
+        write(machine.at(GENERATORS) / file.name, file.read_text(), 0o755)
 
 
 def _upload(machine: Machine, file: Path) -> None:
@@ -76,11 +76,13 @@ def _upload(machine: Machine, file: Path) -> None:
 
 
 def _shared(machine: Machine, names: list[str]) -> dict[str, str]:
-    """What the makers made, now or before. Raises OSError where one fails."""
-    for maker in _files(machine.at(MAKERS)) if names else ():
-        code, said = run([str(maker)], seconds=60, env={"ROOST_SECRETS": str(machine.at(SECRETS))})
+    """Return the shared secrets, generated now or before. Raises OSError where one fails."""
+    for generator in _files(machine.at(GENERATORS)) if names else ():
+        code, said = run(
+            [str(generator)], seconds=60, env={"ROOST_SECRETS": str(machine.at(SECRETS))}
+        )
         if code:
-            raise OSError(f"{maker.name} ended with {code}: {said.strip()[-500:]}")
+            raise OSError(f"{generator.name} ended with {code}: {said.strip()[-500:]}")
     return {name: (machine.at(SECRETS) / name).read_text() for name in names}
 
 

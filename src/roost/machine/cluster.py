@@ -31,7 +31,7 @@ ANYWHERE = "192.0.2.1"
 def furnish(machine: Machine, project: str) -> None:
     """Write all that the services of this node read. ``project`` is the user's folder."""
     facts = machine.facts
-    node = identity.node(machine, identity.Metadata())
+    node = identity.node(machine)
     at = folder(machine, facts["name"])
     scheduler = f"tls://{facts.get('head') or own_address(ANYWHERE)}:{PORT}"
     work = place(machine, project)

@@ -1,72 +1,15 @@
-"""Block devices: which one EC2 attached under which name, and what is on it."""
+"""Block devices, and what is on them."""
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import os
-import stat
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from roost.machine.common import Machine, run
+from roost.machine.common import run
 
-NVME_ADMIN = 0xC0484E41
-"""``NVME_IOCTL_ADMIN_CMD`` of linux/nvme_ioctl.h: a command of 72 bytes."""
-IDENTIFY, CONTROLLER = 0x06, 1
-EBS = "Amazon Elastic Block Store"
-PAGE = 4096
-VENDOR = 3072
-"""Where, in what an EBS controller says of itself, the name stands that EC2 gave the device."""
 MIB = 2**20
 SAMPLES = 64
-
-
-def identify(path: str) -> bytes:
-    """What an NVMe controller says of itself. Raises OSError where it is none, or not root."""
-    page = ctypes.create_string_buffer(PAGE)
-    fields = (IDENTIFY, 0, 0, 0, 0, 0, 0, ctypes.addressof(page), 0, PAGE, CONTROLLER)
-    command = struct.pack("<BBHIIIQQIIIIIIIIII", *fields, 0, 0, 0, 0, 0, 0, 0)
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.ioctl(opened, NVME_ADMIN, bytearray(command))
-    finally:
-        os.close(opened)
-    return page.raw
-
-
-def ebs_name(page: bytes) -> str | None:
-    """``"sdf"`` as EC2 calls it, from ``identify``; None where this is no EBS volume."""
-    if page[24:64].decode("ascii", "replace").strip() != EBS:
-        return None
-    name = page[VENDOR : VENDOR + 32].split(b"\0")[0].decode("ascii", "replace").strip()
-    return name.removeprefix("/dev/") or None
-
-
-def find(
-    machine: Machine, wanted: str, identified: Callable[[str], bytes] = identify
-) -> str | None:
-    """The path of the device that EC2 attached as ``wanted`` (``"/dev/sdf"``), if it is there.
-
-    By udev's link, by the name that older machines (Xen) give it, or by what the NVMe
-    controllers say.
-    """
-    short = wanted.removeprefix("/dev/")
-    alike = {short, short.replace("sd", "xvd", 1)}
-    for name in sorted(alike):
-        path = machine.at(f"/dev/{name}")
-        if path.exists() and stat.S_ISBLK(path.stat().st_mode):
-            return str(path.resolve())
-    for disk in sorted(machine.at("/sys/block").glob("nvme*n*")):
-        path = machine.at(f"/dev/{disk.name}")
-        try:
-            if ebs_name(identified(str(path))) in alike:
-                return str(path)
-        except OSError:
-            continue
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Once a minute: look, judge, warn, stop. See ``law`` for when, ``watch`` for what is work."""
+"""Once a minute: look, judge, warn, stop. ``idle_policy`` has when, ``activity`` what is work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from roost.machine import activity, beacon, idle_policy
-from roost.machine.common import Machine, boot, read, run, write
+from roost.machine.common import Machine, boot, read, write
+from roost.machine.platform import platform_of
 
 LAST = "/run/roost/watch.json"
 NOTE = "/var/lib/roost/stopped"
@@ -93,7 +94,7 @@ def main() -> None:
     machine = Machine()
     seen, end = look(machine)
     if tick(machine, seen, end).stop:
-        run(["systemctl", "poweroff"])
+        platform_of(machine).stop()
 
 
 if __name__ == "__main__":

@@ -1,45 +1,11 @@
-"""Which machine of its launch this is: all of one launch share their user-data."""
+"""The name of this machine among those of its launch, which all share their user-data."""
 
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
 
 from roost.machine.common import Machine, read, write
-
-SERVICE = "http://169.254.169.254/latest"
-TOKEN, TTL = "X-aws-ec2-metadata-token", "X-aws-ec2-metadata-token-ttl-seconds"
-
-
-@dataclass(slots=True)
-class Metadata:
-    """The cloud's own word on this instance (IMDSv2)."""
-
-    service: str = SERVICE
-    token: str = ""
-
-    def get(self, path: str) -> str | None:
-        """One item; None where there is none. Raises OSError where nobody answers."""
-        for fresh in (not self.token, True):
-            if fresh:
-                self.token = self._ask("/api/token", "PUT", {TTL: "21600"})
-            try:
-                return self._ask(
-                    f"/meta-data/{path}", "GET", {"X-aws-ec2-metadata-token": self.token}
-                )
-            except urllib.error.HTTPError as error:
-                if error.code == 404:
-                    return None
-                if error.code != 401:  # the token has run out
-                    raise
-        raise OSError("the metadata service refuses its own token")
-
-    def _ask(self, path: str, method: str, headers: dict[str, str]) -> str:
-        asked = urllib.request.Request(self.service + path, method=method, headers=headers)  # noqa: S310
-        with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310 - a constant
-            return str(answer.read().decode())
+from roost.machine.platform import platform_of
 
 
 def names(launch: str) -> list[str]:
@@ -55,16 +21,16 @@ def names(launch: str) -> list[str]:
     return found
 
 
-def node(machine: Machine, metadata: Metadata, patience: float = 120) -> str:
-    """This machine's name, asked for once in its life; waits for the network."""
+def node(machine: Machine, patience: float = 120) -> str:
+    """Return this machine's name, asked for once in its life; waits for the network."""
     kept = machine.at("/var/lib/roost/node.json")
     if "node" in read(kept):
         return str(read(kept)["node"])
-    launch = names(machine.facts["nodes"])
+    launch, platform = names(machine.facts["nodes"]), platform_of(machine)
     deadline = time.monotonic() + patience
     while True:
         try:
-            index = int(metadata.get("ami-launch-index") or 0)
+            index = platform.launch_index()
             break
         except OSError as error:
             if time.monotonic() > deadline:

@@ -31,7 +31,7 @@ def wait(machine: Machine, services: list[str], patience: float = PATIENCE) -> s
             if not _until(file.is_file, service, patience):
                 raise Failed(f"{service} does not start:\n{_journal(service)}")
         return ""
-    file = joined(place, identity.node(machine, identity.Metadata()))
+    file = joined(place, identity.node(machine))
     if _until(file.is_file, "worker", patience):
         return ""
     if _answers(str(facts["head"])):

@@ -39,9 +39,9 @@ class Step:
     title: str = ""
 
 
-def steps(machine: Machine, metadata: identity.Metadata, patience: float) -> list[Step]:
+def steps(machine: Machine, patience: float) -> list[Step]:
     """All of them, in order."""
-    found = [Step("name", partial(name, machine, metadata))]
+    found = [Step("name", partial(name, machine))]
     given = _handed_over(machine)
     more = given.packages(machine) if given else []
     packages = sorted({*machine.facts.get("packages", []), *more})
@@ -72,15 +72,10 @@ def _handed_over(machine: Machine) -> Any:
     return steps
 
 
-def set_up(
-    machine: Machine,
-    metadata: identity.Metadata,
-    patience: float = VOLUMES_PATIENCE,
-    pause: float = 10,
-) -> bool:
+def set_up(machine: Machine, patience: float = VOLUMES_PATIENCE, pause: float = 10) -> bool:
     """Every step in turn; whether all are done. The first that fails for good ends it."""
     given = stamp(machine)
-    todo = steps(machine, metadata, patience)
+    todo = steps(machine, patience)
     notes: list[str] = []
     for number, step in enumerate(todo, 1):
         marker = machine.at(f"{DONE}/{step.name}")
@@ -144,9 +139,9 @@ def say(
         pass  # a machine without one
 
 
-def name(machine: Machine, metadata: identity.Metadata) -> str:
+def name(machine: Machine) -> str:
     """Its name among the launch's, as the host's name and, for workers, where the head is."""
-    node = identity.node(machine, metadata)
+    node = identity.node(machine)
     facts = machine.facts
     host = f"{facts['name']}-{node}"
     if machine.at("/proc/sys/kernel/hostname").read_text().strip() != host:
@@ -211,7 +206,7 @@ def main() -> None:
         before = None
         while before != stamp(machine):  # it may come while this is at work
             before = stamp(machine)
-            done = set_up(machine, identity.Metadata())
+            done = set_up(machine)
     except SystemExit:
         last = read(machine.status)
         why = ("failed", "it took too long", last.get("handover", ""))

@@ -1,4 +1,4 @@
-"""Spot: the cloud gives notice two minutes before it takes a machine back.
+"""Spot, which only EC2 has: the cloud gives notice two minutes before it takes a machine back.
 
 On the notice every program in ``/etc/roost/retire.d`` runs once (to hand over data and tasks);
 on a mere recommendation to rebalance, those in ``/etc/roost/rebalance.d``.
@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from roost.machine.common import Machine, read, write
-from roost.machine.identity import Metadata
+from roost.machine.platforms.ec2 import Platform
 
 EVERY = 5.0
 PATIENCE = 100.0
@@ -23,7 +23,7 @@ ITEMS = {
 }
 
 
-def look(machine: Machine, metadata: Metadata) -> None:
+def look(machine: Machine, metadata: Platform) -> None:
     """Act on what is new; asking twice is acting once."""
     for item, folder in ITEMS.items():
         said = metadata.get(item)
@@ -47,7 +47,7 @@ def _text(said: str) -> str:
 
 def main() -> None:
     """The service of spot machines."""
-    metadata = Metadata()
+    metadata = Platform()
     while True:
         with suppress(OSError):  # the metadata service is away for a moment
             look(Machine(), metadata)

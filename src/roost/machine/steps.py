@@ -135,7 +135,7 @@ def environment(machine: Machine) -> dict[str, str]:
     facts = machine.facts
     return {
         "ROOST_NAME": facts["name"],
-        "ROOST_NODE": identity.node(machine, identity.Metadata()),
+        "ROOST_NODE": identity.node(machine),
         "ROOST_ROLE": facts["role"],
         "ROOST_USER": user().pw_name,
         "ROOST_USER_HOME": user().pw_dir,

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from roost.machine.common import Machine, read, run, write
-from roost.machine.devices import Content, decide, find, probe, size_of
+from roost.machine.devices import Content, decide, probe, size_of
+from roost.machine.platform import platform_of
 
 STATE = "/var/lib/roost/volumes.json"
 FORMATTING = "/var/lib/roost/formatting"
@@ -49,7 +50,7 @@ def settle(machine: Machine) -> dict[str, Any]:
 def _one(
     machine: Machine, volume: dict[str, Any], before: dict[str, Any], taken: dict[str, str]
 ) -> dict[str, Any]:
-    path = find(machine, volume["device"])
+    path = platform_of(machine).device(machine, volume["device"])
     if path is None:
         return {"state": "waiting", "note": f"{volume['device']} is not attached"}
     try:

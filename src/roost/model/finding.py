@@ -20,3 +20,10 @@ class Finding:
     text: str
     mend: str | None = None
     access: bool = False
+
+
+def judge_installed(what: str, there: str | None, mend: str) -> Finding:
+    """Judge whether a program or package is installed; ``there`` says where it is."""
+    if there:
+        return Finding(check=what, verdict="ok", text=there)
+    return Finding(check=what, verdict="problem", text="is not installed", mend=mend)

@@ -7,7 +7,10 @@ among one roost's resources of that kind and is written on it as a tag when it i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Kind = Literal["key-pair", "security-group", "volume", "instance", "address", "snapshot", "image"]
 Role = Literal["head", "worker", "desktop", "seat"]
@@ -39,8 +42,8 @@ class Shape:
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
     user's own machine; ``memory_gib`` and ``disk_gib`` are GiB. Where there is no room, ``others``
     are the types to try after ``type``, and ``or_on_demand`` says that a spot machine may be one
-    on demand: an instance that is there can be any of these. ``profile`` is the name or ARN of
-    the IAM instance profile that it is launched with.
+    on demand: an instance that is there can be any of these. ``machine_role`` is the provider's
+    own name of the limited right that it is launched with (AWS: an IAM instance profile).
     """
 
     type: str
@@ -53,7 +56,20 @@ class Shape:
     spot: bool = False
     others: tuple[str, ...] = ()
     or_on_demand: bool = False
-    profile: str = ""
+    machine_role: str = ""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Shape:
+        """The shape that was kept as JSON, also by a roost that called ``machine_role`` profile.
+
+        Raises TypeError where it is none.
+        """
+        kept = dict(raw)
+        if "profile" in kept:
+            kept["machine_role"] = kept.pop("profile")
+        if isinstance(kept.get("others"), list):
+            kept["others"] = tuple(kept["others"])
+        return cls(**kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +116,7 @@ class Volume:
     """A data volume. ``holder`` is the instance it belongs on; ``size_gib`` is GiB.
 
     ``slot`` is its place among the holder's volumes (from 0); ``snapshot`` the id of what it is
-    made from; ``warm`` the MiB/s at which it is then read in. ``stored`` is the id of the volume
+    made from; ``warm`` the MiB/s at which it is then read in. ``copy_of`` is the id of the volume
     whose copy in S3 it is made for: it is made empty, and filled later. ``adopted``: it was there
     before roost, which never deletes it. ``attached_at`` is in seconds since 1970.
     """
@@ -114,7 +130,7 @@ class Volume:
     throughput: int | None = None
     slot: int = 0
     snapshot: str = ""
-    stored: str = ""
+    copy_of: str = ""
     warm: int | None = None
     adopted: bool = False
     id: str = ""
@@ -177,7 +193,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class S3Copy:
     """A verified copy of a data volume's files in S3. There is one of each volume at most.
 
     ``name`` is the volume's name, ``source`` the id of the volume that it was made of, or that was
@@ -203,6 +219,11 @@ class Stored:
     sealed: bool
     region: str = ""
     endpoint: str = ""
+
+    @property
+    def description(self) -> str:
+        """``"data of volume data: s3://..., 12.5 GiB"``."""
+        return f"data of volume {self.name}: {self.place}, {self.used_gib:g} GiB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +275,7 @@ class State:
     addresses: tuple[Address, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     images: tuple[Image, ...] = ()
-    stored: tuple[Stored, ...] = ()
+    s3_copies: tuple[S3Copy, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -1,27 +1,28 @@
-"""The verbs: one step is one batch, so that a cloud can do it in one call whatever its size."""
+"""The steps of a plan: each is one batch, so that a cloud can do it in one call of any size."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from roost.model.resources import Address, Kind, Resource, Stored, Volume
+from roost.model.resources import Address, Kind, Resource, S3Copy, Volume
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Keep the spec (JSON) with the cloud; always the first step."""
+    """Save the file's settings (the spec as JSON) in the cloud; always the first step."""
 
     record: str
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Drop the kept spec; always the last step of ``down``."""
+    """Remove the settings from the cloud; always the last step of ``down``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make these, all of one kind (and, for instances, of one role and shape)."""
+    """Create these resources, all of one kind (and, for instances, of one role and shape)."""
 
     kind: Kind
     resources: tuple[Resource, ...]
@@ -43,7 +44,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Let workers hand over their data and tasks before they go."""
+    """Have workers hand over their data and tasks before they are deleted."""
 
     names: tuple[str, ...]
 
@@ -78,79 +79,79 @@ class Reboot:
 
 
 @dataclass(frozen=True, slots=True)
-class Retype:
-    """Make stopped instances another type of machine: ``(instance, type)`` pairs."""
+class ChangeType:
+    """Change the type of stopped instances: ``(instance, type)`` pairs."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Modify:
-    """Change volumes where they are: size, type, IOPS, throughput as these say."""
+    """Change the size, type, IOPS and throughput of volumes in place."""
 
     volumes: tuple[Volume, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Take in volumes that were there before roost; their ``id`` says which."""
+    """Adopt volumes that existed before roost; their ``id`` says which."""
 
     volumes: tuple[Volume, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Disown:
-    """Leave adopted volumes as they are, and take roost's tags off them."""
+    """Release adopted volumes: remove roost's tags, and change nothing else."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Snap:
-    """Take snapshots of volumes; ``sealed`` where nothing can write to them now."""
+class CreateSnapshot:
+    """Take snapshots of volumes; ``sealed``: nothing can write to them now."""
 
     names: tuple[str, ...]
     sealed: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Unseal:
-    """Say of snapshots (ids) that their volumes may be written to from now on."""
+class MarkStale:
+    """Mark snapshots (ids) as no longer current: their volumes can be written to from now on."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
-    """Keep with the cloud which copies of volumes are in S3, and what is known of them."""
+class RecordCopy:
+    """Record in the cloud which copies of volumes are in S3, and what is known of them."""
 
-    copies: tuple[Stored, ...]
+    copies: tuple[S3Copy, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Unstore:
-    """Forget the copies of these volumes in S3; what is there stays there."""
+class ForgetCopy:
+    """Forget the S3 copies of these volumes; their objects stay in the bucket."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Save:
-    """Make images of the disks that stopped instances boot from."""
+class CreateImage:
+    """Create images of the boot disks of stopped instances."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Move completed snapshots (ids) to the archive tier: cheaper, and slow to bring back."""
+    """Move completed snapshots (ids) to the archive tier: cheaper, and slow to restore."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Bring archived snapshots (ids) back; takes up to 72 hours on EC2."""
+    """Restore archived snapshots (ids); takes up to 72 hours on EC2."""
 
     names: tuple[str, ...]
 
@@ -163,22 +164,22 @@ Step = (
     | Stop
     | Reboot
     | Retire
-    | Retype
+    | ChangeType
     | Modify
     | Attach
     | Adopt
     | Disown
     | Associate
-    | Snap
-    | Unseal
-    | Store
-    | Unstore
-    | Save
+    | CreateSnapshot
+    | MarkStale
+    | RecordCopy
+    | ForgetCopy
+    | CreateImage
     | Archive
     | Restore
     | Delete
 )
-"""Every verb."""
+"""Every kind of step."""
 
 
 def subjects(step: Step) -> tuple[str, ...]:
@@ -186,9 +187,9 @@ def subjects(step: Step) -> tuple[str, ...]:
     match step:
         case Create(_, resources):
             return tuple(resource.name for resource in resources)
-        case Modify(things) | Adopt(things) | Store(things):
+        case Modify(things) | Adopt(things) | RecordCopy(things):
             return tuple(thing.name for thing in things)
-        case Attach(pairs) | Retype(pairs):
+        case Attach(pairs) | ChangeType(pairs):
             return tuple(first for first, _ in pairs)
         case Associate(addresses):
             return tuple(address.name for address in addresses)
@@ -197,26 +198,31 @@ def subjects(step: Step) -> tuple[str, ...]:
     return step.names
 
 
+def verb(step: Step) -> str:
+    """Return the step's name for programs: ``"create"``, ``"change_type"``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(step).__name__).lower()
+
+
 WORDS: dict[type, tuple[str, Kind, str]] = {
-    Adopt: ("take in", "volume", ""),
+    Adopt: ("adopt", "volume", ""),
     Archive: ("archive", "snapshot", ""),
-    Associate: ("point", "address", " at the instance"),
+    Associate: ("associate", "address", " with the instance"),
     Attach: ("attach", "volume", ""),
-    Disown: ("let go of", "volume", ""),
+    Disown: ("release", "volume", "; it stays as it is"),
     Modify: ("change", "volume", ""),
     Reboot: ("restart", "instance", ""),
-    Restore: ("bring back", "snapshot", " from the archive"),
+    Restore: ("restore", "snapshot", " from the archive"),
     Retire: ("retire", "instance", ""),
-    Retype: ("change the type of", "instance", ""),
-    Save: ("save the disk of", "instance", " as an image"),
-    Snap: ("take a snapshot of", "volume", ""),
+    ChangeType: ("change the type of", "instance", ""),
+    CreateImage: ("save the disk of", "instance", " as an image"),
+    CreateSnapshot: ("take a snapshot of", "volume", ""),
     Start: ("start", "instance", ""),
     Stop: ("stop", "instance", ""),
-    Store: ("note the copy in S3 of", "volume", ""),
-    Unstore: ("forget the copy in S3 of", "volume", "; its objects stay"),
-    Unseal: ("mark", "snapshot", " as older than the volume"),
+    RecordCopy: ("record the S3 copy of", "volume", ""),
+    ForgetCopy: ("forget the S3 copy of", "volume", "; its objects stay"),
+    MarkStale: ("mark", "snapshot", " as older than the volume"),
 }
-"""What people read of a step: verb, noun, and what follows the noun."""
+"""The words for people: verb, noun, and the text after the noun."""
 
 
 def describe(step: Step) -> str:
@@ -224,15 +230,15 @@ def describe(step: Step) -> str:
     about = subjects(step)
     match step:
         case Record():
-            return "keep the spec with the cloud"
+            return "save the file's settings in the cloud"
         case Forget():
-            return "forget the spec"
+            return "remove the file's settings from the cloud"
         case Create(kind, _) | Delete(kind, _):
-            verb = f"{type(step).__name__.lower()} {_count(len(about), kind)}"
+            text = f"{verb(step)} {_count(len(about), kind)}"
         case _:
             first, noun, rest = WORDS[type(step)]
-            verb = f"{first} {_count(len(about), noun)}{rest}"
-    return f"{verb}: {shorten(about)}"
+            text = f"{first} {_count(len(about), noun)}{rest}"
+    return f"{text}: {shorten(about)}"
 
 
 def _count(number: int, kind: str) -> str:

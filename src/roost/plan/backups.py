@@ -1,11 +1,11 @@
-"""Which copy holds what: the rules by which a volume may be deleted, or made again. Pure."""
+"""The data law: the rules by which a volume may be deleted, or made again from a copy. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TypeVar
 
-from roost.model.resources import Image, Instance, Snapshot, State, Stored, Volume
+from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume
 
 Copy = TypeVar("Copy", Snapshot, Image)
 SECOND = 1.0
@@ -13,7 +13,7 @@ SECOND = 1.0
 
 
 def proof(volume: Volume, have: State) -> Snapshot | None:
-    """The completed snapshot that holds all of a volume's content; None: there is none.
+    """Return the completed snapshot that holds all of a volume's content, or None.
 
     It was taken while nothing could write, and nothing could write since: the volume is free, or
     its instance is stopped and was not started (nor the volume attached) after the snapshot.
@@ -22,8 +22,8 @@ def proof(volume: Volume, have: State) -> Snapshot | None:
 
 
 def sealed(volume: Volume, have: State) -> list[Snapshot]:
-    """Snapshots that hold all of a volume's content, or will once they are completed."""
-    quiet = quiet_since(volume, have)
+    """Return the snapshots that hold all of a volume's content, or will once they are completed."""
+    quiet = last_write_possible(volume, have)
     if quiet is None:
         return []
     return [
@@ -33,60 +33,60 @@ def sealed(volume: Volume, have: State) -> list[Snapshot]:
     ]
 
 
-def proof_in_s3(volume: Volume, have: State) -> Stored | None:
-    """The copy in S3 that holds all of a volume's content, by the same rule; else None."""
-    quiet, copy = quiet_since(volume, have), stored_of(volume.name, have)
+def proof_in_s3(volume: Volume, have: State) -> S3Copy | None:
+    """Return the copy in S3 that holds all of a volume's content, by the same rule; else None."""
+    quiet, copy = last_write_possible(volume, have), s3_copy_of(volume.name, have)
     if quiet is None or copy is None or not copy.sealed or copy.source != volume.id:
         return None
     return copy if copy.since >= quiet else None
 
 
-def awaited(volume: Volume, have: State) -> Stored | None:
-    """The copy in S3 that a volume was made for and is not filled from yet; None: it is whole.
+def pending_restore(volume: Volume, have: State) -> S3Copy | None:
+    """Return the copy in S3 from which a volume is still to be filled; None: it is whole.
 
     Until then the copy is the truth, and the volume is not.
     """
-    copy = stored_of(volume.name, have)
+    copy = s3_copy_of(volume.name, have)
     if copy is None or volume.adopted or volume.snapshot or copy.source == volume.id:
         return None
     return copy
 
 
-def last_let_in(volume: Volume, have: State) -> float | None:
-    """When its machine was last started, or the volume attached to it; None: it is nowhere."""
+def last_writable(volume: Volume, have: State) -> float | None:
+    """Return when its machine was started, or the volume attached to it; None: not attached."""
     holder = next((i for i in have.instances if i.name == volume.holder), None)
     if volume.state != "attached" or holder is None:
         return None
     return max(holder.started, volume.attached_at)
 
 
-def quiet_since(volume: Volume, have: State) -> float | None:
-    """Since when, at the latest, nothing could write to it (seconds); None: it is in use."""
+def last_write_possible(volume: Volume, have: State) -> float | None:
+    """Return the time (seconds) after which nothing could write to it; None: it is in use."""
     if volume.state == "available":
         return 0
     holder = next((i for i in have.instances if i.name == volume.holder), None)
     if volume.state != "attached" or holder is None or holder.state != "stopped":
         return None
-    return last_let_in(volume, have)
+    return last_writable(volume, have)
 
 
-def stored_of(volume: str, have: State) -> Stored | None:
-    """The copy in S3 of the volume of that name."""
-    return next((s for s in have.stored if s.name == volume), None)
+def s3_copy_of(volume: str, have: State) -> S3Copy | None:
+    """Return the copy in S3 of the volume of that name."""
+    return next((s for s in have.s3_copies if s.name == volume), None)
 
 
 def snapshots_of(volume: str, have: State) -> list[Snapshot]:
-    """All snapshots of the volume of that name, the newest first."""
+    """Return all snapshots of the volume of that name, the newest first."""
     return _newest_first(s for s in have.snapshots if s.volume == volume)
 
 
 def images_of(instance: str, have: State) -> list[Image]:
-    """All images of the instance of that name, the newest first."""
+    """Return all images of the instance of that name, the newest first."""
     return _newest_first(i for i in have.images if i.instance == instance)
 
 
 def saved(instance: Instance, have: State) -> list[Image]:
-    """Images of a stopped instance's disk as it is now."""
+    """Return the images of a stopped instance's disk as it is now."""
     return [
         image
         for image in images_of(instance.name, have)
@@ -96,36 +96,36 @@ def saved(instance: Instance, have: State) -> list[Image]:
     ]
 
 
-def source_of(volume: str, have: State) -> Snapshot | Stored | None:
-    """What a volume that is gone is made from again: its newest copy that was completed.
+def source_of(volume: str, have: State) -> Snapshot | S3Copy | None:
+    """Return the newest copy of a volume, to make it from again.
 
-    A copy on its way counts: it is waited for. One that failed does not.
+    A copy that is not completed yet counts; one that failed does not.
     """
     snapshot = next((s for s in snapshots_of(volume, have) if s.state != "failed"), None)
-    stored = stored_of(volume, have)
+    stored = s3_copy_of(volume, have)
     if snapshot is None or stored is None:
         return snapshot or stored
     return stored if stored.taken >= snapshot.taken else snapshot
 
 
 def newest(volume: str, have: State) -> float:
-    """When the newest of its copies was taken; 0 where it has none."""
-    stored = stored_of(volume, have)
+    """Return when the newest of its copies was taken; 0 where it has none."""
+    stored = s3_copy_of(volume, have)
     return max([s.taken for s in snapshots_of(volume, have)] + ([stored.taken] if stored else [0]))
 
 
 def image_of(instance: str, have: State) -> Image | None:
-    """What an instance that is gone is made from again."""
+    """Return the newest image of an instance, to make it from again."""
     return next((i for i in images_of(instance, have) if i.state != "failed"), None)
 
 
 def superseded(have: State) -> tuple[list[Snapshot], list[Image]]:
-    """Copies that hold nothing which a newer, completed one does not hold; and failed ones."""
+    """Return copies that hold nothing which a newer, completed one lacks; and failed ones."""
     old: list[Snapshot] = []
     for name in sorted({s.volume for s in have.snapshots}):
         copies = snapshots_of(name, have)
         best = next((s for s in copies if s.state == "completed" and s.sealed), None)
-        stored = stored_of(name, have)
+        stored = s3_copy_of(name, have)
         if stored is not None and stored.sealed and (best is None or stored.taken >= best.taken):
             old += [s for s in copies if s.state != "pending" and s.taken <= stored.taken]
         else:
@@ -138,7 +138,7 @@ def superseded(have: State) -> tuple[list[Snapshot], list[Image]]:
 
 
 def _older(copies: list[Copy], best: Copy | None) -> list[Copy]:
-    """All that is older than the best, or failed, and not on its way."""
+    """Return those that are older than the best, or failed, and not pending."""
     if best is None:
         return []
     return [

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from roost.cost.bill import Addresses, Bill, Instances, Number, Volumes
 from roost.model.resources import Wanted
+from roost.providers.rules import rules_of
+
+if TYPE_CHECKING:
+    from roost.spec import Spec
 
 Part = Instances | Volumes | Addresses
 
-ROOT_VOLUME = "gp3"
-"""The type of the disk that a machine boots from."""
+
+def bill_for(spec: Spec, wanted: Wanted) -> Bill | None:
+    """The charged parts of what a spec wants; None where roost knows no prices of its cloud."""
+    rules = rules_of(spec.cloud)
+    region = rules.price_region(spec)
+    if region is None:
+        return None
+    return bill_of(wanted, region, rules.disks.root if rules.disks is not None else "")
 
 
-def bill_of(wanted: Wanted, region: str) -> Bill:
-    """The charged parts of ``wanted`` in an AWS region.
+def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
+    """The charged parts of ``wanted`` in a region; ``root`` is the type of disks to boot from.
 
     Every instance has a public IPv4 address while it runs, because it must reach the package
     registries; a fixed one costs while the instance is stopped too.
@@ -26,7 +37,7 @@ def bill_of(wanted: Wanted, region: str) -> Bill:
             continue
         shape = group.shape
         items.append(Instances(shape.type, region, group.count, shape.spot))
-        items.append(Volumes(gb(shape.disk_gib), region, ROOT_VOLUME, group.count))
+        items.append(Volumes(gb(shape.disk_gib), region, root, group.count))
     fixed = len(wanted.addresses)
     instances = sum(group.count for group in wanted.groups)
     items += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from roost.model.resources import State, Volume
-from roost.model.steps import Delete, Disown, Forget, Step, Unstore
+from roost.model.steps import Delete, Disown, Forget, ForgetCopy, Step
 from roost.plan.up import Plan
 
 
@@ -46,14 +46,14 @@ def _rest(have: State, discard: frozenset[str], everything: bool) -> Iterator[St
     images = tuple(i.name for i in have.images if everything or i.instance in discard)
     if images:
         yield Delete("image", images)
-    stored = tuple(s.name for s in have.stored if everything or s.name in discard)
+    stored = tuple(s.name for s in have.s3_copies if everything or s.name in discard)
     if stored:
-        yield Unstore(stored)
+        yield ForgetCopy(stored)
     if have.security_groups:
         yield Delete("security-group", tuple(g.name for g in have.security_groups))
     if have.key_pairs:
         yield Delete("key-pair", tuple(k.name for k in have.key_pairs))
-    data = have.volumes or have.snapshots or have.images or have.stored
+    data = have.volumes or have.snapshots or have.images or have.s3_copies
     if have.record is not None and not data:
         yield Forget()
 
@@ -70,7 +70,7 @@ def _kept(have: State, discard: frozenset[str], everything: bool) -> Iterator[st
             yield f"volume {volume.name} is kept"
     for name in sorted({s.volume for s in have.snapshots} - discard):
         yield f"the snapshot of volume {name} is kept"
-    for copy in have.stored:
+    for copy in have.s3_copies:
         if copy.name not in discard:
             yield f"the copy of volume {copy.name} in {copy.place} is kept"
     for name in sorted({i.instance for i in have.images} - discard):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roost.model.resources import Role, State, Wanted
-from roost.model.steps import Delete, Record, Retire, Retype, Step, Stop
+from roost.model.steps import ChangeType, Delete, Record, Retire, Step, Stop
 from roost.plan.up import Plan, plan_up
 
 
@@ -38,7 +38,7 @@ def plan_resize(
     if running:
         steps.append(Stop(running))
     if stopped:
-        steps.append(Retype(stopped))
+        steps.append(ChangeType(stopped))
     return Plan(tuple(steps), _moving(have))
 
 

@@ -17,11 +17,11 @@ from roost.model.resources import (
     Instance,
     Resource,
     Role,
+    S3Copy,
     SecurityGroup,
     Shape,
     Snapshot,
     State,
-    Stored,
     Volume,
     Wanted,
 )
@@ -31,15 +31,15 @@ from roost.model.steps import (
     Attach,
     Create,
     Delete,
+    MarkStale,
     Modify,
     Record,
+    RecordCopy,
     Restore,
     Retire,
     Start,
     Step,
     Stop,
-    Store,
-    Unseal,
 )
 from roost.plan.backups import image_of, source_of
 
@@ -89,7 +89,7 @@ def plan_up(
         return _wait_for(later, record)
     steps = [
         *record,
-        *unseal(have),
+        *mark_stale(have),
         *_adopt(wanted, have),
         *_create_missing(wanted, have, back),
         *_start([i for i in keep if i.name not in given_up]),
@@ -179,7 +179,7 @@ def _brought_back(
         source = source_of(volume.name, have)
         if source is None:
             now.append(volume)
-        elif isinstance(source, Stored):
+        elif isinstance(source, S3Copy):
             now.append(_to_fill(volume, source))
         elif source.state == "completed" and source.tier == "standard":
             now.append(_from_snapshot(volume, source))
@@ -204,18 +204,20 @@ def _from_snapshot(volume: Volume, source: Snapshot) -> Volume:
     return replace(volume, snapshot=source.name, size_gib=size)
 
 
-def _to_fill(volume: Volume, source: Stored) -> Volume:
+def _to_fill(volume: Volume, source: S3Copy) -> Volume:
     """Made empty, and large enough; what is in S3 comes once its machine is ready."""
-    return replace(volume, stored=source.source, size_gib=max(volume.size_gib, source.size_gib))
+    return replace(volume, copy_of=source.source, size_gib=max(volume.size_gib, source.size_gib))
 
 
-def unseal(have: State) -> list[Step]:
-    """Before anything may write to a volume, its copies stop being its last word."""
+def mark_stale(have: State) -> list[Step]:
+    """Mark the copies of existing volumes as not current, before anything may write to these."""
     there = {v.id for v in have.volumes}
     names = tuple(s.name for s in have.snapshots if s.sealed and s.source in there)
-    stored = tuple(replace(s, sealed=False) for s in have.stored if s.sealed and s.source in there)
-    steps: list[Step] = [Unseal(names)] if names else []
-    return [*steps, Store(stored)] if stored else steps
+    copies = tuple(
+        replace(s, sealed=False) for s in have.s3_copies if s.sealed and s.source in there
+    )
+    steps: list[Step] = [MarkStale(names)] if names else []
+    return [*steps, RecordCopy(copies)] if copies else steps
 
 
 def _wait_for(copies: list[Snapshot | Image], record: list[Record]) -> Plan:
@@ -350,7 +352,7 @@ def _notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
             yield f"volume {volume.name} stays as large as it is: EBS cannot make it smaller"
     for name in sorted({s.volume for s in have.snapshots} - asked.keys()):
         yield f"the snapshot of volume {name}, not in the file any more, is kept"
-    for copy in have.stored:
+    for copy in have.s3_copies:
         if copy.name not in asked:
             yield f"volume {copy.name} is not in the file any more; its copy is in {copy.place}"
     prints = {group.role: group.fingerprint for group in wanted.groups}
@@ -380,4 +382,4 @@ def _profiles(group: Group, keep: list[Instance]) -> Iterator[str]:
 
 def _profile(shape: Shape) -> str:
     """Its name: the file may say the ARN, and EC2 does."""
-    return shape.profile.rpartition("/")[2]
+    return shape.machine_role.rpartition("/")[2]

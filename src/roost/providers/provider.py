@@ -11,7 +11,7 @@ number of calls whatever its size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from roost.errors import UsageError
 
 if TYPE_CHECKING:
-    from roost.cost.inventory import Inventory
     from roost.cost.ledger import Ledger
     from roost.cost.spent import There
     from roost.model.finding import Finding
     from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.model.steps import Step
+    from roost.providers.account import Auditor, Doctor, Rights
     from roost.spec import Spec
 
 C = TypeVar("C")
@@ -163,6 +163,14 @@ class Shell(Protocol):
         """The environment and the folder of its programs. Raises RoostError if it is not up."""
         ...
 
+    def log_files(self, name: str, instance: str) -> tuple[Path, ...]:
+        """The files in which an instance logs."""
+        ...
+
+    def page(self, name: str) -> str | None:
+        """The address of the name's page, token included; None where it has none now."""
+        ...
+
 
 class Leftovers(Protocol):
     """Finds what a killed roost had begun before there was a name."""
@@ -240,50 +248,27 @@ class Tools:
     retire: Callable[[Cloud, State, tuple[str, ...]], None]
 
 
-class Auditor(Protocol):
-    """Looks through whole accounts for what costs money."""
-
-    def regions(self, place: Place, *, every: bool) -> tuple[str, ...]:
-        """Where to look: the regions in use, or every one of the account."""
-        ...
-
-    def look(self, regions: tuple[str, ...], place: Place) -> tuple[Inventory, ...]:
-        """What is there, by region; what cannot be seen is said to be unknown."""
-        ...
-
-
-class Doctor(Protocol):
-    """Checks what `roost up` needs, without making anything."""
-
-    def examine(
-        self, spec: Spec | None, place: Place, file: str | None, observe: Callable[[], State] | None
-    ) -> Iterator[Finding]:
-        """Yield one finding for each check: credentials, region, network, quotas, ..."""
-        ...
-
-
-class Rights(Protocol):
-    """Says which rights roost, an operator, and the machines themselves need."""
-
-    def policy(self, spec: Spec | None, region: str | None, *, operator: bool) -> Any:
-        """The least policy of the user, or of an operator who may only start, stop and reboot."""
-        ...
-
-    def machine_policy(self, spec: Spec, region: str | None) -> Any:
-        """The limited right of a name's own machines. Raises UsageError if they need none."""
-        ...
-
-    def warnings(self, spec: Spec, file: str) -> Iterable[Finding]:
-        """What a plan should say of rights that the file does not name. Pure."""
-        ...
-
-
 class Provider(Protocol):
     """A kind of cloud."""
 
     @property
     def name(self) -> str:
         """What the spec's ``cloud`` key calls it."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What people call it, within a sentence: ``"AWS"``, ``"your own machine"``."""
+        ...
+
+    @property
+    def rents(self) -> bool:
+        """Whether what is there costs money, and is reached through a network."""
+        ...
+
+    @property
+    def regional(self) -> bool:
+        """Whether its places are regions, with profiles of credentials."""
         ...
 
     def is_configured(self) -> bool:
@@ -326,5 +311,5 @@ class Provider(Protocol):
 
     @property
     def rights(self) -> Rights | None:
-        """Says which rights are needed, if it has any."""
+        """Knows which rights are needed, if it has any."""
         ...

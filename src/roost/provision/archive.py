@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roost.errors import RoostError
-from roost.recipes.base import Source
+from roost.recipes.base import UploadSource
 
 LEFT_OUT = frozenset(
     (
@@ -36,7 +36,7 @@ class Packed:
         return self.file.stat().st_size
 
 
-def pack(found: Source, into: Path) -> Packed:
+def pack(found: UploadSource, into: Path) -> Packed:
     """A file as it is; a folder as an archive in the folder ``into``.
 
     The same content gives the same archive, whoever packs it and when. Raises RoostError where
@@ -59,7 +59,7 @@ def checksum(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _pack_folder(found: Source, made: Path) -> None:
+def _pack_folder(found: UploadSource, made: Path) -> None:
     source, total = found.path, 0
     with (
         made.open("wb") as raw,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO
 
-from roost.machine.files import machine_programs
 from roost.provision.archive import Packed
+from roost.recipes.programs import machine_programs
 from roost.recipes.registry import Handover
 
 MIB = 2**20
@@ -24,14 +24,14 @@ class Part:
     secrets: Mapping[str, str | bytes] = field(default_factory=dict)
 
     def write(self, to: IO[bytes], there: frozenset[str], tell: Callable[[str], None]) -> None:
-        """One tar: programs, secrets, makers, the document, and the uploads that are missing."""
+        """Write one tar: programs, secrets and their generators, the document, missing uploads."""
         with tarfile.open(fileobj=to, mode="w|") as tar:
             for path, text in machine_programs().items():
                 _add(tar, f"lib/{path}", text)
             for name, content in self.secrets.items():
                 _add(tar, f"secrets/{name}", content)
-            for name, text in self.handover.makers.items():
-                _add(tar, f"makers/{name}", text)
+            for name, text in self.handover.secret_generators.items():
+                _add(tar, f"secret_generators/{name}", text)
             _add(tar, "handover.json", self.handover.document())
             for sha256 in sorted(self.handover.uploads - there):
                 self._upload(tar, self.file_of(sha256), tell)

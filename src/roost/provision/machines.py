@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
+from roost.log import debug
 from roost.model.resources import Instance, State
 from roost.provision.bundle import Part
 from roost.ssh import command
@@ -244,6 +245,7 @@ class Machines:
         with tempfile.TemporaryFile() as said:
             pipe = subprocess.PIPE
             try:
+                debug("ssh", command_line(*line))
                 process = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=said)
             except FileNotFoundError:
                 raise no_openssh("ssh") from None

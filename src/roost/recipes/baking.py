@@ -11,11 +11,13 @@ import gzip
 import json
 from typing import Any
 
-from roost.machine.files import system
+from roost.recipes.programs import system
 from roost.recipes.step import File
 from roost.recipes.user_data import AT, UNITS, program
 
-PROGRAMS = ("__init__", "common", "identity", "devices", "volumes", "setup", "clean", "bake")
+PROGRAMS = (
+    *("__init__", "common", "platform", "identity", "devices", "volumes", "setup", "clean", "bake"),
+)
 
 
 def word(image: str, source: str) -> str:

@@ -1,4 +1,4 @@
-"""What every recipe is given, and what it may ask to be brought. Pure."""
+"""Input of every recipe, and the uploads that it may ask for. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """What a spec does not say: the head's private address, the workers that there are, and the
-    SHA-256 of each upload."""
+class Context:
+    """What a spec does not say: the workers that there are, and the SHA-256 of each upload."""
 
-    head: str | None = None
     workers: tuple[str, ...] = ()
     uploads: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What is brought: a file, or a folder (``only`` these of it, if any, ``below`` that name)."""
+class UploadSource:
+    """A file or a folder to upload (``only`` these of it, if any, ``below`` that name)."""
 
     path: Path
     only: tuple[str, ...] = ()

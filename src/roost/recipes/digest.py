@@ -11,7 +11,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from roost.recipes.base import Around
+from roost.providers.rules import arch_of
+from roost.recipes.base import Context
 from roost.recipes.registry import steps_of, uploads_of
 from roost.recipes.user_data import facts_of
 
@@ -37,12 +38,12 @@ def system_of(spec: Spec, role: Role) -> str:
 
 def _parts(spec: Spec, role: Role) -> dict[str, Any]:
     facts = facts_of(spec, role, role, ())
-    steps = steps_of(spec, role, Around(uploads=dict.fromkeys(uploads_of(spec), "")))
+    steps = steps_of(spec, role, Context(uploads=dict.fromkeys(uploads_of(spec), "")))
     parts: dict[str, Any] = {
         "kind": spec.kind,
         "role": role,
         "system": system_of(spec, role),
-        "arch": _arch(_machine(spec, role)),
+        "arch": arch_of(spec.cloud, _machine(spec, role)),
         "packages": sorted({*facts.packages, *(p for step in steps for p in step.packages)}),
         # Files and services are seen to at every boot; what takes long is in commands.
         "steps": [
@@ -67,10 +68,3 @@ def _machine(spec: Spec, role: Role) -> Machine:
     if spec.kind == "cluster":
         return spec.head if role == "head" else spec.workers
     return spec.machine
-
-
-def _arch(machine: Machine) -> str:
-    """By the type that was named, or what the file says."""
-    from roost.spec.machine import arch_of
-
-    return arch_of(machine.exact[0]) if machine.exact else machine.arch or "x86_64"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.recipes.base import Around, Source
+from roost.recipes.base import Context, UploadSource
 from roost.recipes.step import Step, digest
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """For the machines of one role. ``makers`` are programs that make the ``shared`` secrets, on
-    the head, where they are not made yet; ``uploads`` the checksums that the steps need."""
+    """The steps of one role's machines. ``secret_generators`` are programs that make the
+    ``shared`` secrets, on the head, where they are not made yet."""
 
     steps: tuple[Step, ...]
-    makers: Mapping[str, str] = field(default_factory=dict)
+    secret_generators: Mapping[str, str] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
 
     @property
@@ -45,47 +45,47 @@ class Handover:
         return json.dumps({"digest": self.digest, "steps": steps}, indent=1) + "\n"
 
 
-def handover_of(spec: Spec, role: Role, around: Around) -> Handover:
+def handover_of(spec: Spec, role: Role, context: Context) -> Handover:
     """What machines of ``role`` get."""
     return Handover(
-        steps=steps_of(spec, role, around),
-        makers=_makers(spec) if role == "head" else {},
+        steps=steps_of(spec, role, context),
+        secret_generators=_makers(spec) if role == "head" else {},
         shared=_shared(spec) if role == "head" else (),
     )
 
 
-def steps_of(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
+def steps_of(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
     """All steps, in order."""
     from roost.recipes import sync
 
-    return (*_of_kind(spec, role, around), *sync.steps(spec, role))
+    return (*_of_kind(spec, role, context), *sync.steps(spec, role))
 
 
-def _of_kind(spec: Spec, role: Role, around: Around) -> tuple[Step, ...]:
+def _of_kind(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
     if spec.kind == "desktop":
         from roost.recipes.apps import pixinsight, scipion
         from roost.recipes.desktop import desktop
 
-        software = (*pixinsight.steps(spec, around), *scipion.steps(spec, around))
+        software = (*pixinsight.steps(spec, context), *scipion.steps(spec, context))
         return (*desktop.steps(spec), *software)
     if spec.kind == "cluster":
         from roost.recipes.apps import languages
         from roost.recipes.dask import remote
         from roost.recipes.slurm import shared, slurm
 
-        common = (*shared.steps(spec, role), *languages.steps(spec, role, around.uploads))
+        common = (*shared.steps(spec, role), *languages.steps(spec, role, context.uploads))
         if spec.scheduler == "slurm":
-            return (*common, *slurm.steps(spec, role, around.workers))
-        return (*common, *remote.steps(spec, role, around.uploads))
+            return (*common, *slurm.steps(spec, role, context.workers))
+        return (*common, *remote.steps(spec, role, context.uploads))
     return ()
 
 
-def uploads_of(spec: Spec) -> dict[str, Source]:
+def uploads_of(spec: Spec) -> dict[str, UploadSource]:
     """What must be brought, by key."""
     if spec.kind == "desktop":
         from roost.recipes.apps import pixinsight
 
-        return {key: Source(path=path) for key, path in pixinsight.uploads(spec).items()}
+        return {key: UploadSource(path=path) for key, path in pixinsight.uploads(spec).items()}
     if spec.kind == "cluster" and spec.scheduler == "dask":
         from roost.recipes.dask import remote
 
@@ -109,7 +109,7 @@ def _makers(spec: Spec) -> dict[str, str]:
     from roost.recipes.slurm import slurm
 
     dask = spec.kind == "cluster" and spec.scheduler == "dask"
-    return remote.makers() if dask else slurm.makers(spec)
+    return remote.secret_generators() if dask else slurm.secret_generators(spec)
 
 
 def _shared(spec: Spec) -> tuple[str, ...]:

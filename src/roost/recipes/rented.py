@@ -37,16 +37,19 @@ def rates_of(spec: Spec) -> Rates | None:
     from roost.catalogue import load
     from roost.cost.book import PriceBook
     from roost.cost.spent import rate_per_hour
-    from roost.plan.bill import bill_of
-    from roost.plan.wanted import Host, wanted_of
+    from roost.model.host import Host
+    from roost.plan.bill import bill_for
+    from roost.plan.wanted import wanted_of
+    from roost.providers.rules import rules_of
 
-    if spec.budget is None or spec.cloud != "aws" or spec.aws is None:
+    if spec.budget is None or rules_of(spec.cloud).price_region(spec) is None:
         return None
-    region = spec.aws.region
-    book = PriceBook(load(), datetime.now(UTC).date())
+    book = PriceBook(load(spec.cloud), datetime.now(UTC).date())
 
-    def rates(found: Spec) -> tuple[float, float] | None:
-        running, stopped = rate_per_hour(bill_of(wanted_of(found, Host(0, 0), load), region), book)
+    def rates(part: Spec) -> tuple[float, float] | None:
+        bill = bill_for(part, wanted_of(part, Host(0, 0)))
+        assert bill is not None
+        running, stopped = rate_per_hour(bill, book)
         return None if running is None or stopped is None else (float(running), float(stopped))
 
     if spec.kind == "classroom":

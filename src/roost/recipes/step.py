@@ -1,7 +1,7 @@
 """What a machine installs, as data: steps that the machine itself does, in order, once. Pure.
 
 A step is handed over by ssh after the boot (user-data is short, and everybody can read it), and
-done by ``recipes/machine/steps.py``. The packages of all steps are installed first, in one go.
+done by ``machine/steps.py``. The packages of all steps are installed first, in one go.
 Doing a step again changes nothing: files are compared, commands have run, services run.
 """
 

@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from roost.errors import UsageError
-from roost.machine.files import system
 from roost.model.resources import Role
+from roost.recipes.programs import system
 from roost.recipes.step import File
 from roost.recipes.strip import strip
 
@@ -31,7 +31,7 @@ LIMIT = 16_384
 AT = "/usr/lib/roost"
 UNITS = "/etc/systemd/system"
 COMMON = (
-    *("common", "identity", "devices", "volumes", "setup"),
+    *("common", "platform", "platforms/__init__", "identity", "devices", "volumes", "setup"),
     *("idle_policy", "activity", "beacon", "guard", "extend"),
 )
 """The programs of every machine. ``clean`` is brought by who makes an image."""
@@ -79,7 +79,7 @@ class MachineFacts:
     ``nodes`` are the launch's names in the order of the launch index (``"worker-1..3"``, as in the
     tag), ``head`` the head's private address (for workers), ``idle`` seconds, ``end`` a time with
     its zone, ``personal`` patterns below each home that no image may hold, ``packages`` of the
-    system's registry.
+    system's registry, ``platform`` the module of ``roost.machine.platforms`` for its cloud.
     """
 
     name: str
@@ -95,6 +95,7 @@ class MachineFacts:
     personal: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     spot: bool = False
+    platform: str = "ec2"
     files: tuple[File, ...] = ()
 
 
@@ -136,6 +137,7 @@ def machine_json(facts: MachineFacts) -> dict[str, Any]:
         "name": facts.name,
         "nodes": facts.nodes,
         "role": facts.role,
+        "platform": facts.platform,
         "head": facts.head,
         "volumes": [
             {
@@ -177,7 +179,7 @@ def machine_files(facts: MachineFacts) -> tuple[File, ...]:
 
 def _programs(facts: MachineFacts) -> tuple[File, ...]:
     """The modules under the same names as here, so that they import each other as in the tests."""
-    needed = ["__init__", *COMMON]
+    needed = ["__init__", *COMMON, f"platforms/{facts.platform}"]
     needed += ["prewarm"] if any(v.warm for v in facts.volumes) else []
     needed += ["spot"] if facts.spot else []
     return (
@@ -238,7 +240,7 @@ def facts_of(
                 name=v.name,
                 device=device,
                 mount=v.place,
-                scratch=v.park == "discard",
+                scratch=v.is_scratch,
                 warm=v.name in warm,
             )
             for v, device in zip(spec.volumes, devices, strict=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from roost.errors import CapacityError, CloudError, SetupError, ThrottledError, command_line
+from roost.log import debug
 from roost.model.resources import State
 from roost.model.steps import Create, Start, Step, describe, subjects
 from roost.plan.up import Plan
@@ -77,6 +78,7 @@ def converge(
         waited_since = None
         for step in plan.steps:
             _count(step, tries)
+            debug("plan", describe(step))
             watch(Progress(state, plan, step))
             if isinstance(step, Create | Start):
                 touched.update(subjects(step))

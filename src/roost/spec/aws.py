@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from roost.catalogue import load
-from roost.errors import UsageError
 from roost.spec.table import Table, did_you_mean, wrong
 from roost.spec.values import Text
 
@@ -66,7 +65,7 @@ class Aws(Table):
     @field_validator("region")
     @classmethod
     def _known(cls, found: str) -> str:
-        regions = load().regions
+        regions = load("aws").regions
         if found not in regions:
             allowed = ", ".join(regions)
             raise wrong(
@@ -83,13 +82,3 @@ class Aws(Table):
                 allowed = f'the region and a letter: "{region}a"'
                 raise wrong(f"not a zone of {region}", allowed=allowed, at=(number,))
         return found
-
-
-def check_region(region: str) -> None:
-    """Raises UsageError, with a suggestion, where AWS has no such region."""
-    regions = load().regions
-    if region not in regions:
-        hint = did_you_mean(region, regions)
-        raise UsageError(
-            f"AWS has no region {region}" + (f"; {hint}" if hint else f": {', '.join(regions)}")
-        )

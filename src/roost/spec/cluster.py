@@ -16,11 +16,12 @@ from pydantic import (
     model_validator,
 )
 
+from roost.providers.rules import OWN_MACHINE, clouds_for
 from roost.spec.common import CloudName, Common
 from roost.spec.environment import Environment
 from roost.spec.local import Local
-from roost.spec.machine import Machine, arch_of, check_type
-from roost.spec.table import Table, around, did_you_mean, wrong
+from roost.spec.machine import Machine
+from roost.spec.table import Table, around, choices, did_you_mean, quoted, wrong
 from roost.spec.values import Mount, Text
 
 MOST_WORKERS = 10_000
@@ -69,10 +70,10 @@ class Workers(Machine):
         for number, one in enumerate(found):
             if one in found[:number]:
                 raise wrong("named twice", at=(number,))
-            if here is not None and here.types_are_aws:
-                check_type(one, here.region, at=(number,))
-        if here is not None and here.types_are_aws:
-            _check_alike(found)
+            if here is not None and here.types is not None:
+                here.types.check(one, here.region, at=(number,))
+        if here is not None and here.types is not None:
+            here.types.check_alike(found)
         return found
 
     @property
@@ -111,15 +112,6 @@ class Workers(Machine):
                 at=("count",),
             )
         return self
-
-
-def _check_alike(types: tuple[str, ...]) -> None:
-    """One image starts on all of them."""
-    kinds = {one: arch_of(one) for one in types}
-    for number, one in enumerate(types):
-        if kinds[one] != kinds[types[0]]:
-            said = f"{one} is {kinds[one]}, and {types[0]} {kinds[types[0]]}"
-            raise wrong(f"{said}: one system does not start on both", at=(number,))
 
 
 class Jupyter(Table):
@@ -170,7 +162,9 @@ class Cluster(Common):
 
     kind: Literal["cluster"] = Field(description="What it is.", examples=["cluster"])
     cloud: CloudName = Field(
-        "local", description="Where it runs: your own machine, AWS, or an OpenStack site."
+        OWN_MACHINE,
+        description="Where it runs: your own machine, AWS, or an OpenStack site.",
+        json_schema_extra=choices(lambda: clouds_for("cluster")),
     )
     local: Local = Field(Local(), description="How much of your own machine.")
     scheduler: Literal["dask", "slurm"] = Field("dask", description="What gives out the work.")
@@ -193,11 +187,10 @@ class Cluster(Common):
         cls, found: Literal["dask", "slurm"], info: ValidationInfo
     ) -> Literal["dask", "slurm"]:
         here = around(info)
-        if found == "slurm" and here is not None and here.cloud == "local":
-            raise wrong(
-                "Slurm needs machines of its own",
-                allowed='"dask", or cloud = "aws" or "openstack"',
-            )
+        rules = here.rules if here is not None else None
+        if rules is not None and not rules.runs("cluster", found):
+            allowed = f'"dask", or cloud = {quoted(clouds_for("cluster", found), " or ")}'
+            raise wrong(f"{found.capitalize()} needs machines of its own", allowed=allowed)
         return found
 
     @field_validator("jupyter")

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from roost.parking.modes import ParkMode
+from roost.providers.rules import RENTED, cloud_names, clouds_for, every_rules
 from roost.spec.access import Access
 from roost.spec.aws import Aws
 from roost.spec.data import Data
 from roost.spec.openstack import OpenStack
 from roost.spec.schedule import Budget, Schedule
-from roost.spec.table import Table, around, wrong
+from roost.spec.table import Table, around, choices, one_of, quoted, wrong
 from roost.spec.values import Name, Zone
 from roost.spec.volume import Volume
 
-CloudName = Literal["local", "aws", "openstack"]
 MOST_TAGS = 40
-"""EC2 takes 50 on a resource; roost needs some of them."""
+"""Clouds take 50 on a resource; roost needs some of them."""
+
+
+def _cloud_name(found: object) -> str:
+    return one_of(found, cloud_names())
 
 
 def _tag(key: str) -> str:
-    if key.lower().startswith(("aws:", "roost")) or not 0 < len(key) <= 128:
-        raise wrong(
-            "not a key for a tag",
-            allowed='1 to 128 characters, not beginning with "aws:" or "roost"',
-        )
+    """Refuse what a cloud reserves, whichever it is: a file may go to another one."""
+    reserved = (*(start for rules in every_rules() for start in rules.reserved_tags), "roost")
+    if key.lower().startswith(reserved) or not 0 < len(key) <= 128:
+        allowed = f"1 to 128 characters, not beginning with {quoted(reserved, ' or ')}"
+        raise wrong("not a key for a tag", allowed=allowed)
     return key
 
+
+CloudName = Annotated[str, BeforeValidator(_cloud_name)]
 
 TagKey = Annotated[str, AfterValidator(_tag)]
 TagValue = Annotated[str, Field(max_length=256)]
@@ -43,9 +50,9 @@ class Common(Table):
     )
     kind: str
     cloud: CloudName = Field(
-        "aws",
+        RENTED,
         description="Where it runs: AWS, or an OpenStack site.",
-        json_schema_extra={"enum": ["aws", "openstack"]},
+        json_schema_extra=choices(lambda: clouds_for("desktop")),
     )
     aws: Aws | None = Field(None, validate_default=True, description="Where on AWS.")
     openstack: OpenStack = Field(OpenStack(), description="Where on OpenStack.")
@@ -65,26 +72,31 @@ class Common(Table):
     @property
     def uses_s3(self) -> bool:
         """Whether its machines copy data to S3, or from it."""
-        parked = any(volume.park == "s3" for volume in self.volumes)
+        parked = any(volume.park is ParkMode.S3 for volume in self.volumes)
         return parked or bool(self.data.pull or self.data.push)
 
     @field_validator("cloud")
     @classmethod
-    def _able(cls, found: CloudName, info: ValidationInfo) -> CloudName:
+    def _able(cls, found: str, info: ValidationInfo) -> str:
         here = around(info)
-        if found == "local" and here is not None and here.kind != "cluster":
+        if here is not None and here.rules is not None and not here.rules.runs(here.kind):
+            able = quoted(clouds_for(here.kind), " or ")
             raise wrong(
                 f"a {here.kind} needs a machine of its own",
-                allowed='"aws" or "openstack"; your own machine can be a Dask cluster',
+                allowed=f"{able}; your own machine can be a Dask cluster",
             )
         return found
 
-    @field_validator("aws")
+    @field_validator("aws", "openstack")
     @classmethod
-    def _needed(cls, found: Aws | None, info: ValidationInfo) -> Aws | None:
+    def _needed(cls, found: Table | None, info: ValidationInfo) -> Table | None:
+        """Refuse a file without the table of its cloud, where that cannot do without."""
         here = around(info)
-        if found is None and here is not None and here.cloud == "aws" and not here.aws:
-            raise wrong("missing", hint='AWS needs [aws] with at least region = "eu-central-1"')
+        rules = here.rules if here is not None else None
+        if here is None or rules is None or rules.name != info.field_name:
+            return found
+        if rules.needs_table and rules.name not in here.tables:
+            raise wrong("missing", hint=rules.needs_table)
         return found
 
     @field_validator("volumes")

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from roost.spec.common import Common
-from roost.spec.machine import Machine, arch_of
+from roost.spec.machine import Machine
 from roost.spec.pixinsight import PixInsight
 from roost.spec.scipion import Scipion
-from roost.spec.table import wrong
+from roost.spec.table import around, wrong
 from roost.spec.values import Package
 
 
@@ -47,10 +47,13 @@ class Desktop(Common):
     @classmethod
     def _runs_there(cls, found: PixInsight | None, info: ValidationInfo) -> PixInsight | None:
         machine: Machine | None = info.data.get("machine")
-        if found is not None and machine is not None and _arch(machine) == "arm64":
+        if found is not None and machine is not None and _arch(machine, info) == "arm64":
             raise wrong("PixInsight is made for x86_64 only", hint="choose another machine")
         return found
 
 
-def _arch(machine: Machine) -> str | None:
-    return arch_of(machine.exact[0]) if machine.exact else machine.arch
+def _arch(machine: Machine, info: ValidationInfo) -> str | None:
+    here = around(info)
+    if not machine.exact or here is None or here.types is None:
+        return machine.arch
+    return here.types.arch(machine.exact[0])

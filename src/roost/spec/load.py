@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from roost.errors import Problem, RoostError, SpecError, UsageError
+from roost.providers.rules import find_rules, regional
 from roost.spec import lines as places
 from roost.spec.kinds import KINDS, model_of
 from roost.spec.lines import key_lines, line_of
@@ -23,11 +24,10 @@ from roost.spec.problems import (
     hidden_problems,
     in_order,
     problems_of,
-    quoted,
     shown,
     written,
 )
-from roost.spec.table import Surroundings, did_you_mean, nearest, project_folder
+from roost.spec.table import Surroundings, did_you_mean, nearest, project_folder, quoted
 
 if TYPE_CHECKING:
     from roost.spec.kinds import Spec
@@ -39,7 +39,7 @@ DEEPEST = 32
 
 
 def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> Spec:
-    """The spec in a TOML file, for another cloud or AWS region if one is given.
+    """The spec in a TOML file, for another cloud or region if one is given.
 
     Raises SpecError with all that is wrong with it, UsageError where it cannot be read.
     """
@@ -47,7 +47,7 @@ def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> 
     model, problems = _model(raw, lines)
     if model is None:
         raise SpecError(str(path), problems)
-    raw = _elsewhere(raw, cloud, region)
+    raw = _elsewhere(raw, model, cloud, region)
     here = surroundings(raw, model, path.absolute().parent)
     try:
         spec = model.model_validate_json(_json(raw, here), strict=True, context=here)
@@ -64,7 +64,7 @@ def from_json(text: str, *, cloud: str | None = None, region: str | None = None)
     try:
         raw = json.loads(text)
         model = model_of(raw["kind"])
-        raw = _elsewhere(raw, cloud, region)
+        raw = _elsewhere(raw, model, cloud, region)
         here = replace(surroundings(raw, model, Path(raw.get("folder", "/"))), recorded=True)
         return model.model_validate_json(json.dumps(raw), strict=True, context=here)
     except ValidationError as error:
@@ -81,14 +81,18 @@ def surroundings(raw: Mapping[str, Any], model: type[Spec], folder: Path) -> Sur
     """What single keys are checked against, whatever else is wrong."""
     kind = model.__name__.lower()
     cloud = raw.get("cloud", model.model_fields["cloud"].default)
-    aws, environment = raw.get("aws"), raw.get("environment")
-    region = aws.get("region") if isinstance(aws, Mapping) else None
+    rules = find_rules(cloud) if isinstance(cloud, str) else None
+    types = rules.types_for(raw.keys()) if rules is not None else None
+    table = raw.get(types.cloud) if types is not None else None
+    region = table.get("region") if isinstance(table, Mapping) else None
+    environment = raw.get("environment")
     project = environment.get("project") if isinstance(environment, Mapping) else None
     return Surroundings(
         folder=folder,
         kind=kind,
-        cloud=cloud if isinstance(cloud, str) else "",
-        aws="aws" in raw,
+        rules=rules,
+        types=types,
+        tables=frozenset(raw),
         region=region if isinstance(region, str) else None,
         project=project_folder(folder, project) if isinstance(project, str) else None,
     )
@@ -200,15 +204,22 @@ def _no_kind(raw: Mapping[str, Any], lines: Mapping[places.Path, int]) -> Proble
     return Problem("kind", "missing", allowed=quoted(KINDS), hint=hint or None)
 
 
-def _elsewhere(raw: dict[str, Any], cloud: str | None, region: str | None) -> dict[str, Any]:
+def _elsewhere(
+    raw: dict[str, Any], model: type[Spec], cloud: str | None, region: str | None
+) -> dict[str, Any]:
     """As if the file said so; zones and networks of another region do not count."""
     if cloud is not None:
         raw = {**raw, "cloud": cloud}
-    aws = raw.get("aws", {})
-    if region is not None and isinstance(aws, dict) and aws.get("region") != region:
-        kept = {k: v for k, v in aws.items() if k not in ("zones", "vpc", "subnet")}
-        raw = {**raw, "aws": {**kept, "region": region}}
-    return raw
+    if region is None:
+        return raw
+    rules = regional(str(raw.get("cloud", model.model_fields["cloud"].default)))
+    table = raw.get(rules.name, {}) if rules is not None else None
+    if rules is None or rules.regions is None or not isinstance(table, dict):
+        return raw
+    if table.get("region") == region:
+        return raw
+    kept = {key: value for key, value in table.items() if key not in rules.regions.keys}
+    return {**raw, rules.name: {**kept, "region": region}}
 
 
 def _json(raw: Mapping[str, Any], here: Surroundings) -> str:

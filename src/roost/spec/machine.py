@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -14,18 +13,12 @@ from pydantic import (
     model_validator,
 )
 
-from roost.catalogue import load
-from roost.cost.machines import cheapest, why_none
 from roost.cost.needs import Needs
-from roost.spec.table import Surroundings, Table, around, did_you_mean, wrong
-from roost.spec.values import Size, Text
-from roost.spec.volume import check_ebs_size
+from roost.spec.table import Table, around, wrong
+from roost.spec.values import SYSTEMS, Size, Text
 
 NEEDS = ("cpus", "memory", "gpus", "gpu", "gpu_memory", "arch")
 MOST_CPUS, MOST_GPUS = 100_000, 1_000
-SMALLEST_DISK_GIB = 8
-"""The size of the images of IMAGES."""
-IMAGES = ("ubuntu-24.04", "debian-12", "debian-13")
 
 
 class Machine(Table):
@@ -46,8 +39,8 @@ class Machine(Table):
     )
     image: Text = Field(
         "ubuntu-24.04",
-        description=f"The system: {', '.join(IMAGES)}, or the cloud's own id of an image.",
-        examples=list(IMAGES),
+        description=f"The system: {', '.join(SYSTEMS)}, or the cloud's own id of an image.",
+        examples=list(SYSTEMS),
     )
     disk: Size = Field(30.0, description="The disk that it boots from.")
 
@@ -55,39 +48,32 @@ class Machine(Table):
     @classmethod
     def _known_type(cls, found: str | None, info: ValidationInfo) -> str | None:
         here = around(info)
-        if found is not None and here is not None and here.types_are_aws:
-            check_type(found, here.region)
+        if found is not None and here is not None and here.types is not None:
+            here.types.check(found, here.region)
         return found
 
     @field_validator("gpu")
     @classmethod
     def _known_gpu(cls, found: str | None, info: ValidationInfo) -> str | None:
         here = around(info)
-        if found is None or here is None or not here.types_are_aws:
-            return found
-        known = {gpu.name for t in load().instance_types() for gpu in t.gpus}
-        if not any(found.casefold() in name.casefold() for name in known):
-            allowed = ", ".join(sorted(known))
-            raise wrong("AWS has no such GPU", allowed=allowed, hint=did_you_mean(found, known))
+        if found is not None and here is not None and here.types is not None:
+            here.types.check_gpu(found)
         return found
 
     @field_validator("image")
     @classmethod
     def _known_image(cls, found: str, info: ValidationInfo) -> str:
         here = around(info)
-        if here is None or here.cloud != "aws" or found in IMAGES:
-            return found
-        if not re.fullmatch(r"ami-[0-9a-f]{8,17}", found):
-            allowed = f'{", ".join(IMAGES)}, or an AMI: "ami-..."'
-            raise wrong("no such image", allowed=allowed, hint=did_you_mean(found, IMAGES))
+        if here is not None and here.rules is not None:
+            here.rules.check_image(found)
         return found
 
     @field_validator("disk")
     @classmethod
-    def _whole_disk(cls, found: float, info: ValidationInfo) -> float:
+    def _possible_disk(cls, found: float, info: ValidationInfo) -> float:
         here = around(info)
-        if here is not None and here.cloud == "aws" and not float(found).is_integer():
-            raise wrong("EBS counts in whole GB", allowed=f'"{found // 1 + 1:g}GB"')
+        if here is not None and here.rules is not None and here.rules.disks is not None:
+            here.rules.disks.check_root(found)
         return found
 
     @model_validator(mode="after")
@@ -101,13 +87,8 @@ class Machine(Table):
                 at=(asked[0],),
             )
         here = around(info)
-        if here is not None and here.cloud == "aws":
-            check_ebs_size(self.disk, "gp3", at="disk")
-            if self.disk < SMALLEST_DISK_GIB:
-                allowed = f'at least "{SMALLEST_DISK_GIB}GB"'
-                raise wrong("too small for the system", allowed=allowed, at=("disk",))
-        if not self.exact and here is not None and here.types_are_aws:
-            _check_needs(self, here)
+        if not self.exact and here is not None and here.types is not None:
+            here.types.check_needs(self.needs(), here.region)
         return self
 
     @model_serializer(mode="wrap")
@@ -142,46 +123,3 @@ class Machine(Table):
     def on_spot(self) -> bool:
         """Whether it is asked for as a spot machine, which the cloud may take back."""
         return False
-
-
-def check_type(found: str, region: str | None, at: tuple[str | int, ...] = ()) -> None:
-    """The type exists, and the region has it. ``at`` is its place below the key it is said in."""
-    catalogue = load()
-    if found not in catalogue.type_names and found not in catalogue.undescribed:
-        raise wrong(
-            "AWS has no such instance type",
-            hint=did_you_mean(found, (*catalogue.type_names, *catalogue.undescribed))
-            or "`roost prices` lists those that fit",
-            at=at,
-        )
-    prices = catalogue.region(region) if region else None
-    if prices is None or found in catalogue.undescribed:
-        return
-    if prices.offered(found) is False:
-        elsewhere = [
-            code
-            for code in catalogue.regions
-            if (other := catalogue.region(code)) is not None and other.offered(found)
-        ]
-        hint = f"these have it: {', '.join(elsewhere)}"
-        raise wrong(f"{region} does not have it", hint=hint, at=at)
-
-
-def arch_of(name: str) -> str:
-    """The processor's kind of an instance type; x86_64 where AWS does not describe the type."""
-    found = load().instance_type(name)
-    return found.architectures[-1] if found else "x86_64"
-
-
-def _check_needs(machine: Machine, here: Surroundings) -> None:
-    catalogue = load()
-    if here.region not in catalogue.regions:
-        return  # the region is wrong, and that is said where it stands
-    assert here.region is not None
-    if not cheapest(catalogue, here.region, machine.needs(), limit=1):
-        raise wrong("no machine has all this", hint=why_none_of(machine, here.region))
-
-
-def why_none_of(machine: Machine, region: str) -> str:
-    """What stands in the way, and the most there is."""
-    return why_none(load(), region, machine.needs()).reason

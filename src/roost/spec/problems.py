@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from enum import StrEnum
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -16,7 +17,7 @@ from pydantic_core import ErrorDetails
 from roost.errors import Problem
 from roost.spec.kinds import KINDS, model_of
 from roost.spec.lines import Path, line_of
-from roost.spec.table import did_you_mean, nearest
+from roost.spec.table import did_you_mean, nearest, quoted
 
 LONGEST_FOUND = 60
 EXPECTED = {
@@ -133,8 +134,8 @@ def _said_of(field: FieldInfo | None, detail: ErrorDetails, path: Path) -> Said:
     kind = detail["type"]
     if kind in ("model_type", "dict_type", "tuple_type"):
         return Said("the wrong kind of value", _shape(field, kind, path))
-    if kind == "literal_error":
-        known = _literals(field.annotation) if field else ()
+    if kind in ("literal_error", "enum"):
+        known = _choices(field.annotation) if field else ()
         hint = did_you_mean(str(detail["input"]), known)
         return Said("not one of the choices", quoted(known), hint)
     if kind == "missing":
@@ -191,11 +192,6 @@ def written(path: Path) -> str:
             bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
             text += ("." if text else "") + (part if bare else shown(part))
     return text or "the file"
-
-
-def quoted(names: Iterable[str], between: str = ", ") -> str:
-    """``"a", "b"``."""
-    return between.join(f'"{name}"' for name in names)
 
 
 def shown(found: Any) -> str:
@@ -268,9 +264,11 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
     return next((m for a in get_args(annotation) if (m := model_in(a)) is not None), None)
 
 
-def _literals(annotation: Any) -> tuple[str, ...]:
-    """The texts of a Literal, also inside ``X | None`` or ``tuple[X, ...]``."""
+def _choices(annotation: Any) -> tuple[str, ...]:
+    """The texts of a Literal or a StrEnum, also inside ``X | None`` or ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return tuple(annotation)
     found: list[str] = []
     for argument in get_args(annotation):
-        found += [argument] if isinstance(argument, str) else _literals(argument)
+        found += [argument] if isinstance(argument, str) else _choices(argument)
     return tuple(found)

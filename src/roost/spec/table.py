@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo
 from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from roost.providers.rules import Rules, Types
+
+
+UNSAID: Any = None
+"""The default of a key for which the file's cloud has one of its own: a validator fills it in."""
 
 
 class Table(BaseModel):
@@ -23,6 +30,8 @@ class Table(BaseModel):
 class Surroundings:
     """What a single key must be checked against: the rest of the file, read leniently.
 
+    ``rules`` are those of the file's cloud (None: there is no such cloud), ``tables`` the keys that
+    the file has. ``types`` are what its machines' types are checked against, in ``region``.
     ``folder`` is where the file is, ``project`` the folder of the environment if it names one.
     ``recorded`` is true for a spec that was checked before and comes back from a cloud: the files
     it speaks of may be on another computer.
@@ -30,16 +39,12 @@ class Surroundings:
 
     folder: Path
     kind: str
-    cloud: str
-    aws: bool = False
+    rules: Rules | None = None
+    types: Types | None = None
+    tables: frozenset[str] = frozenset()
     region: str | None = None
     project: Path | None = None
     recorded: bool = False
-
-    @property
-    def types_are_aws(self) -> bool:
-        """Whether ``type`` names an EC2 instance type."""
-        return self.cloud == "aws" or (self.cloud == "local" and self.aws)
 
 
 def around(info: ValidationInfo) -> Surroundings | None:
@@ -56,6 +61,29 @@ def wrong(
     return PydanticCustomError("roost", "{message}", facts)
 
 
+def choices(
+    names: Callable[[], tuple[str, ...]], *, first: bool = False
+) -> Callable[[dict[str, Any]], None]:
+    """Return, for ``json_schema_extra``, what may stand there; it is asked for with the schema.
+
+    ``first``: the first of them is the default.
+    """
+
+    def extend(schema: dict[str, Any]) -> None:
+        known = list(names())
+        schema.update(enum=known, **({"default": known[0]} if first else {}))
+
+    return extend
+
+
+def one_of(found: object, names: tuple[str, ...]) -> str:
+    """Return what the file has, which must be one of the names."""
+    if not isinstance(found, str) or found not in names:
+        hint = did_you_mean(str(found), names)
+        raise wrong("not one of the choices", allowed=quoted(names), hint=hint)
+    return found
+
+
 def nearest(found: str, known: Iterable[str]) -> str:
     """The name that was probably meant; empty where none is close."""
     folded = {name.casefold(): name for name in sorted(known)}
@@ -67,6 +95,11 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     """``did you mean "m7i.xlarge"?``, or nothing where nothing is close."""
     near = nearest(found, known)
     return f'did you mean "{near}"?' if near else ""
+
+
+def quoted(names: Iterable[str], between: str = ", ") -> str:
+    """``"a", "b"``."""
+    return between.join(f'"{name}"' for name in names)
 
 
 def project_folder(folder: Path, project: str) -> Path:

@@ -25,6 +25,8 @@ MOUNT = r"^(/[A-Za-z0-9._-]+)+$"
 BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
 SOURCE = r"^(me|anywhere|[0-9.]+/[0-9]+|[0-9a-f:.]*:[0-9a-f:.]*/[0-9]+)$"
 SMALLEST_GIB = 1 / 1024
+SYSTEMS = ("ubuntu-24.04", "debian-12", "debian-13")
+"""The systems that have a name in the file, whatever the cloud calls their images."""
 
 
 def as_name(text: str) -> str:

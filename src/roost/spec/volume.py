@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import (
+    Field,
+    Strict,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from roost.spec.table import Table, around, wrong
+from roost.parking.modes import ParkMode
+from roost.providers.rules import volume_types
+from roost.spec.table import UNSAID, Table, around, choices, one_of, wrong
 from roost.spec.values import Bucket, Mount, Name, Size, check_free
-from roost.units import format_size
 
-SMALLEST_GIB = {"st1": 125, "sc1": 125, "io1": 4, "io2": 4}
-"""EBS: the smallest size of a volume type; 1 GiB of those not named."""
-LARGEST_GIB = {"gp3": 65536, "io2": 65536, "standard": 1024}
-"""EBS: the largest size of a volume type; 16 TiB of those not named."""
-IOPS = {"gp3": (3000, 80_000), "io1": (100, 64_000), "io2": (100, 256_000)}
-"""EBS: fewest and most provisioned IOPS."""
+_PARK_SCHEMA: dict[str, Any] = {"enum": [mode.value for mode in ParkMode], "type": "string"}
 
 
 class Volume(Table):
@@ -23,8 +26,11 @@ class Volume(Table):
 
     name: Name = Field(description="What it is called.", examples=["data"])
     size: Size = Field(description="How large it is.", examples=["100GB"])
-    type: Literal["gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"] = Field(
-        "gp3", description="EBS volume type: gp3 suits nearly all; st1 is cheap for large files."
+    type: str = Field(
+        UNSAID,
+        validate_default=True,
+        description="EBS volume type: gp3 suits nearly all; st1 is cheap for large files.",
+        json_schema_extra=choices(volume_types, first=True),
     )
     mount: Mount | None = Field(None, description='Where it is mounted; "/NAME" by default.')
     iops: int | None = Field(
@@ -44,8 +50,8 @@ class Volume(Table):
         description="Read all of it in at this many MiB/s when it is made from a snapshot, "
         "instead of when it is first needed; AWS charges for it.",
     )
-    park: Literal["keep", "snapshot", "archive", "s3", "discard"] = Field(
-        "snapshot",
+    park: Annotated[ParkMode, Strict(False), WithJsonSchema(_PARK_SCHEMA)] = Field(
+        ParkMode.SNAPSHOT,
         description="What `roost park` does with it: keep the volume, a snapshot, an archived "
         "snapshot, a verified copy in S3 - or discard the data (it asks for the name).",
     )
@@ -65,47 +71,30 @@ class Volume(Table):
         """Where it is mounted."""
         return self.mount or f"/{self.name}"
 
+    @property
+    def is_scratch(self) -> bool:
+        """Whether its data is worth nothing after a session: `roost park` discards it."""
+        return self.park is ParkMode.DISCARD
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _known_type(cls, found: object, info: ValidationInfo) -> str:
+        here = around(info)
+        disks = here.rules.disks if here is not None and here.rules is not None else None
+        if found is None:
+            return disks.default if disks is not None else volume_types()[0]
+        return one_of(found, disks.types if disks is not None else volume_types())
+
     @model_validator(mode="after")
     def _possible(self, info: ValidationInfo) -> Self:
         if self.mount is None:
             check_free(self.place, at=("name",))
         here = around(info)
-        if self.park == "s3" and self.park_to is None and here is not None and not here.recorded:
+        is_new = here is not None and not here.recorded
+        if is_new and self.park is ParkMode.S3 and self.park_to is None:
             raise wrong(
                 'park = "s3" needs park_to', hint='park_to = "s3://BUCKET/PREFIX"', at=("park",)
             )
-        if here is not None and here.cloud == "aws":
-            check_ebs_size(self.size, self.type, at="size")
-            self._check_speed()
+        if here is not None and here.rules is not None and here.rules.disks is not None:
+            here.rules.disks.check_volume(self.type, self.size, self.iops, self.throughput)
         return self
-
-    def _check_speed(self) -> None:
-        """What of EBS's speed can be chosen for its type."""
-        if self.iops is not None and self.type not in IOPS:
-            raise wrong(
-                f"{self.type} has no iops to choose", hint="gp3, io1 and io2 have", at=("iops",)
-            )
-        if self.throughput is not None and self.type != "gp3":
-            raise wrong(
-                f"{self.type} has no throughput to choose", hint="gp3 has", at=("throughput",)
-            )
-        if self.iops is None and self.type in ("io1", "io2"):
-            raise wrong(f"{self.type} needs iops", hint="for example iops = 3000", at=("type",))
-        if self.iops is not None:
-            least, most = IOPS[self.type]
-            if not least <= self.iops <= most:
-                allowed = f"{least} to {most} for {self.type}"
-                raise wrong("not an IOPS that EBS has", allowed=allowed, at=("iops",))
-
-
-def check_ebs_size(gib: float, type: str, at: str) -> None:  # noqa: A002
-    """EBS has volumes of whole GiB, and not all sizes of all types."""
-    least = SMALLEST_GIB.get(type, 1)
-    most = LARGEST_GIB.get(type, 16384)
-    if not least <= gib <= most:
-        allowed = f'"{format_size(least)}" to "{format_size(most)}" for {type}'
-        raise wrong("no size of an EBS volume", allowed=allowed, at=(at,))
-    if not float(gib).is_integer():
-        raise wrong(
-            "EBS counts in whole GB", hint=f'did you mean "{gib // 1 + 1:.0f}GB"?', at=(at,)
-        )

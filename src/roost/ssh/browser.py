@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from roost.home import folder, write_private
-from roost.notebook.lab.address import address
+from roost.home import write_private
 from roost.ssh.config import main_machine
-from roost.ssh.pages import cloud_of, public_address
+from roost.ssh.pages import public_address
 from roost.ssh.paths import make_private, page
 
 if TYPE_CHECKING:
     from roost.model.resources import State
+    from roost.providers.provider import Cloud
 
 
-def address_of(state: State) -> str | None:
+def address_of(cloud: Cloud, state: State) -> str | None:
     """The address of what runs, token included; None where there is no page now.
 
-    In a cloud, it is the address on the internet, if the file opens one; else `roost open` makes
-    a tunnel.
+    Of rented machines, it is the address on the internet, if the file opens one; else `roost open`
+    makes a tunnel.
     """
     main = main_machine(state)
     if main is None or main.state != "running":
         return None
-    if cloud_of(state.record) != "local":
-        return public_address(state)
-    place = folder(state.name)
-    try:
-        jupyter = json.loads(place.jupyter.read_text())
-        token = place.token.read_text().strip()
-    except (OSError, ValueError):
-        return None
-    return address(jupyter, token)
+    shell = cloud.can.shell
+    return public_address(state) if shell is None else shell.page(state.name)
 
 
 REDIRECT = """\

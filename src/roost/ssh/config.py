@@ -7,7 +7,6 @@ after stop and start is followed, and one that has become somebody else's is nev
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -15,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roost.errors import UsageError
+from roost.model.record import read_record
 from roost.model.resources import Instance, Role, State
+from roost.providers.rules import find_rules
 
 PORT = 22
-USERS = (("debian", "admin"), ("ubuntu", "ubuntu"))
-"""The user of each system's own images. Sources: Debian's and Canonical's pages on EC2."""
 OTHER_USER = "ubuntu"
-MACHINE_OF: dict[Role, str] = {"head": "head", "worker": "workers"}
-"""The table of the file in which a role's machine is; ``machine`` for all others."""
+"""Who one is where nothing is known of the image."""
 FIRST: tuple[Role, ...] = ("head", "desktop", "seat")
 """Roles of the machine that a name alone means."""
 COMMON = (
@@ -130,11 +128,9 @@ def _order(instance: Instance) -> tuple[int, int]:
 
 def user_of(record: str | None, role: Role) -> str:
     """Who one is on a machine: what its image's maker called the first user."""
-    try:
-        image = str(json.loads(record or "")[MACHINE_OF.get(role, "machine")]["image"])
-    except (ValueError, KeyError, TypeError):
-        return OTHER_USER
-    return next((user for system, user in USERS if image.startswith(system)), OTHER_USER)
+    recorded = read_record(record)
+    rules = find_rules(recorded.cloud)
+    return (rules.login_user(recorded.image(role)) if rules is not None else "") or OTHER_USER
 
 
 def behind(instance: Instance, main: Instance | None) -> bool:

@@ -5,7 +5,6 @@ It is written anew for every command, because addresses change.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from roost.errors import NotFoundError, RoostError, command_line
 from roost.home import write_private
+from roost.model.record import UNKNOWN, read_record
 from roost.model.resources import Instance, State
 from roost.ssh.config import (
     Host,
@@ -167,7 +167,5 @@ def _host(state: State, instance: Instance, main: Instance | None, place: Places
 
 
 def _kind(state: State) -> str:
-    try:
-        return str(json.loads(state.record or "")["kind"])
-    except (ValueError, KeyError, TypeError):
-        return "machines"
+    kind = read_record(state.record).kind
+    return "machines" if kind == UNKNOWN else kind

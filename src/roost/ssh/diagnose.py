@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from contextlib import suppress
 
 from roost.errors import RoostError, command_line
+from roost.model.record import read_record
 from roost.model.resources import State
 from roost.ssh.connection import Connection
 
@@ -42,10 +42,7 @@ def explain(connection: Connection, state: State) -> RoostError | None:
 
 def shut_out(state: State) -> bool:
     """Whether the file lets "me" in by SSH, and the firewall does not know this address."""
-    try:
-        wanted = json.loads(state.record or "")["access"]["ssh"]
-    except (ValueError, KeyError, TypeError):
-        return False
+    wanted = read_record(state.record).ssh_from
     rules = [rule for group in state.security_groups for rule in group.rules if rule.port == 22]
     return "me" in wanted and bool(rules) and all(rule.source != "caller" for rule in rules)
 

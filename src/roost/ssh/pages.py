@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
+from roost.model.record import read_record
 from roost.model.resources import State
 from roost.notebook.lab.address import address
 from roost.recipes.dask.remote import JUPYTER_PORT, token_file
@@ -75,17 +75,12 @@ def login_of(passwords: str, *, view: bool = False) -> Login:
 
 def page_of(record: str | None) -> Page | None:
     """The page of what the record describes: a screen, JupyterLab, or none."""
-    spec = _read(record)
-    if spec.get("kind") == "desktop":
-        return SCREENS[spec.get("protocol", "novnc")]
-    if spec.get("kind") == "cluster" and spec.get("jupyter", {}).get("enabled", True):
-        return Page(JUPYTER_PORT, "lab", "http", token_file(spec["name"]))
+    recorded = read_record(record)
+    if recorded.kind == "desktop":
+        return SCREENS.get(recorded.protocol)
+    if recorded.kind == "cluster" and recorded.jupyter and recorded.name:
+        return Page(JUPYTER_PORT, "lab", "http", token_file(recorded.name))
     return None
-
-
-def cloud_of(record: str | None) -> str:
-    """The cloud that the record names."""
-    return str(_read(record).get("cloud", "local"))
 
 
 def public_address(state: State) -> str | None:
@@ -96,15 +91,7 @@ def public_address(state: State) -> str | None:
     page, main = page_of(state.record), main_machine(state)
     if page is None or main is None or main.address is None or not page.public:
         return None
-    if not _read(state.record).get("access", {}).get("https"):
+    if not read_record(state.record).https_open:
         return None
     host = f"[{main.address}]" if ":" in main.address else main.address
     return f"https://{host}/{page.path}"
-
-
-def _read(record: str | None) -> dict[str, Any]:
-    try:
-        found = json.loads(record or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

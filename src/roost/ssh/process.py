@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
+from roost.log import debug
 from roost.ssh.keys import no_openssh
 
 
@@ -21,6 +22,7 @@ def run_through(
     Ctrl-C goes to the program, and roost waits for what it makes of it.
     Raises RoostError where the program is not found.
     """
+    debug("run", command_line(*line))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process = subprocess.Popen(

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 
 from roost.errors import RoostError, UnreachableError, command_line
+from roost.log import debug
 from roost.ssh import command
 from roost.ssh.connection import Connection
 from roost.ssh.keys import no_openssh
@@ -16,6 +17,7 @@ SECONDS = 60.0
 def asked(way: Connection, words: Sequence[str], *, seconds: float = SECONDS) -> str:
     """What a command there prints; nobody watches it. Raises UnreachableError, RoostError."""
     line = command.batch(way.config, way.alias, words)
+    debug("ssh", command_line(*line))
     try:
         done = subprocess.run(
             line,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sys
 
+from roost.transfer.job import Job
 from roost.transfer.remote import attach, unit
-from roost.transfer.remote.protocol import job_of
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
         return
     found = json.loads(sys.stdin.readline())
     if what == "stop":
-        attach.stop(job_of(found["job"]))
+        attach.stop(Job.from_json(found["job"]))
         return
     try:
         for line in attach.attend(found, attach.begin_unit):

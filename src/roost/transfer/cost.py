@@ -1,4 +1,4 @@
-"""What a sync will cost at Amazon's prices, before it is done."""
+"""The cost of a sync at Amazon's prices, before it is done."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from roost.cost.bill import Bill, Egress, Objects, Use
 from roost.cost.book import PriceBook
 from roost.cost.charges import lasting, paid_once
 from roost.cost.rates import Section, section
-from roost.transfer.engine import Planned
-from roost.transfer.remote.protocol import requests
 
 _GIB = 2**30
 _MONTH = 730
@@ -18,22 +16,17 @@ LEAST_DAYS["DEEP_ARCHIVE"] = 180
 """What is deleted sooner is paid for as if it had stayed that long."""
 
 
-def once(planned: Planned, region: str, book: PriceBook, *, up: bool, storage: str) -> Section:
-    """Requests, and what goes out to the internet (from S3 to this computer)."""
-    count = requests(planned, up=up)
-    out = 0 if up else planned.bytes
-    return asked(count, out, region, book, up=up, storage=storage)
-
-
-def asked(count: int, out: int, region: str, book: PriceBook, *, up: bool, storage: str) -> Section:
-    """So many requests, and so many bytes out to the internet (0 within a region)."""
-    puts, gets = (count, 0) if up else (0, count)
+def once(
+    requests: int, out: int, region: str, book: PriceBook, *, up: bool, storage: str
+) -> Section:
+    """Price so many requests, and so many bytes out to the internet (0 within a region)."""
+    puts, gets = (requests, 0) if up else (0, requests)
     items = [Objects(0, region, storage, puts=puts, gets=gets)]
     egress = [Egress(Decimal(out) / _GIB, region)] if out else []
     return section(paid_once(Bill((*items, *egress)), book))
 
 
 def monthly(bytes_: int, region: str, book: PriceBook, storage: str) -> Section:
-    """Keeping so many bytes that are stored, for a month."""
+    """Price so many stored bytes for a month."""
     gb = Decimal(bytes_) / _GIB
     return section(lasting(Bill((Objects(gb, region, storage),)), Use(0, _MONTH), book))

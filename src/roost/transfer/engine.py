@@ -15,7 +15,7 @@ from roost.transfer.local import folds_case
 from roost.transfer.plan import LATER, Copy, Delete, DisorderError, Judge, changes
 from roost.transfer.pool import Hands, why
 from roost.transfer.s3.bucket import Upload
-from roost.transfer.s3.client import PART
+from roost.transfer.s3.client import PART, RANGE
 from roost.transfer.s3.failures import StoreError
 
 DELETED_AT_ONCE = 1000
@@ -41,10 +41,9 @@ class Planned:
         """How many have to be moved."""
         return sum(copy.entry.size for copy in self.copies)
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.copies and not self.deletions
+    def requests(self, *, up: bool) -> int:
+        """Count the requests that S3 charges for what will be copied."""
+        return sum(_requests(copy.entry.size, up=up) for copy in self.copies)
 
 
 @dataclass(slots=True)
@@ -315,6 +314,12 @@ def _keep_unreadable(planned: Planned) -> None:
 
 def _within(name: str, above: str) -> bool:
     return name == above or not above or name.startswith(f"{above.rstrip('/')}/")
+
+
+def _requests(size: int, *, up: bool) -> int:
+    if up:
+        return 1 if size <= PART else -(-size // upload.part_size(size)) + 2
+    return 1 if size <= RANGE else -(-size // RANGE) + 1
 
 
 def _large(copy: Copy) -> bool:

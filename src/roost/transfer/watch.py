@@ -97,29 +97,29 @@ def rounds(
 def keep_on(
     sync: Sync,
     rules: tuple[Janitor, ...],
-    say: Callable[[str], None],
+    note: Callable[[str], None],
+    warn: Callable[[str], None],
     *,
     move: bool,
-    quiet: bool = False,
 ) -> None:
     """Copy what is finished, and delete what move and rules say, until told to stop.
 
-    ``say`` hears of it; if ``quiet``, only of what is not in order and of the rules. Raises
-    RoostError.
+    ``note`` hears of what goes well, ``warn`` of what is not in order and of the rules' deletions.
+    Raises RoostError.
     """
     for done in rounds(sync, sync.run.stop):
-        for known in () if quiet else done.copied:
-            say(f"stored {known.name}")
+        for known in done.copied:
+            note(f"stored {known.name}")
         for name, why in done.failed:
-            say(f"not stored: {name}: {why}")
+            warn(f"not stored: {name}: {why}")
         for name in sweep(sync, rules):
-            say(f"deleted {name}: what is made of it is proven in S3")
+            warn(f"deleted {name}: what is made of it is proven in S3")
         if move:
             gone, wrong = move_away(sync)
-            if gone and not quiet:
-                say(f"deleted {len(gone)} here that are proven in S3")
+            if gone:
+                note(f"deleted {len(gone)} here that are proven in S3")
             for name, why in wrong:
-                say(f"kept {name}: {why}")
+                warn(f"kept {name}: {why}")
 
 
 def move_away(sync: Sync) -> tuple[list[str], list[tuple[str, str]]]:

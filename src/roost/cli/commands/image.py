@@ -415,7 +415,7 @@ def _table(found: Iterable[tuple[BakedImage, str]]) -> str:
 
 def _monthly(image: BakedImage, region: str) -> Section:
     """What it costs at most: its snapshot is of all that can be on its disk."""
-    from roost.cli.text.money import todays_book
+    from roost.app.prices import todays_book
     from roost.cost.bill import Snapshots
     from roost.cost.inventory import Found, monthly
 

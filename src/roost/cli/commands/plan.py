@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
 from roost.cli.options import cloud_option, file_argument, json_option
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
-from roost.errors import UsageError, command_line
 from roost.model.place import Place
-
-if TYPE_CHECKING:
-    from roost.cost.estimate import Estimate
-    from roost.model.resources import State, Wanted
-    from roost.plan.up import Plan
-    from roost.session import Session
-    from roost.spec import Spec
 
 
 @click.command("plan")
@@ -38,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--quotation",
-    type=click.Path(exists=True, dir_okay=False),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Prices from this file instead of the shipped list, to replay a quotation.",
 )
 @click.option("--diff", is_flag=True, help="Against what runs now, instead of from nothing.")
@@ -50,7 +41,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     region: str | None,
     hours: float,
     days: int,
-    quotation: str | None,
+    quotation: Path | None,
     diff: bool,
     details: bool,
     as_json: bool,
@@ -65,76 +56,21 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost plan examples/prices/course-2022.toml --quotation examples/prices/training-2022.toml
       roost plan examples/ndvi.toml --diff
     """
-    from roost.app.resolve import spec_of, wanted_for
-    from roost.plan.up import plan_up
-    from roost.spec.aws import check_region
+    from roost.app.plan import Usage, planned
+    from roost.providers.rules import check_region
 
     if region is not None:
         check_region(region)
-    session = open_session(Place(cloud, region))
-    spec = spec_of(session, target)
-    if region is not None and spec.cloud != "aws":
-        raise UsageError(
-            f'--region is one of AWS, and the cloud is "{spec.cloud}"',
-            next=command_line(
-                "roost", "plan", target or "roost.toml", "--cloud", "aws", "--region", region
-            ),
-        )
-    wanted = wanted_for(spec)
-    have = _have(session, spec, diff)
-    plan = _with_warnings(plan_up(wanted, have), spec, target or "roost.toml")
-    cost = _estimate(wanted, spec, Decimal(str(hours)), days, quotation)
+    usage = Usage(hours_a_day=Decimal(str(hours)), days=days, quotation=quotation)
+    result = planned(open_session(Place(cloud, region)), target, usage, diff=diff)
     if as_json:
         from roost.cli.text.plan_json import as_data
 
-        write_json(as_data(spec, wanted, plan, cost))
+        write_json(as_data(result))
         return
     from roost.cli.text.plan import cost_text, steps_text
 
-    click.echo(steps_text(spec, plan, have))
-    click.echo("\n" + cost_text(spec, cost, details))
-    if spec.cloud == "local" and spec.aws:
-        say(
-            "\nWhat the same costs on AWS: "
-            + command_line("roost", "plan", target or "roost.toml", "--cloud", "aws")
-        )
-
-
-def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
-    """And what the machines would lack."""
-    from dataclasses import replace
-
-    from roost.providers.registry import PROVIDERS, provider_of
-
-    rights = provider_of(spec.cloud).rights if spec.cloud in PROVIDERS else None
-    if rights is None:
-        return plan
-    notes = [f"{w.verdict}: {w.text} ({w.mend})" for w in rights.warnings(spec, file)]
-    return replace(plan, notes=(*plan.notes, *notes))
-
-
-def _have(session: Session, spec: Spec, diff: bool) -> State:
-    """What runs now, or nothing."""
-    from roost.app.resolve import connect
-    from roost.model.resources import State
-
-    return connect(session, spec).observe(spec.name) if diff else State(name=spec.name)
-
-
-def _estimate(
-    wanted: Wanted, spec: Spec, hours: Decimal, days: int, quotation: str | None
-) -> Estimate | None:
-    """The cost on AWS; None where roost knows no prices."""
-    if spec.cloud != "aws" or spec.aws is None:
-        return None
-    from pathlib import Path
-
-    from roost.catalogue import load
-    from roost.cost.bill import Use
-    from roost.cost.book import PriceBook
-    from roost.cost.estimate import estimate
-    from roost.cost.quotation import read_quotation
-    from roost.plan.bill import bill_of
-
-    book = PriceBook(load(), date.today(), read_quotation(Path(quotation)) if quotation else None)
-    return estimate(bill_of(wanted, spec.aws.region), Use.daily(hours, days), book)
+    click.echo(steps_text(result))
+    click.echo("\n" + cost_text(result, details))
+    for title, words in result.priced_elsewhere:
+        say(f"\nWhat the same costs on {title}: {words}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roost.cli.options import json_option
-from roost.cli.output import table, write_json
+from roost.cli.output import write_json
 from roost.errors import RoostError
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost prices --gpus 1 --gpu-memory 24GB
     """
     from roost.catalogue import load
+    from roost.cli.text.prices import as_data, offers_text
     from roost.cost.machines import Needs, cheapest, why_none
-    from roost.spec.aws import check_region
+    from roost.providers.rules import check_region
 
     check_region(region)
     catalogue = load()
@@ -87,10 +88,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
         fit = why_none(catalogue, region, needs)
         raise RoostError(fit.reason, next=_next(fit.nearest))
     if as_json:
-        write_json([_as_json(offer) for offer in offers])
+        write_json([as_data(offer) for offer in offers])
         return
-    header = ("TYPE", "CPUS", "MEMORY GiB", "USD/HOUR", "USD/MONTH", "NOTE")
-    click.echo(table(header, [_row(offer) for offer in offers], frozenset({1, 2, 3, 4})))
+    click.echo(offers_text(offers))
     source = catalogue.source.partition(",")[0]
     click.echo(f"\non demand, Linux, before tax; {source} of {catalogue.published}, in {region}")
 
@@ -101,37 +101,3 @@ def _next(nearest: tuple[Offer, ...]) -> str:
         return "roost prices   (without one of the options)"
     names = ", ".join(offer.instance_type.name for offer in nearest)
     return f"ask for less of one of them; the nearest: {names}"
-
-
-def _row(offer: Offer) -> tuple[str, ...]:
-    from roost.cost.quotation import HOURS_PER_MONTH
-    from roost.cost.rates import Unknown
-
-    found, price = offer.instance_type, offer.price
-    if isinstance(price, Unknown):
-        hour = month = "unknown"
-    else:
-        digits = max(4, -int(price.usd.normalize().as_tuple().exponent))
-        hour = f"{price.usd:.{digits}f}"
-        month = f"{price.usd * HOURS_PER_MONTH:,.2f}"
-    return (found.name, str(found.vcpus), f"{found.memory_gib:g}", hour, month, offer.note)
-
-
-def _as_json(offer: Offer) -> dict[str, object]:
-    from roost.cost.rates import Unknown
-
-    price, found = offer.price, offer.instance_type
-    if isinstance(price, Unknown):
-        cost: dict[str, object] = {"usd_per_hour": None, "source": price.reason, "date": None}
-    else:
-        cost = {"usd_per_hour": price.usd, "source": price.source, "date": price.date}
-    return {
-        "type": found.name,
-        "region": offer.region,
-        "cpus": found.vcpus,
-        "memory_gib": found.memory_gib,
-        "gpus": found.gpu_count,
-        "architectures": found.architectures,
-        **cost,
-        "note": offer.note,
-    }

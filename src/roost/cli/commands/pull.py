@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, options
+from roost.cli.copying import BOTH_WAYS, HOW, QUIET, job, options, session_for, show_all
 from roost.cli.options import NameAndNode, json_option, place_options, yes_options
-from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
 
@@ -32,7 +31,7 @@ def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> N
       roost pull pixinsight /data/raw --dry-run
       roost pull course/seat-3
     """
-    session = open_session(place, yes=chosen["yes"], no_input=chosen["no_input"])
-    from roost.app.data import run
+    from roost.app.data import pull
 
-    run("pull", which, only, session, chosen)
+    wanted = job({**chosen, "profile": place.profile, "region": None})
+    show_all(which, pull(session_for(place, chosen), which, only, wanted), chosen)

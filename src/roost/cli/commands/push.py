@@ -6,9 +6,17 @@ from typing import Any
 
 import click
 
-from roost.cli.commands.sync import BOTH_WAYS, HOW, QUIET, TO_S3, options
+from roost.cli.copying import (
+    BOTH_WAYS,
+    HOW,
+    QUIET,
+    TO_S3,
+    job,
+    options,
+    session_for,
+    show_all,
+)
 from roost.cli.options import NameAndNode, json_option, place_options, yes_options
-from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
 
@@ -33,7 +41,7 @@ def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> N
       roost push scipion /data/projects --class GLACIER_IR
       roost push scipion s3://my-bucket/movies --watch --move
     """
-    session = open_session(place, yes=chosen["yes"], no_input=chosen["no_input"])
-    from roost.app.data import run
+    from roost.app.data import push
 
-    run("push", which, only, session, chosen)
+    wanted = job({**chosen, "profile": place.profile, "region": None})
+    show_all(which, push(session_for(place, chosen), which, only, wanted), chosen)

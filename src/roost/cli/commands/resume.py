@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from roost.cli.options import json_option, name_argument, place_options
-from roost.cli.output import say
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
@@ -25,7 +24,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
       roost resume pixinsight
     """
     session = open_session(place)
-    from roost.cli.commands.up import bring_back
+    from roost.app.resume import resume
+    from roost.cli.text.running import show_running
 
-    say(f"resuming {name}")
-    bring_back(session, name, as_json, verb="resume", as_parked=True)
+    show_running(resume(session, name), as_json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from roost.cli.options import json_option, name_argument, place_options
-from roost.cli.output import say
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
@@ -22,7 +21,7 @@ def command(name: str, place: Place, as_json: bool) -> None:
       roost start ndvi
     """
     session = open_session(place)
-    from roost.cli.commands.up import bring_back
+    from roost.app.start import start
+    from roost.cli.text.running import show_running
 
-    say(f"starting {name}")
-    bring_back(session, name, as_json, verb="start")
+    show_running(start(session, name), as_json)

@@ -23,23 +23,10 @@ def command(name: str, place: Place, as_json: bool) -> None:
       roost stop ndvi
     """
     session = open_session(place)
-    from roost.app.lifecycle import drive, instance_json
-    from roost.app.resolve import existing, held, locate
-    from roost.plan.up import plan_stop
+    from roost.app.lifecycle import instance_json
+    from roost.app.stop import stop
 
-    cloud = locate(session, name)
-    with held(session, cloud, name):
-        before = existing(cloud, name)  # its record need not be readable: what runs can be stopped
-        say(f"stopping {name}")
-        state = drive(
-            session,
-            cloud,
-            name,
-            lambda have, _: plan_stop(have),
-            title=f"stop {name}",
-            total=len(before.instances),
-            done=lambda now: sum(i.state == "stopped" for i in now.instances),
-        )
+    state = stop(session, name)
     if as_json:
         write_json({"name": name, "instances": [instance_json(i) for i in state.instances]})
     else:

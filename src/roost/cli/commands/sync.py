@@ -2,76 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
+from roost.cli.copying import BOTH_WAYS, HOW, QUIET, TO_S3, job, options, session_for
 from roost.cli.options import json_option, yes_options
-from roost.cli.terminal import session as open_session
 from roost.model.place import Place
-
-if TYPE_CHECKING:
-    from roost.app.sync_local import Wish
-
-CLASSES = (
-    *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"),
-    *("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"),
-)
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _option(*words: str, **more: Any) -> Callable[[F], F]:
-    return click.option(*words, **more)
-
-
-GLOB: dict[str, Any] = {"multiple": True, "metavar": "GLOB"}
-BOTH_WAYS = (
-    _option("--include", help="Only what fits (repeatable).", **GLOB),
-    _option("--exclude", help="All but what fits (repeatable).", **GLOB),
-    _option("--delete", is_flag=True, help="Delete from DST what SRC does not have; asks first."),
-    _option("--dry-run", is_flag=True, help="Say what would be done, and what it would cost."),
-    _option("--checksum", is_flag=True, help="Compare contents, not sizes and times."),
-)
-"""Of ``sync``, ``pull`` and ``push``, in the order in which ``--help`` shows them."""
-TO_S3 = (
-    _option("--verify", is_flag=True, help="Then prove every file in S3 by its checksum."),
-    _option("--move", is_flag=True, help="Delete the files from SRC that are proven in S3."),
-    _option("--watch", is_flag=True, help="Go on: copy files as soon as they are finished."),
-    _option(
-        "--janitor",
-        multiple=True,
-        metavar="WASTE=WANTED",
-        help="With --watch: delete WASTE once WANTED of the same * is proven in S3.",
-    ),
-    _option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class."),
-)
-"""Of ``sync`` and ``push``."""
-HOW = (
-    _option("--follow-symlinks", "follow", is_flag=True, help="Copy what symlinks lead to."),
-    _option(
-        "--concurrency",
-        type=click.IntRange(1, 256),
-        default=32,
-        show_default=True,
-        help="At once.",
-    ),
-    _option("--endpoint-url", metavar="URL", help="Another S3 service than Amazon's."),
-)
-QUIET = _option("--quiet", "-q", is_flag=True, help="Say nothing while it goes well.")
-
-
-def options(*these: Callable[[F], F]) -> Callable[[F], F]:
-    """All of them, in this order."""
-
-    def with_all(function: F) -> F:
-        for option in reversed(these):
-            function = option(function)
-        return function
-
-    return with_all
 
 
 @click.command("sync")
@@ -102,33 +39,13 @@ def command(source: str, target: str, **chosen: Any) -> None:
       roost sync results/ s3://my-bucket/results --verify --class GLACIER_IR
       roost sync movies/ s3://my-bucket/movies --watch --move
     """
-    from roost.app.sync_local import run
-    from roost.ssh.command import side as machine_side
-    from roost.transfer.listing import side
+    from roost.app.sync import judge, sync
+    from roost.cli.output import write_json
+    from roost.cli.text.sync import result_json, show_result
 
-    sides = [machine_side(text) for text in (source, target) if not text.startswith("s3://")]
-    if any(one.name is not None for one in sides):
-        from roost.app.sync_sides import run_far
-
-        place = Place(profile=chosen["profile"])
-        session = open_session(place, yes=chosen["yes"], no_input=chosen["no_input"])
-        run_far(source, target, wish(chosen), session)
-        return
-    run(side(source), side(target), wish(chosen))
-
-
-def wish(chosen: dict[str, Any]) -> Wish:
-    """What the options say."""
-    from roost.app.sync_local import Wish
-    from roost.transfer.options import Options
-    from roost.transfer.s3.config import where
-    from roost.transfer.watch import janitor
-
-    how = ("include", "exclude", "delete", "checksum", "follow", "storage", "concurrency")
-    rest = ("dry_run", "verify", "move", "watch", "quiet", "as_json", "yes", "no_input")
-    return Wish(
-        options=Options(**{key: chosen[key] for key in how if key in chosen}),
-        where=where(chosen["profile"], chosen["region"], chosen["endpoint_url"]),
-        janitors=tuple(janitor(text) for text in chosen.get("janitor", ())),
-        **{key: chosen[key] for key in rest if key in chosen},
-    )
+    session = session_for(Place(profile=chosen["profile"]), chosen)
+    result = sync(session, job(chosen, source, target))
+    if chosen["as_json"]:
+        write_json(result_json(result))
+    show_result(result, quiet=chosen["quiet"])
+    judge([result])

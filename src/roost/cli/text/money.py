@@ -7,20 +7,9 @@ from typing import TYPE_CHECKING, Any
 from roost.cost.rates import Unknown
 
 if TYPE_CHECKING:
-    from roost.cost.book import PriceBook
     from roost.cost.rates import Amount, Line, Section
 
 Data = dict[str, Any]
-
-
-def todays_book() -> PriceBook:
-    """The shipped list prices, by the rules of today."""
-    from datetime import UTC, datetime
-
-    from roost.catalogue import load
-    from roost.cost.book import PriceBook
-
-    return PriceBook(load(), datetime.now(UTC).date())
 
 
 def amount_json(amount: Amount) -> Data:

@@ -15,25 +15,16 @@ from roost.model.steps import Create, Step, describe
 from roost.units import format_size
 
 if TYPE_CHECKING:
+    from roost.app.plan import Planned
     from roost.cost.estimate import Estimate
     from roost.cost.parking import Parked
     from roost.cost.rates import Line, Rate
-    from roost.model.resources import Shape, State
-    from roost.plan.up import Plan
+    from roost.model.resources import Shape
     from roost.spec import Spec
 
 WIDTH = 100
 MOST_LINES = 6
 """Volumes that are listed one by one."""
-
-PARKED = {
-    "keep": "stopped; volumes and disks stay",
-    "snapshot": "only blocks that were written are stored",
-    "archive": "a full copy; takes up to 72 h to bring back",
-    "s3": "requests are not counted",
-    "discard": "machines and disks are gone",
-}
-"""What each way to park is, in few words."""
 
 NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
 
@@ -41,12 +32,14 @@ NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
 # --- what will be done --------------------------------------------------------------------------
 
 
-def steps_text(spec: Spec, plan: Plan, have: State) -> str:
+def steps_text(planned: Planned) -> str:
     """Where it will be, each step in order, and who may reach it."""
-    where = f" ({spec.aws.region})" if spec.cloud == "aws" and spec.aws else ""
-    place = "your own machine" if spec.cloud == "local" else f"{spec.cloud}{where}"
-    lines = [click.style(f"{spec.name}: a {spec.kind} on {place}", bold=True), ""]
-    if plan.done and not have.empty:
+    spec, plan = planned.spec, planned.plan
+    lines = [
+        click.style(f"{spec.name}: a {spec.kind} on {planned.rules.place(spec)}", bold=True),
+        "",
+    ]
+    if plan.done and not planned.have.empty:
         lines.append("It runs as the file says; nothing to do.")
     if plan.steps:
         lines.append("roost up will, in this order:")
@@ -55,7 +48,7 @@ def steps_text(spec: Spec, plan: Plan, have: State) -> str:
         lines += [f"     {detail}" for detail in _details(step)]
     if plan.waiting:
         lines.append(_note(f"and wait for: {', '.join(plan.waiting)}"))
-    return "\n".join([*lines, *map(_note, (*plan.notes, _reach(spec)))])
+    return "\n".join([*lines, *map(_note, (*plan.notes, _reach(spec, rents=planned.rules.rents)))])
 
 
 def _note(text: str) -> str:
@@ -90,14 +83,14 @@ def _shape(shape: Shape) -> str:
         f"{format_size(shape.disk_gib)} disk" if shape.disk_gib else "",
         shape.image,
         "spot" if shape.spot else "",
-        f"role by {shape.profile.rpartition('/')[2]}" if shape.profile else "",
+        f"role by {shape.machine_role.rpartition('/')[2]}" if shape.machine_role else "",
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
 
 
-def _reach(spec: Spec) -> str:
-    if spec.cloud == "local":
+def _reach(spec: Spec, *, rents: bool) -> str:
+    if not rents:
         return "reached from this machine only (loopback), with a token; Dask speaks TLS"
     ssh = _sources(spec.access.ssh) or "nobody"
     https = _sources(spec.access.https)
@@ -111,16 +104,17 @@ def _sources(networks: Iterable[str]) -> str:
 # --- what it costs ------------------------------------------------------------------------------
 
 
-def cost_text(spec: Spec, cost: Estimate | None, details: bool) -> str:
+def cost_text(planned: Planned, details: bool) -> str:
     """By the hour, by the month, for the whole use, and put away."""
-    if cost is None and spec.cloud == "local":
+    cost = planned.cost
+    if cost is None and not planned.rules.rents:
         return "It costs nothing: it is your own machine."
     if cost is None:
         return "What it costs is unknown: roost has no prices of this cloud."
     blocks = [_rates(cost), _use(cost), _parking(cost)]
     if details:
         blocks.append(_line_by_line(cost))
-    notes = [*_budget(spec, cost), *cost.notes, NOT_COUNTED, _origin(cost, details)]
+    notes = [*_budget(planned.spec, cost), *cost.notes, NOT_COUNTED, _origin(cost, details)]
     return "\n\n".join([*blocks, "\n".join(map(_note, notes))])
 
 
@@ -152,7 +146,7 @@ def _parked(way: Parked) -> tuple[str, str, str, str, str]:
     name = f"s3 {way.storage_class}" if way.storage_class else way.mode
     back = str(way.coming_back.amount) if way.coming_back.lines else ""
     least = f"{way.minimum_days} days" if way.minimum_days else ""
-    return (name, str(way.per_month.amount), back, least, PARKED[way.mode])
+    return (name, str(way.per_month.amount), back, least, way.mode.summary)
 
 
 def _budget(spec: Spec, cost: Estimate) -> list[str]:

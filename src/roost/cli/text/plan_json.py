@@ -8,39 +8,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from roost.cli.text.money import amount_json, section_json
-from roost.model.steps import Create, Delete, describe, subjects
+from roost.model.steps import Create, Delete, describe, subjects, verb
 
 if TYPE_CHECKING:
-    from roost.cost.estimate import Estimate
+    from roost.app.plan import Planned
     from roost.cost.parking import Parked
-    from roost.model.resources import Group, Volume, Wanted
+    from roost.model.resources import Group, Volume
     from roost.model.steps import Step
-    from roost.plan.up import Plan
-    from roost.spec import Spec
 
 Data = dict[str, Any]
 
 
-def as_data(spec: Spec, wanted: Wanted, plan: Plan, cost: Estimate | None) -> Data:
+def as_data(planned: Planned) -> Data:
     """The whole document."""
+    spec, plan, wanted = planned.spec, planned.plan, planned.wanted
     return {
         "name": spec.name,
         "kind": spec.kind,
         "cloud": spec.cloud,
-        "region": spec.aws.region if spec.cloud == "aws" and spec.aws else None,
+        "region": planned.rules.price_region(spec),
         "steps": [_step(step) for step in plan.steps],
         "waiting": plan.waiting,
         "notes": plan.notes,
         "instances": [_group(group) for group in wanted.groups],
         "volumes": [_volume(volume) for volume in wanted.volumes],
         "addresses": [address.name for address in wanted.addresses],
-        "cost": _cost(spec, cost),
+        "cost": _cost(planned),
     }
 
 
 def _step(step: Step) -> Data:
     return {
-        "verb": type(step).__name__.lower(),
+        "verb": verb(step),
         "kind": step.kind if isinstance(step, Create | Delete) else None,
         "names": subjects(step),
         "text": describe(step),
@@ -61,7 +60,7 @@ def _group(group: Group) -> Data:
         "image": shape.image or None,
         "disk_gib": shape.disk_gib or None,
         "spot": shape.spot,
-        "instance_profile": shape.profile or None,
+        "instance_profile": shape.machine_role or None,
     }
 
 
@@ -77,9 +76,10 @@ def _volume(volume: Volume) -> Data:
     }
 
 
-def _cost(spec: Spec, cost: Estimate | None) -> Data:
+def _cost(planned: Planned) -> Data:
+    spec, cost = planned.spec, planned.cost
     if cost is None:
-        free = spec.cloud == "local"
+        free = not planned.rules.rents
         return {"known": free, "usd": 0 if free else None}
     return {
         "known": all(part.amount.known for part in (cost.use, cost.running, cost.stopped)),
@@ -102,7 +102,7 @@ def _parked(way: Parked) -> Data:
         "mode": way.mode,
         "storage_class": way.storage_class,
         "minimum_days": way.minimum_days,
-        "note": way.note,
+        "note": way.mode.summary,
         "storage": section_json(way.per_month),
         "coming_back": section_json(way.coming_back),
     }

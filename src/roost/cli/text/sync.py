@@ -1,21 +1,21 @@
-"""A sync as people read it: the plan, the progress, the end. All on stderr."""
+"""A sync for people: its plan, progress and end, on stderr; and as JSON."""
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from roost.cli.output import say
-from roost.transfer.context import Meter
+from roost.transfer.job import Outcome, Progress
 from roost.transfer.key_rules import show
 
 if TYPE_CHECKING:
-    from roost.transfer.engine import Done, Planned, Sync
-    from roost.transfer.verify import Proof
+    from roost.app.sync import Result
+    from roost.transfer.job import Transfer
 
 MOST = 20
 """Names that are listed one by one."""
@@ -32,106 +32,161 @@ def size(count: float) -> str:
     )
 
 
-@contextmanager
-def showing(quiet: bool) -> Iterator[None]:
-    """Say that it looks, where looking takes long enough to be noticed."""
-    if quiet or not sys.stderr.isatty():
-        yield
-        return
-    timer = threading.Timer(2, say, ("looking at both sides ...",))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+# --- the plan ------------------------------------------------------------------------------------
 
 
-def tell_plan(planned: Planned, sync: Sync, *, quiet: bool, dry: bool) -> None:
-    """What will be done, what it costs, and what is left out."""
-    names([f"{show(name)}: {why}" for name, why in planned.skipped], "left out: ")
-    if planned.deletions:
-        names([show(entry.name) for entry in planned.deletions], "delete ")
+def show_plan(transfer: Transfer, plan: Outcome, *, quiet: bool) -> None:
+    """Show what will be done, what it costs, and what is left out."""
+    dry = transfer.job.dry_run
+    names([f"{show(name)}: {why}" for name, why in plan.skipped], "left out: ")
+    names([show(name) for name in plan.to_delete], "delete ")
     if quiet and not dry:
         return
     if dry:
-        names([f"{show(c.entry.name)} ({c.reason})" for c in planned.copies], "copy ")
-    if planned.empty:
-        say(f"nothing to do: {planned.same} are the same")
+        names([f"{show(name)} ({why})" for name, why in plan.first], "copy ")
+        if plan.to_copy > len(plan.first):
+            say(f"copy {plan.to_copy - len(plan.first)} more")
+    if not plan.to_copy and not plan.to_delete:
+        say(f"nothing to do: {plan.same} are the same")
         return
-    say(f"{len(planned.copies)} to copy ({size(planned.bytes)}), {planned.same} the same")
-    _tell_cost(planned, sync)
+    say(f"{plan.to_copy} to copy ({size(plan.to_copy_bytes)}), {plan.same} the same")
+    if transfer.job.where.endpoint is None and plan.to_copy:  # Amazon's own prices
+        _show_cost(transfer, plan)
 
 
 def names(lines: list[str], before: str) -> None:
-    """One line each, up to a screenful."""
+    """Show a line for each, up to a screenful."""
     for line in lines[:MOST]:
         say(f"{before}{line}")
     if len(lines) > MOST:
         say(f"{before}{len(lines) - MOST} more")
 
 
-def _tell_cost(planned: Planned, sync: Sync) -> None:
-    from roost.cli.text.money import todays_book
+def _show_cost(transfer: Transfer, plan: Outcome) -> None:
+    from roost.app.prices import todays_book
     from roost.transfer import cost
 
-    where, storage = sync.run.bucket.wire.where, sync.run.storage or "STANDARD"
-    if where.endpoint is not None or not planned.copies:
-        return  # not Amazon's prices
-    book = todays_book()
-    once = cost.once(planned, where.region, book, up=sync.up, storage=storage)
-    what = "requests" if sync.up else "requests and transfer to the internet"
+    job, region = transfer.job, plan.region
+    book, storage = todays_book(), job.options.storage or "STANDARD"
+    leaves = not transfer.node and not job.up
+    out = plan.to_copy_bytes if leaves else 0
+    once = cost.once(plan.requests, out, region, book, up=job.up, storage=storage)
+    what = "requests and transfer to the internet" if leaves else "requests"
+    if transfer.node and transfer.region == region:
+        what += f"; between the machine and S3 in {region} it is free"
+    elif transfer.node:
+        what += f"; between {transfer.region} and {region} AWS charges for it, too: roost does not"
+        what += " know how much"
     say(f"cost: {once.amount} for {what}")
-    if sync.up:
-        kept = cost.monthly(planned.bytes, where.region, book, storage)
+    if job.up:
+        kept = cost.monthly(plan.to_copy_bytes, region, book, storage)
         least = cost.LEAST_DAYS.get(storage)
         note = f"; deleted sooner than {least} days, it is paid for {least} days" if least else ""
         say(f"      {kept.amount} a month in {storage}{note}")
-    else:
-        free = book.free_transfer_gb(where.region)
+    elif leaves:
+        free = book.free_transfer_gb(region)
         say(f"      (the account's first {free} GB a month are free; within AWS's region too)")
 
 
-@contextmanager
-def progress(meter: Meter, *, quiet: bool) -> Iterator[None]:
-    """Bytes, files, rate and time left: a line that changes, or lines now and then."""
-    ended = threading.Event()
-    if quiet:
-        yield
+# --- the end -------------------------------------------------------------------------------------
+
+
+def show_result(result: Result, *, quiet: bool) -> None:
+    """Show what was done, and every name that is not in order."""
+    outcome = result.outcome
+    if outcome is None:
         return
-    thread = threading.Thread(target=_follow, args=(meter, ended), daemon=True)
-    meter.begun = time.monotonic()
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    names([f"{show(name)}: {why}" for name, why in outcome.failed], "failed: ")
+    for note in outcome.notes:
+        say(f"note: {note}")
+    if quiet or not outcome.done:
+        return
+    if outcome.copied or outcome.deleted:
+        gone = f", deleted {len(outcome.deleted)}" if outcome.deleted else ""
+        say(f"copied {outcome.copied} ({size(outcome.bytes)}){gone}")
+    if outcome.proof is not None:
+        say(f"proven by checksum: {outcome.proof.files} ({size(outcome.proof.bytes)})")
+        if outcome.proof.manifest:
+            say(f"manifest: {outcome.proof.manifest}")
+    if outcome.removed:
+        say(f"deleted {len(outcome.removed)} from the source, proven in S3")
 
 
-def _follow(meter: Meter, ended: threading.Event) -> None:
-    live = sys.stderr.isatty()
-    while not ended.wait(0.5 if live else 10):
-        text = line(meter, time.monotonic())
-        if live:
-            sys.stderr.write(f"\r{text}\x1b[K")
-            sys.stderr.flush()
-        else:
-            say(text)
-    if live:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+def result_json(result: Result) -> dict[str, Any]:
+    """Return the result as the schema of ``roost sync`` has it."""
+    transfer = result.transfer
+    outcome = result.outcome or Outcome(failed=((transfer.source, str(result.error)),))
+    proof = outcome.proof
+    return {
+        "source": transfer.source,
+        "target": transfer.target,
+        "dry_run": not outcome.done,
+        "to_copy": outcome.to_copy,
+        "to_copy_bytes": outcome.to_copy_bytes,
+        "to_delete": list(outcome.to_delete),
+        "same": outcome.same,
+        "copied": outcome.copied,
+        "bytes": outcome.bytes,
+        "deleted": list(outcome.deleted),
+        "removed_from_source": list(outcome.removed),
+        "failed": [{"name": name, "why": why} for name, why in outcome.failed],
+        "skipped": [{"name": name, "why": why} for name, why in outcome.skipped],
+        "verified": None
+        if proof is None
+        else {
+            "files": proof.files,
+            "bytes": proof.bytes,
+            "whole": proof.whole,
+            "manifest": proof.manifest or None,
+        },
+    }
 
 
-def line(meter: Meter, now: float) -> str:
+# --- progress ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Board:
+    """The progress of several transfers, as one line."""
+
+    quiet: bool = False
+    latest: dict[str, Progress] = field(default_factory=dict)
+    shown: dict[str, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hear(self, key: str, before: str, news: Progress) -> None:
+        """Take the news of one transfer; its own new lines are shown after ``before``."""
+        with self.lock:
+            self.latest[key] = news
+            last = self.shown.get(key, 0)
+            fresh = [line for line in news.lines if line.number > last]
+            self.shown[key] = max((line.number for line in fresh), default=last)
+        for line in fresh:
+            if not (self.quiet and line.routine):
+                say(f"{before}{line.text}")
+
+    def text(self) -> str:
+        """``"12 of 100 files, ..."``; the stages, where nothing is copied."""
+        with self.lock:
+            transfers = list(self.latest.values())
+        copying = [one for one in transfers if one.stage == "copying"]
+        if not copying:
+            return ", ".join(sorted({one.stage for one in transfers})) or "looking"
+        return rate_line(
+            files=sum(one.files for one in copying),
+            moved=sum(one.bytes for one in copying),
+            total_files=sum(one.total_files for one in copying),
+            total=sum(one.total_bytes for one in copying),
+            seconds=max(one.seconds for one in copying),
+        )
+
+
+def rate_line(*, files: int, moved: int, total_files: int, total: int, seconds: float) -> str:
     """``"12 of 100 files, 1.5 GiB of 8.0 GiB, 95.0 MiB/s, 1 min left"``."""
-    took = max(now - meter.begun, 0.001)
-    rate = meter.bytes / took
-    left = (meter.total_bytes - meter.bytes) / rate if rate else 0
-    return (
-        f"{meter.files} of {meter.total_files} files, "
-        f"{size(meter.bytes)} of {size(meter.total_bytes)}, {size(rate)}/s"
-        + (f", {_span(left)} left" if rate and left > 0 else "")
+    rate = moved / max(seconds, 0.001)
+    left = (total - moved) / rate if rate else 0
+    return f"{files} of {total_files} files, {size(moved)} of {size(total)}, {size(rate)}/s" + (
+        f", {_span(left)} left" if rate and left > 0 else ""
     )
 
 
@@ -141,17 +196,35 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def tell_done(done: Done | None, proof: Proof | None, removed: list[str], *, quiet: bool) -> None:
-    """What was done; every name that is not in order."""
-    if done is not None:
-        names([f"{show(name)}: {why}" for name, why in done.failed], "failed: ")
-        if not quiet and (done.copied or done.deleted):
-            gone = f", deleted {len(done.deleted)}" if done.deleted else ""
-            say(f"copied {len(done.copied)} ({size(done.bytes)}){gone}")
-    if proof is not None:
-        names([f"{show(name)}: {why}" for name, why in proof.wrong], "not proven: ")
-        if not quiet:
-            say(f"proven by checksum: {len(proof.proven)} ({size(proof.bytes)})")
-            say(f"manifest: {proof.manifest}")
-    if removed and not quiet:
-        say(f"deleted {len(removed)} from the source, proven in S3")
+@contextmanager
+def transferring(*, quiet: bool = False) -> Iterator[Callable[[str, str, Progress], None]]:
+    """A function that is told the progress of each copy; shown until the end.
+
+    On a terminal it is a line that changes, else a line now and then.
+    """
+    board, ended = Board(quiet), threading.Event()
+    thread = threading.Thread(target=_show, args=(board, ended), daemon=True)
+    if quiet:
+        yield board.hear
+        return
+    thread.start()
+    try:
+        yield board.hear
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _show(board: Board, ended: threading.Event) -> None:
+    live, last = sys.stderr.isatty(), ""
+    while not ended.wait(0.5 if live else 10):
+        text = board.text()
+        if live:
+            sys.stderr.write(f"\r{text}\x1b[K")
+            sys.stderr.flush()
+        elif text != last:
+            say(text)
+        last = text
+    if live:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()

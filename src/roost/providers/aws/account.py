@@ -1,12 +1,12 @@
-"""What concerns an AWS account as a whole: audit, doctor, rights."""
+"""What concerns an AWS account as a whole: audit and doctor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import AccessError, RoostError, UsageError
-from roost.model.finding import Finding
+from roost.errors import AccessError, RoostError, UsageError, command_line
+from roost.model.finding import Finding, judge_installed
 
 if TYPE_CHECKING:
     from roost.cost.inventory import Inventory
@@ -50,6 +50,13 @@ class AwsAuditor:
 class AwsDoctor:
     """Checks credentials, region, network, quotas, permissions."""
 
+    def installed(self) -> Iterator[Finding]:
+        """boto3."""
+        from importlib.util import find_spec
+
+        there = find_spec("boto3") is not None
+        yield judge_installed("boto3", "is installed" if there else None, "pip install boto3")
+
     def examine(
         self, spec: Spec | None, place: Place, file: str | None, observe: Callable[[], State] | None
     ) -> Iterator[Finding]:
@@ -92,8 +99,8 @@ def _credentials(error: RoostError, *, access: bool) -> Finding:
 def _examine_file(
     clients: Any, spec: Spec, region: str, file: str, observe: Callable[[], State]
 ) -> Iterator[Finding]:
-    from roost.catalogue import load
-    from roost.plan.wanted import Host, wanted_of
+    from roost.model.host import Host
+    from roost.plan.wanted import wanted_of
     from roost.providers.aws.doctor import Case, examine_case
 
     try:
@@ -103,78 +110,11 @@ def _examine_file(
             check="permission",
             verdict="problem",
             text=error.what,
-            mend=error.next or f"roost iam {file}",
+            mend=error.next or command_line("roost", "iam", file),
             access=True,
         )
         return
-    wanted = wanted_of(spec, Host(0, 0), load)
+    wanted = wanted_of(spec, Host(0, 0))
     yield from examine_case(
         clients, Case(spec=spec, wanted=wanted, have=have, region=region, file=file)
     )
-
-
-class AwsRights:
-    """IAM policies: of the user, of an operator, of the machines' role."""
-
-    def policy(self, spec: Spec | None, region: str | None, *, operator: bool) -> dict[str, Any]:
-        """The policy, its title, and which calls it is for."""
-        from roost.providers.aws.permissions import (
-            ANY,
-            NEEDS,
-            calls_for,
-            needs_of,
-            operator_policy,
-            policy,
-            profile_of,
-        )
-
-        name = spec.name if spec else ANY
-        where = region or (spec.aws.region if spec and spec.aws else None)
-        needs = needs_of(spec) if spec else NEEDS
-        adopted = [v.id for v in spec.volumes if v.id] if spec else []
-        profile = profile_of(spec) if spec else None
-        title = f"roost-{name}" if spec else "roost"
-        if operator:
-            return {
-                "name": f"{title}-operator",
-                "policy": operator_policy(name, where),
-                "calls": [],
-            }
-        return {
-            "name": title,
-            "policy": policy(name, where, needs, adopted, profile),
-            "calls": [
-                {"action": c.action, "for": c.verbs, "limit": c.limit, "because": c.by or None}
-                for c in calls_for(needs, profile)
-            ],
-        }
-
-    def machine_policy(self, spec: Spec, region: str | None) -> dict[str, Any]:
-        """Policy and trust of the machines' role, and the commands that make it.
-
-        ``named``: the file names the instance profile. Raises UsageError if they need no role.
-        """
-        from roost.providers.aws.machine_role import TRUST, commands, machine_policy, name_of
-        from roost.providers.aws.permissions import profile_of
-
-        policy = machine_policy(spec, region or (spec.aws.region if spec.aws else ""))
-        if policy is None:
-            raise UsageError(
-                f"the machines of {spec.name} need no role: it has neither "
-                'protocol = "dcv" nor [data]'
-            )
-        profile = profile_of(spec) or f"roost-{spec.name}-machine"
-        title = name_of(profile)
-        return {
-            "name": title,
-            "policy": policy,
-            "trust": TRUST,
-            "commands": commands(profile, f"{title}.json"),
-            "named": profile_of(spec) is not None,
-        }
-
-    def warnings(self, spec: Spec, file: str) -> tuple[Finding, ...]:
-        """A role that the machines need and the file does not name."""
-        from roost.providers.aws.machine_role import missing, needs_profile
-
-        return (missing(spec, file),) if needs_profile(spec) else ()

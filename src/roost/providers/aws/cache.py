@@ -13,10 +13,10 @@ from roost.model.resources import (
     KeyPair,
     Kind,
     Resource,
+    S3Copy,
     SecurityGroup,
     Snapshot,
     State,
-    Stored,
     Volume,
 )
 
@@ -34,7 +34,7 @@ class Memory:
     """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
 
     ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
-    ``seen`` the ids of all instances, gone ones too; ``stored`` are the copies in S3.
+    ``seen`` the ids of all instances, gone ones too; ``s3_copies`` are the copies in S3.
     ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
@@ -45,7 +45,7 @@ class Memory:
     looked: bool = False
     kinds: set[str] = field(default_factory=set)
     record: str | None = None
-    stored: tuple[Stored, ...] = ()
+    s3_copies: tuple[S3Copy, ...] = ()
     zone: str | None = None
     ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)

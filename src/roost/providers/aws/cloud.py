@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import AccessError
 from roost.home import check_name
+from roost.model.record import read_record
 from roost.model.resources import Instance, State
 from roost.model.steps import Create, Delete, Forget, Record, Step, describe
 from roost.providers.aws import ledger, parse, requests, s3_copies, tags
@@ -263,7 +263,7 @@ class AwsCloud:
                     self.ec2.delete_launch_template,
                     LaunchTemplateName=requests.template_name(name),
                 )
-                memory.record, memory.stored = None, ()
+                memory.record, memory.s3_copies = None, ()
             case _ if isinstance(step, DISK_STEPS):
                 self._disks(name, memory).apply(step)
             case _:
@@ -273,7 +273,7 @@ class AwsCloud:
         """The first record makes the template; a later one is a new version of it."""
         made = None
         if memory.record is None:
-            asked = requests.create_template(name, record, _users(record))
+            asked = requests.create_template(name, record, read_record(record).tags)
             made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
         if made is None:
             self.ec2.create_launch_template_version(**requests.template_version(name, record))
@@ -290,7 +290,7 @@ class AwsCloud:
             public_key=self.public_key,
             clock=self.clock,
             wall=self.wall,
-            users=_users(memory.record),
+            users=read_record(memory.record).tags,
             user_data=partial(self._user_data, memory.record),
         )
 
@@ -312,7 +312,7 @@ class AwsCloud:
             calls=self.calls,
             memory=memory,
             name=name,
-            users=_users(memory.record),
+            users=read_record(memory.record).tags,
             clock=self.clock,
             wall=self.wall,
         )
@@ -324,14 +324,8 @@ class AwsCloud:
         return self._networks[name]
 
 
-def _users(record: str | None) -> dict[str, str]:
-    """The user's own tags."""
-    found: dict[str, str] = json.loads(record or "{}").get("tags", {})
-    return found
-
-
 def _aws(record: str | None) -> Any:
     from roost.spec.aws import Aws
 
-    said = json.loads(record or "{}").get("aws")
-    return Aws.model_validate(said, strict=False) if said else None
+    table = read_record(record).aws
+    return Aws.model_validate(table, strict=False) if table else None

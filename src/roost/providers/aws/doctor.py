@@ -31,32 +31,6 @@ LARGEST_SKEW = timedelta(minutes=5)
 """AWS refuses requests that are signed at another time than its own by more than this."""
 
 
-# --- this computer --------------------------------------------------------------------------------
-
-
-def examine_here(
-    which: Callable[[str], str | None], has: Callable[[str], bool], *, aws: bool = True
-) -> Iterator[Finding]:
-    """What roost calls; ``which`` finds a program, ``has`` a Python package; for ``aws`` or not."""
-    openssh = "install OpenSSH's client: apt install openssh-client, dnf install openssh-clients"
-    programs = {"uv": "pip install uv"} | ({"ssh": openssh} if aws else {})
-    for program, mend in programs.items():
-        yield judge_here(program, which(program), mend)
-    if aws:
-        yield judge_here(
-            "boto3",
-            "is installed" if has("boto3") else None,
-            "pip install boto3",
-        )
-
-
-def judge_here(what: str, there: str | None, mend: str) -> Finding:
-    """Whether a program or package is there; ``there`` says where."""
-    if there:
-        return Finding(check=what, verdict="ok", text=there)
-    return Finding(check=what, verdict="problem", text="is not installed", mend=mend)
-
-
 # --- the account and the region -------------------------------------------------------------------
 
 

@@ -59,8 +59,8 @@ def _launch(name: str, group: Group, users: Mapping[str, str], subnet: str) -> d
         "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": subnet}],
         "TagSpecifications": [_tags(kind, name, users) for kind in kinds],
     }
-    if group.shape.profile:
-        asked["IamInstanceProfile"] = requests.instance_profile(group.shape.profile)
+    if group.shape.machine_role:
+        asked["IamInstanceProfile"] = requests.instance_profile(group.shape.machine_role)
     if group.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
     return asked

@@ -48,7 +48,7 @@ def listings(regions: Iterable[str], profile: str | None) -> tuple[Listing, ...]
 
     Raises UsageError without botocore, CredentialsError for no such profile.
     """
-    from roost.providers.aws.session import client_config, core_session, explained
+    from roost.providers.aws.session import client_config, core_session, explained, trace
 
     session = core_session(profile)
     session.register_component("data_loader", _loader())
@@ -56,7 +56,9 @@ def listings(regions: Iterable[str], profile: str | None) -> tuple[Listing, ...]
 
     def connect(region: str) -> Any:
         with one_at_a_time, explained():
-            return session.create_client("ec2", region_name=region, config=client_config())
+            client = session.create_client("ec2", region_name=region, config=client_config())
+            trace(client)
+            return client
 
     return tuple(Listing(partial(connect, region), region) for region in regions)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import command_line
 from roost.model.finding import Finding
+from roost.parking.modes import ParkMode
 
 if TYPE_CHECKING:
     from roost.spec import Spec
@@ -101,7 +102,7 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
     parked = [
         _place(f"{volume.park_to.rstrip('/')}/{spec.name}")
         for volume in spec.volumes
-        if volume.park == "s3" and volume.park_to is not None
+        if volume.park is ParkMode.S3 and volume.park_to is not None
     ]
     written = [*pushed, *parked]
     s3 = f"arn:{partition}:s3:::"

@@ -70,7 +70,7 @@ class Look:
             addresses=parse.addresses(self._every("address"), names),
             snapshots=parse.snapshots(snapshots, self._tiers(snapshots)),
             images=parse.images(self._every("image"), snapshots),
-            stored=self.memory.stored,
+            s3_copies=self.memory.s3_copies,
         )
         for group in groups:
             node = tags.read(group["Tags"])[tags.NODE]
@@ -90,7 +90,7 @@ class Look:
         self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
         recorded = "launch-template" in found
         self.memory.record = self._record() if recorded else None
-        self.memory.stored = s3_copies.read(self.calls, self.name) if recorded else ()
+        self.memory.s3_copies = s3_copies.read(self.calls, self.name) if recorded else ()
         self.memory.looked = True
 
     def _record(self) -> str | None:

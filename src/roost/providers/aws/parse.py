@@ -100,7 +100,7 @@ def _shape(described: Described) -> Shape:
         arch=described.get("Architecture", "x86_64"),
         image=described.get("ImageId", ""),
         spot=described.get("InstanceLifecycle") == "spot",
-        profile=described.get("IamInstanceProfile", {}).get("Arn", ""),
+        machine_role=described.get("IamInstanceProfile", {}).get("Arn", ""),
     )
 
 

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.errors import UsageError
 from roost.providers.aws import session
 
 if TYPE_CHECKING:
     from roost.model.place import Place
-    from roost.providers.aws.account import AwsAuditor, AwsDoctor, AwsRights
+    from roost.providers.aws.account import AwsAuditor, AwsDoctor
     from roost.providers.aws.cloud import AwsCloud
     from roost.providers.aws.listing import Listing
+    from roost.providers.aws.rights import AwsRights
     from roost.providers.provider import Cloud, Tools
     from roost.spec import Spec
 
@@ -34,6 +34,9 @@ class AwsProvider:
     """Amazon Web Services, by boto3."""
 
     name = "aws"
+    title = "AWS"
+    rents = True
+    regional = True
 
     def is_configured(self) -> bool:
         """Whether this computer has used it, or is set up for it. Without boto3 it has not."""
@@ -108,7 +111,7 @@ class AwsProvider:
     @property
     def rights(self) -> AwsRights:
         """IAM policies."""
-        from roost.providers.aws.account import AwsRights
+        from roost.providers.aws.rights import AwsRights
 
         return AwsRights()
 
@@ -116,10 +119,3 @@ class AwsProvider:
 def provider() -> AwsProvider:
     """For the registry."""
     return AwsProvider()
-
-
-def no_region(command: str) -> UsageError:
-    """The error for a command that must know the region."""
-    return UsageError(
-        "which AWS region?", next=f"{command} --all-regions   (or: --region eu-central-1)"
-    )

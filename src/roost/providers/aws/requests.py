@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roost.errors import UsageError
+from roost.model.record import read_record
 from roost.model.resources import Address, Instance, Rule, Volume
 from roost.providers.aws import tags
 from roost.providers.aws.parse import CALLER
@@ -121,8 +122,8 @@ def run_instances(
         asked["UserData"] = site.user_data
     if site.key_pair is not None:
         asked["KeyName"] = site.key_pair
-    if first.shape.profile:
-        asked["IamInstanceProfile"] = instance_profile(first.shape.profile)
+    if first.shape.machine_role:
+        asked["IamInstanceProfile"] = instance_profile(first.shape.machine_role)
     if first.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
     return asked
@@ -148,7 +149,7 @@ def create_volume(
         "Encrypted": True,
         "ClientToken": token(
             *(name, volume.name, zone, volume.snapshot),
-            *([volume.stored] if volume.stored else []),
+            *([volume.copy_of] if volume.copy_of else []),
             *parts,
         ),
         "TagSpecifications": [
@@ -307,7 +308,7 @@ def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[st
     No ClientToken: the template's name is unique, and a token would bring back the answer for a
     template that ``down`` has deleted.
     """
-    found = tags.tags(name, "record", {tags.KIND: json.loads(record).get("kind", "")}, users)
+    found = tags.tags(name, "record", {tags.KIND: read_record(record).kind}, users)
     return {
         "LaunchTemplateName": template_name(name),
         "LaunchTemplateData": template_data(record),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
 
 from roost.errors import CloudError, RoostError, command_line
-from roost.model.resources import Stored
+from roost.model.resources import S3Copy
 from roost.providers.aws import record, tags
 from roost.providers.aws.client import Calls
 
@@ -25,7 +25,7 @@ OTHERS = 12
 # --- pure ---------------------------------------------------------------------------------------
 
 
-def as_tags(copy: Stored) -> dict[str, str]:
+def as_tags(copy: S3Copy) -> dict[str, str]:
     """One copy, as one tag or, with a long place, a few."""
     words = (
         VERSION,
@@ -48,7 +48,7 @@ def as_tags(copy: Stored) -> dict[str, str]:
     return first | {f"{KEY}{copy.name}:{n}": part for n, part in enumerate(parts[1:], 2)}
 
 
-def in_tags(found: Iterable[Mapping[str, str]] | None) -> tuple[Stored, ...]:
+def in_tags(found: Iterable[Mapping[str, str]] | None) -> tuple[S3Copy, ...]:
     """The copies in the tags of a launch template, by their names.
 
     Raises CloudError where one cannot be read: without it a volume would be made empty.
@@ -57,7 +57,7 @@ def in_tags(found: Iterable[Mapping[str, str]] | None) -> tuple[Stored, ...]:
     return tuple(_copy(name, held) for name in sorted(held) if ":" not in name)
 
 
-def _copy(name: str, held: Mapping[str, str]) -> Stored:
+def _copy(name: str, held: Mapping[str, str]) -> S3Copy:
     try:
         count, _, text = held[name].partition(" ")
         more = [held[f"{name}:{n}"] for n in range(2, int(count) + 1)]
@@ -66,7 +66,7 @@ def _copy(name: str, held: Mapping[str, str]) -> Stored:
         region, endpoint, sha, place, tree = rest
         if version != VERSION or sealed not in ("sealed", "open"):
             raise ValueError(version)
-        return Stored(
+        return S3Copy(
             name=name,
             source=source,
             place=place,
@@ -97,13 +97,13 @@ def keys_of(names: Iterable[str], found: Iterable[Mapping[str, str]] | None) -> 
 # --- effects ------------------------------------------------------------------------------------
 
 
-def read(calls: Calls, name: str) -> tuple[Stored, ...]:
+def read(calls: Calls, name: str) -> tuple[S3Copy, ...]:
     """The copies of a name. Raises CloudError where one cannot be read."""
     template = record.template(calls, name)
     return in_tags(template["Tags"]) if template else ()
 
 
-def write(calls: Calls, name: str, copies: Iterable[Stored]) -> None:
+def write(calls: Calls, name: str, copies: Iterable[S3Copy]) -> None:
     """Keep these; what was known of the same volumes is written over. Raises CloudError."""
     template = record.template(calls, name)
     if template is None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from roost.errors import CredentialsError, RoostError, UsageError
 from roost.home import check_name, home
+from roost.log import debug, debugging
 from roost.providers.aws import tags
 from roost.providers.aws.failures import translated
 
@@ -126,10 +127,27 @@ class Clients:
         """The client of a service: "ec2", "iam", "sts", "service-quotas"."""
         if service not in self._made:
             with explained():
-                self._made[service] = self._session.client(
+                client = self._session.client(
                     service, region_name=self._region, config=client_config()
                 )
+                trace(client)
+                self._made[service] = client
         return self._made[service]
+
+
+def trace(client: Any) -> None:
+    """With ``--debug``: a line for each call, with its status and request id; no parameters."""
+    if not debugging():
+        return
+
+    def told(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+        request = parsed.get("ResponseMetadata", {}).get("RequestId", "no request id")
+        code = parsed.get("Error", {}).get("Code", "")
+        debug(
+            "aws", f"{model.name} {http_response.status_code} {code} {request}".replace("  ", " ")
+        )
+
+    client.meta.events.register("after-call.*.*", told)
 
 
 @contextmanager

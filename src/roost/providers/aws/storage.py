@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from roost.errors import CloudError, command_line
-from roost.model.resources import Image, Instance, Snapshot, State, Stored, Volume
+from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume
 from roost.model.steps import (
     Adopt,
     Archive,
+    CreateImage,
+    CreateSnapshot,
     Disown,
+    ForgetCopy,
+    MarkStale,
     Modify,
+    RecordCopy,
     Restore,
-    Save,
-    Snap,
     Step,
-    Store,
-    Unseal,
-    Unstore,
 )
 from roost.plan.backups import images_of
 from roost.providers.aws import parse, requests, s3_copies, tags
@@ -27,7 +27,18 @@ from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of
 
-DISK_STEPS = (Adopt, Archive, Disown, Modify, Restore, Save, Snap, Store, Unseal, Unstore)
+DISK_STEPS = (
+    Adopt,
+    Archive,
+    Disown,
+    Modify,
+    Restore,
+    CreateImage,
+    CreateSnapshot,
+    RecordCopy,
+    MarkStale,
+    ForgetCopy,
+)
 """The steps that are about disks."""
 MOVING = frozenset({"IncorrectState", "InvalidSnapshot.InUse", "OperationNotPermitted"})
 """A snapshot whose tier is already being changed."""
@@ -47,23 +58,25 @@ class Disks:
     def apply(self, step: Step) -> None:
         """Do a step that is about disks."""
         match step:
-            case Snap(names, sealed):
+            case CreateSnapshot(names, sealed):
                 for volume in names:
                     self.snap(self._volume(volume), sealed=sealed)
-            case Save(names):
+            case CreateImage(names):
                 for instance in names:
                     self.save(self._instance(instance))
-            case Unseal(names):
+            case MarkStale(names):
                 self.calls.unless_gone(
                     self.calls.ec2.create_tags,
                     Resources=list(names),
                     Tags=[{"Key": tags.SEALED, "Value": "no"}],
                 )
-            case Store(copies):
+            case RecordCopy(copies):
                 self.keep(copies)
-            case Unstore(names):
+            case ForgetCopy(names):
                 s3_copies.forget(self.calls, self.name, names)
-                self.memory.stored = tuple(s for s in self.memory.stored if s.name not in names)
+                self.memory.s3_copies = tuple(
+                    s for s in self.memory.s3_copies if s.name not in names
+                )
             case Archive() | Restore():
                 self.move(step)
             case _:
@@ -85,11 +98,11 @@ class Disks:
             case _:
                 raise CloudError(f"EC2 has no way to do {step}")
 
-    def keep(self, copies: tuple[Stored, ...]) -> None:
+    def keep(self, copies: tuple[S3Copy, ...]) -> None:
         """Write down which copies are in S3. Raises CloudError."""
         s3_copies.write(self.calls, self.name, copies)
-        new = {copy.name: copy for copy in (*self.memory.stored, *copies)}
-        self.memory.stored = tuple(new[name] for name in sorted(new))
+        new = {copy.name: copy for copy in (*self.memory.s3_copies, *copies)}
+        self.memory.s3_copies = tuple(new[name] for name in sorted(new))
 
     def snap(self, volume: Volume, *, sealed: bool) -> None:
         """Begin a copy; it holds what is on the volume at this moment."""

@@ -11,10 +11,10 @@ from roost.model.resources import Address, Kind, State
 from roost.model.steps import (
     Associate,
     Attach,
+    ChangeType,
     Delete,
     Reboot,
     Retire,
-    Retype,
     Start,
     Step,
     Stop,
@@ -57,7 +57,7 @@ class Changes:
                 self._stop(names)
             case Reboot(names):
                 ec2.reboot_instances(InstanceIds=self._instances(names))
-            case Retype(pairs):
+            case ChangeType(pairs):
                 for one, kind in pairs:
                     ec2.modify_instance_attribute(
                         InstanceId=self.memory.id(self.name, "instance", one),

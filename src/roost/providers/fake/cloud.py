@@ -29,24 +29,24 @@ from roost.model.steps import (
     Archive,
     Associate,
     Attach,
+    ChangeType,
     Create,
+    CreateImage,
+    CreateSnapshot,
     Delete,
     Disown,
     Forget,
+    ForgetCopy,
+    MarkStale,
     Modify,
     Reboot,
     Record,
+    RecordCopy,
     Restore,
     Retire,
-    Retype,
-    Save,
-    Snap,
     Start,
     Step,
     Stop,
-    Store,
-    Unseal,
-    Unstore,
     describe,
 )
 from roost.providers.fake.disks import Disks
@@ -139,7 +139,7 @@ class FakeCloud:
             addresses=tuple(r for r in seen if isinstance(r, Address)),
             snapshots=self.disks.snapshots_of(name),
             images=self.disks.images_of(name),
-            stored=self.disks.stored_of(name),
+            s3_copies=self.disks.s3_copies_of(name),
         )
 
     @property
@@ -246,7 +246,7 @@ class FakeCloud:
                 self._records[name] = record
             case Forget():
                 self._records.pop(name, None)
-                self.disks.drop(name, [s.name for s in self.disks.stored_of(name)])
+                self.disks.drop(name, [s.name for s in self.disks.s3_copies_of(name)])
             case Create(_, resources):
                 self._create(name, resources)
             case Delete(kind, names) if kind not in ("snapshot", "image"):
@@ -274,16 +274,16 @@ class FakeCloud:
         volumes = {v.name: v for v in self._kind(name, Volume)}
         instances = {i.name: i for i in self._kind(name, Instance)}
         match step:
-            case Snap(names, sealed):
+            case CreateSnapshot(names, sealed):
                 for one in names:
                     self.disks.snap(name, volumes[one], self.now, sealed=sealed)
-            case Unseal(names):
+            case MarkStale(names):
                 self.disks.change_snapshots(name, names, sealed=False)
             case Archive(names):
                 self.disks.change_snapshots(name, names, tier="archiving")
             case Restore(names):
                 self.disks.change_snapshots(name, names, tier="restoring")
-            case Save(names):
+            case CreateImage(names):
                 for one in names:
                     if instances[one].state != "stopped":
                         raise CloudError(f"IncorrectInstanceState: {one}")
@@ -296,7 +296,7 @@ class FakeCloud:
     def _reshape(self, name: str, step: Step) -> None:
         """Other types and sizes."""
         match step:
-            case Retype(pairs):
+            case ChangeType(pairs):
                 for one, kind in pairs:
                     self._retype(name, one, kind)
             case Modify(volumes):
@@ -336,9 +336,9 @@ class FakeCloud:
             case Associate(addresses):
                 for address in addresses:
                     self._associate(name, address)
-            case Store(copies):
+            case RecordCopy(copies):
                 self.disks.keep(name, copies)
-            case Unstore(names):
+            case ForgetCopy(names):
                 self.disks.drop(name, names)
             case _:
                 self._reshape(name, step)
@@ -366,7 +366,7 @@ class FakeCloud:
         if isinstance(resource, Volume):
             one = f"vol-{resource.name}-{number}"
             self.disks.fill(name, one, resource.snapshot)
-            if resource.stored:
+            if resource.copy_of:
                 self.disks.closed.add(one)  # its data comes later; till then nobody is let in
             else:
                 self.disks.dig_up(resource.name, one)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from roost.model.resources import Image, Instance, Snapshot, Stored, Volume
+from roost.model.resources import Image, Instance, S3Copy, Snapshot, Volume
 
 DELAY = 2
 """Waits until a copy is completed, or has changed its tier."""
@@ -37,7 +37,7 @@ class Disks:
     bucket: dict[str, str] = field(default_factory=dict)
     still: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
-    _stored: dict[str, dict[str, Stored]] = field(default_factory=dict)
+    _s3_copies: dict[str, dict[str, S3Copy]] = field(default_factory=dict)
     _copies: dict[str, dict[str, _Copy]] = field(default_factory=dict)
     _made: int = 0
 
@@ -85,18 +85,18 @@ class Disks:
             self.dig_up(volume.name, volume.id)
             self.closed.discard(volume.id)
 
-    def keep(self, name: str, copies: Iterable[Stored]) -> None:
+    def keep(self, name: str, copies: Iterable[S3Copy]) -> None:
         """These are in S3."""
-        self._stored.setdefault(name, {}).update({copy.name: copy for copy in copies})
+        self._s3_copies.setdefault(name, {}).update({copy.name: copy for copy in copies})
 
     def drop(self, name: str, volumes: Iterable[str]) -> None:
         """Nobody knows any more that these are in S3."""
         for volume in volumes:
-            self._stored.get(name, {}).pop(volume, None)
+            self._s3_copies.get(name, {}).pop(volume, None)
 
-    def stored_of(self, name: str) -> tuple[Stored, ...]:
+    def s3_copies_of(self, name: str) -> tuple[S3Copy, ...]:
         """What is known to be in S3."""
-        return tuple(self._stored.get(name, {}).values())
+        return tuple(self._s3_copies.get(name, {}).values())
 
     def snap(self, name: str, volume: Volume, now: float, *, sealed: bool) -> None:
         """Begin a snapshot; it holds what is on the volume now."""

@@ -19,15 +19,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from roost.errors import CloudError, RoostError
+from roost.errors import CloudError, RoostError, command_line
 from roost.home import Folder, folder, home, names, write_private
-from roost.model.resources import Instance, InstanceState, Role, Shape, State
+from roost.model.record import read_record
+from roost.model.resources import Instance, Role, Shape, State
 from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
 from roost.notebook.dask.discovery import scheduler
 from roost.notebook.dask.membership import members
+from roost.notebook.lab.address import address
 from roost.providers.local import processes, tls
+from roost.providers.local.condition import condition
 from roost.providers.local.hold import hold
 from roost.providers.local.run import node_environment, run_in
 from roost.providers.provider import Capabilities, Summary
@@ -71,12 +74,12 @@ class LocalCloud:
             known = Instance(
                 name=path.name,
                 role=tags["role"],
-                shape=Shape(**tags["shape"]),
+                shape=Shape.from_json(tags["shape"]),
                 fingerprint=tags["fingerprint"],
             )
         except (OSError, ValueError, KeyError, TypeError):
             return _unreadable(path)
-        state, note = _condition(path)
+        state, note = condition(path)
         return replace(known, id=str(path), state=state, address="127.0.0.1", note=note)
 
     def summaries(self) -> tuple[Summary, ...]:
@@ -86,25 +89,27 @@ class LocalCloud:
     def _summary(self, name: str) -> Summary:
         place = folder(name, self.at)
         state = self.observe(name)
-        record = json.loads(state.record) if state.record else {}
         try:
             # Written once, when the name is made.
             created = datetime.fromtimestamp(place.token.stat().st_mtime, UTC)
         except OSError:
             created = None
         states: Counter[str] = Counter(i.state for i in state.instances)
-        kind = str(record.get("kind", "unknown"))
+        kind = read_record(state.record).kind
         return Summary(name=name, kind=kind, cloud=self.name, states=dict(states), created=created)
 
     def logs(self, name: str, instance: str, lines: int) -> str:
         """The last ``lines`` lines of each of the instance's logs."""
-        logs = folder(name, self.at).machine(instance) / "logs"
         parts = []
-        for log in sorted(logs.glob("*.log"), key=lambda p: p.stat().st_mtime):
+        for log in sorted(self.log_files(name, instance), key=lambda p: p.stat().st_mtime):
             tail = log.read_text(errors="replace").splitlines()[-lines:]
             if tail:
                 parts.append("\n".join([f"--- {log.stem}", *tail]))
         return "\n".join(parts)
+
+    def log_files(self, name: str, instance: str) -> tuple[Path, ...]:
+        """By their names, which are those of the steps and services."""
+        return tuple(sorted((folder(name, self.at).machine(instance) / "logs").glob("*.log")))
 
     def wait(self, name: str, since: float) -> None:
         """A short pause that grows a little: looking here is nearly free."""
@@ -135,16 +140,29 @@ class LocalCloud:
         yield from ()
 
     def surroundings(self, state: State, instance: str) -> tuple[dict[str, str], Path]:
-        """The environment of an instance, and the project's folder."""
+        """The environment of an instance, and the project's folder. Raises RoostError."""
         states = {i.name: i.state for i in state.instances}
         if states.get(instance) != "running":
             raise RoostError(
                 f"{instance} of {state.name} is not running",
                 exists=state.conditions,
-                next=f"roost up {state.name}",
+                next=command_line("roost", "up", state.name),
             )
         place = folder(state.name, self.at)
-        return node_environment(place, instance), Path(place.project.read_text().strip())
+        project = Path(place.project.read_text().strip())
+        environment = node_environment(place, instance)
+        # A script in a subfolder imports the project's modules, as tasks do.
+        environment["PYTHONPATH"] += f"{os.pathsep}{project}"
+        return environment, project
+
+    def page(self, name: str) -> str | None:
+        """JupyterLab's address, as JupyterLab wrote it down."""
+        place = folder(name, self.at)
+        try:
+            jupyter = json.loads(place.jupyter.read_text())
+            return address(jupyter, place.token.read_text().strip())
+        except (OSError, ValueError):
+            return None
 
     # --- effects -----------------------------------------------------------------------------
 
@@ -239,37 +257,6 @@ def _by_number(path: Path) -> tuple[str, int]:
     return (stem, int(number)) if number.isdigit() else (path.name, 0)
 
 
-def _condition(path: Path) -> tuple[InstanceState, str]:
-    """State and note of one machine, from its lock and what it said."""
-    said = processes.status(path)
-    if processes.alive(path) and said is not None:
-        states: dict[str, InstanceState] = {
-            "setup": "pending",
-            "running": "running",
-            "failed": "failed",
-        }
-        return states[said["state"]], said["note"] + _set_up_so_far(path, said)
-    if (path / "stopped").exists() or said is None:
-        return "stopped", ""
-    if said["state"] == "failed":
-        return "failed", said["note"]
-    return "failed", "it died"
-
-
-def _set_up_so_far(path: Path, said: dict[str, Any]) -> str:
-    """The last line of a set-up step that is at work: downloads take a while."""
-    if said["state"] != "setup" or said["services"]:
-        return ""
-    try:
-        with (path / "logs" / "setup.log").open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - 400))
-            lines = log.read().decode(errors="replace").split("\n")
-    except OSError:
-        return ""
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f" ({last[:80]})" if last else ""
-
-
 def _joined(place: Folder, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
     """A worker is running once the scheduler knows it."""
     workers = [i for i in instances if i.role == "worker" and i.state == "running"]
@@ -318,9 +305,7 @@ def _furnish(place: Folder, name: str, record: str) -> None:
 
 
 def _project(record: str) -> str:
-    said: dict[str, Any] = json.loads(record)
-    environment = said.get("environment") or {}
-    return str(environment.get("project") or said.get("folder") or Path.cwd())
+    return read_record(record).project or str(Path.cwd())
 
 
 def _link_package(place: Folder) -> None:

@@ -17,6 +17,9 @@ class LocalProvider:
     """The user's own machine: no account, no regions."""
 
     name = "local"
+    title = "your own machine"
+    rents = False
+    regional = False
     auditor = None
     doctor = None
     rights = None

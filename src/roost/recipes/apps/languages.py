@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from roost.machine.files import program
-from roost.recipes.base import Source
+from roost.recipes.base import UploadSource
 from roost.recipes.dask import remote_environment as environment
+from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step, Upload
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ def steps(spec: Spec, role: Role, sums: Mapping[str, str]) -> tuple[Step, ...]:
         return ()
     found = [_system(spec)]
     if role == "head" or spec.shared is None:
-        makers = {"python": _python, "r": _r, "julia": _julia}
-        for language in (one for one in makers if one in _wanted(spec)):
-            found += makers[language](spec, sums)
+        languages = {"python": _python, "r": _r, "julia": _julia}
+        for language in (one for one in languages if one in _wanted(spec)):
+            found += languages[language](spec, sums)
     return tuple(found)
 
 
-def uploads(spec: Spec) -> dict[str, Source]:
+def uploads(spec: Spec) -> dict[str, UploadSource]:
     """The project whose packages are in the cluster's Python, if the file names one."""
     if spec.kind != "cluster" or "python" not in _wanted(spec):
         return {}

@@ -11,13 +11,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.machine.files import program
 from roost.recipes.desktop import icons
 from roost.recipes.desktop.icons import Icon
+from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step, Upload
 
 if TYPE_CHECKING:
-    from roost.recipes.base import Around
+    from roost.recipes.base import Context
     from roost.spec import Spec
     from roost.spec.pixinsight import PixInsight
 
@@ -49,13 +49,13 @@ TOOLS = (
 )
 
 
-def steps(spec: Spec, around: Around) -> tuple[Step, ...]:
+def steps(spec: Spec, context: Context) -> tuple[Step, ...]:
     """Installing it, what is one machine's own, and its folders."""
     wanted = _wanted(spec)
     if wanted is None:
         return ()
     licensed = wanted.license is not None
-    return (_installed(around.uploads[KEY]), _own(spec, licensed), _preferences(spec, licensed))
+    return (_installed(context.uploads[KEY]), _own(spec, licensed), _preferences(spec, licensed))
 
 
 def uploads(spec: Spec) -> dict[str, Path]:
@@ -89,7 +89,7 @@ def downloads(spec: Spec) -> str:
 
 def _scratch(spec: Spec) -> str:
     """On the first volume whose data may go, or on the machine's own disk."""
-    place = next((v.place for v in spec.volumes if v.park == "discard"), "/var/tmp")  # noqa: S108
+    place = next((v.place for v in spec.volumes if v.is_scratch), "/var/tmp")  # noqa: S108
     return f"{place}/pixinsight"
 
 

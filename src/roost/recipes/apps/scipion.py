@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from roost.machine.files import program
 from roost.recipes.desktop import icons
 from roost.recipes.desktop.icons import Icon
+from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
-    from roost.recipes.base import Around
+    from roost.recipes.base import Context
     from roost.spec import Desktop, Spec
     from roost.spec.scipion import Scipion
 
@@ -34,9 +34,9 @@ CUDA = ("nvidia-cuda-toolkit",)
 """The compiler for GPUs; the driver is part of the image of a machine with a GPU."""
 
 
-def steps(spec: Spec, around: Around) -> tuple[Step, ...]:
+def steps(spec: Spec, context: Context) -> tuple[Step, ...]:
     """A step for each version, and one for what is on volumes."""
-    del around
+    del context
     if spec.kind != "desktop" or spec.scipion is None:
         return ()
     wanted = spec.scipion
@@ -98,8 +98,8 @@ def _installer() -> File:
 
 def _facts(spec: Desktop, wanted: Scipion, alias: str) -> dict[str, Any]:
     """What the machine's program reads; the user's home where no volume is kept."""
-    kept = next((v.place for v in spec.volumes if v.park != "discard"), "~")
-    scratch = next((v.place for v in spec.volumes if v.park == "discard"), None)
+    kept = next((v.place for v in spec.volumes if not v.is_scratch), "~")
+    scratch = next((v.place for v in spec.volumes if v.is_scratch), None)
     return {
         "home": f"{wanted.prefix}/{alias}",
         "tools": f"{wanted.prefix}/.tools",
@@ -119,9 +119,6 @@ def _is_below_a_volume(spec: Desktop, folder: str) -> bool:
 
 def _has_cuda(spec: Desktop) -> bool:
     """Where there is a GPU; Debian has CUDA in a part of its registry that is not switched on."""
-    from roost.catalogue import load
+    from roost.providers.rules import has_gpu
 
-    machine = spec.machine
-    found = load().instance_type(machine.exact[0]) if machine.exact else None
-    has_gpu = bool(found.gpus) if found else any((machine.gpus, machine.gpu, machine.gpu_memory))
-    return has_gpu and machine.image.startswith("ubuntu")
+    return has_gpu(spec.cloud, spec.machine) and spec.machine.image.startswith("ubuntu")

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import roost
 from roost.home import Folder
 from roost.machine.cluster import HOME, PACKAGE, PORT, VARIABLES
-from roost.machine.files import program
 from roost.notebook.dask.discovery import tls_variables
 from roost.notebook.dask.elsewhere import client_variables
 from roost.notebook.dask.retire import MARK_VARIABLE
-from roost.recipes.base import Source
+from roost.recipes.base import UploadSource
 from roost.recipes.dask import remote_environment as environment
 from roost.recipes.local import node_variables
+from roost.recipes.programs import program
 from roost.recipes.service import Service
 from roost.recipes.step import Command, File, Step, Upload
 from roost.recipes.unit import UNITS, quoted, unit
@@ -66,16 +66,16 @@ GENTLE_STOP = ("KillMode=mixed", "TimeoutStopSec=20s", "LimitNOFILE=1048576", "T
 """The first process ends the others by itself; thousands of connections."""
 
 
-def uploads(spec: Cluster) -> dict[str, Source]:
+def uploads(spec: Cluster) -> dict[str, UploadSource]:
     """The project, roost's own modules, and a notebook that is in no project."""
-    package = Source(path=Path(roost.__file__).parent, only=PACKAGE_PARTS)
+    package = UploadSource(path=Path(roost.__file__).parent, only=PACKAGE_PARTS)
     found = {**environment.uploads(spec), PACKAGE_KEY: package}
     if spec.environment.project is None and spec.jupyter.notebook is not None:
-        found[NOTEBOOK] = Source(path=spec.folder, only=(spec.jupyter.notebook,))
+        found[NOTEBOOK] = UploadSource(path=spec.folder, only=(spec.jupyter.notebook,))
     return found
 
 
-def makers() -> dict[str, str]:
+def secret_generators() -> dict[str, str]:
     """The program that makes the secrets, on the head."""
     return {"dask-secrets": program("dask-secrets")}
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.recipes.base import Source
+from roost.recipes.base import UploadSource
 from roost.recipes.dask.environment import environment_path
 from roost.recipes.step import Command, Step, Upload
 
@@ -26,9 +26,9 @@ PROJECT = "project"
 """The key of the project's upload."""
 
 
-def uploads(spec: Cluster) -> dict[str, Source]:
+def uploads(spec: Cluster) -> dict[str, UploadSource]:
     """The project's folder; without a project, what the built-in environment is made from."""
-    return {PROJECT: Source(path=spec.environment.locked)}
+    return {PROJECT: UploadSource(path=spec.environment.locked)}
 
 
 def steps(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from roost.catalogue import load
+from roost.providers.rules import has_gpu
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def listening(name: str, path: str, spec: Desktop) -> File:
 
 def gpu(spec: Desktop) -> tuple[Step, ...]:
     """Drawing on the GPU, where the machine has one."""
-    if not _has_gpu(spec):
+    if not has_gpu(spec.cloud, spec.machine):
         return ()
     return (
         Step(
@@ -108,11 +108,3 @@ def gpu(spec: Desktop) -> tuple[Step, ...]:
             commands=(Command(argv=(f"{AT}/virtualgl",)),),
         ),
     )
-
-
-def _has_gpu(spec: Desktop) -> bool:
-    machine = spec.machine
-    if machine.gpus or machine.gpu or machine.gpu_memory:
-        return True
-    found = load().instance_type(machine.type) if machine.type else None
-    return found is not None and bool(found.gpus)

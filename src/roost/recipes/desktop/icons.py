@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roost.machine.files import program
+from roost.recipes.programs import program
 from roost.recipes.step import Command, File
 
 TRUST = "/usr/lib/roost/icon-trust"

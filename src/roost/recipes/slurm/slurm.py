@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from roost.machine.files import program
+from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def steps(spec: Spec, role: Role, workers: Sequence[str] = ()) -> tuple[Step, ..
     return (_munge(), _head(spec), *((_known(workers),) if workers else ()))
 
 
-def makers(spec: Spec) -> dict[str, str]:
+def secret_generators(spec: Spec) -> dict[str, str]:
     """The program that makes the secrets, on the head."""
     wanted = spec.kind == "cluster" and spec.scheduler == "slurm"
     return {"slurm": program("slurm-secrets")} if wanted else {}

@@ -30,7 +30,7 @@ from typing import Any
 
 from roost.errors import BusyError, RoostError
 from roost.home import write_private
-from roost.transfer.remote.protocol import Job
+from roost.transfer.job import Job
 
 ROOMS = Path("/run/roost/sync")
 CACHE = Path("/var/lib/roost/sync")
@@ -98,10 +98,8 @@ def attend(
 
     ``found["token"]`` is of who asks: where its job has ended meanwhile, that end is told.
     """
-    from roost.transfer.remote.protocol import job_of
-
     try:
-        job = at_home(job_of(found["job"]))
+        job = at_home(Job.from_json(found["job"]))
         token = str(found["token"])
         room = Room(rooms / job.id)
         with _alone(rooms, job.id):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,12 +19,10 @@ from roost.errors import CredentialsError, RoostError, UnreachableError, UsageEr
 from roost.model.resources import Instance
 from roost.provision.machines import Lost, Machines
 from roost.recipes import sync
+from roost.transfer.job import Job, Note, Outcome, Progress, Tell
 from roost.transfer.remote import package
-from roost.transfer.remote.protocol import Job, Outcome, Progress, outcome_of, progress_of
 from roost.transfer.s3.config import Keys, Where
 
-Tell = Callable[[Progress], None]
-Note = Callable[[str], None]
 PATIENCE = 300.0
 """Seconds without a word from the machine after which it is given up; the job goes on."""
 PAUSE = 2.0
@@ -76,7 +73,7 @@ def run_there(machines: Machines, instance: Instance, job: Job, tell: Tell, note
 
 def lends(where: Where, instance: Instance) -> bool:
     """Whether the machine has no way of its own to this S3."""
-    return not instance.shape.profile or where.endpoint is not None
+    return not instance.shape.machine_role or where.endpoint is not None
 
 
 def _paying(where: Where, instance: Instance, note: Note) -> Where:
@@ -164,7 +161,7 @@ class _Listener:
         if found.get("attached"):
             self.note(f"the same sync is at work on {self.node} already; this is how far it is")
         elif found.get("progress"):
-            self._progress(progress_of(found["progress"]))
+            self._progress(Progress.from_json(found["progress"]))
         elif "error" in found:
             raise _error(found["error"], self.node)
         elif "stopped" in found:
@@ -173,7 +170,7 @@ class _Listener:
                 next="the same command again   (goes on where it was)",
             )
         elif "outcome" in found:
-            return outcome_of(found["outcome"])
+            return Outcome.from_json(found["outcome"])
         return None
 
     def _progress(self, now: Progress) -> None:

@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from contextlib import suppress
@@ -16,11 +15,10 @@ from typing import Any
 
 from roost.errors import RoostError
 from roost.transfer.context import StoppedError
+from roost.transfer.job import Job, Progress
 from roost.transfer.remote.attach import Room, told
-from roost.transfer.remote.protocol import Job, job_of
-from roost.transfer.remote.runner import Diary, do
+from roost.transfer.runner import Tracker, run
 
-PAUSE = 0.5
 RESTING = 60.0
 """Seconds without a byte after which a watching job is no work."""
 
@@ -31,7 +29,7 @@ def work(room: Room) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = room.read("job.json")
         (room.path / "job.json").unlink(missing_ok=True)
-        token, job = str(found["token"]), job_of(found["job"])
+        token, job = str(found["token"]), Job.from_json(found["job"])
         signal.signal(signal.SIGTERM, _interrupt)
         if job.tree:
             os.umask(0o077)  # until it has its own mode, a file is nobody else's
@@ -45,12 +43,11 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _end(room: Room, job: Job) -> dict[str, Any]:
-    """How it ended, in the words of the other machine."""
-    diary, over = Diary(), threading.Event()
-    teller = threading.Thread(target=_tell, args=(room, diary, over, job.watch), daemon=True)
-    teller.start()
+    """Do the job, and return its end as JSON."""
+    tracker = Tracker()
     try:
-        made = do(_with_authorities(room, job), diary)
+        with tracker.followed(_Writer(room, watches=job.watch)):
+            return {"outcome": asdict(run(_with_authorities(room, job), tracker))}
     except RoostError as error:
         return {"error": told(error)}
     except (KeyboardInterrupt, StoppedError):
@@ -58,13 +55,11 @@ def _end(room: Room, job: Job) -> dict[str, Any]:
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         return {"error": told(RoostError(f"{error.strerror or error}{place}"))}
-    except Exception as error:  # a fault of ours: its end must be known there all the same
+    except Exception as error:  # a fault of ours: the user must hear of it all the same
         traceback.print_exc()
         return {"error": told(RoostError(f"{type(error).__name__}: {error}"))}
     finally:
-        over.set()
-        teller.join(5)
-    return {"outcome": asdict(made)}
+        (room.path / "busy").unlink(missing_ok=True)
 
 
 def _with_authorities(room: Room, job: Job) -> Job:
@@ -77,36 +72,29 @@ def _with_authorities(room: Room, job: Job) -> Job:
     return replace(job, where=replace(job.where, ca_bundle=str(path)))
 
 
-def _tell(room: Room, diary: Diary, over: threading.Event, watches: bool) -> None:
-    """Write how far it is, whenever that changes; and that it is at work, if it is."""
-    last: dict[str, Any] = {}
-    moved, planned = (0, 0), False
-    since = time.monotonic()
-    while True:
-        ends = over.wait(PAUSE)
-        meter = diary.meter
-        now = {
-            "stage": diary.stage,
-            "files": meter.files,
-            "bytes": meter.bytes,
-            "total_files": meter.total_files,
-            "total_bytes": meter.total_bytes,
-            "said": list(diary.said),
-        }
-        if (meter.files, meter.bytes) != moved:
-            moved, since = (meter.files, meter.bytes), time.monotonic()
+class _Writer:
+    """Writes the progress whenever it changes; and that the machine is at work, if it is."""
+
+    def __init__(self, room: Room, *, watches: bool) -> None:
+        self.room, self.watches = room, watches
+        self.last: Progress | None = None
+        self.planned = False
+        self.moved, self.since = (0, 0), time.monotonic()
+
+    def __call__(self, news: Progress) -> None:
+        """Write what is new; a full disk does not end the job."""
+        if (news.files, news.bytes) != self.moved:
+            self.moved, self.since = (news.files, news.bytes), time.monotonic()
+        now = replace(news, planned=None)
         with suppress(OSError):
-            if diary.planned is not None and not planned:
-                room.write("planned.json", asdict(diary.planned))
-                planned = True
-            if now != last:
-                room.write("progress.json", {**now, "seconds": time.monotonic() - meter.begun})
-                last = now
-            if not watches or time.monotonic() - since < RESTING:
-                (room.path / "busy").touch()
-        if ends:
-            (room.path / "busy").unlink(missing_ok=True)
-            return
+            if news.planned is not None and not self.planned:
+                self.room.write("planned.json", asdict(news.planned))
+                self.planned = True
+            if replace(now, seconds=0) != self.last:
+                self.room.write("progress.json", asdict(now))
+                self.last = replace(now, seconds=0)
+            if not self.watches or time.monotonic() - self.since < RESTING:
+                (self.room.path / "busy").touch()
 
 
 def main(words: list[str]) -> None:

@@ -1,0 +1,134 @@
+"""Delete a name: its instances and all that was made for them; data only where it is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from roost.errors import (
+    CloudError,
+    NeedsConfirmationError,
+    NotFoundError,
+    UsageError,
+    command_line,
+)
+
+if TYPE_CHECKING:
+    from roost.model.resources import Resource, S3Copy, State
+    from roost.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Down:
+    """What is gone of a name, and what is left.
+
+    ``forgotten`` are copies in the user's bucket that roost knows no more, and leaves alone.
+    ``unexpected`` still carries the name's mark though it should be gone; ``problem`` says so,
+    after all of it is shown.
+    """
+
+    name: str
+    gone: tuple[Resource, ...]
+    left: tuple[Resource, ...]
+    notes: tuple[str, ...]
+    forgotten: tuple[S3Copy, ...] = ()
+    unexpected: tuple[str, ...]
+
+    @property
+    def problem(self) -> CloudError | None:
+        """The error to end with, or None."""
+        if not self.unexpected:
+            return None
+        return CloudError(
+            f"still there with the tag of {self.name}: {', '.join(self.unexpected)}",
+            next=command_line("roost", "down", self.name) + "   (again), or: roost audit",
+        )
+
+
+def down(
+    session: Session, name: str, typed: tuple[str, ...] = (), *, keep_data: bool = False
+) -> Down:
+    """Delete a name; of its data only what ``typed`` names (the name itself: all of it)."""
+    from roost.app.cost import so_far
+    from roost.app.lifecycle import drive, forget_ways, summary
+    from roost.app.resolve import existing, held, locate
+    from roost.plan.down import plan_down
+
+    try:
+        cloud = locate(session, name)
+    except NotFoundError:
+        remove_half_made(session, name)
+        raise
+    with held(session, cloud, name):
+        before = existing(cloud, name)
+        session.say(f"{name}: {summary(before)}")
+        if cloud.can.history is not None:
+            session.say(f"it has cost {so_far(cloud, before)} so far")
+        discard = checked_names(before, typed, keep_data)
+        agree(session, before, discard)
+        count = len(before.instances)
+        state = drive(
+            session,
+            cloud,
+            name,
+            lambda have, _: plan_down(have, discard),
+            title=f"down {name}",
+            total=count,
+            done=lambda now: count - len(now.instances),
+        )
+        forget_ways(cloud, name)
+        remains = cloud.can.remains
+        unexpected = remains.remains(state) if remains is not None else ()
+    there = {(r.kind, r.name) for r in state.resources}
+    known = {copy.name for copy in state.s3_copies}
+    return Down(
+        name=name,
+        gone=tuple(r for r in before.resources if (r.kind, r.name) not in there),
+        left=state.resources,
+        notes=plan_down(state, discard).notes,
+        forgotten=tuple(c for c in before.s3_copies if c.name not in known),
+        unexpected=unexpected,
+    )
+
+
+def remove_half_made(session: Session, name: str) -> None:
+    """Remove what a killed `up` had begun before there was a name."""
+    from roost.app.resolve import clouds, held
+    from roost.ssh.browser import withdraw
+
+    withdraw(name)
+    for cloud in clouds(session):
+        leftovers = cloud.can.leftovers
+        if leftovers is not None and leftovers.half_made(name):
+            with held(session, cloud, name):
+                session.say(f"{name}: removed what a killed roost had begun to make or to delete")
+
+
+def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> frozenset[str]:
+    """Return the data whose names were typed. Raises UsageError where some is not there."""
+    if typed and keep_data:
+        raise UsageError("--keep-data and --delete-data say the opposite of each other")
+    known = {before.name, *(v.name for v in before.volumes), *(s.name for s in before.s3_copies)}
+    known |= {s.volume for s in before.snapshots} | {i.instance for i in before.images}
+    if unknown := set(typed) - known:
+        raise UsageError(
+            f"{before.name} has no data called {', '.join(sorted(unknown))}"
+            f" (there are: {', '.join(sorted(known))})"
+        )
+    return frozenset(typed)
+
+
+def agree(session: Session, before: State, discard: frozenset[str]) -> None:
+    """Ask before it goes. A record alone costs nothing and is no loss; an address is one."""
+    if not (before.instances or before.addresses or discard):
+        return
+    name = before.name
+    what = f"{name}, with the data of {', '.join(sorted(discard))}" if discard else name
+    fixed = ", ".join(a.ip or a.name for a in before.addresses)
+    loss = f"; {fixed} would be released, and cannot be had back" if fixed else ""
+    refused = NeedsConfirmationError(
+        f"deleting {what} needs a yes{loss}",
+        exists=before.conditions,
+        next=command_line("roost", "down", name, "--yes"),
+    )
+    session.consent.ask(f"Delete {what}{loss}?", refused)

@@ -1,0 +1,130 @@
+"""What a file would make, in order, and what that would cost. Asks nobody, but for a difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roost.app import resolve
+from roost.errors import UsageError, command_line
+
+if TYPE_CHECKING:
+    from roost.cost.estimate import Estimate
+    from roost.model.resources import State, Wanted
+    from roost.plan.up import Plan
+    from roost.providers.rules import Rules
+    from roost.session import Session
+    from roost.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How a file is going to be used, and by which quotation it is priced."""
+
+    hours_a_day: Decimal
+    days: int
+    quotation: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a spec wants, what is there, the steps between, and the cost.
+
+    ``cost`` is None where roost has no prices, or nothing costs anything. ``priced_elsewhere`` are
+    commands that price the same on a cloud that the file is ready for, with the cloud's title.
+    """
+
+    spec: Spec
+    rules: Rules
+    wanted: Wanted
+    have: State
+    plan: Plan
+    cost: Estimate | None
+    priced_elsewhere: tuple[tuple[str, str], ...] = ()
+
+
+def planned(session: Session, target: str | None, usage: Usage, *, diff: bool) -> Planned:
+    """Plan a file or name from nothing; with ``diff``, from what runs now.
+
+    Raises UsageError where the file is wrong, or a region is named and its cloud has none.
+    """
+    from roost.model.resources import State
+    from roost.plan.up import plan_up
+    from roost.providers.rules import rules_of
+
+    file = target or resolve.DEFAULT_FILE
+    spec = resolve.spec_of(session, target)
+    rules = rules_of(spec.cloud)
+    if session.place.region is not None and rules.regions is None:
+        raise _no_region(spec, file, session.place.region)
+    wanted = resolve.wanted_for(spec)
+    have = resolve.connect(session, spec).observe(spec.name) if diff else State(name=spec.name)
+    return Planned(
+        spec=spec,
+        rules=rules,
+        wanted=wanted,
+        have=have,
+        plan=_with_warnings(plan_up(wanted, have), spec, file),
+        cost=_estimate(spec, wanted, usage),
+        priced_elsewhere=() if rules.rents else _priced_elsewhere(spec, file),
+    )
+
+
+def _no_region(spec: Spec, file: str, region: str) -> UsageError:
+    from roost.providers.rules import regional
+
+    other = regional(spec.cloud)
+    cloud = other.name if other is not None else spec.cloud
+    return UsageError(
+        f'the cloud is "{spec.cloud}", and roost knows no regions of it',
+        next=command_line("roost", "plan", file, "--cloud", cloud, "--region", region),
+    )
+
+
+def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
+    """The plan, with what the machines would lack."""
+    from roost.providers.registry import PROVIDERS, provider_of
+
+    rights = provider_of(spec.cloud).rights if spec.cloud in PROVIDERS else None
+    if rights is None:
+        return plan
+    notes = [f"{w.verdict}: {w.text} ({_as_code(w.mend)})" for w in rights.warnings(spec, file)]
+    return replace(plan, notes=(*plan.notes, *notes))
+
+
+def _as_code(mend: str | None) -> str:
+    """The command of a mend between backticks; what follows three blanks says what it does."""
+    command, _, about = (mend or "").partition("   ")
+    return f"`{command}` {about.strip('()')}"
+
+
+def _estimate(spec: Spec, wanted: Wanted, usage: Usage) -> Estimate | None:
+    """The cost by the shipped list; None where it has no prices of that cloud."""
+    from roost.plan.bill import bill_for
+
+    bill = bill_for(spec, wanted)
+    if bill is None:
+        return None
+    from roost.catalogue import load
+    from roost.cost.bill import Use
+    from roost.cost.book import PriceBook
+    from roost.cost.estimate import estimate
+    from roost.cost.quotation import read_quotation
+
+    quotation = read_quotation(usage.quotation) if usage.quotation else None
+    book = PriceBook(load(spec.cloud), date.today(), quotation)
+    use = Use.daily(usage.hours_a_day, usage.days)
+    return estimate(bill, use, book)
+
+
+def _priced_elsewhere(spec: Spec, file: str) -> tuple[tuple[str, str], ...]:
+    """Return clouds that the file has a table for: title, and the command that prices it."""
+    from roost.providers.rules import regional
+
+    other = regional(spec.cloud)
+    if other is None or other.name not in spec.model_fields_set:
+        return ()
+    return ((other.title, command_line("roost", "plan", file, "--cloud", other.name)),)

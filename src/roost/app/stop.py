@@ -1,0 +1,41 @@
+"""Stop the instances of a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roost.model.resources import State
+    from roost.providers.provider import Cloud
+    from roost.session import Session
+
+
+def stop(session: Session, name: str) -> State:
+    """Stop all instances of a name, and delete nothing; return what is there then.
+
+    Its record need not be readable: whatever runs can be stopped.
+    """
+    from roost.app.resolve import existing, held, locate
+
+    cloud = locate(session, name)
+    with held(session, cloud, name):
+        have = existing(cloud, name)
+        session.say(f"stopping {name}")
+        return stop_instances(session, cloud, name, tuple(i.name for i in have.instances))
+
+
+def stop_instances(session: Session, cloud: Cloud, name: str, instances: tuple[str, ...]) -> State:
+    """Stop these instances of a name, and wait until they are off."""
+    from roost.app.lifecycle import drive, stopped_count
+    from roost.plan.up import plan_stop
+
+    only = frozenset(instances)
+    return drive(
+        session,
+        cloud,
+        name,
+        lambda have, _: plan_stop(have, only),
+        title=f"stop {name}",
+        total=len(instances),
+        done=stopped_count,
+    )

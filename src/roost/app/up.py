@@ -1,0 +1,115 @@
+"""Make what a file asks for: agree on losses and costs first, then bring it up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roost.errors import NeedsConfirmationError, command_line
+from roost.model.steps import Create, describe
+
+if TYPE_CHECKING:
+    from roost.app.lifecycle import Running
+    from roost.model.resources import State, Wanted
+    from roost.plan.up import Plan
+    from roost.providers.provider import Cloud
+    from roost.session import Session
+    from roost.spec import Spec
+
+
+def up(session: Session, target: str | None) -> Running:
+    """Bring up a file or a name; without a target, the file of this folder.
+
+    Everything that can fail or needs a yes comes before the first change.
+    """
+    from roost.app.lifecycle import bring_up
+    from roost.app.resolve import DEFAULT_FILE, connect, held, spec_of, wanted_for
+    from roost.plan.up import plan_up
+    from roost.providers.registry import provider_of
+
+    spec = spec_of(session, target)
+    cloud = connect(session, spec)
+    provider_of(spec.cloud).remember(cloud, session.place, spec)
+    wanted = wanted_for(spec)
+    with held(session, cloud, spec.name):
+        have = cloud.observe(spec.name)
+        plan = plan_up(wanted, have)
+        agree_on_folder(session, spec, have.record)
+        agree_on_losses(session, plan, have)
+        check_first(session, cloud, spec, wanted, have, plan, target or DEFAULT_FILE)
+        if cloud.can.rents:
+            agree_on_cost(session, cloud, spec, wanted, have, plan)
+        return bring_up(session, cloud, wanted, verb="up")
+
+
+def agree_on_folder(session: Session, spec: Spec, record: str | None) -> None:
+    """Ask where the name was made from a file in another folder: most likely another thing."""
+    from roost.spec import from_json
+
+    before = from_json(record) if record else spec
+    if before.folder == spec.folder:
+        return
+    what = f"{spec.name} exists, and was made from a file in {before.folder}"
+    refused = NeedsConfirmationError(
+        what, next=f"another name in the file, or: roost up ... --yes   (changes {spec.name})"
+    )
+    session.consent.ask(f"{what}. Change it to what this file says?", refused)
+
+
+def agree_on_losses(session: Session, plan: Plan, have: State) -> None:
+    """Ask before anything goes that cannot be had back: the disks of machines, and addresses."""
+    from roost.plan.losses import disks_lost, losses
+
+    lost = losses(plan, have)
+    if not lost:
+        return
+    what, again = "\n".join(lost), "the same with --yes"
+    if disks_lost(plan, have):
+        park = command_line("roost", "park", have.name)
+        again = f"{park}   (saves what is on disks), or: {again}"
+    refused = NeedsConfirmationError(what, exists=have.conditions, next=again)
+    session.consent.ask(f"{what}. Go on?", refused)
+
+
+def check_first(
+    session: Session,
+    cloud: Cloud,
+    spec: Spec,
+    wanted: Wanted,
+    have: State,
+    plan: Plan,
+    file: str,
+) -> None:
+    """Let the cloud check what can fail, before anything is made. Raises RoostError."""
+    preflight = cloud.can.preflight
+    if preflight is None:
+        return
+    launches = any(isinstance(s, Create) and s.kind == "instance" for s in plan.steps)
+    for finding in preflight.check(spec, wanted, have, file, launches=launches):
+        if finding.verdict != "ok":
+            session.say(f"{finding.verdict}: {finding.text}")
+            if finding.mend:
+                session.say(f"  -> {finding.mend}")
+
+
+def agree_on_cost(
+    session: Session, cloud: Cloud, spec: Spec, wanted: Wanted, have: State, plan: Plan
+) -> None:
+    """Say what will be made and what it costs, and ask. What costs nothing is not asked for."""
+    from roost.app.lifecycle import hourly
+    from roost.recipes.rented import rates_of
+
+    creates = [step for step in plan.steps if isinstance(step, Create)]
+    if not any(step.kind in ("instance", "volume", "address") for step in creates):
+        return
+    for step in creates:
+        session.say(f"  {describe(step)}")
+    cost = hourly(cloud, wanted)
+    session.say(f"it costs {cost}; `roost plan` says more")
+    if spec.budget is not None and rates_of(spec) is None:
+        session.say("note: a price is unknown, so the machine cannot keep to the file's budget")
+    refused = NeedsConfirmationError(
+        f"this rents machines for {cost}, and needs a yes",
+        exists=have.conditions,
+        next="the same with --yes",
+    )
+    session.consent.ask(f"Make {spec.name}?", refused)

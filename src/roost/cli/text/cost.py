@@ -1,0 +1,109 @@
+"""What ``roost cost`` prints: ``schema/output/cost.schema.json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roost.cli.output import table
+from roost.cli.text.money import amount_json, section_json
+from roost.cost.rates import ZERO, Amount, Unknown
+
+if TYPE_CHECKING:
+    from roost.app.cost import CostReport
+    from roost.cost.rates import Section
+    from roost.cost.spent import BudgetUse, Spent
+
+NOT_COUNTED = "not counted: transfer to the internet, S3, tax, and what your contract gives"
+AT_END = {"stop": "stops itself", "park": "stops itself, and is to be parked"}
+
+
+# --- as text -------------------------------------------------------------------------------------
+
+
+def cost_text(report: CostReport) -> str:
+    """So far by item, an hour now, until the end time, what is not known, and the budget."""
+    cost, end = report.cost, report.spec.schedule.end if report.spec else None
+    parts = [_items(cost.spent), "", f"so far: {click.style(str(cost.spent), bold=True)}"]
+    parts.append(f"an hour, as it is now: {cost.per_hour.amount}")
+    if end is not None:
+        local = end.strftime("%Y-%m-%d %H:%M %z")
+        left = "it has passed" if cost.until_end is None else f"{cost.until_end} more"
+        parts.append(f"until its end time, {local}: {left}")
+    parts += [f"- {note}" for note in (*report.notes, *_unknown(cost.spent.most), NOT_COUNTED)]
+    if end is None and cost.per_hour.amount.usd:
+        parts.append("- it has no end time: [schedule] end = ... in its file sets one")
+    return "\n".join([*parts, *_budget_lines(report)])
+
+
+def percent_text(budget: BudgetUse) -> str:
+    """``"85 %"``, or ``"3 % to 85 %"``."""
+    if budget.least_percent == budget.most_percent:
+        return f"{budget.most_percent} %"
+    return f"{budget.least_percent} % to {budget.most_percent} %"
+
+
+def _budget_lines(report: CostReport) -> list[str]:
+    if report.budget is None or report.spec is None or report.spec.budget is None:
+        return []
+    then = f"at 100 % it {AT_END[report.spec.budget.at_end]}; nothing is deleted"
+    return [f"budget {Amount(report.budget.usd)}: {percent_text(report.budget)} is used; {then}"]
+
+
+def _items(spent: Spent) -> str:
+    least, most = _by_item(spent.least), _by_item(spent.most)
+    if spent.exact:
+        rows = [(item, str(amount)) for item, amount in most.items()]
+        return table(("WHAT", "SO FAR"), rows, frozenset({1}))
+    nothing = "$0.00"
+    ranges = [
+        (item, str(least[item]) if item in least else nothing, str(amount))
+        for item, amount in most.items()
+    ]
+    return table(("WHAT", "AT LEAST", "AT MOST"), ranges, frozenset({1, 2}))
+
+
+def _by_item(section: Section) -> dict[str, Amount]:
+    sums: dict[str, Amount] = {}
+    for line in section.lines:
+        sums[line.item] = sums.get(line.item, ZERO) + line.amount
+    return sums
+
+
+def _unknown(section: Section) -> list[str]:
+    reasons = {line.price.reason for line in section.lines if isinstance(line.price, Unknown)}
+    return sorted(reasons)
+
+
+# --- as JSON -------------------------------------------------------------------------------------
+
+
+def as_data(report: CostReport) -> dict[str, Any]:
+    """All of it, for programs."""
+    spec, cost = report.spec, report.cost
+    return {
+        "name": report.name,
+        "cloud": report.cloud.name,
+        "region": report.cloud.region or None,
+        "at": report.moment,
+        "spent": {"least": section_json(cost.spent.least), "most": section_json(cost.spent.most)},
+        "per_hour": section_json(cost.per_hour),
+        "end": spec.schedule.end if spec else None,
+        "until_end": None if cost.until_end is None else amount_json(cost.until_end),
+        "budget": _budget_json(report),
+        "notes": report.notes,
+    }
+
+
+def _budget_json(report: CostReport) -> dict[str, Any] | None:
+    budget = report.budget
+    if budget is None:
+        return None
+    return {
+        "usd": budget.usd,
+        "least_percent": budget.least_percent,
+        "most_percent": budget.most_percent,
+        "state": budget.state,
+        "at_end": report.spec.budget.at_end if report.spec and report.spec.budget else None,
+    }

@@ -1,0 +1,43 @@
+"""The names of ``roost ls``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roost.cli.output import table
+from roost.errors import command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from roost.providers.provider import Summary
+
+
+def names_text(rows: Sequence[Summary]) -> str:
+    """A line for each name: its kind, where it is, its instances by state, since when."""
+    cells = [
+        (
+            row.name,
+            row.kind,
+            f"{row.cloud} {row.region}".rstrip(),
+            ", ".join(f"{count} {state}" for state, count in sorted(row.states.items())) or "none",
+            _local(row.created),
+        )
+        for row in rows
+    ]
+    return table(("NAME", "KIND", "CLOUD", "INSTANCES", "SINCE"), cells, frozenset())
+
+
+def restoring_lines(rows: Sequence[Summary]) -> list[str]:
+    """A line for each name whose data is not all back from S3."""
+    return [
+        f"{row.name}: data of {', '.join(row.unfilled)} not all back yet: "
+        + command_line("roost", "resume", row.name)
+        for row in rows
+        if row.unfilled
+    ]
+
+
+def _local(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "unknown"

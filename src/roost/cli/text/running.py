@@ -1,0 +1,53 @@
+"""The text and the JSON of what runs after `up`, `start`, `resume`, `scale`, ..."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from roost.app.lifecycle import instance_json
+from roost.cli.output import say, write_json
+from roost.errors import command_line
+
+if TYPE_CHECKING:
+    from roost.app.lifecycle import Running
+    from roost.model.resources import State
+
+
+def show_running(running: Running, as_json: bool) -> None:
+    """Show what runs and how to get there, the address alone on stdout; then raise its problem."""
+    if as_json:
+        write_json(
+            {
+                "name": running.state.name,
+                "cloud": running.cloud,
+                "address": running.address,
+                "instances": [instance_json(i) for i in running.state.instances],
+            }
+        )
+    else:
+        _write(running)
+    if running.problem is not None:
+        raise running.problem
+
+
+def _write(running: Running) -> None:
+    name = running.state.name
+    for note in running.notes:
+        say(f"note: {note}")
+    say(f"{name} is up: {counted(running.state)}")
+    if running.by_ssh:
+        say("a shell:      " + command_line("roost", "ssh", name))
+    if running.by_ssh and running.has_page:
+        say("its page:     " + command_line("roost", "open", name))
+    if running.address:
+        say(f"open this address in a browser (or: {command_line('roost', 'open', name)}):")
+        click.echo(running.address)
+
+
+def counted(state: State) -> str:
+    """``"1 head, 2 workers"``."""
+    roles = Counter(i.role for i in state.instances)
+    return ", ".join(f"{n} {role}{'' if n == 1 else 's'}" for role, n in roles.items())

@@ -1,0 +1,151 @@
+"""What ``roost show`` prints: ``schema/output/show.schema.json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roost.app.lifecycle import instance_json
+from roost.cli.output import table
+from roost.errors import command_line
+from roost.units import format_size
+
+if TYPE_CHECKING:
+    from roost.app.show import Shown
+    from roost.model.resources import State
+
+DISKS = ("DISK", "WHAT", "SIZE", "STATE", "ON", "ID")
+
+
+def resources_text(shown: Shown) -> str:
+    """Its machines, its disks and the address, as far as there are any."""
+    disks = _disks(shown)
+    parts = [
+        _machines(shown.state) if shown.state.instances else "",
+        table(DISKS, disks, frozenset({2})) if disks else "",
+        shown.address or "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def hints(shown: Shown) -> list[str]:
+    """What to type next, where machines are missing or failed, or data is not back."""
+    name, lines = shown.state.name, []
+    if not shown.state.instances:
+        up = command_line("roost", "up", name)
+        lines.append(f"{name} has no machines now: `{up}` makes them, or brings them back")
+    lines += [f"volume {volume}: {text}" for volume, text in shown.unfilled.items()]
+    if any(i.state == "failed" for i in shown.state.instances):
+        lines.append(
+            f"`{command_line('roost', 'up', name)}` mends what failed,"
+            f" `{command_line('roost', 'logs', name)}` says why"
+        )
+    return lines
+
+
+def as_data(shown: Shown) -> dict[str, object]:
+    """All of it, for programs."""
+    return {
+        "name": shown.state.name,
+        "kind": shown.kind,
+        "cloud": shown.cloud,
+        "address": shown.address,
+        "instances": [instance_json(i) for i in shown.state.instances],
+        **_disks_json(shown),
+    }
+
+
+def _machines(state: State) -> str:
+    rows = [
+        (
+            i.name,
+            i.state,
+            i.shape.type,
+            str(i.shape.cpus or "-"),
+            format_size(round(i.shape.memory_gib, 1)) if i.shape.memory_gib else "-",
+            i.note,
+        )
+        for i in state.instances
+    ]
+    header = ("INSTANCE", "STATE", "TYPE", "THREADS", "MEMORY", "NOTE")
+    return table(header, rows, frozenset({3, 4}))
+
+
+def _disks(shown: Shown) -> list[tuple[str, ...]]:
+    """Volumes, and the copies of what is or was there."""
+    state = shown.state
+    rows: list[tuple[str, ...]] = [
+        (
+            v.name,
+            "volume",
+            f"{v.size_gib:g} GiB",
+            f"{v.state}, data not all back" if v.name in shown.unfilled else v.state,
+            v.holder,
+            v.id,
+        )
+        for v in state.volumes
+    ]
+    rows += [
+        (s.name, "in S3", f"{s.used_gib:g} GiB", "proven" if s.sealed else "older", "", s.place)
+        for s in state.s3_copies
+    ]
+    rows += [
+        (
+            s.volume,
+            "snapshot" if s.tier == "standard" else f"snapshot, {s.tier}",
+            f"{s.size_gib:g} GiB",
+            s.state,
+            "",
+            s.name,
+        )
+        for s in state.snapshots
+    ]
+    rows += [(i.instance, "image", "", i.state, "", i.name) for i in state.images]
+    rows += [
+        (a.name, "address", "", "attached" if a.attached else "kept", a.holder, a.ip or a.id)
+        for a in state.addresses
+    ]
+    return rows
+
+
+def _disks_json(shown: Shown) -> dict[str, object]:
+    state = shown.state
+    return {
+        "volumes": [
+            {
+                "name": v.name,
+                "size_gib": v.size_gib,
+                "type": v.type,
+                "state": v.state,
+                "holder": v.holder,
+                "id": v.id,
+            }
+            for v in state.volumes
+        ],
+        "snapshots": [
+            {
+                "id": s.name,
+                "volume": s.volume,
+                "size_gib": s.size_gib,
+                "state": s.state,
+                "tier": s.tier,
+            }
+            for s in state.snapshots
+        ],
+        "stored": [
+            {
+                "volume": s.name,
+                "place": s.place,
+                "region": s.region,
+                "endpoint": s.endpoint,
+                "size_gib": s.size_gib,
+                "used_gib": s.used_gib,
+                "sealed": s.sealed,
+            }
+            for s in state.s3_copies
+        ],
+        "unfilled": sorted(shown.unfilled),
+        "images": [{"id": i.name, "instance": i.instance, "state": i.state} for i in state.images],
+        "addresses": [
+            {"name": a.name, "ip": a.ip, "attached": a.attached} for a in state.addresses
+        ],
+    }

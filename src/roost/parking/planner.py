@@ -1,0 +1,311 @@
+"""The plan of parking: the next steps to save the work and stop paying. Pure.
+
+Workers hold nothing, and are deleted. On the other machines each volume goes the way of its mode,
+and the boot disk becomes an image; a machine whose volumes are all kept is kept too, stopped.
+Nothing is deleted before its copy is completed, and before that copy was begun when nothing could
+write any more (`plan/backups.py` has these rules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from roost.model.resources import Instance, S3Copy, State, Volume
+from roost.model.steps import (
+    Archive,
+    Attach,
+    CreateImage,
+    CreateSnapshot,
+    Delete,
+    RecordCopy,
+    Retire,
+    Start,
+    Step,
+    Stop,
+)
+from roost.parking.modes import ParkMode
+from roost.plan.backups import (
+    last_writable,
+    last_write_possible,
+    newest,
+    pending_restore,
+    proof,
+    proof_in_s3,
+    saved,
+    sealed,
+    snapshots_of,
+    superseded,
+)
+from roost.plan.up import Plan, mark_stale
+
+NOTHING: Mapping[str, S3Copy] = {}
+
+
+def plan_park(
+    have: State,
+    modes: Mapping[str, ParkMode],
+    confirmed: frozenset[str] = frozenset(),
+    verified: Mapping[str, S3Copy] = NOTHING,
+) -> Plan:
+    """Return the next steps until all is put away.
+
+    ``modes`` are by volume; a volume without one becomes a snapshot. Only of the ``confirmed``
+    volumes, whose names the user typed, is the data discarded. ``verified`` has the copies in S3,
+    by volume, that were just compared with a volume to which nothing can write any more until its
+    machine stops. Without it a machine with such a volume runs on: ``to_verify`` names the volume.
+    """
+    park = _Park(have, modes, confirmed, verified)
+    live = [i for i in have.instances if i.state != "deleting"]
+    steps: list[Step] = []
+    workers = tuple(i.name for i in live if i.role == "worker")
+    if workers:
+        steps += [Retire(workers), Delete("instance", workers)]
+    stateful = [i for i in live if i.role != "worker"]
+    steps += park.snapshots(stateful)
+    steps += park.stops(stateful)
+    steps += park.records(stateful)
+    steps += park.images(stateful)
+    steps += park.deletions(stateful)
+    return Plan(tuple(steps), tuple(park.waiting()), notes=tuple(park.notes()))
+
+
+def to_verify(
+    have: State,
+    modes: Mapping[str, ParkMode],
+    confirmed: frozenset[str] = frozenset(),
+) -> tuple[Volume, ...]:
+    """Return the volumes whose copies in S3 must be made, or compared, before the next steps.
+
+    Only a machine that runs can do that.
+    """
+    park = _Park(have, modes, confirmed, NOTHING)
+    return tuple(v for v in have.volumes if v.state != "deleting" and park.is_unverified(v))
+
+
+def plan_wake(have: State, names: frozenset[str]) -> Plan:
+    """Return the steps to these machines running with their volumes, and nothing else."""
+    wanted = [i for i in have.instances if i.name in names]
+    off = tuple(i.name for i in wanted if i.state in ("stopped", "failed"))
+    able = {i.name for i in wanted if i.state in ("running", "stopped")}
+    loose = [v for v in have.volumes if v.state == "available" and v.holder in able]
+    steps: list[Step] = [Start(off)] if off else []
+    steps += [Attach(tuple((v.name, v.holder) for v in loose))] if loose else []
+    moving = tuple(i.name for i in wanted if i.state in ("pending", "stopping", "deleting"))
+    coming = tuple(v.name for v in have.volumes if v.state == "creating" and v.holder in names)
+    return Plan((*mark_stale(have), *steps) if steps else (), (*moving, *coming))
+
+
+class _Park:
+    """One observed state of a name, with the choices for its volumes."""
+
+    def __init__(
+        self,
+        have: State,
+        modes: Mapping[str, ParkMode],
+        confirmed: frozenset[str],
+        verified: Mapping[str, S3Copy],
+    ) -> None:
+        self.have = have
+        self.modes = modes
+        self.confirmed = confirmed
+        self.verified = verified
+
+    def mode(self, volume: Volume) -> ParkMode:
+        """Return the volume's mode, for which reasons of safety count more than the choice.
+
+        An adopted volume is kept, and one whose data is to be discarded without confirmation, and
+        one whose data is not all restored.
+        """
+        mode = self.modes.get(volume.name, ParkMode.SNAPSHOT)
+        if volume.adopted:
+            return ParkMode.KEEP
+        if mode == ParkMode.DISCARD:
+            return mode if volume.name in self.confirmed else ParkMode.KEEP
+        return ParkMode.KEEP if pending_restore(volume, self.have) else mode
+
+    def is_unverified(self, volume: Volume) -> bool:
+        """Whether it goes to S3 and no copy there is verified."""
+        if self.mode(volume) != ParkMode.S3 or proof_in_s3(volume, self.have) is not None:
+            return False
+        return self._just_verified(volume) is None
+
+    def _just_verified(self, volume: Volume) -> S3Copy | None:
+        """Return the copy, not recorded yet, that was verified since the volume was writable."""
+        copy, since = self.verified.get(volume.name), last_writable(volume, self.have)
+        if copy is None or since is None or copy.source != volume.id or copy.since < since:
+            return None
+        return copy
+
+    def runs_on(self, instance: Instance) -> bool:
+        """Whether it is still needed, to verify the copy of a volume."""
+        return any(self.is_unverified(v) for v in self.on(instance))
+
+    def on(self, instance: Instance) -> list[Volume]:
+        """Return the volumes of an instance."""
+        return [v for v in self.have.volumes if v.holder == instance.name]
+
+    def stays(self, instance: Instance) -> bool:
+        """Whether the machine is kept, stopped, with its volumes."""
+        mine = self.on(instance)
+        return bool(mine) and all(self.mode(v) == ParkMode.KEEP for v in mine)
+
+    def first(self, instance: Instance) -> list[Volume]:
+        """Return volumes to snapshot while the machine runs, so that the last one is short."""
+        if instance.state != "running":
+            return []
+        return [
+            v
+            for v in self.on(instance)
+            if self.mode(v).is_snapshot
+            and v.state == "attached"
+            and not any(s.state == "completed" for s in snapshots_of(v.name, self.have))
+        ]
+
+    def snapshots(self, instances: list[Instance]) -> Iterator[Step]:
+        """Take the missing snapshots: of volumes in use, and then of those at rest."""
+        now = [v for i in instances for v in self.first(i) if not self._on_its_way(v)]
+        if now:
+            yield CreateSnapshot(tuple(v.name for v in now), sealed=False)
+        rest = [v for v in self.at_rest(instances) if not sealed(v, self.have)]
+        if rest:
+            yield CreateSnapshot(tuple(v.name for v in rest), sealed=True)
+
+    def _on_its_way(self, volume: Volume) -> bool:
+        return any(s.state == "pending" for s in snapshots_of(volume.name, self.have))
+
+    def at_rest(self, instances: list[Instance]) -> list[Volume]:
+        """Return volumes to snapshot that nothing writes to now."""
+        stopped = {i.name for i in instances if i.state == "stopped" and not self.runs_on(i)}
+        return [
+            v
+            for v in self.have.volumes
+            if self.mode(v).is_snapshot
+            and (v.state == "available" or (v.state == "attached" and v.holder in stopped))
+        ]
+
+    def stops(self, instances: list[Instance]) -> Iterator[Step]:
+        """Stop machines that have nothing to wait for any more."""
+        names = tuple(
+            i.name
+            for i in instances
+            if i.state in ("pending", "running", "failed")
+            and not self.first(i)
+            and not self.runs_on(i)
+        )
+        if names:
+            yield Stop(names)
+
+    def records(self, instances: list[Instance]) -> Iterator[Step]:
+        """Record the verified copies of volumes whose machines have stopped since."""
+        stopped = {i.name for i in instances if i.state == "stopped"}
+        copies = []
+        for volume in self.have.volumes:
+            if self.mode(volume) != ParkMode.S3 or volume.holder not in stopped:
+                continue
+            if last_write_possible(volume, self.have) is None or proof_in_s3(volume, self.have):
+                continue
+            copy = self._just_verified(volume)
+            if copy is not None:
+                # By one clock: newer than all copies so far, and older than all that follow.
+                taken = max(copy.since, newest(volume.name, self.have) + 1)
+                copies.append(replace(copy, sealed=True, taken=taken))
+        if copies:
+            yield RecordCopy(tuple(copies))
+
+    def images(self, instances: list[Instance]) -> Iterator[Step]:
+        """Save the boot disks of stopped machines."""
+        names = tuple(
+            i.name
+            for i in instances
+            if i.state == "stopped"
+            and not self.stays(i)
+            and not self.runs_on(i)
+            and not saved(i, self.have)
+        )
+        if names:
+            yield CreateImage(names)
+
+    def deletions(self, instances: list[Instance]) -> Iterator[Step]:
+        """Delete what is safe elsewhere; the machines first, as they hold the volumes."""
+        gone = tuple(i.name for i in instances if self.is_saved(i))
+        if gone:
+            yield Delete("instance", gone)
+        volumes = tuple(v.name for v in self.have.volumes if self.may_go(v))
+        if volumes:
+            yield Delete("volume", volumes)
+        yield from self.tidy()
+
+    def is_saved(self, instance: Instance) -> bool:
+        """Whether its disk is an image, and its volumes are copied, kept or to be discarded."""
+        return (
+            instance.state == "stopped"
+            and not self.stays(instance)
+            and any(i.state == "completed" for i in saved(instance, self.have))
+            and all(self.is_safe(v) for v in self.on(instance))
+        )
+
+    def is_safe(self, volume: Volume) -> bool:
+        """Whether a volume may lose its machine."""
+        mode = self.mode(volume)
+        if mode == ParkMode.S3:
+            return proof_in_s3(volume, self.have) is not None
+        return not mode.is_snapshot or proof(volume, self.have) is not None
+
+    def may_go(self, volume: Volume) -> bool:
+        """Whether a volume may be deleted now."""
+        if volume.state != "available":
+            return False
+        mode = self.mode(volume)
+        return mode == ParkMode.DISCARD or (mode != ParkMode.KEEP and self.is_safe(volume))
+
+    def tidy(self) -> Iterator[Step]:
+        """Archive snapshots of what is put away, where the mode says so; delete superseded ones."""
+        here = {v.name for v in self.have.volumes} | {i.name for i in self.have.instances}
+        old, images = superseded(self.have)
+        cold = tuple(
+            s.name
+            for s in self.have.snapshots
+            if s not in old
+            and s.volume not in here
+            and s.state == "completed"
+            and s.tier == "standard"
+            and self.modes.get(s.volume) == ParkMode.ARCHIVE
+        )
+        if cold:
+            yield Archive(cold)
+        if gone := tuple(s.name for s in old if s.volume not in here):
+            yield Delete("snapshot", gone)
+        if gone := tuple(i.name for i in images if i.instance not in here):
+            yield Delete("image", gone)
+
+    def waiting(self) -> Iterator[str]:
+        """Name what is changing now."""
+        for instance in self.have.instances:
+            if instance.state in ("stopping", "deleting"):
+                yield instance.name
+        for volume in self.have.volumes:
+            if volume.state in ("creating", "deleting"):
+                yield volume.name
+        for snapshot in self.have.snapshots:
+            if snapshot.state == "pending":
+                yield f"snapshot of {snapshot.volume}"
+        for image in self.have.images:
+            if image.state == "pending":
+                yield f"image of {image.instance}"
+
+    def notes(self) -> Iterator[str]:
+        """Say what is kept and still costs."""
+        for volume in self.have.volumes:
+            chosen = self.modes.get(volume.name, ParkMode.SNAPSHOT)
+            copy = pending_restore(volume, self.have)
+            if volume.adopted:
+                yield f"volume {volume.name} was there before roost, and is kept"
+            elif chosen != ParkMode.DISCARD and copy:
+                yield f"volume {volume.name} waits for its data from {copy.place}, and is kept"
+            elif chosen == ParkMode.DISCARD and volume.name not in self.confirmed:
+                yield f"volume {volume.name} is kept: discarding it needs its name typed"
+            elif chosen == ParkMode.KEEP:
+                yield f"volume {volume.name} is kept"
+        for address in self.have.addresses:
+            yield f"address {address.ip or address.name} is kept"

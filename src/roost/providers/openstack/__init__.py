@@ -1,0 +1,1 @@
+"""OpenStack: so far only what a file may ask of it."""

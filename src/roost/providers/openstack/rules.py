@@ -1,0 +1,81 @@
+"""What a file may ask of an OpenStack site: flavors, images and volumes are known only there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from roost.model.resources import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from roost.model.host import Host
+    from roost.model.resources import Role
+    from roost.spec import Spec
+    from roost.spec.machine import Machine
+
+USERS = (("debian", "debian"), ("ubuntu", "ubuntu"))
+"""The user of each system's own images. Sources: Debian's and Canonical's pages on OpenStack."""
+OTHER_USER = "ubuntu"
+
+
+class OpenStackRules:
+    """OpenStack: the file's words are taken as they are, and the site decides."""
+
+    name = "openstack"
+    title = "OpenStack"
+    rents = True
+    needs_table = ""
+    reserved_tags = ()
+    types = None
+    disks = None
+    regions = None
+
+    def types_for(self, tables: Collection[str]) -> None:
+        """Return None: types are the site's flavors, whatever other tables the file has."""
+        del tables
+
+    def runs(self, kind: str, scheduler: str = "") -> bool:
+        """Tell that everything can be there."""
+        del kind, scheduler
+        return True
+
+    def check_image(self, image: str) -> None:
+        """Accept any: only the site knows its images."""
+
+    def login_user(self, image: str) -> str:
+        """Return the user that the system's maker named; Ubuntu's where the system is unknown."""
+        return next((user for system, user in USERS if image.startswith(system)), OTHER_USER)
+
+    def shape(self, spec: Spec, machine: Machine, role: Role, host: Host) -> Shape:
+        """Return what is asked for: which flavor fits is known only at the site."""
+        del spec, role, host
+        return Shape(
+            type=machine.exact[0] if machine.exact else "a flavor that fits",
+            cpus=0 if machine.exact else machine.cpus,
+            memory_gib=0 if machine.exact else machine.memory,
+            gpus=machine.gpus or 0,
+            arch=machine.arch or "x86_64",
+            image=machine.image,
+            disk_gib=machine.disk,
+            spot=machine.on_spot,
+        )
+
+    def set_up(self, spec: Spec) -> Mapping[str, Any]:
+        """Return nothing: no setting of the site changes what a machine is set up as."""
+        del spec
+        return {}
+
+    def price_region(self, spec: Spec) -> None:
+        """Return None: roost has no prices of a site."""
+        del spec
+
+    def place(self, spec: Spec) -> str:
+        """``"openstack"``."""
+        del spec
+        return self.name
+
+
+def rules() -> OpenStackRules:
+    """For the registry."""
+    return OpenStackRules()

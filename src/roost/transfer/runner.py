@@ -1,0 +1,291 @@
+"""Do a job on the computer that this runs on: look, tell, copy, prove."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from roost.errors import UsageError
+from roost.transfer.context import Meter, Run
+from roost.transfer.engine import Done, Planned, Sync
+from roost.transfer.job import (
+    ANY,
+    Job,
+    Line,
+    Names,
+    Outcome,
+    Progress,
+    Proven,
+    Tell,
+    deletions,
+)
+from roost.transfer.listing import Side, side
+from roost.transfer.manifest import BEGINS, take
+from roost.transfer.options import opened
+from roost.transfer.restore import look, put_back
+from roost.transfer.s3.failures import StoreError
+from roost.transfer.verify import Proof, verify
+from roost.transfer.watch import janitor, keep_on, move_away
+
+FIRST = 20
+"""Names of what is copied that are listed one by one."""
+KEPT_LINES = 100
+PAUSE = 0.5
+
+
+@dataclass(slots=True)
+class Tracker:
+    """The progress of a job: the job writes it, others read it.
+
+    ``listener`` hears of a plan and of each line at once, before the job continues.
+    """
+
+    listener: Tell | None = None
+    stage: str = "looking"
+    meter: Meter = field(default_factory=Meter)
+    planned: Outcome | None = None
+    lines: tuple[Line, ...] = ()
+
+    def plan(self, planned: Outcome) -> None:
+        """Make the plan known."""
+        if self.listener is not None:
+            self.listener(replace(self.progress(), planned=planned))
+        self.planned = planned
+
+    def note(self, text: str) -> None:
+        """Write a line about what goes well."""
+        self._write(text, routine=True)
+
+    def warn(self, text: str) -> None:
+        """Write a line that everybody should see."""
+        self._write(text, routine=False)
+
+    def _write(self, text: str, *, routine: bool) -> None:
+        number = self.lines[-1].number + 1 if self.lines else 1
+        self.lines = (*self.lines[1 - KEPT_LINES :], Line(number, text, routine))
+        if self.listener is not None:
+            self.listener(self.progress())
+
+    def begin_copying(self) -> None:
+        """Enter the stage whose rate is measured."""
+        self.stage, self.meter.begun = "copying", time.monotonic()
+
+    def progress(self) -> Progress:
+        """Return the state of this moment."""
+        meter = self.meter
+        return Progress(
+            stage=self.stage,
+            files=meter.files,
+            bytes=meter.bytes,
+            total_files=meter.total_files,
+            total_bytes=meter.total_bytes,
+            seconds=time.monotonic() - meter.begun,
+            planned=self.planned,
+            lines=self.lines,
+        )
+
+    @contextmanager
+    def followed(self, tell: Tell) -> Iterator[None]:
+        """Tell the progress twice a second, and once more at the end."""
+        ended = threading.Event()
+
+        def follow() -> None:
+            while True:
+                over = ended.wait(PAUSE)
+                tell(self.progress())
+                if over:
+                    return
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(5)
+
+
+def run_here(job: Job, tell: Tell) -> Outcome:
+    """Do a job on this computer. Raises RoostError, OSError, StoppedError."""
+    tracker = Tracker(listener=tell)
+    with tracker.followed(tell):
+        return run(job, tracker)
+
+
+def run(job: Job, tracker: Tracker) -> Outcome:
+    """Do all of a job; deletions only if they are agreed to. Raises RoostError, OSError,
+    StoppedError.
+    """
+    with opened(_side(job.source), _side(job.target), job.options, job.where) as sync:
+        tracker.meter = sync.run.meter
+        if job.tree and not job.up:
+            return _back(sync, job, tracker)
+        if job.watch:
+            return _watch(sync, job, tracker)
+        planned = sync.plan()
+        told = outcome(job, sync, planned)
+        tracker.plan(told)
+        if job.dry_run or (told.to_delete and job.agreed not in {ANY, told.deletions}):
+            return told
+        work = _up_with_tree if job.tree else _plain
+        return work(sync, job, tracker, planned, told)
+
+
+def _side(text: str) -> Side:
+    """Return a side; a path of this computer may look like anything."""
+    return side(text) if text.startswith("s3://") else Path(text)
+
+
+def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
+    """Return what is planned, as it is told."""
+    names = tuple(entry.name for entry in planned.deletions)
+    return Outcome(
+        source=job.source,
+        target=job.target,
+        to_copy=len(planned.copies),
+        to_copy_bytes=planned.bytes,
+        requests=planned.requests(up=sync.up),
+        same=planned.same,
+        first=tuple((copy.entry.name, copy.reason) for copy in planned.copies[:FIRST]),
+        to_delete=names,
+        deletions=deletions(names),
+        skipped=tuple(planned.skipped),
+        region=sync.run.bucket.wire.where.region,
+    )
+
+
+def _plain(sync: Sync, job: Job, tracker: Tracker, planned: Planned, told: Outcome) -> Outcome:
+    tracker.begin_copying()
+    done = sync.do(planned)
+    proof, removed = None, list[str]()
+    if job.verify:
+        tracker.stage = "proving"
+        proof = verify(sync.run, sync.picked)
+    if job.move:
+        tracker.stage = "proving"
+        removed, wrong = move_away(sync)
+        done.failed += wrong
+    return _ended(told, done, proof, removed=tuple(removed))
+
+
+def _ended(
+    told: Outcome, done: Done, proof: Proof | None = None, *, removed: tuple[str, ...] = ()
+) -> Outcome:
+    return replace(
+        told,
+        done=True,
+        copied=len(done.copied),
+        bytes=done.bytes,
+        deleted=tuple(done.deleted),
+        removed=removed,
+        failed=_troubles(done.failed, proof.wrong if proof else ()),
+        proof=_proven(proof) if proof else None,
+    )
+
+
+def _troubles(failed: list[tuple[str, str]], wrong: Names) -> Names:
+    """All that should be in order and is not, once."""
+    named = {name for name, _ in failed}
+    return (*failed, *((name, why) for name, why in wrong if name not in named))
+
+
+def _proven(proof: Proof) -> Proven:
+    return Proven(
+        files=len(proof.proven),
+        bytes=proof.bytes,
+        whole=proof.whole,
+        manifest=proof.manifest or "",
+        manifest_sha256=proof.manifest_sha256,
+    )
+
+
+def _watch(sync: Sync, job: Job, tracker: Tracker) -> Outcome:
+    tracker.stage = "watching"
+    rules = tuple(janitor(text) for text in job.janitors)
+    keep_on(sync, rules, tracker.note, tracker.warn, move=job.move)
+    return Outcome(source=job.source, target=job.target, done=True)
+
+
+# --- trees ---------------------------------------------------------------------------------------
+
+
+def _up_with_tree(
+    sync: Sync, job: Job, tracker: Tracker, planned: Planned, told: Outcome
+) -> Outcome:
+    """Copy, prove, put the tree; what only S3 has goes last, and only if all of it is proven."""
+    if job.options.include or job.options.exclude or job.options.follow:
+        raise UsageError("a tree is of all of the folder: no include, exclude or follow")
+    run = sync.run
+    tracker.begin_copying()
+    extra, planned.deletions = planned.deletions, []
+    done = sync.do(planned)
+    tracker.stage = "proving"
+    proof = _listed(run, verify(run, sync.picked, manifest=False))
+    taken = take(run, proof)
+    if taken.whole and job.options.delete:
+        gone = sync.do(Planned(deletions=extra))
+        done.deleted, done.failed = gone.deleted, done.failed + gone.failed
+        _delete_trees(sync, taken.place)
+    made = Proven(
+        files=sum(one.kind != "folder" for one in proof.proven),
+        bytes=proof.bytes,
+        whole=taken.whole,
+        tree=taken.place,
+        tree_sha256=taken.sha256,
+    )
+    failed = _troubles(done.failed, taken.wrong)
+    return replace(_ended(told, done), failed=failed, proof=made, notes=taken.notes)
+
+
+def _listed(run: Run, proof: Proof) -> Proof:
+    """Without what S3 keeps under another name than it was given: some services change names.
+
+    Such an object would be deleted as one that the folder does not have, and not be found again.
+    """
+    try:
+        names = {one.name for one in run.bucket.objects(run.prefix)}
+    except StoreError as error:
+        raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
+    other = [one for one in proof.proven if one.name not in names]
+    wrong = [(one.name, "this S3 keeps it under another name") for one in other]
+    return replace(
+        proof,
+        proven=tuple(one for one in proof.proven if one.name in names),
+        wrong=(*proof.wrong, *wrong),
+    )
+
+
+def _delete_trees(sync: Sync, but: str) -> None:
+    """Those of before: what they name may be gone, or another."""
+    run = sync.run
+    prefix = run.prefix + BEGINS
+    keys = [prefix + one.name for one in run.bucket.objects(prefix)]
+    old = [key for key in keys if not but.endswith(f"/{key}")]
+    for at in range(0, len(old), 1000):
+        run.bucket.delete(old[at : at + 1000])
+
+
+def _back(sync: Sync, job: Job, tracker: Tracker) -> Outcome:
+    tracker.stage = "comparing"
+    back, planned = look(sync, job.tree_at, job.tree_sha256, once=job.once)
+    told = replace(outcome(job, sync, planned), failed=tuple(sorted(back.wrong.items())))
+    tracker.plan(told)
+    if job.dry_run:
+        return told
+    tracker.begin_copying()
+    put_back(sync, back, planned)
+    meter, wrong = sync.run.meter, tuple(sorted(back.wrong.items()))
+    proof = Proven(
+        files=len(back.right),
+        bytes=sum(leaf.size for leaf in back.right),
+        whole=not wrong,
+        tree=back.place,
+        tree_sha256=back.sha256,
+    )
+    return replace(
+        told, done=True, copied=meter.files, bytes=meter.bytes, failed=wrong, proof=proof
+    )

@@ -1,0 +1,61 @@
+"""The record is parsed once, and believed in nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roost.model.record import LONGEST, UNKNOWN, Recorded, read_record
+from roost.spec import load
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+KEYS = (
+    *("name", "kind", "cloud", "scheduler", "protocol", "jupyter", "folder", "environment"),
+    *("access", "volumes", "tags", "machine", "head", "workers", "aws"),
+)
+
+
+def recorded(file: str, cloud: str | None = None) -> Recorded:
+    return read_record(load(EXAMPLES / file, cloud=cloud).to_json())
+
+
+def test_what_the_examples_say() -> None:
+    desktop = recorded("scipion.toml")
+    assert (desktop.kind, desktop.cloud, desktop.protocol) == ("desktop", "aws", "novnc")
+    assert (desktop.ssh_from, desktop.tags) == (("me",), {"group": "cryo-em"})
+    assert desktop.image("desktop").startswith(("ubuntu", "debian", "ami"))
+    assert recorded("starcluster.toml").scheduler == "slurm"
+    cluster = recorded("ndvi.toml")
+    assert (cluster.name, cluster.project) == ("ndvi", str(EXAMPLES / "ndvi"))
+    assert recorded("training.toml").image("seat") == recorded("training.toml").images["machine"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_whatever_it_is_it_has_the_types_that_it_says(raw: dict[str, object]) -> None:
+    read = read_record(json.dumps(raw))
+    assert read.readable
+    for text in ("name", "kind", "cloud", "scheduler", "protocol", "project"):
+        assert isinstance(getattr(read, text), str)
+    assert all(isinstance(one, str) for one in (*read.ssh_from, *read.tags, *read.tags.values()))
+    assert isinstance(read.image("seat"), str)
+    assert read.aws is None or isinstance(read.aws, dict)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "null", "[]", "7", '"x"', "{", "[" * 100_000, " " * (LONGEST + 1) + "{}"]
+)
+def test_what_is_none_is_unknown(text: str | None) -> None:
+    read = read_record(text)
+    assert read == Recorded()
+    assert (read.readable, read.kind) == (False, UNKNOWN)
+    assert len(fields(read)) > 10
