@@ -1,3 +1,34 @@
-.PHONY: bench
+RUN = uv run --frozen --group dev
+FAST = tests/test_units.py tests/plan/test_bill.py tests/providers/test_converge.py tests/docs \
+	tests/ssh/test_ssh_words.py tests/aws/test_sampling.py
+
+.PHONY: check fix smoke test sweep docs bench bench-smoke
+
+check: ## style, types, and who may import whom
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+fix: ## style, as far as a program can mend it
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+smoke: ## seconds: who may import whom, and some fast tests
+	$(RUN) lint-imports
+	$(RUN) pytest -q $(FAST)
+
+test: ## the default suite
+	$(RUN) pytest -n logical
+
+sweep: ## every scene on AWS killed and failed at every moment; CI takes a sample
+	ROOST_SWEEP=full $(RUN) pytest -m slow -n logical tests/aws
+
+docs: ## every generated file: docs/cli.md, docs/spec.md, the schema, tests/recipes/golden
+	$(RUN) python scripts/build_all.py
+
 bench: ## real machines behind an emulated EC2, and a shell in which roost uses them (needs root)
-	uv run --group dev python -m tests.bench
+	$(RUN) python -m tests.bench
+
+bench-smoke: ## every benchmark at its smallest size: its results, not its times
+	$(RUN) python benchmarks/smoke.py

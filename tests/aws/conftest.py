@@ -24,6 +24,7 @@ from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.aws.cloud import AwsCloud
 from roost.reconcile.loop import reconcile
+from tests.aws.sampling import Sweep, the_sample
 from tests.aws.strict import StrictEc2, Weather
 from tests.aws.volume_agent import DiskVolumeAgent
 
@@ -173,12 +174,12 @@ def only(image: str, region: str = REGION) -> None:
 
 
 @pytest.fixture
-def swept(request: pytest.FixtureRequest) -> Iterator[dict[str, int]]:
-    """How many points a sweep went through, by its name; printed at the end."""
-    found: dict[str, int] = {}
-    yield found
+def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    """The way through the points of this test; how many they were is printed at the end."""
+    sweep = Sweep(request.node.nodeid, the_sample())
+    yield sweep
     # So that they also come from another process (pytest -n).
-    request.node.user_properties += [(SWEPT, list(one)) for one in found.items()]
+    request.node.user_properties += [(SWEPT, list(count)) for count in sweep.counts.items()]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -189,6 +190,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for key, value in getattr(report, "user_properties", ()):
                 if key == SWEPT:
                     points[value[0]] = value[1]
+    if points:
+        terminalreporter.write_line(the_sample().title)
     for name, count in sorted(points.items()):
         terminalreporter.write_line(f"{name}: {count} points, all reconciled")
     kinds = sorted({name.split(",")[0] for name in points})

@@ -12,13 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
 from roost.errors import RoostError
 from roost.model.resources import Volume
 from tests.aws.conftest import IMAGE, Account, only
+from tests.aws.sampling import Sweep, the_sample
 from tests.aws.scenes import DESKTOP, LARGER
 from tests.aws.strict import Killed, Weather
 
@@ -90,12 +91,10 @@ def obey(acts: list[tuple[str, str, int]]) -> None:
         assert account.left() == {}
 
 
-calm = settings(
-    deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
-)
+calm = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
-@settings(calm, max_examples=4)
+@settings(calm, derandomize=True, max_examples=4)
 @given(st.lists(moments, min_size=1, max_size=3))
 def test_nothing_is_lost_shortly(credentials: None, acts: list[tuple[str, str, int]]) -> None:
     obey(acts)
@@ -103,14 +102,15 @@ def test_nothing_is_lost_shortly(credentials: None, acts: list[tuple[str, str, i
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(calm, max_examples=60)
+@seed(the_sample().number)
+@settings(calm, max_examples=the_sample().examples(60))
 @given(st.lists(moments, min_size=2, max_size=6))
 def test_nothing_is_lost(credentials: None, acts: list[tuple[str, str, int]]) -> None:
     obey(acts)
 
 
 @pytest.mark.slow
-def test_a_park_broken_off_and_a_start_by_hand(account: Account) -> None:
+def test_a_park_broken_off_and_a_start_by_hand(account: Account, sweep: Sweep) -> None:
     """At each call: the machine that a broken park left stopped is started in the console."""
     account.up(DESKTOP)
     account.settle()
@@ -118,7 +118,8 @@ def test_a_park_broken_off_and_a_start_by_hand(account: Account) -> None:
     account.park("stars")
     calls = len(account.ec2.calls) - begun
     account.up(DESKTOP)
-    for at in range(0, calls, 3):
+
+    def visit(at: int) -> None:
         account.settle()
         account.ec2.weather = Weather(kill_after=len(account.ec2.calls) + at)
         with contextlib.suppress(Killed):
@@ -130,3 +131,5 @@ def test_a_park_broken_off_and_a_start_by_hand(account: Account) -> None:
         assert account.ec2.lost == [], at
         account.up(DESKTOP)
         assert account.ec2.lost == [], at
+
+    sweep.through("start by hand in a broken park", range(0, calls, 3), visit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from roost.recipes.digest import recipe_digest
 from roost.spec import Spec, load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import Gate
+from tests.aws.sampling import Sweep
 from tests.aws.strict import Killed, Weather
 from tests.aws.strict_images import StrictImages
 
@@ -377,32 +379,35 @@ def _calm(bench: Bench) -> tuple[list[int], Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("blind", [0, 3])
-def test_the_kill_sweep_of_bake(bench: Bench, blind: int, swept: dict[str, int]) -> None:
+def test_the_kill_sweep_of_bake(bench: Bench, blind: int, sweep: Sweep) -> None:
     """Killed before and after every call that changes something; the same command again.
 
     ``blind``: what was just made cannot be seen by so many looks (every second such call then).
     """
     changing, wanted = _calm(bench)
-    title = "kill sweep, image bake" + (", blind" if blind else "")
-    for number in changing[:: 2 if blind else 1]:
-        for moment in ("kill_before", "kill_after"):
-            _prepare(bench)
-            bench.ec2.weather = Weather(blind=blind, **{moment: number})  # type: ignore[arg-type]
-            with pytest.raises(Killed):
-                bench.run("bake", "stars", "--yes")
-            bench.ec2.weather = Weather(blind=blind)
-            bench.done("bake", "stars", "--yes")
-            assert _summary(bench) == wanted, (number, moment)
-            _clean(bench)
-            swept[title] = swept.get(title, 0) + 1
+
+    def visit(point: tuple[int, str]) -> None:
+        number, moment = point
+        _prepare(bench)
+        bench.ec2.weather = Weather(blind=blind, **{moment: number})  # type: ignore[arg-type]
+        with pytest.raises(Killed):
+            bench.run("bake", "stars", "--yes")
+        bench.ec2.weather = Weather(blind=blind)
+        bench.done("bake", "stars", "--yes")
+        assert _summary(bench) == wanted
+        _clean(bench)
+
+    points = [*product(changing[:: 2 if blind else 1], ("kill_before", "kill_after"))]
+    sweep.through("kill sweep, image bake" + (", blind" if blind else ""), points, visit)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["RequestLimitExceeded", "lost", "ExpiredToken"])
-def test_the_fault_sweep_of_bake(bench: Bench, fault: str, swept: dict[str, int]) -> None:
+def test_the_fault_sweep_of_bake(bench: Bench, fault: str, sweep: Sweep) -> None:
     """One fault at every call that changes something; then again."""
     changing, wanted = _calm(bench)
-    for number in changing:
+
+    def visit(number: int) -> None:
         _prepare(bench)
         lost = frozenset({number}) if fault == "lost" else frozenset()
         errors = {} if fault == "lost" else {number: fault}
@@ -412,10 +417,10 @@ def test_the_fault_sweep_of_bake(bench: Bench, fault: str, swept: dict[str, int]
         bench.ec2.weather = Weather()
         if first.exception is not None:
             bench.done("bake", "stars", "--yes")
-        assert _summary(bench) == wanted, number
+        assert _summary(bench) == wanted
         _clean(bench)
-        title = f"fault sweep, {fault}, image bake"
-        swept[title] = swept.get(title, 0) + 1
+
+    sweep.through(f"fault sweep, {fault}, image bake", changing, visit)
 
 
 def test_killed_in_the_middle_it_goes_on(bench: Bench) -> None:

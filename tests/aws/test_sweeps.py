@@ -2,7 +2,8 @@
 
 What a killed process leaves is what its last effect left, and what time made of it since: so a
 process is killed before and after every call that changes something, and at the first call after
-every wait. Short scenes are killed at every call all the same.
+every wait. Short scenes are killed at every call all the same. By default a sample of these points
+is gone through; ``make sweep`` goes through all (tests/aws/sampling.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pytest
 
 from roost.errors import RoostError
 from tests.aws.conftest import Account
+from tests.aws.sampling import Sweep
 from tests.aws.scenes import SCENES, calm, clean, prepare, summary
 from tests.aws.strict import Killed, Moment, Weather
 
@@ -51,23 +53,26 @@ def kill_points(moments: list[Moment]) -> list[tuple[int, str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("scene", "blind"), KILLS)
-def test_the_kill_sweep(account: Account, scene: str, blind: int, swept: dict[str, int]) -> None:
+def test_the_kill_sweep(account: Account, scene: str, blind: int, sweep: Sweep) -> None:
     """``blind``: what was just made cannot be seen by so many looks, nor by the next process."""
     moments, wanted = calm(account, scene)
     points = kill_points(moments)
-    title = f"kill sweep, {scene}" + (", blind" if blind else "")
-    for number, when in points:
+    last = points[-6:]
+
+    def visit(point: tuple[int, str]) -> None:
+        number, when = point
         prepare(account, scene)
         account.ec2.weather = Weather(blind=blind, **{when: number})  # type: ignore[arg-type]
-        if not killed(account, scene):
-            assert number >= len(account.ec2.calls)  # this time it took fewer calls
-            continue
-        account.ec2.weather = Weather(blind=blind)
-        SCENES[scene](account)
-        assert summary(account) == wanted, (number, when)
+        if killed(account, scene):
+            account.ec2.weather = Weather(blind=blind)
+            SCENES[scene](account)
+        else:  # this time it took fewer calls
+            assert number >= len(account.ec2.calls)
+            assert point in last
+        assert summary(account) == wanted
         clean(account)
-        swept[title] = swept.get(title, 0) + 1
-    assert swept[title] >= len(points) - 6
+
+    sweep.through(f"kill sweep, {scene}" + (", blind" if blind else ""), points, visit)
 
 
 def killed(account: Account, scene: str) -> bool:
@@ -78,30 +83,34 @@ def killed(account: Account, scene: str) -> bool:
     return False
 
 
-def fault_points(moments: list[Moment], fault: str) -> list[int]:
-    """Every call that changes something; of looking, each kind of call where it comes first."""
-    only = FAULTS_OF.get(fault)
-    seen: set[str] = set()
+def fault_points(moments: list[Moment]) -> list[tuple[str, int]]:
+    """Each fault at every call that can have it and changes something.
+
+    And at the first of each kind of the calls that only look.
+    """
+    first = {moment.name: number for number, moment in reversed([*enumerate(moments)])}
     points = []
-    for number, moment in enumerate(moments):
-        first = moment.name not in seen
-        seen.add(moment.name)
-        able = only is None or moment.name in only
-        if able and (moment.changes or first):
-            points.append(number)
+    for fault in (*FAULTS, *FAULTS_OF):
+        able = FAULTS_OF.get(fault, tuple(first))
+        numbers = [
+            number
+            for number, moment in enumerate(moments)
+            if moment.name in able and (moment.changes or number == first[moment.name])
+        ]
+        # A failure inside AWS takes the same way as throttling: a part of it is enough.
+        points += [(fault, number) for number in numbers[:: 3 if fault == "InternalError" else 1]]
     return points
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("fault", [*FAULTS, *FAULTS_OF])
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scene", SCENES)
-def test_the_fault_sweep(account: Account, scene: str, fault: str, swept: dict[str, int]) -> None:
+def test_the_fault_sweep(account: Account, scene: str, sweep: Sweep) -> None:
     """One fault: it goes on, or stops with a message of roost's; then the same command again."""
     moments, wanted = calm(account, scene)
-    # A failure inside AWS takes the same way as throttling: a part of it is enough.
-    points = fault_points(moments, fault)[:: 3 if fault == "InternalError" else 1]
-    for number in points:
+
+    def visit(point: tuple[str, int]) -> None:
+        fault, number = point
         prepare(account, scene)
         account.ec2.weather = (
             Weather(lost_answers=frozenset({number}))
@@ -112,10 +121,10 @@ def test_the_fault_sweep(account: Account, scene: str, fault: str, swept: dict[s
             SCENES[scene](account)
         account.ec2.weather = Weather()
         SCENES[scene](account)
-        assert summary(account) == wanted, number
+        assert summary(account) == wanted
         clean(account)
-    if points:
-        swept[f"fault sweep, {fault}, {scene}"] = len(points)
+
+    sweep.through(f"fault sweep, {scene}", fault_points(moments), visit)
 
 
 @pytest.mark.parametrize("when", ["kill_before", "kill_after"])

@@ -11,21 +11,21 @@ from roost.model.resources import Wanted
 from roost.plan.up import plan_up
 from roost.reconcile.loop import reconcile
 from tests.aws.conftest import Account
+from tests.aws.sampling import Sweep
 from tests.aws.scenes import DESKTOP, cluster, names
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wanted", [DESKTOP, cluster(2)], ids=["desktop", "cluster"])
-def test_another_up_in_the_middle_of_one(
-    account: Account, wanted: Wanted, swept: dict[str, int]
-) -> None:
+def test_another_up_in_the_middle_of_one(account: Account, wanted: Wanted, sweep: Sweep) -> None:
     """At each call of one `up` a second computer does all of it; then both have the same."""
     account.up(wanted)
     calls = len(account.ec2.calls)
     end = names(account.roost().observe(wanted.name))
     account.ec2.discarded = {"data"}
     account.down(wanted.name, frozenset({wanted.name}))
-    for number in range(calls):
+
+    def visit(number: int) -> None:
         account.forget_the_dead()
         at = len(account.ec2.calls) + number
 
@@ -47,7 +47,9 @@ def test_another_up_in_the_middle_of_one(
         account.down(wanted.name, frozenset({wanted.name}))
         account.settle()
         assert account.left() == {}, number
-    swept[f"two at once, {'desktop' if wanted is DESKTOP else 'cluster'}"] = calls
+
+    kind = "desktop" if wanted is DESKTOP else "cluster"
+    sweep.through(f"two at once, {kind}", range(calls), visit)
 
 
 def test_on_one_computer_the_second_is_told_who_is_at_work(account: Account) -> None:

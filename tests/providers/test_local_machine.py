@@ -183,7 +183,7 @@ def test_set_up_runs_once_for_all_machines_and_its_failure_is_named(tmp_path):
 def test_a_stopped_cluster_of_an_older_roost_starts_and_goes_down(cloud, tmp_path):
     """Its boot.json had other set-up steps: name, argv, creates, lock and env."""
     up(cloud)
-    converge(cloud, "demo", lambda have, _: plan_stop(have))
+    reconcile(cloud, "demo", lambda have, _: plan_stop(have))
     step = {"name": "environment", "argv": ["uv"], "creates": "/x", "lock": "/x.lock", "env": {}}
     for file in (tmp_path / "local" / "demo" / "machines").glob("*/boot.json"):
         boot = json.loads(file.read_text())
