@@ -25,7 +25,8 @@ from roost.cost.bill import Bill, Instances, Use, Volumes
 from roost.cost.book import PriceBook
 book = PriceBook(aws, datetime.date(2026, 10, 15))
 kind = offers[0].instance_type.name
-bill = Bill((Instances(kind, "eu-west-1", 20), Volumes(30, "eu-west-1", count=20)))
+volumes = Volumes(30, "eu-west-1", volume_type="gp3", count=20)
+bill = Bill((Instances(kind, "eu-west-1", 20), volumes))
 roost.cost.estimate.estimate(bill, Use(16, 48), book); step()
 print(json.dumps([after - before for before, after in zip(seconds, seconds[1:])]))
 """
