@@ -125,7 +125,8 @@ def _make(session: Session, images: Images, request: BakeRequest, build: ImageBu
     watch = _teller(session)
 
     def drive(build: ImageBuild, plan: Callable[[BakeState], BakePlan]) -> BakeState:
-        return run_loop(build, request.image, Goal(plan=plan, watch=watch, tries=MOST_TRIES))
+        goal = Goal(plan=plan, watch=watch, explain=lambda step: step.explanation, tries=MOST_TRIES)
+        return run_loop(build, request.image, goal)
 
     whole = images.build(request, whole=True)
     try:

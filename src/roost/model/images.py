@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -166,10 +166,16 @@ WORDS: dict[Verb, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BakeStep:
-    """One thing to do, and to what (ids)."""
+    """One thing to do, to what (ids), and why, for people."""
 
     verb: Verb
     ids: tuple[str, ...] = ()
+    reason: str = field(default="", compare=False, kw_only=True)
 
     def __str__(self) -> str:
         return WORDS[self.verb]
+
+    @property
+    def explanation(self) -> str:
+        """What is done, and why."""
+        return f"{self}: {self.reason}"

@@ -71,7 +71,8 @@ def fill_all(cloud: Cloud, state: State, agent: VolumeAgent) -> State:
             troubles.append(trouble)
             continue
         filled = replace(copy, source=volume.id, sealed=False)
-        apply_patiently(cloud, state.name, RecordCopy((filled,)))
+        step = RecordCopy((filled,), reason="the volume holds all of it again")
+        apply_patiently(cloud, state.name, step)
         copies = tuple(filled if c.name == volume.name else c for c in state.s3_copies)
         state = replace(state, s3_copies=copies)
     if troubles:

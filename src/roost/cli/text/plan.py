@@ -11,7 +11,7 @@ import click
 from roost.cli.output import table
 from roost.cost.rates import Amount, Unknown
 from roost.model.resources import Instance, Volume
-from roost.model.steps import Create, Step, describe
+from roost.model.steps import Create, Step, explain
 from roost.units import format_size
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def steps_text(planned: Planned) -> str:
     if plan.steps:
         lines.append("roost up will, in this order:")
     for number, step in enumerate(plan.steps, 1):
-        lines.append(f"{number:3}. {describe(step)}")
+        text = explain(step, first=planned.have.empty)
+        lines.append(fill(text, WIDTH, initial_indent=f"{number:3}. ", subsequent_indent="     "))
         lines += [f"     {detail}" for detail in _details(step)]
     if plan.waiting:
         lines.append(_note(f"and wait for: {', '.join(plan.waiting)}"))

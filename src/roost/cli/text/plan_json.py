@@ -43,6 +43,7 @@ def _step(step: Step) -> Data:
         "kind": step.kind if isinstance(step, Create | Delete) else None,
         "names": subjects(step),
         "text": describe(step),
+        "reason": step.reason,
     }
 
 
