@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FIRST = ("desktop", "head", "seat", "worker")
 """Of which role the machine is that is baked, if none is named."""
 MOST_TRIES = 40
-"""How often one step may come back: clouds are slow to show what was made of an image."""
+"""The limit for one step to come back: clouds are slow to show what was made of an image."""
 CONSOLE_LINES = 12
 
 

@@ -21,7 +21,7 @@ WORD_SECONDS = 25 * 60.0
 
 @dataclass(frozen=True, slots=True)
 class BakePlan:
-    """What to do now, what to wait for, and what makes it impossible."""
+    """The steps to do now, the thing to wait for, and the reason if it is impossible."""
 
     steps: tuple[BakeStep, ...] = ()
     waiting: str = ""
@@ -29,7 +29,7 @@ class BakePlan:
 
     @property
     def done(self) -> bool:
-        """Nothing left to do or to wait for."""
+        """Return whether nothing is left to do or to wait for."""
         return not (self.steps or self.waiting or self.problem)
 
 

@@ -128,7 +128,7 @@ class _Park:
         return ParkMode.KEEP if pending_restore(volume, self.have) else mode
 
     def is_unverified(self, volume: Volume) -> bool:
-        """Whether it goes to S3 and no copy there is verified."""
+        """Return whether it goes to S3 and no copy there is verified."""
         if self.mode(volume) != ParkMode.S3 or proof_in_s3(volume, self.have) is not None:
             return False
         return self._just_verified(volume) is None
@@ -141,7 +141,7 @@ class _Park:
         return copy
 
     def runs_on(self, instance: Instance) -> bool:
-        """Whether it is still needed, to verify the copy of a volume."""
+        """Return whether it is still needed, to verify the copy of a volume."""
         return any(self.is_unverified(v) for v in self.on(instance))
 
     def on(self, instance: Instance) -> list[Volume]:
@@ -149,7 +149,7 @@ class _Park:
         return [v for v in self.have.volumes if v.holder == instance.name]
 
     def stays(self, instance: Instance) -> bool:
-        """Whether the machine is kept, stopped, with its volumes."""
+        """Return whether the machine is kept, stopped, with its volumes."""
         mine = self.on(instance)
         return bool(mine) and all(self.mode(v) == ParkMode.KEEP for v in mine)
 
@@ -173,7 +173,7 @@ class _Park:
             yield CreateSnapshot(tuple(v.name for v in now), sealed=False, reason=why)
         rest = [v for v in self.at_rest(instances) if not sealed(v, self.have)]
         if rest:
-            why = "nothing writes to the volume now, so it holds all of it"
+            why = "nothing writes to the volume now, so the snapshot holds all of it"
             yield CreateSnapshot(tuple(v.name for v in rest), sealed=True, reason=why)
 
     def _on_its_way(self, volume: Volume) -> bool:
@@ -240,7 +240,7 @@ class _Park:
             and not saved(i, self.have)
         )
         if names:
-            yield CreateImage(names, reason="its machine comes back from it")
+            yield CreateImage(names, reason="the machine comes back from the image")
 
     def deletions(self, instances: list[Instance]) -> Iterator[Step]:
         """Delete what is safe elsewhere; the machines first, as they hold the volumes."""
@@ -254,7 +254,7 @@ class _Park:
         yield from self.tidy()
 
     def is_saved(self, instance: Instance) -> bool:
-        """Whether its disk is an image, and its volumes are copied, kept or to be discarded."""
+        """Return whether its disk is an image, and its volumes are copied, kept or discarded."""
         return (
             instance.state == "stopped"
             and not self.stays(instance)
@@ -263,14 +263,14 @@ class _Park:
         )
 
     def is_safe(self, volume: Volume) -> bool:
-        """Whether a volume may lose its machine."""
+        """Return whether a volume may lose its machine."""
         mode = self.mode(volume)
         if mode == ParkMode.S3:
             return proof_in_s3(volume, self.have) is not None
         return not mode.is_snapshot or proof(volume, self.have) is not None
 
     def may_go(self, volume: Volume) -> bool:
-        """Whether a volume may be deleted now."""
+        """Return whether a volume may be deleted now."""
         if volume.state != "available":
             return False
         mode = self.mode(volume)

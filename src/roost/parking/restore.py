@@ -114,7 +114,7 @@ def _fills(state: State, agent: VolumeAgent, off: Collection[str]) -> Iterator[F
 
 
 def _may_be_in_s3(state: State) -> bool:
-    """Whether a volume has a copy in S3, or a park that was interrupted may have begun one."""
+    """Return whether a volume has a copy in S3, or an interrupted park may have begun one."""
     if state.s3_copies:
         return True
     volumes = json.loads(state.record or "{}").get("volumes", ())

@@ -1,4 +1,4 @@
-"""Everything goes, except data that nobody named. Pure."""
+"""The end of everything, except data that nobody named. Pure."""
 
 from __future__ import annotations
 

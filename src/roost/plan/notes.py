@@ -1,4 +1,4 @@
-"""What a plan leaves as it is, and why, in lines for people. Pure."""
+"""Notes for people on all that a plan leaves as it is, and why. Pure."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from roost.model.resources import Resource, Wanted
 
-HAND_OVER = "they hand over their data and tasks before they are deleted"
+HAND_OVER = "other workers take over data and tasks first"
 NOT_IN_FILE = "not in the file any more"
 MADE_TWICE = "made twice, and one is enough"
 NOT_CURRENT = "machines may write to the volume again"
@@ -109,7 +109,7 @@ def why_modify(now: Volume, new: Volume) -> str:
     )
     differing = [(in_file, there) for in_file, there in pairs if in_file != there]
     wishes, existing = zip(*differing, strict=True)
-    return f"{', '.join(wishes)} in the file, {', '.join(existing)} now"
+    return f"{' and '.join(wishes)} in the file, {' and '.join(existing)} now"
 
 
 def _rate(number: int | None, unit: str) -> str:

@@ -61,7 +61,7 @@ NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do now, in order; what to wait for; what stays and why.
+    """The steps to do now, in order; the names to wait for; notes on all that stays.
 
     The work is done when there are neither steps nor anything to wait for. ``slow`` is on its way
     for hours or days: nobody waits for that, and the rest is not begun.
@@ -74,7 +74,7 @@ class Plan:
 
     @property
     def done(self) -> bool:
-        """Nothing left to do or to wait for."""
+        """Return whether nothing is left to do or to wait for."""
         return not self.steps and not self.waiting
 
 
@@ -124,7 +124,7 @@ def plan_stop(have: State, only: frozenset[str] | None = None) -> Plan:
     those = [i for i in have.instances if only is None or i.name in only]
     names = tuple(i.name for i in those if i.state in ("pending", "running", "failed"))
     moving = tuple(i.name for i in those if i.state in ("stopping", "deleting"))
-    asked = "you asked for it; their disks and volumes stay"
+    asked = "you asked for it; disks and volumes stay"
     return Plan((Stop(names, reason=asked),) if names else (), moving)
 
 
