@@ -30,6 +30,16 @@ def test_up_says_what_it_costs_and_rents_nothing_without_a_yes(
     assert cloud.observe("there").empty
 
 
+def test_up_says_why_it_makes_more_of_what_runs(
+    cloud: Full, desktop: Callable[[], State], roost: Roost, write: Callable[..., Path]
+) -> None:
+    desktop()
+    told = roost("up", write(f'{THERE}[[volumes]]\nname = "more"\nsize = "10GB"\n'))
+    assert told.code == 4
+    assert "  create 1 volume: more: not there yet\n" in told.err
+    assert [v.name for v in cloud.observe("there").volumes] == ["data"]
+
+
 def test_up_again_asks_nothing(cloud: Full, desktop: Callable[[], State], roost: Roost) -> None:
     before = ids(desktop())
     assert "costs" not in done(roost("up", "there", "--no-input"))

@@ -73,4 +73,6 @@ def test_debug_tells_each_step_and_why(
     monkeypatch.setenv("ROOST_DEBUG", "0")  # so that what --debug sets is taken back afterwards
     told = done(roost("--debug", "up", write(THERE), "--yes"))
     lines = [line for line in told.splitlines() if line.startswith("debug ")]
-    assert any(" plan " in line and "create 1 instance: desktop" in line for line in lines)
+    assert any(
+        " plan " in line and "create 1 instance: desktop: not there yet" in line for line in lines
+    )

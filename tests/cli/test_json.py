@@ -13,7 +13,11 @@ from referencing import Registry, Resource
 
 from roost.cli.main import cli
 from roost.model.resources import State
+from roost.parking.modes import ParkMode
+from roost.parking.planner import plan_park
+from roost.plan.up import plan_up
 from roost.providers.fake.cloud import FakeCloud, Weather
+from roost.reconcile.loop import reconcile
 from tests.cli.calling import OUTPUTS, REPO, Ran, Roost
 from tests.cli.made import HERE, THERE, put, wanted
 
@@ -98,6 +102,28 @@ PLANS = (
 def test_plan(words: str, roost: Roost) -> None:
     plan = check("plan", roost("plan", *words.split(), "--json"))
     assert plan["steps"][0]["verb"] == "record"
+
+
+def test_a_plan_of_any_step(
+    roost: Roost, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each verb of `up` is one that the schema knows."""
+    cloud = FakeCloud()
+    for way in ("connect", "locate"):
+        monkeypatch.setattr(f"roost.app.resolve.{way}", lambda *_: cloud)
+
+    def verbs(file: Path) -> list[str]:
+        steps = check("plan", roost("plan", file, "--diff", "--json"))["steps"]
+        return [step["verb"] for step in steps]
+
+    want = wanted(write(THERE))
+    reconcile(cloud, "there", lambda have, _: plan_up(want, have))
+    raw = '[[volumes]]\nname = "raw"\nid = "vol-0123abcd"\nsize = "10GB"\n'
+    file = write(THERE.replace("100GB", "200GB") + raw)
+    assert verbs(file) == ["record", "adopt", "modify"]
+    reconcile(cloud, "there", lambda have, _: plan_park(have, {"data": ParkMode.ARCHIVE}))
+    cloud.wait("there", 0)
+    assert verbs(write(THERE)) == ["restore"]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ class TestYourOwnMachine:
         put(alone, wanted(file), "head", "worker-1")
         texts = [step["text"] for step in roost("plan", file, "--diff", "--json").json["steps"]]
         assert texts == ["create 1 instance: worker-2", "start 2 instances: head, worker-1"]
+        told = roost("plan", file, "--diff").out
+        assert f"  1. {texts[0]}: the file wants 2 workers, 1 is there\n" in told
+        assert f"  2. {texts[1]}: stopped now\n" in told
 
     def test_too_many_go_last_and_the_highest_number_first(
         self, roost: Roost, write: Callable[..., Path], alone: Path
@@ -41,7 +44,8 @@ class TestYourOwnMachine:
     ) -> None:
         put(alone, wanted(write(HERE)), "head", "worker-1", "worker-2", fingerprint="of before")
         told = roost("plan", write(HERE + "[local]\nthreads = 2\n"), "--diff").out
-        assert "  1. save the file's settings in the cloud\n" in told
+        why = "the settings saved there are other ones"
+        assert f"  1. save the file's settings in the cloud: {why}\n" in told
         assert "set up before the file changed: head, worker-1, worker-2" in told
 
     def test_by_name_the_kept_spec_is_planned(

@@ -1,5 +1,7 @@
 """Everything that a plan takes away for good is named before, and nothing else is."""
 
+from dataclasses import replace
+
 from roost.model.resources import SURPLUS, Address, Instance, Role, Shape, State
 from roost.model.steps import Delete, Step
 from roost.plan.losses import addresses_lost, disks_lost, losses
@@ -13,7 +15,7 @@ def machine(name: str, role: Role) -> Instance:
 
 
 def plan(*steps: Step) -> Plan:
-    return Plan(steps)
+    return Plan(tuple(replace(step, reason="a test") for step in steps))
 
 
 def test_disks_go_with_machines_but_not_with_workers() -> None:

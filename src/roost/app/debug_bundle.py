@@ -80,14 +80,14 @@ def _computer(cloud: Cloud) -> str:
 def _plan(state: State) -> str:
     """Return what `roost up` would do now, as its record says."""
     from roost.app.resolve import wanted_for
-    from roost.model.steps import describe
+    from roost.model.steps import explain
     from roost.plan.up import plan_up
     from roost.spec import from_json
 
     if state.record is None:
         return "there is no record"
     plan = plan_up(wanted_for(from_json(state.record)), state)
-    lines = [describe(step) for step in plan.steps] or ["nothing is left to do"]
+    lines = [explain(step) for step in plan.steps] or ["nothing is left to do"]
     return "\n".join([*lines, *(f"note: {note}" for note in plan.notes)])
 
 

@@ -35,7 +35,7 @@ def restart(session: Session, name: str, node: str | None) -> Running:
             return bring_up(session, cloud, wanted, verb="restart")
         # For its cloud a machine that restarts stays up: only the machine itself can tell.
         before = boots_of(session, cloud, have, names)
-        apply_patiently(cloud, name, Reboot(names))
+        apply_patiently(cloud, name, Reboot(names, reason="you asked for it"))
         settle(session, cloud, have, fresh=False, boots=before)
         return running(cloud, wanted, have)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, command_line
-from roost.model.steps import Create, describe
+from roost.model.steps import Create, explain
 
 if TYPE_CHECKING:
     from roost.app.lifecycle import Running
@@ -102,7 +102,7 @@ def agree_on_cost(
     if not any(step.kind in ("instance", "volume", "address") for step in creates):
         return
     for step in creates:
-        session.say(f"  {describe(step)}")
+        session.say(f"  {explain(step, first=have.empty)}")
     cost = hourly(cloud, wanted)
     session.say(f"it costs {cost}; `roost plan` says more")
     if spec.budget is not None and rates_of(spec) is None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FIRST = ("desktop", "head", "seat", "worker")
 """Of which role the machine is that is baked, if none is named."""
 MOST_TRIES = 40
-"""How often one step may come back: clouds are slow to show what was made of an image."""
+"""The limit for one step to come back: clouds are slow to show what was made of an image."""
 CONSOLE_LINES = 12
 
 
@@ -125,7 +125,8 @@ def _make(session: Session, images: Images, request: BakeRequest, build: ImageBu
     watch = _teller(session)
 
     def drive(build: ImageBuild, plan: Callable[[BakeState], BakePlan]) -> BakeState:
-        return run_loop(build, request.image, Goal(plan=plan, watch=watch, tries=MOST_TRIES))
+        goal = Goal(plan=plan, watch=watch, explain=lambda step: step.explanation, tries=MOST_TRIES)
+        return run_loop(build, request.image, goal)
 
     whole = images.build(request, whole=True)
     try:

@@ -1,4 +1,4 @@
-"""What is done with images that are made: list, find, copy, share and delete them."""
+"""The use of images that are made: list, find, copy, share and delete them."""
 
 from __future__ import annotations
 

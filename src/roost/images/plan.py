@@ -21,7 +21,7 @@ WORD_SECONDS = 25 * 60.0
 
 @dataclass(frozen=True, slots=True)
 class BakePlan:
-    """What to do now, what to wait for, and what makes it impossible."""
+    """The steps to do now, the thing to wait for, and the reason if it is impossible."""
 
     steps: tuple[BakeStep, ...] = ()
     waiting: str = ""
@@ -29,7 +29,7 @@ class BakePlan:
 
     @property
     def done(self) -> bool:
-        """Nothing left to do or to wait for."""
+        """Return whether nothing is left to do or to wait for."""
         return not (self.steps or self.waiting or self.problem)
 
 
@@ -59,19 +59,28 @@ def plan_cleanup(state: BakeState, keep: str) -> BakePlan:
     restart = tuple(_restart(state))
     live = [h for h in state.helpers if h.state != "deleting"]
     if live:
-        return BakePlan((*restart, BakeStep("terminate-helpers", tuple(h.id for h in live))))
+        ids = tuple(h.id for h in live)
+        done = "the image needs it no more" if keep else "no image comes of it"
+        return BakePlan((*restart, BakeStep("terminate-helpers", ids, reason=done)))
     if state.helpers:
         return BakePlan(restart, waiting="the helper goes")
     if state.firewalls:
-        return BakePlan((*restart, BakeStep("delete-firewalls", state.firewalls)))
+        return BakePlan(
+            (*restart, BakeStep("delete-firewalls", state.firewalls, reason="no helper is left"))
+        )
     origins = {s.id for s in state.sources}
     if keep:
         old = [d.id for d in state.baked if d.id != keep and d.state != "pending"]
     else:
         old = [d.id for d in state.baked if d.origin in origins and d.state != "completed"]
-    groups = (tuple(old), tuple(s.id for s in state.sources))
-    deletions = tuple(BakeStep("delete-images", ids) for ids in groups if ids)
-    orphans = (BakeStep("delete-snapshots", state.orphans),) if state.orphans else ()
+    unfinished = "a newer image has its name" if keep else "it was not completed"
+    groups = (
+        (tuple(old), unfinished),
+        (tuple(s.id for s in state.sources), "it holds what is personal on the machine"),
+    )
+    deletions = tuple(BakeStep("delete-images", ids, reason=why) for ids, why in groups if ids)
+    gone = BakeStep("delete-snapshots", state.orphans, reason="their images are gone")
+    orphans = (gone,) if state.orphans else ()
     steps = (*restart, *orphans, *deletions)
     stopping = state.machine is not None and state.machine.restart and not steps
     return BakePlan(steps, waiting="the machine" if stopping else "")
@@ -80,17 +89,21 @@ def plan_cleanup(state: BakeState, keep: str) -> BakePlan:
 def _begin(state: BakeState) -> BakePlan:
     """Return the steps until the machine's disk is being copied."""
     live = tuple(h.id for h in state.helpers if h.state != "deleting")
-    if live:  # of a source that is gone
-        return BakePlan((BakeStep("terminate-helpers", live),))
+    if live:
+        why = "the copy that it was started from is gone"
+        return BakePlan((BakeStep("terminate-helpers", live, reason=why),))
     machine = state.machine
     if machine is None or machine.state == "deleting":
         return BakePlan(problem="the machine is gone")
     if machine.state == "stopped":
-        return BakePlan((BakeStep("copy-disk", (machine.id,)),))
+        why = "the machine itself is never cleaned"
+        return BakePlan((BakeStep("copy-disk", (machine.id,), reason=why),))
     if machine.state in ("pending", "stopping"):
         return BakePlan(waiting=f"the machine is {machine.state}")
-    mark = () if machine.restart else (BakeStep("mark-restart", (machine.id,)),)
-    return BakePlan((*mark, BakeStep("stop", (machine.id,))))
+    ids = (machine.id,)
+    mark = BakeStep("mark-restart", ids, reason="it runs now, and has to be stopped")
+    stop = BakeStep("stop", ids, reason="nothing may write while its disk is copied")
+    return BakePlan((stop,) if machine.restart else (mark, stop))
 
 
 def _clean(state: BakeState, source: DiskImage, restart: tuple[BakeStep, ...]) -> BakePlan:
@@ -100,13 +113,16 @@ def _clean(state: BakeState, source: DiskImage, restart: tuple[BakeStep, ...]) -
         key=lambda h: (h.started, h.id),
     )
     others = tuple(h.id for h in state.helpers if h.state != "deleting" and h not in live[:1])
-    steps = (*restart, *((BakeStep("terminate-helpers", others),) if others else ()))
+    surplus = BakeStep("terminate-helpers", others, reason="another helper cleans the copy")
+    steps = (*restart, *((surplus,) if others else ()))
     if not live:
-        firewall = () if state.firewalls else (BakeStep("create-firewall"),)
-        return BakePlan((*steps, *firewall, BakeStep("launch-helper", (source.id,))))
+        firewall = BakeStep("create-firewall", reason="nobody has to reach the helper")
+        launch = BakeStep("launch-helper", (source.id,), reason="it erases what is personal")
+        return BakePlan((*steps, *(() if state.firewalls else (firewall,)), launch))
     helper = live[0]
     if helper.state == "stopped" and helper.verdict == "clean":
-        return BakePlan((*steps, BakeStep("create-image", (helper.id, source.id))))
+        why = "the helper says that its disk is clean"
+        return BakePlan((*steps, BakeStep("create-image", (helper.id, source.id), reason=why)))
     age = state.now - helper.started
     if helper.verdict.startswith("failed"):
         return BakePlan(problem=f"cleaning {helper.verdict}")
@@ -122,6 +138,6 @@ def _restart(state: BakeState) -> Iterator[BakeStep]:
     if machine is None or not machine.restart:
         return
     if machine.state == "stopped":
-        yield BakeStep("start", (machine.id,))
+        yield BakeStep("start", (machine.id,), reason="it ran before its disk was copied")
     elif machine.state in ("pending", "running"):
-        yield BakeStep("unmark-restart", (machine.id,))
+        yield BakeStep("unmark-restart", (machine.id,), reason="nothing has to start it any more")

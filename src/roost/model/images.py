@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -38,7 +38,7 @@ class BakedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakeRequest:
-    """What is baked: ``image`` is the name it gets, ``instance`` the machine's id.
+    """The order to bake: ``image`` is the name it gets, ``instance`` the machine's id.
 
     ``made_from`` says for people which machine that is; ``recipe`` is the digest of what it
     installed, ``system`` what it started from, ``spec`` the file that it was made by.
@@ -80,7 +80,7 @@ class DiskImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Helper:
-    """``verdict`` is its last word: ``"clean"``, ``"failed: why"``, or nothing yet.
+    """The machine that cleans. ``verdict``: ``"clean"``, ``"failed: why"``, or nothing yet.
 
     ``origin`` is the source that it was started from; ``started`` in seconds since 1970;
     ``console`` all that it has written there.
@@ -111,25 +111,25 @@ class BakeState:
 
     @property
     def sources(self) -> tuple[DiskImage, ...]:
-        """The copies of machines, the newest first."""
+        """Return the copies of machines, the newest first."""
         copies = (image for image in self.images if not image.baked)
         return tuple(sorted(copies, key=lambda image: (-image.taken, image.id)))
 
     @property
     def baked(self) -> tuple[DiskImage, ...]:
-        """The images, made or in the making."""
+        """Return the images, made or in the making."""
         return tuple(image for image in self.images if image.baked)
 
     @property
     def result(self) -> DiskImage | None:
-        """The image that is made of a source which is still there."""
+        """Return the image that is made of a source which is still there."""
         origins = {source.id for source in self.sources}
         made = [image for image in self.baked if image.origin in origins]
         return next((i for i in made if i.state == "completed"), made[0] if made else None)
 
     @property
     def finished(self) -> str:
-        """The id of the image, once it is completed; empty until then."""
+        """Return the id of the image, once it is completed; empty until then."""
         result = self.result
         return result.id if result is not None and result.state == "completed" else ""
 
@@ -166,10 +166,16 @@ WORDS: dict[Verb, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BakeStep:
-    """One thing to do, and to what (ids)."""
+    """One thing to do, to what (ids), and why, for people."""
 
     verb: Verb
     ids: tuple[str, ...] = ()
+    reason: str = field(default="", compare=False, kw_only=True)
 
     def __str__(self) -> str:
         return WORDS[self.verb]
+
+    @property
+    def explanation(self) -> str:
+        """Return what is done, and why."""
+        return f"{self}: {self.reason}"

@@ -1,4 +1,4 @@
-"""Where a name is, as far as whoever asks has said it."""
+"""The place to look for a name, as far as the user gave it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cloud, region and profile of credentials; None: not said."""
+    """A cloud, region and profile of credentials; None: not given."""
 
     cloud: str | None = None
     region: str | None = None
@@ -15,4 +15,4 @@ class Place:
 
 
 NOWHERE = Place()
-"""Nothing says where."""
+"""No place given: look everywhere."""

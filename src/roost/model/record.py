@@ -19,7 +19,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a record says, as far as it can be read.
+    """The content of a record, as far as it can be read.
 
     ``kind`` is "unknown" where it cannot; ``readable``: the text is a JSON object. ``tags`` are the
     user's own; ``aws`` is the table of that name, unchecked.
@@ -41,7 +41,7 @@ class Recorded:
     aws: Mapping[str, Any] | None = None
 
     def image(self, role: str) -> str:
-        """The image of a role's machines, as the file names it; "" if that is not known."""
+        """Return the image of a role's machines, as the file names it; "" if that is not known."""
         return self.images.get({"head": "head", "worker": "workers"}.get(role, "machine"), "")
 
 

@@ -1,4 +1,4 @@
-"""The nouns: what can be wanted from a cloud, and what a cloud says it has.
+"""The nouns: all that can be wanted from a cloud, and that a cloud has.
 
 The same classes serve every cloud. A resource is known by ``(kind, name)``; the name is unique
 among one roost's resources of that kind and is written on it as a tag when it is created.
@@ -25,19 +25,19 @@ InstanceState = Literal[
 VolumeState = Literal["creating", "available", "attached", "deleting"]
 CopyState = Literal["pending", "completed", "failed"]
 Tier = Literal["standard", "archiving", "archived", "restoring"]
-"""Where a snapshot is kept: a volume is made only from one in ``standard``."""
+"""The storage of a snapshot: a volume is made only from one in ``standard``."""
 
 CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "instance", "volume", "address")
-"""What must exist before what. A volume is made where its machine found room."""
+"""The order of creation. A volume is made in the zone where its machine found room."""
 
 
 SURPLUS = "+"
-"""Ends the name of what was made twice; it is the first to go, unless it holds data."""
+"""The end of the name of a resource made twice; it goes first, unless it holds data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What an instance is made as. Instances of one role and shape are launched in one call.
+    """The type, disk and image of an instance. One call launches a role and shape.
 
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
     user's own machine; ``memory_gib`` and ``disk_gib`` are GiB. Where there is no room, ``others``
@@ -60,7 +60,7 @@ class Shape:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Shape:
-        """The shape that was kept as JSON, also by a roost that called ``machine_role`` profile.
+        """Parse a shape from JSON, also of a roost that called ``machine_role`` profile.
 
         Raises TypeError where it is none.
         """
@@ -74,7 +74,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """``count`` instances of one role. ``fingerprint`` changes with what they are set up as.
+    """A number of instances of one role. ``fingerprint`` changes with what they are set up as.
 
     ``least`` of them are enough to go on where the cloud has no room for more; all, if None.
     """
@@ -88,7 +88,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Who may reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost."""
+    """The right to reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost."""
 
     port: int
     source: str
@@ -222,7 +222,7 @@ class S3Copy:
 
     @property
     def description(self) -> str:
-        """``"data of volume data: s3://..., 12.5 GiB"``."""
+        """Return for example ``"data of volume data: s3://..., 12.5 GiB"``."""
         return f"data of volume {self.name}: {self.place}, {self.used_gib:g} GiB"
 
 
@@ -280,7 +280,7 @@ class State:
 
     @property
     def resources(self) -> tuple[Resource, ...]:
-        """Everything, in the order in which it is created."""
+        """Return everything, in the order of creation."""
         return (
             *self.key_pairs,
             *self.security_groups,
@@ -293,10 +293,10 @@ class State:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """What an error says is there: ``("head (running)", "worker-1 (failed)")``."""
+        """Return the instances with their states: ``("head (running)", "worker-1 (failed)")``."""
         return tuple(f"{i.name} ({i.state})" for i in self.instances)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing of that name exists."""
+        """Return whether nothing of that name exists."""
         return self.record is None and not self.resources

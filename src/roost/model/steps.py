@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from roost.model.resources import Address, Kind, Resource, S3Copy, Volume
 
+NOT_THERE = "not there yet"
+"""The reason to create what a file wants and a cloud has not."""
+
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Reasoned:
+    """A step, and the reason for it, for people: two steps that do the same are equal."""
+
+    reason: str = field(default="", compare=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Reasoned):
     """Save the file's settings (the spec as JSON) in the cloud; always the first step."""
 
     record: str
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Reasoned):
     """Remove the settings from the cloud; always the last step of ``down``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(Reasoned):
     """Create these resources, all of one kind (and, for instances, of one role and shape)."""
 
     kind: Kind
@@ -29,42 +39,42 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Start(Reasoned):
     """Start stopped instances, or set up again those that failed."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Reasoned):
     """Stop instances; their disks and volumes stay."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Retire:
+class Retire(Reasoned):
     """Have workers hand over their data and tasks before they are deleted."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Attach:
+class Attach(Reasoned):
     """Connect volumes to their holders: ``(volume, instance)`` pairs."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Associate:
+class Associate(Reasoned):
     """Connect addresses to their holders."""
 
     addresses: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Reasoned):
     """Delete these, all of one kind."""
 
     kind: Kind
@@ -72,42 +82,42 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
-class Reboot:
+class Reboot(Reasoned):
     """Restart the system of running instances; disks, addresses and price stay."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeType:
+class ChangeType(Reasoned):
     """Change the type of stopped instances: ``(instance, type)`` pairs."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Modify:
+class Modify(Reasoned):
     """Change the size, type, IOPS and throughput of volumes in place."""
 
     volumes: tuple[Volume, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Reasoned):
     """Adopt volumes that existed before roost; their ``id`` says which."""
 
     volumes: tuple[Volume, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Disown:
+class Disown(Reasoned):
     """Release adopted volumes: remove roost's tags, and change nothing else."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class CreateSnapshot:
+class CreateSnapshot(Reasoned):
     """Take snapshots of volumes; ``sealed``: nothing can write to them now."""
 
     names: tuple[str, ...]
@@ -115,42 +125,42 @@ class CreateSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkStale:
+class MarkStale(Reasoned):
     """Mark snapshots (ids) as no longer current: their volumes can be written to from now on."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class RecordCopy:
+class RecordCopy(Reasoned):
     """Record in the cloud which copies of volumes are in S3, and what is known of them."""
 
     copies: tuple[S3Copy, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetCopy:
+class ForgetCopy(Reasoned):
     """Forget the S3 copies of these volumes; their objects stay in the bucket."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class CreateImage:
+class CreateImage(Reasoned):
     """Create images of the boot disks of stopped instances."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Reasoned):
     """Move completed snapshots (ids) to the archive tier: cheaper, and slow to restore."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Restore:
+class Restore(Reasoned):
     """Restore archived snapshots (ids); takes up to 72 hours on EC2."""
 
     names: tuple[str, ...]
@@ -183,7 +193,7 @@ Step = (
 
 
 def subjects(step: Step) -> tuple[str, ...]:
-    """The names a step is about, for messages and for counting tries."""
+    """Return the names that a step is about."""
     match step:
         case Create(_, resources):
             return tuple(resource.name for resource in resources)
@@ -226,7 +236,7 @@ WORDS: dict[type, tuple[str, Kind, str]] = {
 
 
 def describe(step: Step) -> str:
-    """One line for people: ``"create 3 instances: worker-1, worker-2, worker-3"``."""
+    """Return one line for people: ``"create 3 instances: worker-1, worker-2, worker-3"``."""
     about = subjects(step)
     match step:
         case Record():
@@ -241,6 +251,16 @@ def describe(step: Step) -> str:
     return f"{text}: {shorten(about)}"
 
 
+def explain(step: Step, *, first: bool = False) -> str:
+    """Return what a step does, and why.
+
+    ``first``: nothing is there yet, so this is no reason worth a word.
+    """
+    if first and step.reason == NOT_THERE:
+        return describe(step)
+    return f"{describe(step)}: {step.reason}"
+
+
 def _count(number: int, kind: str) -> str:
     word = kind.replace("-", " ")
     plural = {"address": "addresses"}.get(word, f"{word}s")
@@ -248,7 +268,7 @@ def _count(number: int, kind: str) -> str:
 
 
 def shorten(names: tuple[str, ...], most: int = 4) -> str:
-    """``"worker-1, worker-2, worker-3 ... worker-1000"``."""
+    """Return some of many names: ``"worker-1, worker-2, worker-3 ... worker-1000"``."""
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[: most - 1])} ... {names[-1]}"

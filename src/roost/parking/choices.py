@@ -27,7 +27,7 @@ EVERY = ""
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How each volume of a name is put away.
+    """The way in which each volume of a name is put away.
 
     ``roots`` have the place in S3 below which a volume goes, and ``classes`` its storage class
     where that is not S3's own. ``confirmed`` are the volumes whose data may be discarded.

@@ -29,7 +29,7 @@ ROUNDS = 4
 
 @dataclass(slots=True)
 class Parking:
-    """Parks one name.
+    """The parking of one name.
 
     ``confirmed`` are the volumes whose data the user allowed to discard. ``drive`` reconciles with
     a planner, ``connect`` reaches the machines of a state, ``tell`` gets the lines worth reading.

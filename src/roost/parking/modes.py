@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ParkMode(StrEnum):
-    """What `roost park` does with a data volume, from the most at hand to nothing left.
+    """The ways to park a data volume, from the most at hand to nothing left.
 
     `cost/parking.py` has the price of each.
     """
@@ -19,17 +19,17 @@ class ParkMode(StrEnum):
 
     @property
     def summary(self) -> str:
-        """What remains, and what it means for the price, in a few words."""
+        """Return what remains, and what that means for the price, in a few words."""
         return _SUMMARIES[self]
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether the volume becomes a snapshot, in whichever tier."""
+        """Return whether the volume becomes a snapshot, in whichever tier."""
         return self in (ParkMode.SNAPSHOT, ParkMode.ARCHIVE)
 
     @property
     def needs_all_data(self) -> bool:
-        """Whether it makes a copy, and so needs all of the data on the volume."""
+        """Return whether it makes a copy, and so needs all of the data on the volume."""
         return self not in (ParkMode.KEEP, ParkMode.DISCARD)
 
 

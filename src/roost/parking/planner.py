@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from roost.model.resources import Instance, S3Copy, State, Volume
+from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume
 from roost.model.steps import (
     Archive,
     Attach,
@@ -37,6 +37,7 @@ from roost.plan.backups import (
     snapshots_of,
     superseded,
 )
+from roost.plan.reasons import HAND_OVER, by_reason
 from roost.plan.up import Plan, mark_stale
 
 NOTHING: Mapping[str, S3Copy] = {}
@@ -60,7 +61,8 @@ def plan_park(
     steps: list[Step] = []
     workers = tuple(i.name for i in live if i.role == "worker")
     if workers:
-        steps += [Retire(workers), Delete("instance", workers)]
+        steps.append(Retire(workers, reason=HAND_OVER))
+        steps.append(Delete("instance", workers, reason="workers keep nothing on their disks"))
     stateful = [i for i in live if i.role != "worker"]
     steps += park.snapshots(stateful)
     steps += park.stops(stateful)
@@ -89,8 +91,9 @@ def plan_wake(have: State, names: frozenset[str]) -> Plan:
     off = tuple(i.name for i in wanted if i.state in ("stopped", "failed"))
     able = {i.name for i in wanted if i.state in ("running", "stopped")}
     loose = [v for v in have.volumes if v.state == "available" and v.holder in able]
-    steps: list[Step] = [Start(off)] if off else []
-    steps += [Attach(tuple((v.name, v.holder) for v in loose))] if loose else []
+    why = "the files of a volume go to S3 from its machine, while that runs"
+    steps: list[Step] = [Start(off, reason=why)] if off else []
+    steps += [Attach(tuple((v.name, v.holder) for v in loose), reason=why)] if loose else []
     moving = tuple(i.name for i in wanted if i.state in ("pending", "stopping", "deleting"))
     coming = tuple(v.name for v in have.volumes if v.state == "creating" and v.holder in names)
     return Plan((*mark_stale(have), *steps) if steps else (), (*moving, *coming))
@@ -125,7 +128,7 @@ class _Park:
         return ParkMode.KEEP if pending_restore(volume, self.have) else mode
 
     def is_unverified(self, volume: Volume) -> bool:
-        """Whether it goes to S3 and no copy there is verified."""
+        """Return whether it goes to S3 and no copy there is verified."""
         if self.mode(volume) != ParkMode.S3 or proof_in_s3(volume, self.have) is not None:
             return False
         return self._just_verified(volume) is None
@@ -138,7 +141,7 @@ class _Park:
         return copy
 
     def runs_on(self, instance: Instance) -> bool:
-        """Whether it is still needed, to verify the copy of a volume."""
+        """Return whether it is still needed, to verify the copy of a volume."""
         return any(self.is_unverified(v) for v in self.on(instance))
 
     def on(self, instance: Instance) -> list[Volume]:
@@ -146,7 +149,7 @@ class _Park:
         return [v for v in self.have.volumes if v.holder == instance.name]
 
     def stays(self, instance: Instance) -> bool:
-        """Whether the machine is kept, stopped, with its volumes."""
+        """Return whether the machine is kept, stopped, with its volumes."""
         mine = self.on(instance)
         return bool(mine) and all(self.mode(v) == ParkMode.KEEP for v in mine)
 
@@ -166,10 +169,12 @@ class _Park:
         """Take the missing snapshots: of volumes in use, and then of those at rest."""
         now = [v for i in instances for v in self.first(i) if not self._on_its_way(v)]
         if now:
-            yield CreateSnapshot(tuple(v.name for v in now), sealed=False)
+            why = "taken while the machine runs, it makes the last one short"
+            yield CreateSnapshot(tuple(v.name for v in now), sealed=False, reason=why)
         rest = [v for v in self.at_rest(instances) if not sealed(v, self.have)]
         if rest:
-            yield CreateSnapshot(tuple(v.name for v in rest), sealed=True)
+            why = "nothing writes to the volume now, so the snapshot holds all of it"
+            yield CreateSnapshot(tuple(v.name for v in rest), sealed=True, reason=why)
 
     def _on_its_way(self, volume: Volume) -> bool:
         return any(s.state == "pending" for s in snapshots_of(volume.name, self.have))
@@ -186,15 +191,25 @@ class _Park:
 
     def stops(self, instances: list[Instance]) -> Iterator[Step]:
         """Stop machines that have nothing to wait for any more."""
-        names = tuple(
-            i.name
+        done = [
+            i
             for i in instances
             if i.state in ("pending", "running", "failed")
             and not self.first(i)
             and not self.runs_on(i)
-        )
-        if names:
-            yield Stop(names)
+        ]
+        if done:
+            why = by_reason((i.name, self._why_stop(i)) for i in done)
+            yield Stop(tuple(i.name for i in done), reason=why)
+
+    def _why_stop(self, instance: Instance) -> str:
+        if self.stays(instance):
+            return "its volumes are kept, and it is kept with them"
+        if any(self.mode(v).is_snapshot for v in self.on(instance)):
+            return "nothing may write while its last snapshot is taken"
+        if any(self.mode(v) == ParkMode.S3 for v in self.on(instance)):
+            return "nothing may write to its volumes once their copies in S3 are compared"
+        return "nothing may write while an image of its disk is made"
 
     def records(self, instances: list[Instance]) -> Iterator[Step]:
         """Record the verified copies of volumes whose machines have stopped since."""
@@ -211,7 +226,8 @@ class _Park:
                 taken = max(copy.since, newest(volume.name, self.have) + 1)
                 copies.append(replace(copy, sealed=True, taken=taken))
         if copies:
-            yield RecordCopy(tuple(copies))
+            why = "it holds all of the volume: they were compared, and the machine has stopped"
+            yield RecordCopy(tuple(copies), reason=why)
 
     def images(self, instances: list[Instance]) -> Iterator[Step]:
         """Save the boot disks of stopped machines."""
@@ -224,20 +240,21 @@ class _Park:
             and not saved(i, self.have)
         )
         if names:
-            yield CreateImage(names)
+            yield CreateImage(names, reason="the machine comes back from the image")
 
     def deletions(self, instances: list[Instance]) -> Iterator[Step]:
         """Delete what is safe elsewhere; the machines first, as they hold the volumes."""
         gone = tuple(i.name for i in instances if self.is_saved(i))
         if gone:
-            yield Delete("instance", gone)
-        volumes = tuple(v.name for v in self.have.volumes if self.may_go(v))
+            yield Delete("instance", gone, reason="its disk is saved as an image")
+        volumes = [v for v in self.have.volumes if self.may_go(v)]
         if volumes:
-            yield Delete("volume", volumes)
+            why = by_reason((v.name, self._why_delete(v)) for v in volumes)
+            yield Delete("volume", tuple(v.name for v in volumes), reason=why)
         yield from self.tidy()
 
     def is_saved(self, instance: Instance) -> bool:
-        """Whether its disk is an image, and its volumes are copied, kept or to be discarded."""
+        """Return whether its disk is an image, and its volumes are copied, kept or discarded."""
         return (
             instance.state == "stopped"
             and not self.stays(instance)
@@ -246,18 +263,28 @@ class _Park:
         )
 
     def is_safe(self, volume: Volume) -> bool:
-        """Whether a volume may lose its machine."""
+        """Return whether a volume may lose its machine."""
         mode = self.mode(volume)
         if mode == ParkMode.S3:
             return proof_in_s3(volume, self.have) is not None
         return not mode.is_snapshot or proof(volume, self.have) is not None
 
     def may_go(self, volume: Volume) -> bool:
-        """Whether a volume may be deleted now."""
+        """Return whether a volume may be deleted now."""
         if volume.state != "available":
             return False
         mode = self.mode(volume)
         return mode == ParkMode.DISCARD or (mode != ParkMode.KEEP and self.is_safe(volume))
+
+    def _why_delete(self, volume: Volume) -> str:
+        mode, copy = self.mode(volume), None
+        if mode != ParkMode.DISCARD:
+            law = proof_in_s3 if mode == ParkMode.S3 else proof
+            copy = law(volume, self.have)
+        if copy is None:
+            return "you agreed to discard its data"
+        where = f"copy in {copy.place}" if isinstance(copy, S3Copy) else f"snapshot {copy.name}"
+        return f"its {where} holds all of it"
 
     def tidy(self) -> Iterator[Step]:
         """Archive snapshots of what is put away, where the mode says so; delete superseded ones."""
@@ -273,11 +300,13 @@ class _Park:
             and self.modes.get(s.volume) == ParkMode.ARCHIVE
         )
         if cold:
-            yield Archive(cold)
-        if gone := tuple(s.name for s in old if s.volume not in here):
-            yield Delete("snapshot", gone)
-        if gone := tuple(i.name for i in images if i.instance not in here):
-            yield Delete("image", gone)
+            yield Archive(cold, reason="the volume is parked as archive")
+        if snapshots := [s for s in old if s.volume not in here]:
+            why = by_reason((s.name, _why_old(s, f"volume {s.volume}")) for s in snapshots)
+            yield Delete("snapshot", tuple(s.name for s in snapshots), reason=why)
+        if gone := [i for i in images if i.instance not in here]:
+            why = by_reason((i.name, _why_old(i, f"{i.instance}'s disk")) for i in gone)
+            yield Delete("image", tuple(i.name for i in gone), reason=why)
 
     def waiting(self) -> Iterator[str]:
         """Name what is changing now."""
@@ -309,3 +338,8 @@ class _Park:
                 yield f"volume {volume.name} is kept"
         for address in self.have.addresses:
             yield f"address {address.ip or address.name} is kept"
+
+
+def _why_old(copy: Snapshot | Image, of: str) -> str:
+    failed = copy.state == "failed"
+    return "it failed" if failed else f"a newer copy of {of} holds all that it does"

@@ -71,7 +71,8 @@ def fill_all(cloud: Cloud, state: State, agent: VolumeAgent) -> State:
             troubles.append(trouble)
             continue
         filled = replace(copy, source=volume.id, sealed=False)
-        apply_patiently(cloud, state.name, RecordCopy((filled,)))
+        step = RecordCopy((filled,), reason="the volume holds all of it again")
+        apply_patiently(cloud, state.name, step)
         copies = tuple(filled if c.name == volume.name else c for c in state.s3_copies)
         state = replace(state, s3_copies=copies)
     if troubles:
@@ -113,7 +114,7 @@ def _fills(state: State, agent: VolumeAgent, off: Collection[str]) -> Iterator[F
 
 
 def _may_be_in_s3(state: State) -> bool:
-    """Whether a volume has a copy in S3, or a park that was interrupted may have begun one."""
+    """Return whether a volume has a copy in S3, or an interrupted park may have begun one."""
     if state.s3_copies:
         return True
     volumes = json.loads(state.record or "{}").get("volumes", ())

@@ -1,4 +1,4 @@
-"""What parking needs done on the machines themselves, however they are reached."""
+"""The work of parking on the machines themselves, however they are reached."""
 
 from __future__ import annotations
 

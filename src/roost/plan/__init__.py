@@ -1,1 +1,1 @@
-"""What must be done, as data: wanted + have -> steps. Pure: no clock, no network, no files."""
+"""Plans: from what is wanted and what is there to steps. Pure: no clock, no network, no files."""

@@ -1,4 +1,4 @@
-"""From all that is wanted to what is paid for."""
+"""The bill: the charged parts of all that is wanted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Part = Instances | Volumes | Addresses
 
 
 def bill_for(spec: Spec, wanted: Wanted) -> Bill | None:
-    """The charged parts of what a spec wants; None where roost knows no prices of its cloud."""
+    """Return the charged parts of a spec; None where roost knows no prices of its cloud."""
     rules = rules_of(spec.cloud)
     region = rules.price_region(spec)
     if region is None:
@@ -26,7 +26,7 @@ def bill_for(spec: Spec, wanted: Wanted) -> Bill | None:
 
 
 def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
-    """The charged parts of ``wanted`` in a region; ``root`` is the type of disks to boot from.
+    """Return the charged parts of ``wanted`` in a region; ``root`` is the type of boot disks.
 
     Every instance has a public IPv4 address while it runs, because it must reach the package
     registries; a fixed one costs while the instance is stopped too.
@@ -51,7 +51,7 @@ def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
 
 
 def _merged(items: list[Part]) -> list[Part]:
-    """Equal items as one with their count, so that a class of 1,000 is priced as one."""
+    """Return equal items as one with their count, so that a class of 1,000 is priced once."""
     counts: dict[Part, int] = {}
     for item in items:
         one = replace(item, count=1)
@@ -60,5 +60,5 @@ def _merged(items: list[Part]) -> list[Part]:
 
 
 def gb(gib: float) -> Number:
-    """Exactly, and a whole number as one: 30, not 30.0."""
+    """Return exactly that number, and a whole one as such: 30, not 30.0."""
     return int(gib) if float(gib).is_integer() else Decimal(str(gib))

@@ -1,4 +1,4 @@
-"""Everything goes, except data that nobody named. Pure."""
+"""The end of everything, except data that nobody named. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from roost.model.resources import State, Volume
 from roost.model.steps import Delete, Disown, Forget, ForgetCopy, Step
+from roost.plan.reasons import by_reason
 from roost.plan.up import Plan
 
 
 def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
-    """The steps to nothing left, except volumes, snapshots and images that nobody named.
+    """Return the steps to nothing left, except volumes, snapshots and images that nobody named.
 
     ``discard`` has the names that the user typed: of a volume (its snapshots go too), of an
     instance (its images go), or of all (the name itself). What is kept keeps the spec too, so
@@ -21,9 +22,10 @@ def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
     live = tuple(i.name for i in have.instances if i.state != "deleting")
     steps: list[Step] = []
     if have.addresses:
-        steps.append(Delete("address", tuple(a.name for a in have.addresses)))
+        addresses = tuple(a.name for a in have.addresses)
+        steps.append(Delete("address", addresses, reason="`down` keeps data, and nothing else"))
     if live:
-        steps.append(Delete("instance", live))
+        steps.append(Delete("instance", live, reason="`down` deletes all machines"))
     # Volumes and the firewall are in use until the last instance is gone.
     if not have.instances:
         steps += _rest(have, discard, everything)
@@ -36,26 +38,40 @@ def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
 
 def _rest(have: State, discard: frozenset[str], everything: bool) -> Iterator[Step]:
     gone = tuple(v for v in have.volumes if _goes(v, discard, everything))
+    named = f"you named {have.name}, which is everything" if everything else "you named it"
     if deleted := tuple(v.name for v in gone if not v.adopted and v.state == "available"):
-        yield Delete("volume", deleted)
+        yield Delete("volume", deleted, reason=named)
     if left := tuple(v.name for v in have.volumes if v.adopted and v.state == "available"):
-        yield Disown(left)
-    snapshots = tuple(s.name for s in have.snapshots if everything or s.volume in discard)
-    if snapshots:
-        yield Delete("snapshot", snapshots)
-    images = tuple(i.name for i in have.images if everything or i.instance in discard)
-    if images:
-        yield Delete("image", images)
+        yield Disown(left, reason="it was there before roost")
+    yield from _delete_copies(have, discard, everything)
     stored = tuple(s.name for s in have.s3_copies if everything or s.name in discard)
     if stored:
-        yield ForgetCopy(stored)
+        yield ForgetCopy(stored, reason=named)
     if have.security_groups:
-        yield Delete("security-group", tuple(g.name for g in have.security_groups))
+        groups = tuple(g.name for g in have.security_groups)
+        yield Delete("security-group", groups, reason="no machine is left behind it")
     if have.key_pairs:
-        yield Delete("key-pair", tuple(k.name for k in have.key_pairs))
+        keys = tuple(k.name for k in have.key_pairs)
+        yield Delete("key-pair", keys, reason="no machine is left to log in to")
     data = have.volumes or have.snapshots or have.images or have.s3_copies
     if have.record is not None and not data:
-        yield Forget()
+        yield Forget(reason="nothing is left that they describe")
+
+
+def _delete_copies(have: State, discard: frozenset[str], everything: bool) -> Iterator[Step]:
+    """Delete the snapshots of volumes that were named, and the images of instances."""
+    snapshots = [s for s in have.snapshots if everything or s.volume in discard]
+    if snapshots:
+        why = by_reason((s.name, _named(have, s.volume, everything)) for s in snapshots)
+        yield Delete("snapshot", tuple(s.name for s in snapshots), reason=why)
+    images = [i for i in have.images if everything or i.instance in discard]
+    if images:
+        why = by_reason((i.name, _named(have, i.instance, everything)) for i in images)
+        yield Delete("image", tuple(i.name for i in images), reason=why)
+
+
+def _named(have: State, source: str, everything: bool) -> str:
+    return f"a copy of {source}, and you named {have.name if everything else source}"
 
 
 def _goes(volume: Volume, discard: frozenset[str], everything: bool) -> bool:

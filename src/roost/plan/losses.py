@@ -1,4 +1,4 @@
-"""What a plan takes away that cannot be had back, for people to agree to. Pure."""
+"""Losses: all that a plan takes away for good, for people to agree to. Pure."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from roost.model.resources import Role, State, Wanted
-from roost.model.steps import ChangeType, Delete, Record, Retire, Step, Stop
-from roost.plan.up import Plan, plan_up
+from roost.model.resources import Instance, Role, State, Wanted
+from roost.model.steps import ChangeType, Delete, Retire, Step, Stop
+from roost.plan.reasons import HAND_OVER, by_reason
+from roost.plan.up import Plan, plan_up, save_settings
 
 
 def plan_resize(
@@ -15,7 +16,7 @@ def plan_resize(
     *,
     start: bool = True,
 ) -> Plan:
-    """The steps to all instances of ``role`` being of the type that is wanted, and running.
+    """Return the steps to all instances of ``role`` being of the type that is wanted, and running.
 
     Workers hold nothing, so those of another type are replaced; the others keep their disks.
     Without ``start`` they are left stopped.
@@ -26,20 +27,27 @@ def plan_resize(
         for i in have.instances
         if i.role == role and i.shape.type not in types.get(role, ()) and i.state != "deleting"
     ]
-    steps: list[Step] = [Record(wanted.record)] if have.record != wanted.record else []
+    steps: list[Step] = [*save_settings(wanted, have)]
     if not other:
         return plan_up(wanted, have, given_up=given_up) if start else Plan(tuple(steps))
     if role == "worker":
         names = tuple(i.name for i in other)
-        steps += [Retire(names), Delete("instance", names)]
+        why = by_reason((i.name, _change(i, types)) for i in other)
+        steps += [Retire(names, reason=HAND_OVER), Delete("instance", names, reason=why)]
         return Plan(tuple(steps), _moving(have))
     running = tuple(i.name for i in other if i.state in ("running", "failed"))
-    stopped = tuple((i.name, types[role][0]) for i in other if i.state == "stopped")
+    stopped = [i for i in other if i.state == "stopped"]
     if running:
-        steps.append(Stop(running))
+        steps.append(Stop(running, reason="the type of a machine changes only while it is stopped"))
     if stopped:
-        steps.append(ChangeType(stopped))
+        why = by_reason((i.name, _change(i, types)) for i in stopped)
+        steps.append(ChangeType(tuple((i.name, types[role][0]) for i in stopped), reason=why))
     return Plan(tuple(steps), _moving(have))
+
+
+def _change(instance: Instance, types: dict[Role, tuple[str, ...]]) -> str:
+    """Return for example ``"m7i.xlarge wanted, m7i.large now"``."""
+    return f"{types[instance.role][0]} wanted, {instance.shape.type} now"
 
 
 def _moving(have: State) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from roost.model.resources import (
     Role,
     S3Copy,
     SecurityGroup,
-    Shape,
     Snapshot,
     State,
     Volume,
@@ -42,16 +41,27 @@ from roost.model.steps import (
     Stop,
 )
 from roost.plan.backups import image_of, source_of
+from roost.plan.notes import notes
+from roost.plan.reasons import (
+    HAND_OVER,
+    MADE_TWICE,
+    NOT_CURRENT,
+    NOT_IN_FILE,
+    by_reason,
+    why_close,
+    why_create,
+    why_modify,
+    why_record,
+    why_start,
+)
 
-PROCESS = "process"
-"""The type of an instance on the user's own machine."""
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 """Roles of which there can be many: worker-1, worker-2, ..."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do now, in order; what to wait for; what stays and why.
+    """The steps to do now, in order; the names to wait for; notes on all that stays.
 
     The work is done when there are neither steps nor anything to wait for. ``slow`` is on its way
     for hours or days: nobody waits for that, and the rest is not begun.
@@ -64,7 +74,7 @@ class Plan:
 
     @property
     def done(self) -> bool:
-        """Nothing left to do or to wait for."""
+        """Return whether nothing is left to do or to wait for."""
         return not self.steps and not self.waiting
 
 
@@ -76,7 +86,7 @@ def plan_up(
     given_up: frozenset[str] = frozenset(),
     as_parked: bool = False,
 ) -> Plan:
-    """The steps from ``have`` to all of ``wanted`` running.
+    """Return the steps from ``have`` to all of ``wanted`` running.
 
     ``drop`` names the instances to close first where there are too many; ``given_up`` those that
     failed in this very run and are not tried again. ``as_parked``: what was parked comes back as
@@ -84,7 +94,7 @@ def plan_up(
     """
     keep, close, missing = _sort_instances(wanted, have, drop)
     back, later = _brought_back(wanted, have, missing, as_parked)
-    record = [Record(wanted.record)] if have.record != wanted.record else []
+    record = save_settings(wanted, have)
     if later:
         return _wait_for(later, record)
     steps = [
@@ -96,24 +106,32 @@ def plan_up(
         *_modify(wanted, have),
         *_attach(wanted, have),
         *_associate(wanted, have),
-        *_close(close),
+        *_close(close, wanted, have),
         *_release_surplus(wanted, have),
     ]
-    return Plan(tuple(steps), _in_transit(have), notes=tuple(_notes(wanted, have, keep)))
+    return Plan(tuple(steps), _in_transit(have), notes=tuple(notes(wanted, have, keep)))
+
+
+def save_settings(wanted: Wanted, have: State) -> list[Record]:
+    """Save the file's settings, where others are saved or none."""
+    if have.record == wanted.record:
+        return []
+    return [Record(wanted.record, reason=why_record(have))]
 
 
 def plan_stop(have: State, only: frozenset[str] | None = None) -> Plan:
-    """The steps to everything (or ``only`` these) stopped, disks and volumes kept."""
+    """Return the steps to everything (or ``only`` these) stopped, disks and volumes kept."""
     those = [i for i in have.instances if only is None or i.name in only]
     names = tuple(i.name for i in those if i.state in ("pending", "running", "failed"))
     moving = tuple(i.name for i in those if i.state in ("stopping", "deleting"))
-    return Plan((Stop(names),) if names else (), moving)
+    asked = "you asked for it; disks and volumes stay"
+    return Plan((Stop(names, reason=asked),) if names else (), moving)
 
 
 def _sort_instances(
     wanted: Wanted, have: State, drop: frozenset[str]
 ) -> tuple[list[Instance], list[Instance], list[Instance]]:
-    """The instances to keep, those to close, and those to create."""
+    """Return the instances to keep, those to close, and those to create."""
     keep: list[Instance] = []
     close: list[Instance] = []
     missing: list[Instance] = []
@@ -166,7 +184,7 @@ def _names(role: Role, most: int) -> Iterator[str]:
 def _brought_back(
     wanted: Wanted, have: State, instances: list[Instance], as_parked: bool
 ) -> tuple[list[Instance | Volume], list[Snapshot | Image]]:
-    """What is to be made now, from its copy where there is one; and the copies to wait for.
+    """Return the things to create now, from copies where there are any; and copies to wait for.
 
     Nothing is made empty while a copy of it is on its way.
     """
@@ -199,13 +217,13 @@ def _brought_back(
 
 
 def _from_snapshot(volume: Volume, source: Snapshot) -> Volume:
-    """As the file wants it now, but never smaller than what it held."""
+    """Return the volume as the file wants it now, but never smaller than what it held."""
     size = max(volume.size_gib, source.size_gib)
     return replace(volume, snapshot=source.name, size_gib=size)
 
 
 def _to_fill(volume: Volume, source: S3Copy) -> Volume:
-    """Made empty, and large enough; what is in S3 comes once its machine is ready."""
+    """Return an empty volume, large enough for what comes from S3 once its machine is ready."""
     return replace(volume, copy_of=source.source, size_gib=max(volume.size_gib, source.size_gib))
 
 
@@ -216,15 +234,16 @@ def mark_stale(have: State) -> list[Step]:
     copies = tuple(
         replace(s, sealed=False) for s in have.s3_copies if s.sealed and s.source in there
     )
-    steps: list[Step] = [MarkStale(names)] if names else []
-    return [*steps, RecordCopy(copies)] if copies else steps
+    steps: list[Step] = [MarkStale(names, reason=NOT_CURRENT)] if names else []
+    return [*steps, RecordCopy(copies, reason=NOT_CURRENT)] if copies else steps
 
 
 def _wait_for(copies: list[Snapshot | Image], record: list[Record]) -> Plan:
-    """No machine is rented to wait for its data."""
+    """Restore what is archived, and wait; no machine is rented meanwhile."""
     snapshots = [s for s in copies if isinstance(s, Snapshot) and s.tier != "standard"]
-    archived = tuple(s.name for s in snapshots if s.tier == "archived")
-    restore = [Restore(archived)] if archived else []
+    archived = [s for s in snapshots if s.tier == "archived"]
+    why = by_reason((s.name, f"volume {s.volume} comes back from it") for s in archived)
+    restore = [Restore(tuple(s.name for s in archived), reason=why)] if archived else []
     pending = tuple(copy.name for copy in copies if copy.state == "pending")
     slow = tuple(s.volume for s in snapshots)
     return Plan((*record, *restore), () if slow else pending, slow)
@@ -232,14 +251,16 @@ def _wait_for(copies: list[Snapshot | Image], record: list[Record]) -> Plan:
 
 def _adopt(wanted: Wanted, have: State) -> list[Step]:
     there = {v.name for v in have.volumes}
-    found = tuple(v for v in wanted.volumes if v.id and v.name not in there)
-    return [Adopt(found)] if found else []
+    volumes = tuple(v for v in wanted.volumes if v.id and v.name not in there)
+    why = by_reason((v.name, f"the file names it by its id, {v.id}") for v in volumes)
+    return [Adopt(volumes, reason=why)] if volumes else []
 
 
 def _modify(wanted: Wanted, have: State) -> list[Step]:
-    """Volumes grow where they are; EBS cannot make them smaller."""
+    """Change volumes in place: EBS makes them larger, and never smaller."""
     asked = {v.name: v for v in wanted.volumes}
-    changed = []
+    changed: list[Volume] = []
+    reasons: list[tuple[str, str]] = []
     for volume in have.volumes:
         want = asked.get(volume.name)
         if want is None or volume.adopted or volume.state not in ("available", "attached"):
@@ -254,7 +275,8 @@ def _modify(wanted: Wanted, have: State) -> list[Step]:
         )
         if new != volume:
             changed.append(new)
-    return [Modify(tuple(changed))] if changed else []
+            reasons.append((volume.name, why_modify(volume, new)))
+    return [Modify(tuple(changed), reason=by_reason(reasons))] if changed else []
 
 
 def _create_missing(wanted: Wanted, have: State, disks: list[Instance | Volume]) -> list[Step]:
@@ -268,7 +290,8 @@ def _create_missing(wanted: Wanted, have: State, disks: list[Instance | Volume])
     missing = [*(r for r in others if (r.kind, r.name) not in there), *disks]
     steps: list[Step] = []
     for kind in CREATE_ORDER:
-        steps += [Create(kind, batch) for batch in _batches(r for r in missing if r.kind == kind)]
+        for batch in _batches(r for r in missing if r.kind == kind):
+            steps.append(Create(kind, batch, reason=why_create(batch, wanted, have)))
     return steps
 
 
@@ -277,13 +300,13 @@ def _guards(resource: Resource) -> bool:
 
 
 def _open(wanted: Wanted, group: SecurityGroup) -> bool:
-    """Whether a security group lets in whom the file wants; if not, it is made so by Create."""
-    rules = {rule for one in wanted.security_groups if one.name == group.name for rule in one.rules}
+    """Return whether a security group admits whom the file names; if not, Create opens it."""
+    rules = {r for asked in wanted.security_groups if asked.name == group.name for r in asked.rules}
     return rules <= set(group.rules)
 
 
 def _batches(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
-    """Instances of one role and shape together; of the other kinds, all."""
+    """Group instances by role and shape, and the other kinds as one batch."""
     batches: dict[object, list[Resource]] = {}
     for resource in resources:
         key = (resource.role, resource.shape) if isinstance(resource, Instance) else resource.kind
@@ -292,12 +315,13 @@ def _batches(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
 
 
 def _start(instances: list[Instance]) -> list[Step]:
-    names = tuple(i.name for i in instances if i.state in ("stopped", "failed"))
-    return [Start(names)] if names else []
+    down = [i for i in instances if i.state in ("stopped", "failed")]
+    why = by_reason((i.name, why_start(i)) for i in down)
+    return [Start(tuple(i.name for i in down), reason=why)] if down else []
 
 
 def _attach(wanted: Wanted, have: State) -> list[Step]:
-    """Volumes that are free, where their holder can take them (EC2 refuses a pending one)."""
+    """Attach the free volumes whose holder can take them (EC2 refuses a pending one)."""
     holders = {i.name for i in have.instances if i.state in ("running", "stopped")}
     places = {v.name: v.holder for v in wanted.volumes}
     pairs = tuple(
@@ -305,7 +329,8 @@ def _attach(wanted: Wanted, have: State) -> list[Step]:
         for v in have.volumes
         if v.state == "available" and places.get(v.name) in holders
     )
-    return [Attach(pairs)] if pairs else []
+    why = by_reason((volume, f"free now, and belongs on {holder}") for volume, holder in pairs)
+    return [Attach(pairs, reason=why)] if pairs else []
 
 
 def _associate(wanted: Wanted, have: State) -> list[Step]:
@@ -314,26 +339,29 @@ def _associate(wanted: Wanted, have: State) -> list[Step]:
     loose = tuple(
         a for a in have.addresses if a.name in places and not a.attached and a.holder in running
     )
-    return [Associate(loose)] if loose else []
+    why = by_reason((a.name, f"{a.holder} runs without it") for a in loose)
+    return [Associate(loose, reason=why)] if loose else []
 
 
-def _close(instances: list[Instance]) -> list[Step]:
-    """Workers hand over first; deleting comes last."""
+def _close(instances: list[Instance], wanted: Wanted, have: State) -> list[Step]:
+    """Delete instances; workers hand over first."""
     # One that seems not to be up may be slow to say so: asking it to hand over does no harm.
     workers = tuple(
         i.name for i in instances if i.role == "worker" and i.state in ("running", "pending")
     )
-    steps: list[Step] = [Retire(workers)] if workers else []
+    steps: list[Step] = [Retire(workers, reason=HAND_OVER)] if workers else []
     if instances:
-        steps.append(Delete("instance", tuple(i.name for i in instances)))
+        why = why_close(instances, wanted, have)
+        steps.append(Delete("instance", tuple(i.name for i in instances), reason=why))
     return steps
 
 
 def _release_surplus(wanted: Wanted, have: State) -> list[Step]:
-    """Addresses hold no data, so those not wanted any more go; volumes never go by ``up``."""
+    """Release addresses not wanted any more: they hold no data. Volumes never go by ``up``."""
     places = {a.name for a in wanted.addresses}
     surplus = tuple(a.name for a in have.addresses if a.name not in places)
-    return [Delete("address", surplus)] if surplus else []
+    why = by_reason((n, MADE_TWICE if n.endswith(SURPLUS) else NOT_IN_FILE) for n in surplus)
+    return [Delete("address", surplus, reason=why)] if surplus else []
 
 
 def _in_transit(have: State) -> tuple[str, ...]:
@@ -341,45 +369,3 @@ def _in_transit(have: State) -> tuple[str, ...]:
         *(i.name for i in have.instances if i.state in ("pending", "stopping", "deleting")),
         *(v.name for v in have.volumes if v.state in ("creating", "deleting")),
     )
-
-
-def _notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
-    asked = {v.name: v for v in wanted.volumes}
-    for volume in have.volumes:
-        if volume.name not in asked:
-            yield f"volume {volume.name} is not in the file any more; it is kept"
-        elif asked[volume.name].size_gib < volume.size_gib:
-            yield f"volume {volume.name} stays as large as it is: EBS cannot make it smaller"
-    for name in sorted({s.volume for s in have.snapshots} - asked.keys()):
-        yield f"the snapshot of volume {name}, not in the file any more, is kept"
-    for copy in have.s3_copies:
-        if copy.name not in asked:
-            yield f"volume {copy.name} is not in the file any more; its copy is in {copy.place}"
-    prints = {group.role: group.fingerprint for group in wanted.groups}
-    changed = [i.name for i in keep if i.fingerprint != prints[i.role]]
-    if changed:
-        local = all(i.shape.type == PROCESS for i in keep)
-        then = "stop and up renews them" if local else "only new machines are set up as it says now"
-        yield f"set up before the file changed: {', '.join(changed)} ({then})"
-    for group in wanted.groups:
-        types = (group.shape.type, *group.shape.others)
-        other = [i.name for i in keep if i.role == group.role and i.shape.type not in types]
-        if other:
-            yield f"not {types[0]}, as the file says now: {', '.join(other)} (`roost resize`)"
-        yield from _profiles(group, [i for i in keep if i.role == group.role])
-
-
-def _profiles(group: Group, keep: list[Instance]) -> Iterator[str]:
-    """A machine keeps the instance profile that it was launched with."""
-    asked = _profile(group.shape)
-    other = [i.name for i in keep if _profile(i.shape) != asked]
-    if other:
-        none = "with an instance profile that the file does not name"
-        said = f"without the instance profile {asked}" if asked else none
-        then = "new machines follow the file; `roost park` and `roost resume` make these anew"
-        yield f"{said}: {', '.join(other)} ({then})"
-
-
-def _profile(shape: Shape) -> str:
-    """Its name: the file may say the ARN, and EC2 does."""
-    return shape.machine_role.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""From a spec to all that it wants from its cloud. Pure, as the rules of each provider are."""
+"""The way from a spec to all that it wants. Pure, as the rules of each provider are."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HTTPS, SSH = 443, 22
 
 
 def wanted_of(spec: Spec, host: Host) -> Wanted:
-    """All that ``spec`` wants. Raises UsageError where its cloud cannot be what it wants."""
+    """Return all that ``spec`` wants. Raises UsageError where its cloud cannot be what it wants."""
     rules = rules_of(spec.cloud)
 
     def shape(machine: Machine, role: Role) -> Shape:
@@ -72,7 +72,7 @@ def _groups(spec: Spec, shape: Shaper) -> tuple[Group, ...]:
 
 
 def _worker_shape(workers: Workers, shape: Shaper) -> Shape:
-    """With what to try where there is no room: workers hold no data, so others will do."""
+    """Return the shape of workers, with others to try: any will do, as workers hold no data."""
     return replace(
         shape(workers, "worker"),
         others=workers.types[1:],
@@ -85,7 +85,7 @@ def _group(role: Role, count: int, shape: Shape, spec: Spec) -> Group:
 
 
 def _fingerprint(spec: Spec, shape: Shape) -> str:
-    """Changes with all that an instance is set up as, and with nothing else."""
+    """Return a digest of all that an instance is set up as, and of nothing else."""
     # Not the type: a machine of another type is set up the same, and can be resized.
     plain = {"image": shape.image, "arch": shape.arch, "disk": shape.disk_gib}
     own = rules_of(spec.cloud).set_up(spec)
@@ -112,7 +112,7 @@ def _rules(spec: Spec) -> tuple[Rule, ...]:
 
 
 def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
-    """A desktop's and a cluster's volumes once, on the head; a classroom's on every seat."""
+    """Return each volume once, on the head or desktop; those of a classroom on every seat."""
     return tuple(
         Volume(
             name=_volume_name(spec, holder, v.name),
@@ -136,7 +136,7 @@ def _volume_name(spec: Spec, holder: str, volume: str) -> str:
 
 
 def volumes_of(spec: Spec) -> dict[str, spec_volume.Volume]:
-    """What the file says of each volume, by the names that volumes have in a cloud."""
+    """Return the file's table of each volume, by the name that the volume has in a cloud."""
     seats = spec.seats if spec.kind == "classroom" else 1
     return {
         _volume_name(spec, holder, volume.name): volume

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from roost.errors import CapacityError, CloudError, SetupError, ThrottledError, command_line
 from roost.log import debug
 from roost.model.resources import State
-from roost.model.steps import Create, Start, Step, describe, subjects
+from roost.model.steps import Create, Start, Step, describe, explain, subjects
 from roost.plan.up import Plan
 from roost.providers.provider import Cloud
 from roost.reconcile.quorum import Missing, Quorum
@@ -70,11 +70,13 @@ class Goal(Generic[S, T]):
 
     ``watch`` is told each state, and each step before it is done. ``refuse`` says whether to go on
     without a step for which there is no room. ``tries`` limits how often one step comes back.
+    ``describe`` says what a step does, and ``explain`` why, too.
     """
 
     plan: Callable[[S], Steps[T]]
     watch: Callable[[S, T | None], None]
     describe: Callable[[T], str] = str
+    explain: Callable[[T], str] = str
     refuse: Callable[[T, CapacityError], bool] = lambda _step, _error: False
     tries: int = MOST_TRIES
 
@@ -104,7 +106,7 @@ def run_loop(
             if tries[step] > goal.tries:
                 what = f"{goal.describe(step)}: done {goal.tries} times"
                 raise CloudError(f"{what}, and the cloud shows no change")
-            debug("plan", goal.describe(step))
+            debug("plan", goal.explain(step))
             goal.watch(state, step)
             try:
                 apply_patiently(target, name, step)
@@ -188,7 +190,7 @@ def reconcile(
         if isinstance(step, Create | Start):
             begun.update(subjects(step))
 
-    goal = Goal(plan=plan, watch=tell, describe=describe, refuse=missing.refuse)
+    goal = Goal(plan=plan, watch=tell, describe=describe, explain=explain, refuse=missing.refuse)
     state = run_loop(cloud, name, goal, clock)
     _raise_failed(cloud, name, failed(state), state)
     missing.say(state)

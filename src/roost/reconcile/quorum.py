@@ -83,7 +83,7 @@ class Missing:
         if not isinstance(step, Create) or step.kind != "instance":
             return step
         left = tuple(r for r in step.resources if r.name not in self.refused)
-        return Create(step.kind, left) if left else None
+        return replace(step, resources=left) if left else None
 
     def enough(self, state: State, plan: Plan, now: float) -> bool:
         """Whether all but the last of a role run, and those had their time."""

@@ -20,7 +20,7 @@ Data = dict[str, Any]
 
 
 def as_data(planned: Planned) -> Data:
-    """The whole document."""
+    """Return the whole document."""
     spec, plan, wanted = planned.spec, planned.plan, planned.wanted
     return {
         "name": spec.name,
@@ -43,11 +43,12 @@ def _step(step: Step) -> Data:
         "kind": step.kind if isinstance(step, Create | Delete) else None,
         "names": subjects(step),
         "text": describe(step),
+        "reason": step.reason,
     }
 
 
 def _group(group: Group) -> Data:
-    """A shape without CPUs is one that nobody describes: p2.xlarge, or a flavor of a site."""
+    """Return a group; a shape without CPUs has no description: p2.xlarge, a site's flavor."""
     shape = group.shape
     return {
         "role": group.role,
