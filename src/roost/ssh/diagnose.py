@@ -1,4 +1,4 @@
-"""Why a machine was not reached, and what to type next."""
+"""The reason why a machine was not reached, and what to type next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 5.0
 
 
 def explain(connection: Connection, state: State) -> RoostError | None:
-    """The reason, after ssh has failed; None where the port answers, so that ssh said it itself."""
+    """Return the reason, after ssh has failed; None where the port answers: ssh told it itself."""
     gate = connection.main if connection.host.jump else connection.node
     if gate is None or gate.address is None:
         return None
@@ -41,14 +41,14 @@ def explain(connection: Connection, state: State) -> RoostError | None:
 
 
 def shut_out(state: State) -> bool:
-    """Whether the file lets "me" in by SSH, and the firewall does not know this address."""
+    """Tell whether the file lets "me" in by SSH, and the firewall does not know this address."""
     wanted = read_record(state.record).ssh_from
     rules = [rule for group in state.security_groups for rule in group.rules if rule.port == 22]
     return "me" in wanted and bool(rules) and all(rule.source != "caller" for rule in rules)
 
 
 def _answer(address: str, port: int) -> str:
-    """What the port says: "" (it answers), "refused", or why nothing came."""
+    """Return the port's answer: "" (it answers), "refused", or why nothing came."""
     with suppress(ConnectionRefusedError):
         try:
             with socket.create_connection((address, port), PATIENCE):

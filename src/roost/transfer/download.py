@@ -35,7 +35,7 @@ def download(run: Run, entry: Entry) -> Known:
 
 
 def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
-    """The same without waiting for the answer, for a small object. Raises as ``download``."""
+    """Begin a small object without waiting for the answer. Raises as ``download``."""
     if entry.folder or entry.size > SMALL or file_trouble(entry.name):
         return None
     key, headers = run.prefix + entry.name, {"x-amz-checksum-mode": "ENABLED"}

@@ -90,7 +90,7 @@ class Sync:
         return planned
 
     def plan_known(self) -> Planned:
-        """The same without asking S3: what was seen there is taken to be there still."""
+        """Plan without asking S3: what was seen there is taken to be there still."""
         known = (Entry(*line[:1], *line[2:], tag=line.tag) for line in self.run.cache.in_order())
         return self._planned(known)
 

@@ -92,13 +92,13 @@ class Folder:
     # --- receiving ---------------------------------------------------------------------------
 
     def make(self, name: str) -> None:
-        """The folder of that name. Raises OSError where it would be elsewhere."""
+        """Make the folder of that name. Raises OSError where it would be elsewhere."""
         path = self.path(name)
         path.mkdir(parents=True, exist_ok=True)
         self._check(path, name)
 
     def receiving(self, name: str, tag: str) -> Path:
-        """The file to write to, beside the place where it will be. Raises OSError."""
+        """Return the file to write to, beside the place where it will be. Raises OSError."""
         path = self.path(name)
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)

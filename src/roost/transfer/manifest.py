@@ -71,7 +71,7 @@ class Leaf:
 
 
 def leaf_of(found: Mapping[str, Any]) -> Leaf:
-    """The entry of its line."""
+    """Return the entry of its line."""
     kind, value = found.get("sums", ("", ""))
     return Leaf(**{**found, "sums": (str(kind), str(value))})
 
@@ -167,7 +167,7 @@ def _left_over(leaf: Leaf) -> bool:
 
 
 def leaves(root: str, tell: Tell) -> Iterator[Leaf]:
-    """The folder and everything below it, a folder before what is in it.
+    """Yield the folder and everything below it, a folder before what is in it.
 
     ``tell`` hears of what cannot be read. The file system's own ``lost+found`` is left out while
     nothing is in it.

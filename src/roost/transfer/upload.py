@@ -38,7 +38,7 @@ def upload(run: Run, entry: Entry) -> Known:
 
 
 def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
-    """The same without waiting for the answer, for a small file. Raises as ``upload``."""
+    """Begin a small file without waiting for the answer. Raises as ``upload``."""
     if entry.folder or entry.size > SMALL:
         return None
     file = _open(run, entry)
@@ -78,7 +78,7 @@ def _send(run: Run, entry: Entry) -> Known:
 
 
 def send_file(run: Run, key: str, file: int, before: os.stat_result) -> str:
-    """Send an open file that had this status; the ETag of its object. Raises as ``upload``."""
+    """Send an open file that had this status; return its object's ETag. Raises as ``upload``."""
     headers = _headers(run, before)
     if before.st_size <= PART:
         return _whole(run, key, file, before, headers)
@@ -134,7 +134,7 @@ def _tag(reply: Reply) -> str:
 
 
 def _compare(reply: Reply, crc: str, data: bytes) -> None:
-    """Raise DamagedError where S3 says that it has got something else."""
+    """Raise DamagedError where S3 reports another content."""
     there = reply.headers.get(CRC64)
     if there is not None:
         same = there == crc
@@ -158,7 +158,7 @@ class _Parts:
     crc: int = 0
 
     def send(self) -> str:
-        """The ETag of the object."""
+        """Send the parts; return the ETag of the object."""
         upload, have, ours = self._adopt()
         size = part_size(self.before.st_size)
         pending: deque[tuple[int, str, Future[Reply]]] = deque()
@@ -245,7 +245,7 @@ class _Parts:
         return not sums.is_md5(made["etag"]) or made["etag"] == f"{whole}-{len(self.tags)}"
 
     def _adopt(self) -> tuple[Upload, dict[int, tuple[int, str]], bool]:
-        """An upload to go on with and its parts, by number; whether it is known to be of ours."""
+        """Return an upload to continue, its parts by number, and whether it is surely ours."""
         bucket, seen = self.run.bucket, self.run.cache
         size, mtime_ns = self.before.st_size, self.before.st_mtime_ns
         known = {one[1]: one[2:] for one in seen.unended()}
@@ -269,7 +269,7 @@ class _Parts:
 
 
 def part_size(size: int) -> int:
-    """16 MiB, or as much more as keeps the number of parts within what S3 takes."""
+    """Return 16 MiB, or as much more as keeps the number of parts within the limit of S3."""
     return max(PART, -(-size // MOST_PARTS // _MB) * _MB)
 
 

@@ -1,4 +1,4 @@
-"""What a file may ask of AWS: regions and types from the catalogue, the limits of EBS, images."""
+"""The limits of a file on AWS: regions and types from the catalogue, the limits of EBS, images."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class AwsRules:
         return spec.aws.region if spec.aws else None
 
     def place(self, spec: Spec) -> str:
-        """``"aws (eu-central-1)"``."""
+        """Return ``"aws (eu-central-1)"``."""
         return f"{self.name} ({spec.aws.region})" if spec.aws else self.name
 
 
@@ -251,5 +251,5 @@ def _described(machine: Machine, region: str) -> InstanceType | None:
 
 
 def rules() -> AwsRules:
-    """For the registry."""
+    """Return the rules, for the registry."""
     return AwsRules()

@@ -1,4 +1,4 @@
-"""Which volumes have a copy in S3, in the tags of the launch template that keeps the record.
+"""The volumes that have a copy in S3, in the tags of the launch template that keeps the record.
 
 They outlive `park` there, and go with the record. One call writes all of a copy, so that it is
 there whole or not at all.
@@ -26,7 +26,7 @@ OTHERS = 12
 
 
 def as_tags(copy: S3Copy) -> dict[str, str]:
-    """One copy, as one tag or, with a long place, a few."""
+    """Return one copy as one tag or, with a long place, a few."""
     words = (
         VERSION,
         "sealed" if copy.sealed else "open",
@@ -49,7 +49,7 @@ def as_tags(copy: S3Copy) -> dict[str, str]:
 
 
 def in_tags(found: Iterable[Mapping[str, str]] | None) -> tuple[S3Copy, ...]:
-    """The copies in the tags of a launch template, by their names.
+    """Return the copies in the tags of a launch template, by their names.
 
     Raises CloudError where one cannot be read: without it a volume would be made empty.
     """
@@ -88,7 +88,7 @@ def _copy(name: str, held: Mapping[str, str]) -> S3Copy:
 
 
 def keys_of(names: Iterable[str], found: Iterable[Mapping[str, str]] | None) -> list[str]:
-    """The keys of the tags that are about these volumes."""
+    """Return the keys of the tags that are about these volumes."""
     wanted = set(names)
     held = [key for key in tags.read(found) if key.startswith(KEY)]
     return [key for key in held if key[len(KEY) :].partition(":")[0] in wanted]
@@ -98,13 +98,13 @@ def keys_of(names: Iterable[str], found: Iterable[Mapping[str, str]] | None) -> 
 
 
 def read(calls: Calls, name: str) -> tuple[S3Copy, ...]:
-    """The copies of a name. Raises CloudError where one cannot be read."""
+    """Return the copies of a name. Raises CloudError where one cannot be read."""
     template = record.template(calls, name)
     return in_tags(template["Tags"]) if template else ()
 
 
 def write(calls: Calls, name: str, copies: Iterable[S3Copy]) -> None:
-    """Keep these; what was known of the same volumes is written over. Raises CloudError."""
+    """Write these copies, over older notes about the same volumes. Raises CloudError."""
     template = record.template(calls, name)
     if template is None:
         raise CloudError(
@@ -135,7 +135,7 @@ def forget(calls: Calls, name: str, volumes: Iterable[str]) -> None:
 
 
 def check_room(calls: Calls, name: str, volumes: Iterable[str]) -> None:
-    """Raises RoostError where EC2 has no room for so many copies of one name."""
+    """Raise RoostError where EC2 has no room for so many copies of one name."""
     template = record.template(calls, name)
     held = tags.read(template["Tags"]) if template else {}
     mine = [key for key in held if not key.startswith(("aws:", "roost:spent:", KEY))]

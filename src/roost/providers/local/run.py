@@ -15,7 +15,7 @@ PATIENCE = 120.0
 
 
 def node_environment(place: Folder, instance: str) -> dict[str, str]:
-    """The environment variables of an instance's processes, Dask's address included."""
+    """Return the environment variables of an instance's processes, Dask's address included."""
     from roost.notebook.dask.discovery import find
 
     boot = _boot(place, instance)
@@ -30,7 +30,7 @@ def node_environment(place: Folder, instance: str) -> dict[str, str]:
 
 
 def run_in(place: Folder, words: list[str]) -> str:
-    """Run the cluster's Python with ``words``; its output. Raises CloudError if it fails."""
+    """Run the cluster's Python with ``words``; return its output. Raises CloudError if it fails."""
     python = f"{_boot(place, 'head')['bin']}/python"
     try:
         done = subprocess.run(

@@ -26,7 +26,7 @@ def create(folder: Path) -> None:
 
 
 def _make() -> tuple[str, str]:
-    """A self-signed certificate and its key, both PEM."""
+    """Return a self-signed certificate and its key, both PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -73,7 +73,7 @@ def _with_authorities(spool: Spool, job: Job) -> Job:
 
 
 class _Writer:
-    """Writes the progress whenever it changes; and that the machine is at work, if it is."""
+    """The writer of the progress: when it changes, and while the machine is at work."""
 
     def __init__(self, spool: Spool, *, watches: bool) -> None:
         self.spool, self.watches = spool, watches
