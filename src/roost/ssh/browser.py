@@ -45,7 +45,7 @@ REDIRECT = """\
 
 
 def hand_over(name: str, address: str) -> str:
-    """Write the address for a browser; return its command line, which everyone here can read.
+    """Return the address for the browser's command line, which every user here can read.
 
     An address with a token stays in a file that only this user can read; the browser gets that
     file, which leads it to the address. Each call overwrites the name's file.

@@ -95,7 +95,7 @@ def _block(host: Host, identities: Sequence[Path], file: Path) -> str:
 
 
 def _through(jump: str, file: Path) -> str:
-    """Return the ProxyCommand for ProxyJump, which would hand on the file's path without quotes."""
+    """Return the ProxyCommand that does what ProxyJump would do without quoting the path."""
     quoted(file)  # a path that can be told
     path = shlex.quote(str(file)).replace("%", "%%")
     return f"ssh -F {path} -W '[%h]:%p' -- {jump}"

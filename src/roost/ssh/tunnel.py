@@ -172,7 +172,7 @@ def _until_open(process: subprocess.Popen[bytes], local: int, name: str) -> None
 
 
 def _quietly(line: Sequence[str]) -> tuple[int, str]:
-    """Run it, and return exit code and messages (by a file: the background holds a pipe open)."""
+    """Run it; return exit code and messages. (A pipe would stay open with the background.)"""
     with tempfile.TemporaryFile("w+") as errors:
         try:
             done = subprocess.run(

@@ -162,7 +162,7 @@ def unused(
 
 
 def _judged(found: Found, records: set[str]) -> Found:
-    """Add the command that ends it, and tell whether any record still knows of it."""
+    """Add the command that ends it; mark it as an orphan if no record has its name."""
     if found.name == tags.IMAGES:
         return _with_end(found, command_line("roost", "image", "ls", "--region", found.region))
     orphan = found.name not in records

@@ -74,7 +74,7 @@ class Memory:
         self.ids[key] = ec2_id
 
     def just_launched(self) -> None:
-        """Remember launched instances; the answer of a launch is a description already."""
+        """Note whether this process launched all instances: another look has no more to tell."""
         self.fresh = not self.described.get("instance")
 
     @property
@@ -108,7 +108,7 @@ class Memory:
         return kind in STEADY and (kind in self.described or any(k == kind for k, _ in self.made))
 
     def remember_seen(self, state: State) -> None:
-        """Forget what is described by now among the things not described yet."""
+        """Take the state of a look: what it describes is no longer made and unseen."""
         for resource in state.resources:
             key = (resource.kind, resource.name)
             self.made.pop(key, None)

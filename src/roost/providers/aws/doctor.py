@@ -94,7 +94,7 @@ def judge_region(found: Iterable[Mapping[str, Any]], region: str) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """The case to examine: a spec, all that it wants, and what exists of it; ``file`` for remedies."""
+    """The case to examine: a spec, all that it wants, and what exists of it; ``file`` for hints."""
 
     spec: Spec
     wanted: Wanted

@@ -116,7 +116,7 @@ class Launch:
             raise self._no_room(rest, [error for _, error in why])
 
     def _wait_for_the_head(self) -> None:
-        """Wait for the head: workers get its address when they are launched."""
+        """Raise ThrottledError while the head has no address: workers get it at their launch."""
         if self._first.role == "worker" and self.maker.memory.head is None:
             raise ThrottledError("the workers wait: their head is not there yet")
 

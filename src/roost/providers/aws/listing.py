@@ -121,7 +121,7 @@ def summarized(
 
 
 def _unfilled(record: Mapping[str, Any], count: Counter[str]) -> tuple[str, ...]:
-    """Return volumes of machines that are up, whose newest data may only be in S3."""
+    """Return the volumes of machines that are up whose data is not all back from S3."""
     if not count["running"] + count["pending"] or "roost:stored:" not in str(record.get("Tags")):
         return ()
     from roost.providers.aws import s3_copies

@@ -60,7 +60,7 @@ class Disks:
             self.lost.append(volume.name)
 
     def dig_up(self, volume: str, one: str) -> None:
-        """Make a volume of a name that existed before again, as ``one``."""
+        """Compare a volume that is made anew, as ``one``, with the deleted one; note lost content."""
         if self.buried.pop(volume, self.contents[one]) != self.contents[one]:
             self.lost.append(volume)
 

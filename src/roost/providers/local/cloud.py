@@ -258,7 +258,7 @@ def _by_number(path: Path) -> tuple[str, int]:
 
 
 def _joined(place: Folder, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
-    """Return the instances with workers running once the scheduler knows them."""
+    """Return the instances; a worker is running only once the scheduler knows it."""
     workers = [i for i in instances if i.role == "worker" and i.state == "running"]
     if not workers:
         return instances
