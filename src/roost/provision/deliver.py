@@ -114,7 +114,7 @@ def _of_the_first(
         return first.result()
     except RoostError as error:
         who = main.name if main else "the head"
-        raise RoostError(f"it waits for {who}: {error.what}") from None
+        raise RoostError(f"not set up, because it needs {who}: {error.what}") from None
 
 
 def brought(machines: Machines, sha256: str, into: Path) -> Packed:

@@ -105,7 +105,7 @@ class Machines:
         if "Permission denied" in why:
             hint = "ssh-add   (your key, if it has a passphrase)"
         elif "verification failed" in why or "HAS CHANGED" in why:
-            raise RoostError(f"{instance.name} shows another host key than its console told")
+            raise RoostError(f"{instance.name} shows another host key than its console")
         elif time.monotonic() < deadline:
             return
         raise RoostError(f"{instance.name} cannot be reached by SSH: {why}", next=hint)

@@ -32,7 +32,7 @@ def retire(
     try:
         asked(connection(state, head.name, host_keys), line, seconds=PATIENCE)
     except UnreachableError as error:
-        tell(f"{', '.join(names)}: nothing is handed over, because {error.what}")
+        tell(f"{', '.join(names)}: results are not handed over, because {error.what}")
     except RoostError as error:
         raise CloudError(
             f"not deleted: {', '.join(names)} ({error.what})", exists=state.conditions

@@ -106,7 +106,7 @@ def quoted(path: Path) -> str:
     text = str(path)
     if re.search(r'["\\\n\r]|\$\{', text):
         raise UsageError(
-            f"OpenSSH cannot be told of a path with quotes, backslashes or ${{: {text}",
+            f"OpenSSH cannot read a path with quotes, backslashes or ${{: {text}",
             next="export ROOST_HOME=...   (a plain path)",
         )
     return '"' + text.replace("%", "%%") + '"'

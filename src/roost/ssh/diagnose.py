@@ -25,18 +25,18 @@ def explain(connection: Connection, state: State) -> RoostError | None:
     where = f"{gate.name} of {state.name} ({gate.address})"
     if shut_out(state):
         return RoostError(
-            f"{where} does not answer: it lets in another address than yours is now",
-            next=command_line("roost", "up", state.name) + "   (opens it to your address)",
+            f"{where} cannot be reached: the firewall allows another address than yours",
+            next=command_line("roost", "up", state.name) + "   (opens it for your address)",
         )
     if answer == "refused":
         return RoostError(
-            f"{where} runs, and takes no SSH yet; a machine that was just made takes a minute",
+            f"{where} is running, but accepts no SSH yet; a new machine needs a minute",
             next=command_line("roost", "logs", state.name, gate.name),
         )
     return RoostError(
-        f"{where} does not answer: {answer}; is SSH open from where you are?",
+        f"{where} cannot be reached: {answer}; a firewall may block SSH from your network",
         next=command_line("roost", "up", state.name)
-        + "   (opens it to your address, if the file says so)",
+        + "   (opens it for your address, if the file says so)",
     )
 
 

@@ -60,7 +60,7 @@ def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> in
             return local
         if "cannot listen" not in errors and "in use" not in errors:
             break
-    raise RoostError(f"no tunnel to {connection.name}: {errors or 'ssh ended without a word'}")
+    raise RoostError(f"no tunnel to {connection.name}: {errors or 'ssh ended without a message'}")
 
 
 @contextmanager

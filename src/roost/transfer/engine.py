@@ -127,7 +127,7 @@ class Sync:
 
         for entry in self.run.folder.files(tell):
             if entry.name == OURS:
-                tell(entry.name, "the name is for roost's own manifests")
+                tell(entry.name, "the name is reserved for roost's manifests")
             elif not entry.name.startswith(OURS) and (entry.folder or self._is_ready(entry)):
                 yield entry
 

@@ -142,7 +142,7 @@ def _compare(reply: Reply, crc: str, data: bytes) -> None:
         tag = _tag(reply)
         same = not sums.is_md5(tag) or tag == sums.md5_hex(data)
     if not same:
-        raise DamagedError("what arrived in S3 is not what was sent")
+        raise DamagedError("S3 received other content than was sent")
 
 
 @dataclass(slots=True)
@@ -208,7 +208,7 @@ class _Parts:
             data = _read(self.file, min(size, self.before.st_size - at), at)
             there = crc if sums.md5_hex(data) == tag else ""
         if there is not None and there != crc:
-            raise DamagedError("what arrived in S3 is not what was sent")
+            raise DamagedError("S3 received other content than was sent")
         self.tags[number] = tag
 
     def _complete(self, upload: Upload, *, ours: bool) -> str:
@@ -230,7 +230,7 @@ class _Parts:
         if not self._is_it(made):
             with suppress(StoreError):  # the role may not; the next try overwrites it
                 bucket.delete([self.key])
-            raise DamagedError("what arrived in S3 is not what was sent")
+            raise DamagedError("S3 received other content than was sent")
         if not ours and times.mtime_ns(bucket.head(self.key).meta) != self.before.st_mtime_ns:
             raise ChangedError("it changed since its upload began")
         return made["etag"]

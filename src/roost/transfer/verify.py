@@ -100,7 +100,7 @@ def _prove(run: Run, entry: Entry) -> Proven:
         raise DamagedError("it changed while it was compared")
     kind, there, here = found
     if there != here:
-        raise DamagedError("its content in S3 is another one")
+        raise DamagedError("its content in S3 differs")
     if times.mtime_ns(head.meta) == entry.mtime_ns:
         from roost.transfer.cache import Known
 

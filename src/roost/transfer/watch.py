@@ -113,7 +113,7 @@ def keep_on(
         for name, why in done.failed:
             warn(f"not stored: {name}: {why}")
         for name in sweep(sync, rules):
-            warn(f"deleted {name}: what is made of it is proven in S3")
+            warn(f"deleted {name}: its result is proven in S3")
         if move:
             gone, wrong = move_away(sync)
             if gone:

@@ -136,7 +136,7 @@ class Maker:
                 continue
             if all(self.wall() - thing[time] < OLD for thing in things(answer)):
                 return answer
-        raise CloudError(f"EC2 goes on answering for things of {self.name} that are gone")
+        raise CloudError(f"EC2 still answers with deleted resources of {self.name}")
 
     def address(self, address: Address) -> None:
         """Allocate a fixed address."""

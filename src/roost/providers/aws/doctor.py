@@ -242,7 +242,7 @@ def _spot(clients: Clients) -> Finding:
         return Finding(
             check="spot",
             verdict="unknown",
-            text="not used in this account yet; at the first time EC2 makes a role, if it may",
+            text="not used in this account yet; EC2 makes its role at the first use, if you may",
             mend="aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
         )
     return Finding(check="spot", verdict="ok", text="the account has EC2's role for spot")

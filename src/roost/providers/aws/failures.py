@@ -119,7 +119,7 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except ResponseParserError as error:
         # Not AWS's words: a proxy's or a load balancer's page. Trying again is safe.
-        raise ThrottledError(f"{doing}: what came back is not an answer of AWS") from error
+        raise ThrottledError(f"{doing}: the answer did not come from AWS") from error
     except ClientError as error:
         raise _known(error, doing) from error
     except BotoCoreError as error:

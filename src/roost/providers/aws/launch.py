@@ -118,7 +118,7 @@ class Launch:
     def _wait_for_the_head(self) -> None:
         """Raise ThrottledError while the head has no address: workers get it at their launch."""
         if self._first.role == "worker" and self.maker.memory.head is None:
-            raise ThrottledError("the workers wait: their head is not there yet")
+            raise ThrottledError("the workers wait until their head exists")
 
     def _zones(self) -> tuple[str, ...]:
         """Return all zones, in order, for the first machine of a name; then the zone of the name.

@@ -177,7 +177,9 @@ def _judge(
     quota: Quota, need: int, used: int, limit: float | str, region: str, unit: str
 ) -> Finding:
     if isinstance(limit, str):
-        text = f"{quota.title}: needs {need} {unit}, {used} are in use; of how many? {limit}"
+        text = (
+            f"{quota.title}: needs {need} {unit}, {used} are in use; the limit is unknown: {limit}"
+        )
         return Finding(check="quota", verdict="unknown", text=text, mend=quota.page(region))
     text = f"{quota.title}: needs {need} {unit}, {used} of {limit:g} are in use"
     if used + need <= limit:

@@ -82,7 +82,7 @@ def _copy(name: str, held: Mapping[str, str]) -> S3Copy:
         )
     except (KeyError, ValueError) as error:
         raise CloudError(
-            f"what is known of volume {name}'s copy in S3 cannot be read ({error}); it may be of a "
+            f"the note of volume {name}'s copy in S3 cannot be read ({error}); it may be of a "
             "newer version of roost"
         ) from None
 
@@ -108,7 +108,7 @@ def write(calls: Calls, name: str, copies: Iterable[S3Copy]) -> None:
     template = record.template(calls, name)
     if template is None:
         raise CloudError(
-            f"the record of {name} is not there, and with it the place to keep where its data is; "
+            f"the record of {name} is missing: roost cannot note where in S3 its data is; "
             "nothing was deleted",
             next="roost up FILE   (makes it again), then: " + command_line("roost", "park", name),
         )
@@ -144,7 +144,7 @@ def check_room(calls: Calls, name: str, volumes: Iterable[str]) -> None:
     room = tags.MOST - OTHERS - len(mine)
     if len(wanted) > room:
         raise RoostError(
-            f"{len(wanted)} volumes of {name} are to be in S3, and there is room to remember "
-            f"{max(room, 0)}: EC2 takes {tags.MOST} tags, of which your own are some",
+            f"{len(wanted)} volumes of {name} should be in S3, and the record has room for "
+            f"{max(room, 0)}: EC2 allows {tags.MOST} tags, your own included",
             next=command_line("roost", "park", name, "--mode", "snapshot"),
         )

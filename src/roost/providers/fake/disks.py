@@ -60,7 +60,7 @@ class Disks:
             self.lost.append(volume.name)
 
     def dig_up(self, volume: str, one: str) -> None:
-        """Compare a volume that is made anew, as ``one``, with the deleted one; note lost content."""
+        """Compare a volume made anew, as ``one``, with its deleted one; note lost content."""
         if self.buried.pop(volume, self.contents[one]) != self.contents[one]:
             self.lost.append(volume)
 

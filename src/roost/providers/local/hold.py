@@ -72,7 +72,7 @@ def _holder(text: str) -> str:
         said = json.loads(text)
         return f"`{said['what']}` (process {said['pid']}, since {said['since']})"
     except (ValueError, KeyError, TypeError):
-        return "who it is, it has not said yet"
+        return "its command is not known yet"
 
 
 def _now() -> str:
