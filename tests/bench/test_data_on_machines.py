@@ -152,7 +152,7 @@ def test_data_goes_to_a_machine_and_comes_from_it(lab: Lab, machine: Machine) ->
     lab.bucket.put("raw/a.fits", b"stars", {})
     lab.bucket.put("raw/deep/b c.fits", b"more stars", {})
     told = lab("pull", "stars", "--json").ok()
-    assert "lent your credentials" in told.err
+    assert "lends it your credentials" in told.err
     (one,) = told.json["syncs"]
     assert (one["node"], one["copied"], one["failed"]) == ("desktop", 2, [])
     assert files(machine, "/data/raw") == {"a.fits": "1000 644", "deep/b c.fits": "1000 644"}

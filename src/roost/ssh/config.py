@@ -96,7 +96,7 @@ def _block(host: Host, identities: Sequence[Path], file: Path) -> str:
 
 def _through(jump: str, file: Path) -> str:
     """Return the ProxyCommand that does what ProxyJump would do without quoting the path."""
-    quoted(file)  # a path that can be told
+    quoted(file)  # raises where OpenSSH cannot read the path
     path = shlex.quote(str(file)).replace("%", "%%")
     return f"ssh -F {path} -W '[%h]:%p' -- {jump}"
 

@@ -46,7 +46,7 @@ class Cache:
         self._new: list[Known] = []
         try:
             self._db = self._open()
-        except sqlite3.DatabaseError:  # it is a cache
+        except sqlite3.DatabaseError:  # a damaged cache is made again
             for path in base.glob(f"{known}.sqlite*"):
                 path.unlink()
             self._db = self._open()

@@ -261,7 +261,7 @@ class Sync:
         return pool.all(copies, min(max(-(-self.threads // pool.depth), larger), len(copies)))
 
     def _delete(self, planned: Planned, done: Done) -> None:
-        # Only when all is well: what failed may be what the deleted was to be replaced by.
+        # Only if nothing failed: a failed copy may be the new form of what would be deleted.
         if not planned.deletions or done.failed:
             return
         names = [entry.name for entry in reversed(planned.deletions)]

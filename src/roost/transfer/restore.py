@@ -110,7 +110,7 @@ def restore(sync: Sync, restoration: Restoration, planned: Planned) -> None:
     for leaf in restoration.leaves:
         if leaf.kind not in {"file", "folder"}:
             _try(run, restoration, leaf, _special)
-    # From the inside out: what is done in a folder changes its time.
+    # Children before their folder: each change inside a folder changes its time.
     for leaf in reversed([leaf for leaf in restoration.leaves if leaf.path]):
         _try(run, restoration, leaf, _attributes)
     _open(run, restoration)

@@ -178,7 +178,7 @@ class _Parts:
             while pending:
                 self._arrived(*pending.popleft())
         finally:
-            for _, _, future in pending:  # none may go on after the file is closed
+            for _, _, future in pending:  # no part may be read after the file is closed
                 future.exception()
         return self._complete(upload, ours=ours)
 

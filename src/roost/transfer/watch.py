@@ -68,7 +68,7 @@ def _open_for_writing(path: Path) -> bool:
         fcntl.fcntl(file, lease, fcntl.F_RDLCK)
         fcntl.fcntl(file, lease, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN  # others: this file system has no leases
+        return error.errno == errno.EAGAIN  # another error: this file system has no leases
     finally:
         os.close(file)
     return False

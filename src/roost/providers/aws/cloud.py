@@ -218,7 +218,7 @@ class AwsCloud:
             except self.ec2.exceptions.ClientError as error:
                 if code_of(error) in DENIED and self._gone(name, step):
                     return
-                # Something else is still on its way: the next look will see how far it is.
+                # EC2 has not finished an earlier change; the next look shows its state.
                 if code_of(error) not in NOT_YET:
                     raise
                 self.sleep(FIRST_WAIT)

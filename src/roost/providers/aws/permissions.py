@@ -66,7 +66,7 @@ class Call:
 
 
 CALLS: tuple[Call, ...] = (
-    # What only looks. EC2's Describe calls know no resources, so nothing can limit them; and
+    # Calls that only read. EC2's Describe calls know no resources, so nothing can limit them; and
     # `roost audit` must be able to see what was forgotten anywhere.
     Call(action="ec2:DescribeAddresses", verbs="every command"),
     Call(action="ec2:DescribeImages", verbs="up doctor"),
@@ -88,8 +88,8 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeVolumes", verbs="every command"),
     Call(action="sts:GetCallerIdentity", verbs="doctor", free=True),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
-    # What makes. RunInstances also uses a firewall and a key; they were made a moment before, and
-    # IAM may not know their tags yet.
+    # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
+    # before, and IAM may not know their tags yet.
     Call(
         action="ec2:RunInstances",
         verbs="up start scale",
@@ -107,7 +107,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:ImportKeyPair", verbs="up", makes=("key-pair",)),
     Call(action="ec2:CreateLaunchTemplate", verbs="up", makes=("launch-template",)),
     Call(action="ec2:AllocateAddress", verbs="up", makes=("elastic-ip",), need="fixed address"),
-    # What changes, and what ends. Ending is always allowed: what an older file made must go too.
+    # Calls that change or delete. Deleting is always allowed: it covers older files' resources.
     Call(action="ec2:CreateLaunchTemplateVersion", verbs="up scale", own=True),
     Call(action="ec2:AuthorizeSecurityGroupIngress", verbs="up start", own=True),
     Call(action="ec2:StartInstances", verbs="up start", own=True),
@@ -133,7 +133,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DeleteSecurityGroup", verbs="down", own=True),
     Call(action="ec2:DeleteKeyPair", verbs="down", own=True),
     Call(action="ec2:DeleteLaunchTemplate", verbs="down", own=True),
-    # What AWS itself checks, or does for us, in one of these calls.
+    # Actions that AWS itself checks, or does for us, in one of these calls.
     Call(
         action="iam:PassRole",
         verbs="up start scale",

@@ -77,7 +77,7 @@ class AwsTypes:
         """Refuse what no type of the region has."""
         known = catalogue()
         if region not in known.regions:
-            return  # the region is wrong, and that is said where it stands
+            return  # the region is wrong; its own check reports that
         assert region is not None
         if not cheapest(known, region, needs, limit=1):
             raise wrong("no machine has all this", hint=why_none(known, region, needs).reason)

@@ -128,7 +128,7 @@ class Disks:
         asked = requests.create_image(self.name, instance, data, self.users, failed)
         made = self.calls.unless_there(self.calls.ec2.create_image, **asked)
         if made is None:
-            return  # a call whose answer was lost had begun it; it will be seen
+            return  # an earlier call whose answer was lost began it; the next look shows it
         found = Image(
             name=made["ImageId"],
             instance=instance.name,

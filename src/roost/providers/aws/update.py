@@ -118,7 +118,7 @@ class Changes:
         taken = {one: parse.devices(memory.described, ids[one]) for one in ids}
         slots = {v.name: v.slot for v in memory.state.volumes} if memory.state else {}
         for volume, instance in pairs:
-            # The machine knows its volumes by their devices, so each has its own, if it is free.
+            # The machine identifies its volumes by device, so each gets its own one if it is free.
             order = requests.devices_from(slots.get(volume, 0))
             device = next((d for d in order if d not in taken[instance]), None)
             if device is None:

@@ -226,7 +226,7 @@ class LocalCloud:
             (path / "stopped").unlink(missing_ok=True)
             dead.append(path)
         if place.machine(HEAD) in dead:
-            # Nobody may go by the addresses of the head's last life.
+            # The addresses of the head's previous run are no longer valid.
             place.scheduler.unlink(missing_ok=True)
             place.members.unlink(missing_ok=True)
             place.jupyter.unlink(missing_ok=True)
@@ -377,7 +377,7 @@ def _finish(place: Folder) -> None:
     if HEAD not in names:
         try:
             _retire(place, names)
-        except CloudError:  # they could not hand over what they hold, so they stay
+        except CloudError:  # they could not hand over their results, so they stay
             for path in marked:
                 (path / "stopped").unlink(missing_ok=True)
             return

@@ -41,7 +41,7 @@ def run_in(place: Folder, words: list[str]) -> str:
             text=True,
             timeout=PATIENCE,
             check=False,
-            close_fds=False,  # it holds the name's lock too: see hold
+            close_fds=False,  # the program inherits the name's lock: see hold
         )
     except subprocess.TimeoutExpired:
         raise CloudError(f"no answer within {PATIENCE:g} s from {' '.join(words[:2])}") from None

@@ -68,7 +68,7 @@ class Ec2ImageBuild:
             try:
                 self.steps.do(step, self._described)
             except self.steps.calls.ec2.exceptions.ClientError as error:
-                # Something else is still on its way: the next look will see how far it is.
+                # EC2 has not finished an earlier change; the next look shows its state.
                 if code_of(error) not in NOT_YET:
                     raise
                 self.sleep(FIRST_WAIT)
