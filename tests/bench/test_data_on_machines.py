@@ -212,7 +212,7 @@ def test_it_goes_on_when_who_asked_is_gone_and_ends_when_told_to(
     other = lab("push", "stars", "--checksum")
     assert (other.code, "with other options" in other.err) == (1, True)
     told = lab("push", "stars", "--concurrency", "1", "--json").ok()
-    assert "at work on desktop already" in told.err
+    assert "the same sync runs on desktop already" in told.err
     assert told.json["syncs"][0]["copied"] == MANY
     assert lab.count("results/") == MANY
     assert machine.run(BUSY).code != 0

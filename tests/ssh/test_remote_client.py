@@ -178,7 +178,7 @@ def test_an_interrupt_elsewhere_ends_it_too() -> None:
 
 def test_one_that_is_at_work_already_is_told() -> None:
     _, notes = run(Machines([{"attached": True}, outcome()]))
-    assert "at work on desktop already" in notes
+    assert "the same sync runs on desktop already" in notes
 
 
 def test_a_role_that_may_not_delete_is_told_before_anybody_says_yes() -> None:

@@ -248,7 +248,7 @@ def test_a_tree_that_was_changed_or_cut_is_refused(
     assert "differs from what was saved" in said["error"]["what"]
     store.bucket.put(key, b"".join(body.splitlines(keepends=True)[:-1]), {})
     said = list(here.attend(replace(job, tree_sha256="")))[-1]
-    assert "not all of one" in said["error"]["what"]
+    assert "only a part of one" in said["error"]["what"]
     assert list((tmp_path / "back").iterdir()) == []
 
 
