@@ -207,7 +207,7 @@ def test_without_credentials_the_next_command_is_said():
 
 def test_a_page_of_a_proxy_is_no_answer_and_worth_another_try() -> None:
     with (
-        pytest.raises(ThrottledError, match="look at it: what came back is not an answer of AWS"),
+        pytest.raises(ThrottledError, match="look at it: the answer did not come from AWS"),
         translated("look at it"),
     ):
         raise ResponseParserError("Unable to parse response (syntax error), invalid XML")

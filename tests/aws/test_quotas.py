@@ -125,7 +125,7 @@ def test_too_many_vcpus_are_a_problem_and_exactly_enough_are_not() -> None:
         check="quota",
         verdict="unknown",
         text="Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances: needs 96 vCPUs, "
-        "64 are in use; of how many? Service Quotas does not say (AccessDeniedException)",
+        "64 are in use; the limit is unknown: Service Quotas does not say (AccessDeniedException)",
         mend=f"{PAGE}L-1216C47A",
     )
 

@@ -31,7 +31,7 @@ class DiskVolumeAgent:
             place = self._push(state, volume)
             if volume.name in self.broken:
                 self.ec2.still.discard(volume.id)
-                troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
+                troubles[volume.name] = "raw/a.fits: its content in S3 differs"
                 continue
             copy = S3Copy(
                 name=volume.name,

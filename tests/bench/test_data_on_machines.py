@@ -152,7 +152,7 @@ def test_data_goes_to_a_machine_and_comes_from_it(lab: Lab, machine: Machine) ->
     lab.bucket.put("raw/a.fits", b"stars", {})
     lab.bucket.put("raw/deep/b c.fits", b"more stars", {})
     told = lab("pull", "stars", "--json").ok()
-    assert "lent your credentials" in told.err
+    assert "lends it your credentials" in told.err
     (one,) = told.json["syncs"]
     assert (one["node"], one["copied"], one["failed"]) == ("desktop", 2, [])
     assert files(machine, "/data/raw") == {"a.fits": "1000 644", "deep/b c.fits": "1000 644"}
@@ -212,7 +212,7 @@ def test_it_goes_on_when_who_asked_is_gone_and_ends_when_told_to(
     other = lab("push", "stars", "--checksum")
     assert (other.code, "with other options" in other.err) == (1, True)
     told = lab("push", "stars", "--concurrency", "1", "--json").ok()
-    assert "at work on desktop already" in told.err
+    assert "the same sync runs on desktop already" in told.err
     assert told.json["syncs"][0]["copied"] == MANY
     assert lab.count("results/") == MANY
     assert machine.run(BUSY).code != 0
@@ -258,9 +258,9 @@ def test_a_machine_that_has_nothing_gets_what_it_needs_at_the_first_copy(lab: La
     assert machine.shell("python3 -c 'import ensurepip'").code != 0
     machine.shell("su admin -c 'mkdir ~/notes; echo n > ~/notes/n'").ok()
     told = lab("sync", "stars:notes", "s3://lab/notes").ok()
-    assert "desktop gets what copies data" in told.err
+    assert "installing the S3 client on desktop" in told.err
     assert lab.there("notes/") == {"n": b"n\n"}
     machine.shell("rm -f /opt/roost/sync/python-*/whole").ok()  # it was killed half way
     again = lab("sync", "stars:notes", "s3://lab/notes").ok()
-    assert "desktop gets what copies data" in again.err
+    assert "installing the S3 client on desktop" in again.err
     assert "nothing to do: 1 are the same" in again.err

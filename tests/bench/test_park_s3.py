@@ -251,7 +251,7 @@ def test_a_volume_goes_to_s3_and_comes_back_as_it_was(
     assert left_of(bench) == {"machines": 0, "volumes": 0, "images": 1}
     assert sum("/frame-" in name for name in objects(bucket, base)) == 300
 
-    for mark in ("the data of volume data comes from", "gets what copies", "is all there"):
+    for mark in ("the data of volume data comes from", "installing the S3 client", "is all there"):
         stars.killed("resume", "stars", at=mark)
     stars("resume", "stars").ok()
     machine = bench.machine("stars", "desktop")

@@ -105,7 +105,7 @@ def test_a_wrong_object_is_named_and_keeps_the_volume(
     told = roost("park", "there", "--yes")
     assert (told.code, told.out) == (3, "")
     assert "not proven to be in S3, and so kept as it is: volume data\n" in told.err
-    assert "data: raw/a.fits: its content in S3 is another one" in told.err
+    assert "data: raw/a.fits: its content in S3 differs" in told.err
     assert "next: roost park there" in told.err
     assert [v.name for v in there().volumes] == ["data"]
     assert machines(there())["desktop"][1] == "running"

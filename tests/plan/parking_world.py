@@ -40,7 +40,7 @@ class Bucket:
             self._act(state, lambda v=volume: self._push(state, v))  # type: ignore[misc]
             if volume.name in self.broken:
                 self.cloud.disks.still.discard(volume.id)
-                troubles[volume.name] = "raw/a.fits: its content in S3 is another one"
+                troubles[volume.name] = "raw/a.fits: its content in S3 differs"
                 continue
             found.append(
                 S3Copy(

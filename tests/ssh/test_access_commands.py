@@ -110,7 +110,7 @@ class TestSsh:
         here(1)
         told = roost("ssh", "ndvi", "--", "true")
         assert told.code == 1
-        assert "head of ndvi (127.0.0.1) runs, and takes no SSH yet" in told.err
+        assert "head of ndvi (127.0.0.1) is running, but accepts no SSH yet" in told.err
         assert "next: roost logs ndvi head" in told.err
 
     def test_stopped(self, roost: Roost, cloud: Cloud) -> None:
@@ -289,7 +289,7 @@ class TestOpen:
         here(1)
         told = roost("open", "ndvi", "--no-browser")
         assert told.code == 1
-        assert "takes no SSH yet" in told.err
+        assert "accepts no SSH yet" in told.err
 
 
 def test_open_where_nothing_serves_the_page_yet(

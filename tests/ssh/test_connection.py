@@ -132,13 +132,14 @@ def test_what_is_typed_next_when_nothing_answers(monkeypatch: pytest.MonkeyPatch
     error = explain(connection(other, None, silent), other)
     assert error is not None
     assert error.what == (
-        "head of ndvi (203.0.113.1) does not answer: it lets in another address than yours is now"
+        "head of ndvi (203.0.113.1) cannot be reached: "
+        "the firewall allows another address than yours"
     )
-    assert error.next == "roost up ndvi   (opens it to your address)"
+    assert error.next == "roost up ndvi   (opens it for your address)"
     mine = cluster(rules=(ME,))
     error = explain(connection(mine, None, silent), mine)
     assert error is not None
-    assert "no answer in time; is SSH open from where you are?" in error.what
+    assert "no answer in time; a firewall may block SSH from your network" in error.what
     assert diagnose.PATIENCE == 5
 
 

@@ -96,7 +96,10 @@ def test_workers_of_a_head_that_cannot_be_reached_say_for_whom_they_wait() -> No
     machines = Machines(peek_head=RoostError("head cannot be reached by SSH: no route"))
     assert set(over(machines).values()) == {"failed"}
     said = {news.node: news.text for news in machines.heard if news.state == "failed"}
-    assert said["worker-1"] == "it waits for head: head cannot be reached by SSH: no route"
+    assert (
+        said["worker-1"]
+        == "not set up, because it needs head: head cannot be reached by SSH: no route"
+    )
 
 
 def test_a_connection_that_is_lost_while_sending_is_made_again() -> None:

@@ -334,7 +334,7 @@ def test_a_port_that_refuses_is_explained(way: Connection, here: Callable[[int],
     found = connection(STATE, None, lambda *_: ())
     error = explain(found, STATE)
     assert error is not None
-    assert "takes no SSH yet" in error.what
+    assert "accepts no SSH yet" in error.what
     assert error.next == "roost logs ndvi head"
 
 

@@ -103,7 +103,7 @@ def test_without_a_role_it_is_lent_them_by_its_pipe_and_says_so(where: str) -> N
         profile = "roost"
         wish = replace(wish, where=replace(wish.where, endpoint="https://s3.example"))
     _, notes = run(machines, wish, profile)
-    assert "lent your credentials" in notes
+    assert "lends it your credentials" in notes
     assert json.loads(machines.given[0])["job"]["where"]["keys"]["secret"] == "topsecret"
     assert not any("topsecret" in word for words in machines.words for word in words)
     assert "topsecret" not in notes
@@ -178,7 +178,7 @@ def test_an_interrupt_elsewhere_ends_it_too() -> None:
 
 def test_one_that_is_at_work_already_is_told() -> None:
     _, notes = run(Machines([{"attached": True}, outcome()]))
-    assert "at work on desktop already" in notes
+    assert "the same sync runs on desktop already" in notes
 
 
 def test_a_role_that_may_not_delete_is_told_before_anybody_says_yes() -> None:

@@ -86,7 +86,7 @@ def test_nobody_is_asked(ssh: Callable[[str], Path], state: State) -> None:
 def test_a_head_that_is_not_reached_keeps_no_worker(ssh: Callable[[str], Path]) -> None:
     ssh("echo 'ssh: connect to host: timed out' >&2; exit 255")
     assert told_by(cluster()) == [
-        "worker-1, worker-2: nothing is handed over, because head cannot be reached:"
+        "worker-1, worker-2: results are not handed over, because head cannot be reached:"
         " ssh: connect to host: timed out"
     ]
 
@@ -97,7 +97,7 @@ def test_a_head_that_does_not_answer_in_time(
     monkeypatch.setattr(module, "PATIENCE", 0.2)
     ssh("exec sleep 20")
     assert told_by(cluster()) == [
-        "worker-1, worker-2: nothing is handed over, because head does not answer"
+        "worker-1, worker-2: results are not handed over, because head does not answer"
     ]
 
 

@@ -123,7 +123,7 @@ def test_without_a_key_of_roosts_openssh_chooses() -> None:
 
 @pytest.mark.parametrize("path", ['/a"b', "/a\\b", "/a\nb", "/${HOME}/b"])
 def test_a_path_that_openssh_cannot_be_told(path: str) -> None:
-    with pytest.raises(UsageError, match="cannot be told of a path"):
+    with pytest.raises(UsageError, match="OpenSSH cannot read a path"):
         quoted(Path(path))
 
 

@@ -153,7 +153,7 @@ def test_one_that_was_killed_is_told_and_begun_again(
     said = here.attend(job)
     next(said)
     here.units[0].kill()
-    assert "without a word" in list(said)[-1]["error"]["what"]
+    assert "without a message" in list(said)[-1]["error"]["what"]
     again = here.attend(job)
     assert "attached" not in next(again)
     assert len(here.units) == 2

@@ -73,7 +73,9 @@ def test_a_file_that_is_always_damaged_is_reported_and_not_kept(
         with opened(store.place, tmp_path / "back", Options(), where) as sync:
             _, done = ran(sync)
     assert {name for name, _ in done.failed} == {"a", "big"}
-    assert {why for _, why in done.failed} == {"what arrived is not what is in S3"}
+    assert {why for _, why in done.failed} == {
+        "the content that arrived differs from the object in S3"
+    }
     assert [one for one in tree(tmp_path / "back") if not one.endswith("roost-part")] == []
 
 

@@ -245,10 +245,10 @@ def test_a_tree_that_was_changed_or_cut_is_refused(
     store.bucket.put(key, body.replace(b'"a"', b'"b"'), {})
     job = down(store, tmp_path / "back", saved)
     said = list(here.attend(job))[-1]
-    assert "not what was saved" in said["error"]["what"]
+    assert "differs from what was saved" in said["error"]["what"]
     store.bucket.put(key, b"".join(body.splitlines(keepends=True)[:-1]), {})
     said = list(here.attend(replace(job, tree_sha256="")))[-1]
-    assert "not all of one" in said["error"]["what"]
+    assert "only a part of one" in said["error"]["what"]
     assert list((tmp_path / "back").iterdir()) == []
 
 

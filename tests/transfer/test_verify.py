@@ -76,7 +76,7 @@ def test_what_is_missing_or_wrong_is_named(
     proof = prove(source, store)
     assert dict(proof.wrong) == {
         "a": "it is not in S3",
-        "b/c": "its content in S3 is another one",
+        "b/c": "its content in S3 differs",
         "zero": "it has 9 bytes in S3, not 0",
     }
     assert [name for name, _ in proof.skipped] == ["link"]

@@ -79,7 +79,7 @@ def test_move_keeps_what_changed_after_it_was_stored(tmp_path: Path, store: Stor
         (source / "b").write_bytes(b"X")
         gone, wrong = move_away(sync)
     assert sorted(gone) == ["a", "sub/c"]
-    assert wrong == [("b", "its content in S3 is another one")]
+    assert wrong == [("b", "its content in S3 differs")]
     assert tree(source) == {"b": b"X"}
 
 

@@ -1,4 +1,4 @@
-"""What a provider can do with an account as a whole: audit it, check it, say which rights it needs.
+"""The work of a provider on an account as a whole: audit it, check it, name the rights it needs.
 
 Each is a capability of a ``Provider``: None, or an object that fulfils one of these protocols.
 """
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class Auditor(Protocol):
-    """Looks through whole accounts for what costs money."""
+    """The search of whole accounts for what costs money."""
 
     def regions(self, place: Place, *, every: bool) -> tuple[str, ...]:
-        """Where to look: the regions in use, or every one of the account."""
+        """Return the regions to look in: those in use, or every one of the account."""
         ...
 
     def look(self, regions: tuple[str, ...], place: Place) -> tuple[Inventory, ...]:
-        """What is there, by region; what cannot be seen is said to be unknown."""
+        """Return what exists, by region; what cannot be seen is marked as unknown."""
         ...
 
 
 class Doctor(Protocol):
-    """Checks what `roost up` needs, without making anything."""
+    """The checks of what `roost up` needs, without making anything."""
 
     def installed(self) -> Iterator[Finding]:
         """Yield one finding for each package that this computer needs for this provider only."""
@@ -61,18 +61,18 @@ class Grant:
 
 
 class Rights(Protocol):
-    """Knows which rights roost, an operator, and the machines themselves need. Asks nobody."""
+    """The rights that roost, an operator, and the machines themselves need. Asks nobody."""
 
     def of_user(self, spec: Spec | None, region: str | None) -> Grant:
-        """The least right to do all that roost does with a file; with any file, without a spec."""
+        """Return the least right for all that roost does with a file; without a spec, with any."""
         ...
 
     def of_operator(self, spec: Spec | None, region: str | None) -> Grant:
-        """The right to look, start, stop and reboot, and nothing else."""
+        """Return the right to look, start, stop and reboot, and nothing else."""
         ...
 
     def limited_on_machines(self, spec: Spec, region: str | None) -> Grant:
-        """The limited right that the machines of one name hold while they run.
+        """Return the limited right that the machines of one name hold while they run.
 
         It lets them make named calls only, and on nothing but what is this name's own: they hold
         no credentials of the user, and who works on them can do no more than it says. On AWS it is
@@ -84,5 +84,5 @@ class Rights(Protocol):
         ...
 
     def warnings(self, spec: Spec, file: str) -> Iterable[Finding]:
-        """What a plan should say of rights that the file does not name. Pure."""
+        """Return the findings of a plan about rights that the file does not name. Pure."""
         ...

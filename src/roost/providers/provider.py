@@ -1,4 +1,4 @@
-"""All that anything above the providers knows of a cloud.
+"""The interface of a cloud: all that anything above the providers knows of it.
 
 A ``Provider`` is a kind of cloud (AWS, the own machine): it knows where a name may be, and opens a
 ``Cloud``, which is one place of that kind where machines can be (a region with its credentials).
@@ -54,11 +54,11 @@ class Summary:
 
 
 class Cloud(Protocol):
-    """A place where machines can be."""
+    """A place that can hold machines."""
 
     @property
     def name(self) -> str:
-        """What the spec's ``cloud`` key calls it."""
+        """The name in the spec's ``cloud`` key."""
         ...
 
     @property
@@ -68,15 +68,15 @@ class Cloud(Protocol):
 
     @property
     def can(self) -> Capabilities:
-        """What it can do beyond this protocol."""
+        """The capabilities of the cloud beyond this protocol."""
         ...
 
     def observe(self, name: str) -> State:
-        """Everything of one name, in a fixed number of calls. Raises AccessError, CloudError."""
+        """Return all of one name, in a fixed number of calls. Raises AccessError, CloudError."""
         ...
 
     def summaries(self) -> tuple[Summary, ...]:
-        """Every name that this roost finds here, in a fixed number of calls."""
+        """Return every name that this roost finds here, in a fixed number of calls."""
         ...
 
     def apply(self, name: str, step: Step) -> None:
@@ -91,24 +91,24 @@ class Cloud(Protocol):
         ...
 
     def hold(self, name: str, what: str) -> AbstractContextManager[None]:
-        """Be the only roost at work on a name. Raises BusyError, saying who is."""
+        """Hold a name, so that no other roost works on it. Raises BusyError, naming the holder."""
         ...
 
     def logs(self, name: str, instance: str, lines: int) -> str:
-        """The last lines of what an instance logged while it set itself up and ran."""
+        """Return the last lines that an instance logged while it set itself up and ran."""
         ...
 
 
 class HostKeys(Protocol):
-    """Tells the SSH host keys of machines by a way that nobody on the network can change."""
+    """The SSH host keys of machines, by a way that nobody on the network can change."""
 
     def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
-        """The public host keys; () where they are not known yet. Raises CloudError."""
+        """Return the public host keys; () where they are not known yet. Raises CloudError."""
         ...
 
 
 class Preflight(Protocol):
-    """Checks what can fail before anything is made."""
+    """The checks for what can fail before anything is made."""
 
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
@@ -121,31 +121,31 @@ class Preflight(Protocol):
 
 
 class Resizing(Protocol):
-    """Changes the type of machines that are there."""
+    """The change of type of machines that exist."""
 
     def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
-        """Raises UsageError where these instances cannot become the type ``new``."""
+        """Raise UsageError where these instances cannot become the type ``new``."""
         ...
 
 
 class History(Protocol):
-    """Remembers what a name has had, and for how long, so that it can be priced."""
+    """The record of what a name has had, and for how long, so that it can be priced."""
 
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
-        """The ledger, and what is there now. Raises AccessError, CloudError."""
+        """Return the ledger, and what exists now. Raises AccessError, CloudError."""
         ...
 
 
 class Remains(Protocol):
-    """Finds what still carries a name's mark, by another way than ``observe``."""
+    """The search for what still carries a name's mark, by another way than ``observe``."""
 
     def remains(self, state: State) -> tuple[str, ...]:
-        """``("volume vol-1", ...)``: what is there with the mark and not in ``state``."""
+        """Return ``("volume vol-1", ...)``: what exists with the mark and is not in ``state``."""
         ...
 
 
 class S3Copies(Protocol):
-    """Keeps with the record where in S3 the data of volumes is, and how to reach S3 from here."""
+    """The places in S3 of volumes' data, kept with the record, and the way to S3 from here."""
 
     @property
     def profile(self) -> str | None:
@@ -153,39 +153,39 @@ class S3Copies(Protocol):
         ...
 
     def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
-        """Raises RoostError where so many copies of one name could not be remembered."""
+        """Raise RoostError where the record has no room for so many copies of one name."""
         ...
 
 
 class Shell(Protocol):
-    """Runs programs as an instance does, without a connection."""
+    """The way to run programs as an instance does, without a connection."""
 
     def surroundings(self, state: State, instance: str) -> tuple[Mapping[str, str], Path]:
-        """The environment and the folder of its programs. Raises RoostError if it is not up."""
+        """Return the environment and folder of its programs. Raises RoostError if it is not up."""
         ...
 
     def log_files(self, name: str, instance: str) -> tuple[Path, ...]:
-        """The files in which an instance logs."""
+        """Return the files in which an instance logs."""
         ...
 
     def page(self, name: str) -> str | None:
-        """The address of the name's page, token included; None where it has none now."""
+        """Return the address of the name's page, token included; None where it has none now."""
         ...
 
 
 class Leftovers(Protocol):
-    """Finds what a killed roost had begun before there was a name."""
+    """The remains of what a killed roost had begun before there was a name."""
 
     def half_made(self, name: str) -> bool:
-        """Whether there is any; ``hold`` removes it."""
+        """Tell whether there is any; ``hold`` removes it."""
         ...
 
 
 class ImageBuild(Protocol):
-    """One image that is being made: what the reconcile loop looks at and changes."""
+    """One image that is being made: the reconcile loop observes and changes it."""
 
     def observe(self, name: str) -> BakeState:
-        """All that was made for the image so far. Raises AccessError, CloudError."""
+        """Return all that was made for the image so far. Raises AccessError, CloudError."""
         ...
 
     def apply(self, name: str, step: BakeStep) -> None:
@@ -197,43 +197,43 @@ class ImageBuild(Protocol):
         ...
 
     def result(self, image: str) -> BakedImage:
-        """The image of that id, as the last look saw it."""
+        """Return the image of that id, as the last look saw it."""
         ...
 
 
 class Images(Protocol):
-    """Makes images of machines, and keeps them: see ``roost/images/``."""
+    """The images of machines, and their making: see ``roost/images/``."""
 
     @property
     def region(self) -> str:
-        """Where these images are."""
+        """The region of these images."""
         ...
 
     def build(self, request: BakeRequest, *, whole: bool = False) -> ImageBuild:
-        """One image in the making; ``whole``: each look sees all of it, to clean up."""
+        """Open one image in the making; ``whole``: each look sees all of it, to clean up."""
         ...
 
     def all(self) -> tuple[BakedImage, ...]:
-        """Every image, by name and then the newest first. Raises RoostError."""
+        """Return every image, by name and then the newest first. Raises RoostError."""
         ...
 
     def unfinished(self) -> tuple[str, ...]:
-        """What was being made of which machine, where a roost was killed in the middle."""
+        """Return the images that a killed roost left unfinished."""
         ...
 
     def copy(self, image: BakedImage, name: str, key: str | None) -> BakedImage:
-        """A copy here of an image of any region, once it is completed; older ones of ``name`` go.
+        """Copy an image of any region here, and wait; older ones of ``name`` go.
 
         ``key`` encrypts it, else the account's own. Raises CloudError where the copy fails.
         """
         ...
 
     def check_account(self, account: str) -> None:
-        """Raises UsageError where this can be no account."""
+        """Raise UsageError where this can be no account."""
         ...
 
     def share(self, image: BakedImage, account: str, *, remove: bool = False) -> None:
-        """Let another account start machines from it, or no longer. Raises UsageError."""
+        """Let another account start machines from it, or end that. Raises UsageError."""
         ...
 
     def remove(self, image: BakedImage) -> None:
@@ -243,7 +243,7 @@ class Images(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a cloud can do beyond the protocol. ``rents``: what is there costs money."""
+    """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money."""
 
     rents: bool = False
     host_keys: HostKeys | None = None
@@ -258,7 +258,7 @@ class Capabilities:
 
 
 def need(capability: C | None, what: str, cloud: Cloud) -> C:
-    """The capability. Raises UsageError, saying that this cloud cannot do ``what``."""
+    """Return the capability. Raises UsageError, saying that this cloud cannot do ``what``."""
     if capability is None:
         where = f"{cloud.name} {cloud.region}".rstrip()
         raise UsageError(f"{what}: {where} cannot do that")
@@ -269,7 +269,7 @@ def need(capability: C | None, what: str, cloud: Cloud) -> C:
 
 
 class Lister(Protocol):
-    """Something that `roost ls` asks: a cloud, or a cheaper look at one."""
+    """A source of `roost ls`: a cloud, or a cheaper look at one."""
 
     @property
     def name(self) -> str:
@@ -282,13 +282,13 @@ class Lister(Protocol):
         ...
 
     def summaries(self) -> tuple[Summary, ...]:
-        """Every name that is there."""
+        """Return every name that is there."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a provider needs of the layers above it.
+    """The functions that a provider needs of the layers above it.
 
     ``public_key`` gives the user's public SSH key; ``retire`` lets workers of a name hand over.
     """
@@ -302,30 +302,30 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """What the spec's ``cloud`` key calls it."""
+        """The name in the spec's ``cloud`` key."""
         ...
 
     @property
     def title(self) -> str:
-        """What people call it, within a sentence: ``"AWS"``, ``"your own machine"``."""
+        """The title within a sentence: ``"AWS"``, ``"your own machine"``."""
         ...
 
     @property
     def rents(self) -> bool:
-        """Whether what is there costs money, and is reached through a network."""
+        """True if what exists costs money, and is reached through a network."""
         ...
 
     @property
     def regional(self) -> bool:
-        """Whether its places are regions, with profiles of credentials."""
+        """True if its places are regions, with profiles of credentials."""
         ...
 
     def is_configured(self) -> bool:
-        """Whether this computer has used it, or is set up for it; asks nobody."""
+        """Tell whether this computer has used it, or is set up for it; asks nobody."""
         ...
 
     def open(self, place: Place, tools: Tools, spec: Spec | None = None) -> Cloud:
-        """One place of it. Raises UsageError where options and spec do not say which."""
+        """Open one place of it. Raises UsageError where options and spec do not say which."""
         ...
 
     def remember(self, cloud: Cloud, place: Place, spec: Spec) -> None:
@@ -333,32 +333,32 @@ class Provider(Protocol):
         ...
 
     def find(self, name: str, place: Place, tools: Tools) -> tuple[Cloud, ...]:
-        """Every place in which something of ``name`` is."""
+        """Return every place in which something of ``name`` is."""
         ...
 
     def where(self, place: Place) -> str:
-        """Where ``find`` has looked, for people: ``"on AWS in eu-central-1"``."""
+        """Return the places that ``find`` looks in, for people: ``"on AWS in eu-central-1"``."""
         ...
 
     def everywhere(self, place: Place, tools: Tools) -> tuple[Cloud, ...]:
-        """Every place that may have something."""
+        """Return every place that may have something."""
         ...
 
     def listers(self, place: Place, tools: Tools) -> tuple[Lister, ...]:
-        """What `roost ls` asks."""
+        """Return the sources that `roost ls` asks."""
         ...
 
     @property
     def auditor(self) -> Auditor | None:
-        """Looks through whole accounts, if it can."""
+        """The audit of whole accounts, if it can."""
         ...
 
     @property
     def doctor(self) -> Doctor | None:
-        """Checks an account, if it can."""
+        """The checks of an account, if it can."""
         ...
 
     @property
     def rights(self) -> Rights | None:
-        """Knows which rights are needed, if it has any."""
+        """The rights that are needed, if it has any."""
         ...

@@ -15,7 +15,7 @@ PROVIDERS = ("local", "aws")
 
 
 def provider_of(name: str) -> Provider:
-    """The provider that a spec's ``cloud`` key names. Raises UsageError where there is none yet."""
+    """Return the provider that a spec's ``cloud`` key names. Raises UsageError for others."""
     if name not in PROVIDERS:
         known = " or ".join(f'"{one}"' for one in PROVIDERS)
         raise UsageError(
@@ -27,5 +27,5 @@ def provider_of(name: str) -> Provider:
 
 
 def providers(only: str | None = None) -> tuple[Provider, ...]:
-    """Every provider, or only the named one. Raises UsageError where there is none of that name."""
+    """Return every provider, or only the named one. Raises UsageError where none has that name."""
     return tuple(map(provider_of, PROVIDERS if only is None else (only,)))

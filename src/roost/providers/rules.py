@@ -1,4 +1,4 @@
-"""What a provider allows and how it words it, known without asking it. Pure.
+"""The limits and the wording of a provider, known without asking it. Pure.
 
 The spec, the plan and the recipes know no provider by name: they ask the rules of the one that the
 file names. Each provider has a module ``rules`` with a function ``rules`` that returns its own.
@@ -114,7 +114,7 @@ class Regions(Protocol):
 
 
 class Rules(Protocol):
-    """What the file may ask of one provider, and how a machine's needs become a shape there.
+    """The limits of a file for one provider, and the way a machine's needs become a shape there.
 
     ``types``, ``disks`` and ``regions`` are None where there are none, or none that is known from
     here: then the file's words are taken as they are.
@@ -122,17 +122,17 @@ class Rules(Protocol):
 
     @property
     def name(self) -> str:
-        """What the file's ``cloud`` key calls it."""
+        """The name in the file's ``cloud`` key."""
         ...
 
     @property
     def title(self) -> str:
-        """What people call it: ``"AWS"``."""
+        """The title for people: ``"AWS"``."""
         ...
 
     @property
     def rents(self) -> bool:
-        """Whether its machines are rented, and reached over the network."""
+        """True if its machines are rented, and reached over the network."""
         ...
 
     @property
@@ -161,7 +161,7 @@ class Rules(Protocol):
         ...
 
     def types_for(self, tables: Collection[str]) -> Types | None:
-        """The types that a file with these tables names."""
+        """Return the types that a file with these tables names."""
         ...
 
     def runs(self, kind: str, scheduler: str = "") -> bool:
@@ -189,7 +189,7 @@ class Rules(Protocol):
         ...
 
     def place(self, spec: Spec) -> str:
-        """Return where it is, for people: ``"aws (eu-central-1)"``."""
+        """Return the place for people: ``"aws (eu-central-1)"``."""
         ...
 
 
@@ -208,7 +208,7 @@ def register(rules: Rules) -> None:
 
 
 def cloud_names() -> tuple[str, ...]:
-    """Return what a file's ``cloud`` may be."""
+    """Return the values that a file's ``cloud`` may have."""
     return (*NAMES, *(name for name in _known() if name not in NAMES))
 
 

@@ -1,4 +1,4 @@
-"""What is brought to machines as one file: an archive as it is, or a folder packed into one."""
+"""Packages for machines: an archive as it is, or a folder packed into one file."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Packed:
 
     @property
     def bytes(self) -> int:
-        """Its size."""
+        """The size in bytes."""
         return self.file.stat().st_size
 
 
 def pack(found: UploadSource, into: Path) -> Packed:
-    """A file as it is; a folder as an archive in the folder ``into``.
+    """Return a file as it is; a folder as an archive in the folder ``into``.
 
     The same content gives the same archive, whoever packs it and when. Raises RoostError where
     it cannot be read, or is no project but a heap of data.
@@ -54,7 +54,7 @@ def pack(found: UploadSource, into: Path) -> Packed:
 
 
 def checksum(file: Path) -> str:
-    """SHA-256, in hexadecimal digits."""
+    """Return the SHA-256, in hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
@@ -78,7 +78,7 @@ def _pack_folder(found: UploadSource, made: Path) -> None:
 
 
 def _all_of(folder: Path, only: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Files, folders and links below a folder, in the order of their names."""
+    """Yield files, folders and links below a folder, in the order of their names."""
     for path in sorted(folder.iterdir()):
         if only and path.name not in only:
             continue
@@ -90,7 +90,7 @@ def _all_of(folder: Path, only: tuple[str, ...] = ()) -> Iterator[Path]:
 
 
 def _plain(found: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Without what is not content: whose it is here, and when it was written."""
+    """Return the entry without its owner here and its time of writing: they are not content."""
     found.uid = found.gid = 0
     found.uname = found.gname = ""
     found.mtime = 0

@@ -1,4 +1,4 @@
-"""What is sent to the machines of one role: one tar, of which only what is missing is sent."""
+"""The bundle for the machines of one role: one tar, of which only what is missing is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the machines of one role get; ``secrets`` by name; ``file_of`` finds an upload."""
+    """The content for machines of one role; ``secrets`` by name; ``file_of`` finds an upload."""
 
     handover: Handover
     file_of: Callable[[str], Packed]
@@ -44,18 +44,18 @@ class Part:
 
 
 class _Counted(io.RawIOBase):
-    """A file that says how much of it was read."""
+    """A file that counts the bytes that were read."""
 
     def __init__(self, file: IO[bytes], packed: Packed, tell: Callable[[str], None]) -> None:
         self.file, self.packed, self.say = file, packed, tell
         self.so_far, self.told = 0, 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Tell that it can be read."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         found = self.file.read(size)
         self.so_far += len(found)
         if self.so_far - self.told > 8 * MIB:

@@ -1,4 +1,4 @@
-"""Hands over to machines what they install, and follows them until they are ready.
+"""The hand-over to machines of what they install, and their progress until they are ready.
 
 One connection a machine, all at once; each goes on alone once it has its part, whatever becomes of
 this computer. Doing it again is harmless: what is there is not sent, what is done is not done.
@@ -32,7 +32,7 @@ and the secrets that it made, the part of a role's machines."""
 def hand_over(
     machines: Machines, instances: tuple[Instance, ...], parts: Parts, boots: Mapping[str, str]
 ) -> dict[str, News]:
-    """Bring each its part, and follow all to the end; the last news of each.
+    """Bring each its part, and follow all to the end; return the last news of each.
 
     ``boots`` has the boots that are to be over, by node. A machine that cannot be reached, or
     that fails, keeps no other from going on.
@@ -66,7 +66,7 @@ def hand_over(
 
 
 def glance(machines: Machines) -> dict[str, str]:
-    """How far the set-up of each machine is that was reached from here before, all at once."""
+    """Return the set-up progress of each machine that was reached from here before, all at once."""
     place = places(machines.state.name)
     known = [
         one
@@ -114,11 +114,11 @@ def _of_the_first(
         return first.result()
     except RoostError as error:
         who = main.name if main else "the head"
-        raise RoostError(f"it waits for {who}: {error.what}") from None
+        raise RoostError(f"not set up, because it needs {who}: {error.what}") from None
 
 
 def brought(machines: Machines, sha256: str, into: Path) -> Packed:
-    """An upload that is on the main machine and not on this computer, brought back from there."""
+    """Fetch an upload that is on the main machine and not on this computer."""
     main = main_machine(machines.state)
     if main is None:
         raise RoostError(f"{machines.state.name} has no machine that has it")

@@ -1,4 +1,4 @@
-"""Machines of one name as they are reached from here: asked, given something, followed."""
+"""Machines of one name as they are reached from here: queries, uploads, progress."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RECEIVE = (
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """How far one machine is: ``"3/7 installing the desktop"``; then ready, or failed."""
+    """The progress of one machine: ``"3/7 installing the desktop"``; then ready, or failed."""
 
     node: str
     text: str
@@ -57,7 +57,7 @@ Watch = Callable[[News], None]
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """What a machine has already: ``uploads`` by key, ``there`` by checksum, and its boot."""
+    """The state of a machine: ``uploads`` by key, ``there`` by checksum, and its boot."""
 
     boot: str
     there: frozenset[str]
@@ -105,13 +105,13 @@ class Machines:
         if "Permission denied" in why:
             hint = "ssh-add   (your key, if it has a passphrase)"
         elif "verification failed" in why or "HAS CHANGED" in why:
-            raise RoostError(f"{instance.name} shows another host key than its console told")
+            raise RoostError(f"{instance.name} shows another host key than its console")
         elif time.monotonic() < deadline:
             return
         raise RoostError(f"{instance.name} cannot be reached by SSH: {why}", next=hint)
 
     def _know(self, instance: Instance) -> None:
-        """Its host keys by its console, which may be a little behind; and its way."""
+        """Learn its host keys by its console, which may be a little behind, and the way to it."""
         place = places(self.state.name)
         place.make()
         deadline = time.monotonic() + KEYS_PATIENCE
@@ -126,7 +126,7 @@ class Machines:
             write_config(self.state)
 
     def _answers(self, instance: Instance) -> bool:
-        """Whether its SSH port does. Behind another machine nobody knows from here."""
+        """Tell whether its SSH port answers. Behind another machine roost cannot ask from here."""
         import socket
 
         from roost.ssh.config import behind
@@ -148,7 +148,7 @@ class Machines:
         return Peeked(f"{kernel} {began}", frozenset(there), uploads)
 
     def send(self, instance: Instance, part: Part, there: frozenset[str]) -> dict[str, str]:
-        """Bring a part of the hand-over; the shared secrets, where it was asked for them."""
+        """Bring a part of the hand-over; return the shared secrets, where it was asked for them."""
         words = ["/bin/sh", "-euc", RECEIVE, "receive", *part.handover.shared]
         with self._begun(instance, words) as (process, said):
             assert process.stdin is not None
@@ -164,7 +164,7 @@ class Machines:
         self.watch(News(instance.name, text))
 
     def follow(self, instance: Instance, digest: str) -> News:
-        """Watch until its set-up is done or has failed; a lost connection is made again."""
+        """Watch until its set-up is done or has failed; connect again after a lost connection."""
         words = ["/usr/lib/roost/run", "follow", digest]
         last = time.monotonic()
         while True:
@@ -185,7 +185,7 @@ class Machines:
             self._ended.wait(PAUSE)
 
     def status(self, instance: Instance) -> str:
-        """How far its set-up is, as it says now; "" where it does not answer at once."""
+        """Return the progress of its set-up; "" where it does not answer at once."""
         try:
             found = json.loads(self._ask(instance, ["cat", STATUS]))
             step = f"{found['step']}/{found['of']} {found['name']}"
@@ -195,7 +195,7 @@ class Machines:
             return ""
 
     def fetch(self, instance: Instance, path: str, into: IO[bytes]) -> None:
-        """The content of a file there, written to one here. Raises Lost, RoostError."""
+        """Write the content of a file there to one here. Raises Lost, RoostError."""
         with self._begun(instance, ["cat", path]) as (process, said):
             assert process.stdin is not None
             assert process.stdout is not None
@@ -205,7 +205,7 @@ class Machines:
             self._end(process, said)
 
     def talk(self, instance: Instance, words: list[str], given: bytes = b"") -> Iterator[bytes]:
-        """Run a command there that reads ``given``; what it prints, line by line, as it comes.
+        """Run a command there that reads ``given``; yield what it prints, line by line.
 
         Raises Lost, RoostError.
         """
@@ -218,7 +218,7 @@ class Machines:
             self._end(process, said)
 
     def rest(self, seconds: float) -> bool:
-        """Wait for so long; whether somebody pressed Ctrl-C, which ends it at once."""
+        """Wait for so long; return whether somebody pressed Ctrl-C, which ends it at once."""
         return self._ended.wait(seconds)
 
     # --- ssh -------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class Machines:
     def _begun(
         self, instance: Instance, words: list[str]
     ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
-        """A command on the machine, as root."""
+        """Start a command on the machine, as root."""
         place = places(self.state.name)
         line = command.batch(
             place.config, alias(self.state.name, instance.name), ["sudo", "-n", *words]
@@ -258,7 +258,7 @@ class Machines:
                 self._running.discard(process)
 
     def _end(self, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
-        """Raises Lost where ssh failed, RoostError where the command did."""
+        """Raise Lost where ssh failed, RoostError where the command did."""
         code = process.wait()
         if code == 0:
             return

@@ -1,4 +1,4 @@
-"""Before the machines of workers are deleted: the head is told, and they hand over what they hold.
+"""The hand-over before workers are deleted: the head gets what the machines hold.
 
 A head that is off, or cannot be reached, has nobody who could take it over: what the workers hold
 is computed again, if anybody still wants it.
@@ -24,7 +24,7 @@ IF_THERE = 'test -x "$1" || exit 0; exec "$@"'
 def retire(
     state: State, names: tuple[str, ...], host_keys: HostKeys, tell: Callable[[str], None]
 ) -> None:
-    """Let workers hand over; ``tell`` hears why it could not be. Raises CloudError."""
+    """Let workers hand over; ``tell`` gets the reason where they cannot. Raises CloudError."""
     head, words = main_machine(state), _words(state.record)
     if head is None or head.state != "running" or head.address is None or not words:
         return
@@ -32,7 +32,7 @@ def retire(
     try:
         asked(connection(state, head.name, host_keys), line, seconds=PATIENCE)
     except UnreachableError as error:
-        tell(f"{', '.join(names)}: nothing is handed over, because {error.what}")
+        tell(f"{', '.join(names)}: results are not handed over, because {error.what}")
     except RoostError as error:
         raise CloudError(
             f"not deleted: {', '.join(names)} ({error.what})", exists=state.conditions

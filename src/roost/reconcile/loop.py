@@ -1,4 +1,4 @@
-"""observe -> plan -> apply, repeated until the plan is empty."""
+"""Observe, plan, apply: repeated until the plan is empty."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Target(Protocol[S_co, T_contra]):
     """Something to look at and to change: a cloud, or the build of an image."""
 
     def observe(self, name: str) -> S_co:
-        """Everything of one name."""
+        """Return everything of one name."""
         ...
 
     def apply(self, name: str, step: T_contra) -> None:
@@ -51,22 +51,22 @@ class Target(Protocol[S_co, T_contra]):
 
 
 class Steps(Protocol[T_co]):
-    """A plan: what to do now; ``done`` where there is nothing to wait for either."""
+    """A plan: the steps for now; ``done`` where there is nothing to wait for either."""
 
     @property
     def steps(self) -> tuple[T_co, ...]:
-        """In order."""
+        """The steps, in order."""
         ...
 
     @property
     def done(self) -> bool:
-        """Nothing left to do or to wait for."""
+        """True if nothing is left to do or to wait for."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal(Generic[S, T]):
-    """Where a loop goes: ``plan`` from a state, until it is done.
+    """The goal of a loop: ``plan`` from a state, until it is done.
 
     ``watch`` is told each state, and each step before it is done. ``refuse`` says whether to go on
     without a step for which there is no room. ``tries`` limits how often one step comes back.
@@ -145,13 +145,13 @@ class Planner(Protocol):
     """A plan function with everything but the state filled in."""
 
     def __call__(self, have: State, given_up: frozenset[str], /) -> Plan:
-        """The plan for what was seen."""
+        """Return the plan for what was seen."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the loop tells whoever watches: the state seen, and the step begun."""
+    """The news that a loop has for whoever watches: the state seen, and the step begun."""
 
     state: State
     step: Step | None = None
@@ -177,7 +177,7 @@ def reconcile(
     begun: set[str] = set()
 
     def failed(state: State) -> frozenset[str]:
-        """Instances that failed after this run began them: set-up has had its try."""
+        """Return instances that failed after this run began them: set-up has had its try."""
         return frozenset(i.name for i in state.instances if i.state == "failed" and i.name in begun)
 
     def plan(state: State) -> Plan:

@@ -1,4 +1,4 @@
-"""Going on with fewer: what a cluster does when the cloud has no room for all of its workers."""
+"""The way on with fewer: a cluster for which the cloud has no room for all of its workers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PartlyUpError(PartlyDoneError):
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """How many of a role are enough to go on; of roles that are not in ``least``, all are needed.
+    """The number of a role that is enough; of roles that are not in ``least``, all are needed.
 
     ``patience`` is in seconds.
     """
@@ -41,20 +41,20 @@ class Quorum:
 
 
 def quorum_of(wanted: Wanted) -> Quorum:
-    """What is enough of what is wanted."""
+    """Return the quorum of what is wanted."""
     return Quorum({g.role: g.least for g in wanted.groups if g.least is not None})
 
 
 @dataclass(slots=True)
 class Missing:
-    """What one run goes on without: ``refused`` has the cloud's answer by instance."""
+    """The instances that one run goes without: ``refused`` has the cloud's answer by instance."""
 
     quorum: Quorum
     refused: dict[str, tuple[Role, CapacityError]] = field(default_factory=dict)
     since: float | None = None
 
     def refuse(self, step: Step, error: CapacityError) -> bool:
-        """There was no room; whether there may be fewer of these."""
+        """Tell whether there may be fewer of these, after the cloud had no room."""
         if not isinstance(step, Create):
             return False
         instances = [r for r in step.resources if isinstance(r, Instance)]
@@ -64,7 +64,7 @@ class Missing:
         return bool(instances)
 
     def check(self, state: State) -> None:
-        """Raises CapacityError where there cannot be enough."""
+        """Raise CapacityError where there cannot be enough."""
         for role, error in self.refused.values():
             live = sum(
                 i.role == role and i.state not in ("deleting", "failed") for i in state.instances
@@ -73,7 +73,7 @@ class Missing:
                 raise CapacityError(error.what, exists=state.conditions, next=error.next)
 
     def without(self, plan: Plan) -> Plan:
-        """The plan without what there is no room for."""
+        """Return the plan without what there is no room for."""
         if not self.refused:
             return plan
         steps = (self._less(step) for step in plan.steps)
@@ -86,7 +86,7 @@ class Missing:
         return replace(step, resources=left) if left else None
 
     def enough(self, state: State, plan: Plan, now: float) -> bool:
-        """Whether all but the last of a role run, and those had their time."""
+        """Tell whether all but the last of a role run, and those had their time."""
         late = self._late(state)
         if plan.steps or not plan.waiting or not late.issuperset(plan.waiting):
             self.since = None
@@ -103,7 +103,7 @@ class Missing:
         return {i.name for i in state.instances if i.state == "pending" and i.role in least}
 
     def say(self, state: State) -> None:
-        """Raises PartlyUpError where something is missing."""
+        """Raise PartlyUpError where something is missing."""
         there = {i.name for i in state.instances}
         refused = {name: why for name, (_, why) in self.refused.items() if name not in there}
         late = [i.name for i in state.instances if i.name in self._late(state)]

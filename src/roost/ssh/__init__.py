@@ -1,1 +1,1 @@
-"""How to reach what runs: shells, browsers, logs."""
+"""Access to machines: shells, browsers, logs."""

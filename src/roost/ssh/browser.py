@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def address_of(cloud: Cloud, state: State) -> str | None:
-    """The address of what runs, token included; None where there is no page now.
+    """Return the address of the page, token included; None where there is no page now.
 
     Of rented machines, it is the address on the internet, if the file opens one; else `roost open`
     makes a tunnel.
@@ -45,7 +45,7 @@ REDIRECT = """\
 
 
 def hand_over(name: str, address: str) -> str:
-    """Return what to put on the browser's command line, which every user of this computer can read.
+    """Return the address for the browser's command line, which every user here can read.
 
     An address with a token stays in a file that only this user can read; the browser gets that
     file, which leads it to the address. Each call overwrites the name's file.

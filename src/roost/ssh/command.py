@@ -1,4 +1,4 @@
-"""What is run to reach a machine: system OpenSSH, its words put together here. Pure."""
+"""The commands that reach a machine: system OpenSSH, its words put together here. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SFTP_SINCE = (8, 7)
 
 
 def shell(config: Path, alias: str, line: Sequence[str] = (), *, tty: bool = False) -> list[str]:
-    """A login, or a command whose words arrive as they are here: ``echo 'a b'`` stays two words."""
+    """Return a login, or a command whose words arrive unchanged: ``echo 'a b'`` stays two words."""
     options = ["-t"] if tty and line else []
     return ["ssh", "-F", str(config), *options, "--", alias, *([shlex.join(line)] if line else [])]
 
 
 def batch(config: Path, alias: str, line: Sequence[str]) -> list[str]:
-    """A command that nobody watches: it asks for nothing, and gives up soon."""
+    """Return a command that nobody watches: it asks for nothing, and gives up soon."""
     options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
     return ["ssh", "-F", str(config), *options, "--", alias, shlex.join(line)]
 
@@ -43,7 +43,7 @@ REMOTE = re.compile(
 
 
 def side(text: str) -> Side:
-    """``ndvi:results`` and ``ndvi/worker-1:/tmp/x`` are there, all else is here (``./a:b`` too).
+    """Return a side: ``ndvi:results`` and ``ndvi/worker-1:/tmp/x`` are there, all else is here.
 
     Raises UsageError where what looks like a name is too long to be one, or ends with a hyphen.
     """
@@ -61,7 +61,7 @@ def copy(
     *,
     sftp: bool = True,
 ) -> list[str]:
-    """Files and folders, times kept. Without ``sftp`` a remote shell reads the paths, quoted."""
+    """Return the copy of paths, times kept. Without ``sftp`` a remote shell reads them, quoted."""
 
     def word(one: Side) -> str:
         if one.name is None:
@@ -75,7 +75,7 @@ def copy(
 
 
 def speaks_sftp(version: str) -> bool:
-    """Whether the scp that comes with ``OpenSSH_9.2p1 ...`` (``ssh -V``) knows ``-s``."""
+    """Tell whether the scp that comes with ``OpenSSH_9.2p1 ...`` (``ssh -V``) knows ``-s``."""
     match = re.search(r"OpenSSH\D*(\d+)\.(\d+)", version)
     return match is None or (int(match[1]), int(match[2])) >= SFTP_SINCE
 
@@ -86,7 +86,7 @@ def speaks_sftp(version: str) -> bool:
 def tunnel(
     config: Path, alias: str, control: Path, local: int, remote: int, *, persist: str | None
 ) -> list[str]:
-    """A tunnel from a port here to a port of the machine's own loopback.
+    """Return a tunnel from a port here to a port of the machine's own loopback.
 
     With ``persist`` ("30m") it goes into the background once it is open, and ends when nobody has
     used it for so long: an open connection alone must not keep a machine from stopping when idle.
@@ -106,7 +106,7 @@ def control(socket: Path, what: str) -> list[str]:
 
 
 def _socket(path: Path) -> str:
-    """ssh looks for tokens (%) in this word."""
+    """Escape the path: ssh looks for tokens (%) in this word."""
     return str(path).replace("%", "%%")
 
 
@@ -117,5 +117,5 @@ LOGS = ("/var/log/cloud-init-output.log", "/var/log/roost.log")
 
 
 def follow(lines: int, files: Sequence[str] = LOGS) -> list[str]:
-    """The command on the machine that prints the logs' ends and goes on; files may come later."""
+    """Return the command on the machine that prints the logs' ends and follows them."""
     return ["sudo", "-n", "tail", "-n", str(lines), "-q", "-F", *files]

@@ -55,17 +55,17 @@ class Host:
 
 
 def alias(name: str, node: str | None = None) -> str:
-    """``roost-ndvi``, or ``roost-ndvi-worker-1``: what is typed after ``ssh``."""
+    """Return ``roost-ndvi``, or ``roost-ndvi-worker-1``: the word to type after ``ssh``."""
     return f"roost-{name}" if node is None else f"roost-{name}-{node}"
 
 
 def key_alias(name: str, instance: Instance) -> str:
-    """What the host key of one instance is filed under."""
+    """Return the alias under which the host key of one instance is filed."""
     return f"roost-{name}-{instance.id}"
 
 
 def config(title: str, hosts: Sequence[Host], identities: Sequence[Path], file: Path) -> str:
-    """The whole text, to be written to ``file``.
+    """Return the whole text, to be written to ``file``.
 
     Raises UsageError for a path that OpenSSH cannot be told.
     """
@@ -95,18 +95,18 @@ def _block(host: Host, identities: Sequence[Path], file: Path) -> str:
 
 
 def _through(jump: str, file: Path) -> str:
-    """What ProxyJump would do, which hands on the file's path without quotes."""
-    quoted(file)  # a path that can be told
+    """Return the ProxyCommand that does what ProxyJump would do without quoting the path."""
+    quoted(file)  # raises where OpenSSH cannot read the path
     path = shlex.quote(str(file)).replace("%", "%%")
     return f"ssh -F {path} -W '[%h]:%p' -- {jump}"
 
 
 def quoted(path: Path) -> str:
-    """A path as a value of the configuration: spaces kept, ``%`` no token."""
+    """Return a path as a value of the configuration: spaces kept, ``%`` no token."""
     text = str(path)
     if re.search(r'["\\\n\r]|\$\{', text):
         raise UsageError(
-            f"OpenSSH cannot be told of a path with quotes, backslashes or ${{: {text}",
+            f"OpenSSH cannot read a path with quotes, backslashes or ${{: {text}",
             next="export ROOST_HOME=...   (a plain path)",
         )
     return '"' + text.replace("%", "%%") + '"'
@@ -116,7 +116,7 @@ def quoted(path: Path) -> str:
 
 
 def main_machine(state: State) -> Instance | None:
-    """The machine that the name alone means: the head, the desktop, or the first seat."""
+    """Return the machine of the name alone: the head, the desktop, or the first seat."""
     found = [i for i in state.instances if i.role in FIRST]
     return min(found, key=_order) if found else None
 
@@ -127,14 +127,14 @@ def _order(instance: Instance) -> tuple[int, int]:
 
 
 def user_of(record: str | None, role: Role) -> str:
-    """Who one is on a machine: what its image's maker called the first user."""
+    """Return the login user of a machine: the first user, as its image's maker named it."""
     recorded = read_record(record)
     rules = find_rules(recorded.cloud)
     return (rules.login_user(recorded.image(role)) if rules is not None else "") or OTHER_USER
 
 
 def behind(instance: Instance, main: Instance | None) -> bool:
-    """Whether a machine is reached through the main one: it alone has a public address."""
+    """Tell whether a machine is reached through the main one, which alone has a public address."""
     if main is None or instance.name == main.name:
         return False
     return _public(main.address) and not _public(instance.address)

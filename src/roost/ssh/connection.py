@@ -1,4 +1,4 @@
-"""From what a cloud has now to a configuration that OpenSSH can use.
+"""The OpenSSH configuration of what a cloud has now.
 
 It is written anew for every command, because addresses change.
 """
@@ -35,7 +35,7 @@ HostKeys = Callable[[str, str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """How one machine is reached: ``ssh -F config alias``.
+    """The way to one machine: ``ssh -F config alias``.
 
     ``unproven`` names the machines whose host key no console has told, and nobody has seen yet.
     """
@@ -50,7 +50,7 @@ class Connection:
 
 
 def host_keys_of(cloud: Cloud, tell: Callable[[str], None]) -> HostKeys:
-    """Return how a cloud tells host keys; an unreadable console is no reason not to connect."""
+    """Return how a cloud shows host keys; an unreadable console is no reason not to connect."""
     console = cloud.can.host_keys
     if console is None:
         return lambda *_: ()
@@ -66,7 +66,7 @@ def host_keys_of(cloud: Cloud, tell: Callable[[str], None]) -> HostKeys:
 
 
 def connection(state: State, node: str | None, host_keys: HostKeys) -> Connection:
-    """The connection to a node (the main one, if none is named), with its files written.
+    """Return the connection to a node (by default the main one), with its files written.
 
     Raises NotFoundError where there is no such node, RoostError where it cannot be reached now.
     """
@@ -94,7 +94,7 @@ def connection(state: State, node: str | None, host_keys: HostKeys) -> Connectio
 
 
 def chosen(state: State, node: str | None) -> Instance:
-    """The instance of that name, or the main one. Raises NotFoundError."""
+    """Return the instance of that name, or the main one. Raises NotFoundError."""
     there = {i.name: i for i in state.instances}
     main = main_machine(state)
     found = there.get(node) if node is not None else main
@@ -109,13 +109,13 @@ def chosen(state: State, node: str | None) -> Instance:
 
 
 def _some(names: Collection[str], most: int = 8) -> str:
-    """The first few names, and how many more."""
+    """Return the first few names, and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(list(names)[:most]) + more
 
 
 def reachable(state: State, node: str | None) -> Instance:
-    """The instance, if it is up. Raises NotFoundError, or RoostError with what brings it up."""
+    """Return the instance, if it is up. Raises NotFoundError, or RoostError with the next step."""
     found = chosen(state, node)
     if found.state == "running" and found.address is not None:
         return found
@@ -137,7 +137,7 @@ def learn(place: Places, name: str, instance: Instance, host_keys: HostKeys) -> 
 
 
 def write_config(state: State) -> dict[str, Host]:
-    """Write the configuration of all machines that have an address; they by their names."""
+    """Write the configuration of all machines that have an address; return them by their names."""
     place = places(state.name)
     place.make()
     main = main_machine(state)

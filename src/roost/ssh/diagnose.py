@@ -1,4 +1,4 @@
-"""Why a machine was not reached, and what to type next."""
+"""The reason why a machine was not reached, and what to type next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 5.0
 
 
 def explain(connection: Connection, state: State) -> RoostError | None:
-    """The reason, after ssh has failed; None where the port answers, so that ssh said it itself."""
+    """Return the reason, after ssh has failed; None where the port answers: ssh told it itself."""
     gate = connection.main if connection.host.jump else connection.node
     if gate is None or gate.address is None:
         return None
@@ -25,30 +25,30 @@ def explain(connection: Connection, state: State) -> RoostError | None:
     where = f"{gate.name} of {state.name} ({gate.address})"
     if shut_out(state):
         return RoostError(
-            f"{where} does not answer: it lets in another address than yours is now",
-            next=command_line("roost", "up", state.name) + "   (opens it to your address)",
+            f"{where} cannot be reached: the firewall allows another address than yours",
+            next=command_line("roost", "up", state.name) + "   (opens it for your address)",
         )
     if answer == "refused":
         return RoostError(
-            f"{where} runs, and takes no SSH yet; a machine that was just made takes a minute",
+            f"{where} is running, but accepts no SSH yet; a new machine needs a minute",
             next=command_line("roost", "logs", state.name, gate.name),
         )
     return RoostError(
-        f"{where} does not answer: {answer}; is SSH open from where you are?",
+        f"{where} cannot be reached: {answer}; a firewall may block SSH from your network",
         next=command_line("roost", "up", state.name)
-        + "   (opens it to your address, if the file says so)",
+        + "   (opens it for your address, if the file says so)",
     )
 
 
 def shut_out(state: State) -> bool:
-    """Whether the file lets "me" in by SSH, and the firewall does not know this address."""
+    """Tell whether the file lets "me" in by SSH, and the firewall does not know this address."""
     wanted = read_record(state.record).ssh_from
     rules = [rule for group in state.security_groups for rule in group.rules if rule.port == 22]
     return "me" in wanted and bool(rules) and all(rule.source != "caller" for rule in rules)
 
 
 def _answer(address: str, port: int) -> str:
-    """What the port says: "" (it answers), "refused", or why nothing came."""
+    """Return the port's answer: "" (it answers), "refused", or why nothing came."""
     with suppress(ConnectionRefusedError):
         try:
             with socket.create_connection((address, port), PATIENCE):

@@ -14,7 +14,7 @@ MARK = "# roost: machines as roost-NAME (roost ssh-config --remove takes this ou
 
 
 def line() -> str:
-    """``Include "<home>/ssh/names/*/config"``. Raises UsageError where OpenSSH would misread it."""
+    """Return ``Include "<home>/ssh/names/*/config"``. Raises UsageError for an unsafe path."""
     place = all_names()
     # OpenSSH 9.9 began to read tokens (%) here; before, none could be escaped.
     if any(sign in str(place) for sign in "%*?["):
@@ -26,12 +26,12 @@ def line() -> str:
 
 
 def with_line(text: str, include: str) -> str:
-    """The text with the line at its top, once. Pure."""
+    """Return the text with the line at its top, once. Pure."""
     return f"{MARK}\n{include}\n\n{without_line(text, include)}"
 
 
 def without_line(text: str, include: str) -> str:
-    """The text without the line, its mark, and the empty line after it. Pure."""
+    """Return the text without the line, its mark, and the empty line after it. Pure."""
     lines = text.splitlines(keepends=True)
     kept: list[str] = []
     after = False
@@ -47,12 +47,12 @@ def without_line(text: str, include: str) -> str:
 
 
 def user_config() -> Path:
-    """The file that the user's own ssh reads."""
+    """Return the file that the user's own ssh reads."""
     return Path.home() / ".ssh" / "config"
 
 
 def installed() -> bool:
-    """Whether the line is there."""
+    """Tell whether the line is there."""
     found = line()
     return any(one.strip() == found for one in _read().splitlines())
 
@@ -76,7 +76,7 @@ def _read() -> str:
 
 
 def _write(text: str) -> None:
-    """Whole or not at all; a file that is a link elsewhere stays one."""
+    """Write the file whole or not at all; a file that is a link elsewhere stays one."""
     file = Path(os.path.realpath(user_config()))
     user_config().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600

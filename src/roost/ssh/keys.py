@@ -22,7 +22,7 @@ MADE = "id_ed25519"
 
 
 def public_key() -> bytes:
-    """The public key that new machines let in: ``b"ssh-ed25519 AAAA..."``.
+    """Return the public key that new machines let in: ``b"ssh-ed25519 AAAA..."``.
 
     It is the user's own, if EC2 takes it, or that of a pair which roost makes below its home.
     Raises RoostError where there is neither one nor OpenSSH to make it with.
@@ -43,13 +43,13 @@ def public_key() -> bytes:
 
 
 def identity() -> Path | None:
-    """The private key that roost made; None where it never had to."""
+    """Return the private key that roost made; None where it never had to."""
     made = _made()
     return made if made.is_file() else None
 
 
 def identities() -> tuple[Path, ...]:
-    """The keys to try, roost's own first; none where OpenSSH's own choice is right.
+    """Return the keys to try, roost's own first; none where OpenSSH's own choice is right.
 
     With roost's key made, machines from before and after may know the one or the other.
     """
@@ -69,7 +69,7 @@ def _made() -> Path:
 
 
 def _usable(file: Path) -> bytes | None:
-    """The key in a ``.pub`` file, without its comment; None if EC2 would not take it."""
+    """Return the key in a ``.pub`` file, without its comment; None if EC2 would not take it."""
     try:
         kind, blob = file.read_text().split(maxsplit=2)[:2]
         content = base64.b64decode(blob, validate=True)
@@ -81,7 +81,7 @@ def _usable(file: Path) -> bytes | None:
 
 
 def _rsa_bits(content: bytes) -> int:
-    """Bits of the modulus: the third string of the blob (RFC 4253)."""
+    """Return the bits of the modulus: the third string of the blob (RFC 4253)."""
     for _ in range(2):
         content = content[4 + int.from_bytes(content[:4], "big") :]
     length = int.from_bytes(content[:4], "big")
@@ -89,7 +89,7 @@ def _rsa_bits(content: bytes) -> int:
 
 
 def _make(made: Path) -> None:
-    """A new pair; of two that make it at once the second takes the first one's."""
+    """Make a new pair; of two that make it at once the second takes the first one's."""
     made.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(made.parent), tempfile.TemporaryDirectory(dir=made.parent) as place:
         if made.is_file():
@@ -115,7 +115,7 @@ def _alone(place: Path) -> Iterator[None]:
 
 
 def no_openssh(program: str) -> RoostError:
-    """The error for a computer without OpenSSH."""
+    """Return the error for a computer without OpenSSH."""
     return RoostError(
         f"{program} is not installed; roost reaches machines through OpenSSH",
         next="sudo apt install openssh-client   (macOS has it)",

@@ -1,4 +1,4 @@
-"""Which page a kind of machine has, and where. Pure."""
+"""The page of each kind of machine, and its place. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Page:
     public: bool = False
 
     def at(self, host: str, token: str = "") -> str:
-        """The address to open, on another host and port."""
+        """Return the address to open, on another host and port."""
         if token:
             return address({"url": f"{self.scheme}://{host}/"}, token)
         return f"{self.scheme}://{host}/{self.path}"
@@ -46,22 +46,22 @@ SCREENS = {
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a page asks for: a password, and of some a user's name."""
+    """The login of a page: a password, and on some pages a user's name."""
 
     password: str
     user: str | None = None
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Return the lines for people."""
         return [f"user: {self.user}"] * bool(self.user) + [f"password: {self.password}"]
 
     def to_json(self) -> dict[str, str]:
-        """For programs."""
+        """Return the values for programs."""
         return ({"user": self.user} if self.user else {}) | {"password": self.password}
 
 
 def login_of(passwords: str, *, view: bool = False) -> Login:
-    """Of the text of a page's ``passwords``; ``view``: for who may only look on.
+    """Return the login in a page's ``passwords``; ``view``: for who may only look on.
 
     Raises ValueError where that text is something else.
     """
@@ -74,7 +74,7 @@ def login_of(passwords: str, *, view: bool = False) -> Login:
 
 
 def page_of(record: str | None) -> Page | None:
-    """The page of what the record describes: a screen, JupyterLab, or none."""
+    """Return the page of what the record describes: a screen, JupyterLab, or none."""
     recorded = read_record(record)
     if recorded.kind == "desktop":
         return SCREENS.get(recorded.protocol)
@@ -84,7 +84,7 @@ def page_of(record: str | None) -> Page | None:
 
 
 def public_address(state: State) -> str | None:
-    """The page's address on the internet, by HTTPS; None where the file opens it to nobody.
+    """Return the page's address on the internet, by HTTPS; None where the file opens it to nobody.
 
     JupyterLab has none: whoever had its token on the way could work as its user.
     """

@@ -1,4 +1,4 @@
-"""Where the files of SSH connections are, below roost's home.
+"""The files of SSH connections, below roost's home.
 
 ``<home>/ssh/names/<name>/`` is one name::
 
@@ -43,19 +43,19 @@ class Places:
 
     @property
     def tunnel(self) -> Path:
-        """What is known of the open tunnel."""
+        """The record of the open tunnel."""
         return self.path / "tunnel.json"
 
     def pinned(self, instance: str) -> Path:
-        """The proven host keys of an instance, by its id."""
+        """Return the proven host keys of an instance, by its id."""
         return self.path / "pinned" / quote(instance, safe="")
 
     def accepted(self, instance: str) -> Path:
-        """The first host key that was seen of an instance, by its id."""
+        """Return the first host key that was seen of an instance, by its id."""
         return self.path / "accepted" / quote(instance, safe="")
 
     def make(self) -> None:
-        """The folders, for the user alone."""
+        """Make the folders, for the user alone."""
         for place in (self.path, self.path / "pinned", self.path / "accepted"):
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -65,17 +65,17 @@ class Places:
 
 
 def all_names() -> Path:
-    """The folder that has one folder for each name."""
+    """Return the folder that has one folder for each name."""
     return home() / "ssh" / "names"
 
 
 def places(name: str) -> Places:
-    """The files of one name. Raises UsageError for no name."""
+    """Return the files of one name. Raises UsageError for no name."""
     return Places(all_names() / check_name(name))
 
 
 def socket(*parts: object) -> Path:
-    """The path of a connection's socket: short, in a folder that is the user's alone.
+    """Return the path of a connection's socket: short, in a folder that is the user's alone.
 
     The same ``parts`` give the same path. Raises RoostError where no such folder can be had.
     """
@@ -90,7 +90,7 @@ def socket(*parts: object) -> Path:
 
 
 def page(name: str) -> Path:
-    """The file that hands a name's address over to a browser."""
+    """Return the file that hands a name's address over to a browser."""
     return home() / "pages" / f"{quote(name, safe='')}.html"
 
 

@@ -17,7 +17,7 @@ from roost.ssh.keys import no_openssh
 def run_through(
     line: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> int:
-    """Run ``line`` and wait; its exit code, 128 + the signal that ended it.
+    """Run ``line`` and wait; return its exit code, or 128 + the signal that ended it.
 
     Ctrl-C goes to the program, and roost waits for what it makes of it.
     Raises RoostError where the program is not found.
@@ -42,7 +42,7 @@ def run_through(
 
 
 def scp_speaks_sftp() -> bool:
-    """Whether this computer's scp knows ``-s``. Raises RoostError without OpenSSH."""
+    """Tell whether this computer's scp knows ``-s``. Raises RoostError without OpenSSH."""
     from roost.ssh.command import speaks_sftp
 
     try:

@@ -15,7 +15,7 @@ SECONDS = 60.0
 
 
 def asked(way: Connection, words: Sequence[str], *, seconds: float = SECONDS) -> str:
-    """What a command there prints; nobody watches it. Raises UnreachableError, RoostError."""
+    """Return the output of a command there, unattended. Raises UnreachableError, RoostError."""
     line = command.batch(way.config, way.alias, words)
     debug("ssh", command_line(*line))
     try:
@@ -40,7 +40,7 @@ def asked(way: Connection, words: Sequence[str], *, seconds: float = SECONDS) ->
 
 
 def fetched(way: Connection, path: str, *, root: bool = False) -> str:
-    """The text of a file there, that its user (or only ``root``) can read; kept nowhere here.
+    """Return a file's text there, readable by its user (or only ``root``); keep nothing here.
 
     Raises UnreachableError, RoostError.
     """

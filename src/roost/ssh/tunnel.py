@@ -41,7 +41,7 @@ class Tunnel:
 
 
 def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> int:
-    """The local port of a tunnel in the background: the living one, or a new one.
+    """Return the local port of a tunnel in the background: the living one, or a new one.
 
     Raises RoostError with what ssh said.
     """
@@ -60,14 +60,14 @@ def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> in
             return local
         if "cannot listen" not in errors and "in use" not in errors:
             break
-    raise RoostError(f"no tunnel to {connection.name}: {errors or 'ssh ended without a word'}")
+    raise RoostError(f"no tunnel to {connection.name}: {errors or 'ssh ended without a message'}")
 
 
 @contextmanager
 def in_foreground(
     connection: Connection, remote: int
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """The local port and the process of a tunnel that ends with this command."""
+    """Yield the local port and the process of a tunnel that ends with this command."""
     local = next(_ports(connection, remote))
     line = command.tunnel(
         connection.config,
@@ -90,7 +90,7 @@ def in_foreground(
 
 
 def alive(name: str) -> Tunnel | None:
-    """The tunnel that is open for a name, if its process still answers."""
+    """Return the tunnel that is open for a name, if its process still answers."""
     try:
         found = Tunnel(**json.loads(places(name).tunnel.read_text()))
     except (OSError, ValueError, TypeError):
@@ -100,7 +100,7 @@ def alive(name: str) -> Tunnel | None:
 
 
 def close(name: str) -> bool:
-    """End the name's tunnel; whether there was one."""
+    """End the name's tunnel; return whether there was one."""
     path = _socket(name)
     code = _quietly(command.control(path, "exit"))[0] if path.exists() else command.FAILED
     places(name).tunnel.unlink(missing_ok=True)
@@ -108,14 +108,14 @@ def close(name: str) -> bool:
 
 
 def forget(name: str) -> None:
-    """A name was deleted: its tunnel ends, and nothing of it is reached or mistaken any more."""
+    """Forget a deleted name: end its tunnel and delete its files, so that nothing is mistaken."""
     if places(name).path.is_dir():
         close(name)
         shutil.rmtree(places(name).path, ignore_errors=True)
 
 
 def _same(tunnel: Tunnel, connection: Connection, remote: int) -> bool:
-    """Whether it leads to this very machine, at the address that it has now."""
+    """Tell whether it leads to this very machine, at the address that it has now."""
     node = connection.node
     return (tunnel.instance, tunnel.address, tunnel.remote) == (node.id, node.address, remote)
 
@@ -131,7 +131,7 @@ def _socket(name: str) -> Path:
 
 
 def _ports(connection: Connection, remote: int) -> Iterator[int]:
-    """Free ports, the first one always the same for a page: a browser keeps what it knows of it."""
+    """Yield free ports, the first one always the same for a page: browsers remember by port."""
     digest = sha256(f"{connection.name} {remote}".encode()).digest()
     wish = FIRST_PORT + int.from_bytes(digest[:4], "big") % PORTS
     if not _listens(wish):
@@ -144,7 +144,7 @@ def _ports(connection: Connection, remote: int) -> Iterator[int]:
 
 
 def answers(port: int, patience: float = 2.0) -> bool:
-    """Whether something is at the other end: ssh hangs up at once where nothing listens there.
+    """Tell whether something is at the other end: ssh hangs up at once where nothing listens there.
 
     A server that waits for us to speak first (HTTP, TLS) is silent for all of ``patience``.
     """
@@ -172,7 +172,7 @@ def _until_open(process: subprocess.Popen[bytes], local: int, name: str) -> None
 
 
 def _quietly(line: Sequence[str]) -> tuple[int, str]:
-    """Exit code and messages. A file takes them: a pipe would stay open with the background."""
+    """Run it; return exit code and messages. (A pipe would stay open with the background.)"""
     with tempfile.TemporaryFile("w+") as errors:
         try:
             done = subprocess.run(

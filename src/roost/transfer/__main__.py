@@ -1,4 +1,4 @@
-"""``python -m roost.transfer``: what a rented machine runs. People type ``roost sync``.
+"""``python -m roost.transfer``: the command that rented machines run. People type ``roost sync``.
 
 ``attend`` reads one line of JSON, a job, and tells how far it is and how it ended, a line of JSON
 for each; ``stop`` reads one and ends it; ``work SPOOL`` is the unit that does it.

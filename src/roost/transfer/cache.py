@@ -46,7 +46,7 @@ class Cache:
         self._new: list[Known] = []
         try:
             self._db = self._open()
-        except sqlite3.DatabaseError:  # it is a cache
+        except sqlite3.DatabaseError:  # a damaged cache is made again
             for path in base.glob(f"{known}.sqlite*"):
                 path.unlink()
             self._db = self._open()
@@ -102,7 +102,7 @@ class Cache:
         self._db.execute("COMMIT")
 
     def sort(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """The same in order of names, however many: on the disk, not in memory."""
+        """Yield the lines in order of names, however many: by the disk, not in memory."""
         self._db.execute("DELETE FROM sorted")
         rows = ((one.name, one.size, one.mtime_ns, one.tag) for one in entries)
         self._db.execute("BEGIN")
@@ -124,19 +124,19 @@ class Cache:
             self._db.execute("DELETE FROM uploads WHERE id = ?", (upload,))
 
     def unended(self) -> list[tuple[str, str, int, int]]:
-        """Key, id, and the file's size and time, of all that began and did not end."""
+        """Return key, id, and the file's size and time, of all that began and did not end."""
         return list(self._db.execute("SELECT key, id, size, mtime_ns FROM uploads"))
 
 
 class Cursor:
-    """Finds names that are asked for in order, in one pass."""
+    """The search for names that are asked for in order, in one pass."""
 
     def __init__(self, lines: Iterator[Known]) -> None:
         self._lines = lines
         self._now = next(lines, None)
 
     def __call__(self, name: str) -> Known | None:
-        """The line of a name."""
+        """Return the line of a name."""
         now = self._now
         while now is not None and now.name < name:
             now = next(self._lines, None)

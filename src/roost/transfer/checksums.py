@@ -1,4 +1,4 @@
-"""Checksums of files, and whether an object is made of the same bytes."""
+"""Checksums of files, and their comparison with objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = 4 * 2**20
 
 
 def crc64(data: bytes | memoryview, before: int = 0) -> int:
-    """CRC64NVME of more bytes."""
+    """Return the CRC64NVME of more bytes."""
     from awscrt import checksums
 
     return checksums.crc64nvme(data, before)  # type: ignore[no-any-return]
@@ -26,7 +26,7 @@ def crc64_text(value: int) -> str:
 
 
 def md5_hex(data: bytes | memoryview) -> str:
-    """The ETag of an object that came in one piece."""
+    """Return the ETag of an object that came in one piece."""
     return md5(data, usedforsecurity=False).hexdigest()
 
 
@@ -46,7 +46,7 @@ def file_crc64(path: Path) -> str:
 
 
 def file_tag(path: Path, part: int | None) -> str:
-    """The ETag that S3 gives to the file, sent in one piece or in parts of this size."""
+    """Return the ETag that S3 gives to the file, sent in one piece or in parts of this size."""
     if part is None:
         whole = md5(usedforsecurity=False)
         for data in chunks(path):
@@ -66,7 +66,7 @@ def file_tag(path: Path, part: int | None) -> str:
 
 
 def bytes_tag(data: bytes, part: int) -> str:
-    """The same of bytes that came in parts."""
+    """Return the ETag of bytes that came in parts."""
     view = memoryview(data)
     digests = [
         md5(view[at : at + part], usedforsecurity=False).digest()

@@ -35,7 +35,7 @@ def download(run: Run, entry: Entry) -> Known:
 
 
 def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
-    """The same without waiting for the answer, for a small object. Raises as ``download``."""
+    """Begin a small object without waiting for the answer. Raises as ``download``."""
     if entry.folder or entry.size > SMALL or file_trouble(entry.name):
         return None
     key, headers = run.prefix + entry.name, {"x-amz-checksum-mode": "ENABLED"}
@@ -76,7 +76,7 @@ def _compare(run: Run, entry: Entry, head: Head, body: bytes) -> None:
         part = run.bucket.first_part(run.prefix + entry.name)
         same = checksums.bytes_tag(body, part) == head.tag
     if not same:
-        raise DamagedError("what arrived is not what is in S3")
+        raise DamagedError("the content that arrived differs from the object in S3")
 
 
 def _settle(run: Run, entry: Entry, part: Path, head: Head) -> Known:
@@ -150,4 +150,4 @@ def _prove(run: Run, key: str, head: Head, part: Path, crc: str, *, whole: bool)
         found = checksums.proof(run.bucket, key, head, part)
         same = found[1] == found[2] if found else whole
     if not same:
-        raise DamagedError("what arrived is not what is in S3")
+        raise DamagedError("the content that arrived differs from the object in S3")

@@ -90,7 +90,7 @@ class Sync:
         return planned
 
     def plan_known(self) -> Planned:
-        """The same without asking S3: what was seen there is taken to be there still."""
+        """Plan without asking S3: what was seen there is taken to be there still."""
         known = (Entry(*line[:1], *line[2:], tag=line.tag) for line in self.run.cache.in_order())
         return self._planned(known)
 
@@ -127,7 +127,7 @@ class Sync:
 
         for entry in self.run.folder.files(tell):
             if entry.name == OURS:
-                tell(entry.name, "the name is for roost's own manifests")
+                tell(entry.name, "the name is reserved for roost's manifests")
             elif not entry.name.startswith(OURS) and (entry.folder or self._is_ready(entry)):
                 yield entry
 
@@ -261,7 +261,7 @@ class Sync:
         return pool.all(copies, min(max(-(-self.threads // pool.depth), larger), len(copies)))
 
     def _delete(self, planned: Planned, done: Done) -> None:
-        # Only when all is well: what failed may be what the deleted was to be replaced by.
+        # Only if nothing failed: a failed copy may be the new form of what would be deleted.
         if not planned.deletions or done.failed:
             return
         names = [entry.name for entry in reversed(planned.deletions)]

@@ -38,7 +38,7 @@ def file_trouble(name: str) -> str | None:
 
 
 def show(name: str) -> str:
-    """The name in one line of a terminal, whatever is in it."""
+    """Return the name in one line of a terminal, whatever is in it."""
     if name.isprintable():
         return name
     return name.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -46,7 +46,7 @@ Side = Path | Prefix
 
 
 def side(text: str) -> Side:
-    """The side that a word of the command line means. Raises UsageError."""
+    """Return the side that a word of the command line means. Raises UsageError."""
     if text.startswith("s3://"):
         bucket, _, prefix = text.removeprefix("s3://").partition("/")
         if not _BUCKET.fullmatch(bucket):

@@ -92,13 +92,13 @@ class Folder:
     # --- receiving ---------------------------------------------------------------------------
 
     def make(self, name: str) -> None:
-        """The folder of that name. Raises OSError where it would be elsewhere."""
+        """Make the folder of that name. Raises OSError where it would be elsewhere."""
         path = self.path(name)
         path.mkdir(parents=True, exist_ok=True)
         self._check(path, name)
 
     def receiving(self, name: str, tag: str) -> Path:
-        """The file to write to, beside the place where it will be. Raises OSError."""
+        """Return the file to write to, beside the place where it will be. Raises OSError."""
         path = self.path(name)
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ def write_at(file: int, data: memoryview, at: int) -> None:
 
 def flush_early(file: int, at: int, size: int) -> None:
     """Let the disk begin with what was written, so that little is left for the end to wait for."""
-    if hasattr(os, "posix_fadvise"):  # Linux writes out what it is told to forget
+    if hasattr(os, "posix_fadvise"):  # Linux writes the pages out before it drops them
         os.posix_fadvise(file, at, size, os.POSIX_FADV_DONTNEED)
 
 

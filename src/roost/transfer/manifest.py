@@ -71,7 +71,7 @@ class Leaf:
 
 
 def leaf_of(found: Mapping[str, Any]) -> Leaf:
-    """The entry of its line."""
+    """Return the entry of its line."""
     kind, value = found.get("sums", ("", ""))
     return Leaf(**{**found, "sums": (str(kind), str(value))})
 
@@ -167,7 +167,7 @@ def _left_over(leaf: Leaf) -> bool:
 
 
 def leaves(root: str, tell: Tell) -> Iterator[Leaf]:
-    """The folder and everything below it, a folder before what is in it.
+    """Yield the folder and everything below it, a folder before what is in it.
 
     ``tell`` hears of what cannot be read. The file system's own ``lost+found`` is left out while
     nothing is in it.
@@ -233,7 +233,7 @@ def _xattrs(path: str) -> dict[str, str]:
 
 
 class TreeError(Exception):
-    """An object is no tree, or not all of one."""
+    """An object that is not a tree, or not all of one."""
 
 
 def read(lines: Iterable[bytes]) -> list[Leaf]:
@@ -243,13 +243,13 @@ def read(lines: Iterable[bytes]) -> list[Leaf]:
         found = [json.loads(line) for line in lines]
         first, *entries, last = found
         if {key: first.get(key) for key in WHAT} != WHAT or last != {"entries": len(entries)}:
-            raise TreeError("it is no tree, or not all of one")
+            raise TreeError("the object is not a tree, or only a part of one")
         made = [leaf_of(entry) for entry in entries]
     except (ValueError, TypeError, AttributeError) as error:
         raise TreeError(f"it is no tree: {error}") from None
     for leaf in made:
         if leaf.path and not _safe(leaf.path):
-            raise TreeError(f"{leaf.path!r} would be elsewhere")
+            raise TreeError(f"{leaf.path!r} leads out of the folder")
     return made
 
 

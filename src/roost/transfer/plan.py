@@ -13,7 +13,7 @@ LATER = "?"
 
 
 class Copy(NamedTuple):
-    """Source and target have it differently. ``over``: what it takes the place of."""
+    """A name that source and target have differently. ``over``: what it takes the place of."""
 
     entry: Entry
     reason: str
@@ -21,7 +21,7 @@ class Copy(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Only the target has it."""
+    """A name that only the target has."""
 
     entry: Entry
 

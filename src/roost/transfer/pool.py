@@ -102,7 +102,7 @@ class Pool(Generic[T]):
             self.failed.append((item, error))
             if _is_fatal(error):
                 self.fatal.append(error)
-        except BaseException as error:  # a fault of ours; the others shall stop
+        except BaseException as error:  # a bug in roost; the other threads stop
             self.fatal.append(error)
 
 

@@ -106,11 +106,11 @@ def restore(sync: Sync, restoration: Restoration, planned: Planned) -> None:
     for leaf in _different(
         run, restoration, [leaf for leaf in restoration.files if leaf.path in names]
     ):
-        restoration.wrong[leaf.path] = "its content in S3 is not what was saved"
+        restoration.wrong[leaf.path] = "its content in S3 differs from what was saved"
     for leaf in restoration.leaves:
         if leaf.kind not in {"file", "folder"}:
             _try(run, restoration, leaf, _special)
-    # From the inside out: what is done in a folder changes its time.
+    # Children before their folder: each change inside a folder changes its time.
     for leaf in reversed([leaf for leaf in restoration.leaves if leaf.path]):
         _try(run, restoration, leaf, _attributes)
     _open(run, restoration)
@@ -179,7 +179,7 @@ def _fetched(run: Run, at: str, sha256: str) -> Restoration:
         head = run.bucket.head(key)
         found = checksums.proof(run.bucket, key, head, Path(file.name))
         if (found and found[1] != found[2]) or (sha256 and known != sha256):
-            raise RoostError(f"{place} is not what was saved; nothing was changed")
+            raise RoostError(f"{place} differs from what was saved; nothing was changed")
         file.seek(0)
         try:
             return Restoration(read(file), place, known)

@@ -218,7 +218,7 @@ def _up_with_tree(
 ) -> Outcome:
     """Copy, prove, put the tree; what only S3 has goes last, and only if all of it is proven."""
     if job.options.include or job.options.exclude or job.options.follow:
-        raise UsageError("a tree is of all of the folder: no include, exclude or follow")
+        raise UsageError("a tree needs the whole folder: no include, exclude or follow")
     run = sync.run
     tracker.begin_copying()
     extra, planned.deletions = planned.deletions, []

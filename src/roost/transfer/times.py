@@ -9,7 +9,7 @@ from roost.transfer.s3.bucket import META
 
 
 def headers(mtime_ns: int, mode: int) -> dict[str, str]:
-    """``mtime`` in seconds, with all its digits; ``mode`` where it is not an ordinary one."""
+    """Return ``mtime`` in seconds, with all its digits; ``mode`` where it is an unusual one."""
     sign, (seconds, rest) = ("-" if mtime_ns < 0 else ""), divmod(abs(mtime_ns), 10**9)
     made = {f"{META}mtime": f"{sign}{seconds}.{rest:09d}".rstrip("0").rstrip(".")}
     if mode & 0o111:
@@ -18,7 +18,7 @@ def headers(mtime_ns: int, mode: int) -> dict[str, str]:
 
 
 def mtime_ns(meta: Mapping[str, str]) -> int | None:
-    """The time in nanoseconds; None where none is kept or it cannot be read."""
+    """Return the time in nanoseconds; None where none is kept or it cannot be read."""
     try:
         made = int(Decimal(meta["mtime"]) * 10**9)
     except (KeyError, InvalidOperation, ValueError, OverflowError):

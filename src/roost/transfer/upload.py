@@ -38,7 +38,7 @@ def upload(run: Run, entry: Entry) -> Known:
 
 
 def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
-    """The same without waiting for the answer, for a small file. Raises as ``upload``."""
+    """Begin a small file without waiting for the answer. Raises as ``upload``."""
     if entry.folder or entry.size > SMALL:
         return None
     file = _open(run, entry)
@@ -78,7 +78,7 @@ def _send(run: Run, entry: Entry) -> Known:
 
 
 def send_file(run: Run, key: str, file: int, before: os.stat_result) -> str:
-    """Send an open file that had this status; the ETag of its object. Raises as ``upload``."""
+    """Send an open file that had this status; return its object's ETag. Raises as ``upload``."""
     headers = _headers(run, before)
     if before.st_size <= PART:
         return _whole(run, key, file, before, headers)
@@ -134,7 +134,7 @@ def _tag(reply: Reply) -> str:
 
 
 def _compare(reply: Reply, crc: str, data: bytes) -> None:
-    """Raise DamagedError where S3 says that it has got something else."""
+    """Raise DamagedError where S3 reports another content."""
     there = reply.headers.get(CRC64)
     if there is not None:
         same = there == crc
@@ -142,7 +142,7 @@ def _compare(reply: Reply, crc: str, data: bytes) -> None:
         tag = _tag(reply)
         same = not sums.is_md5(tag) or tag == sums.md5_hex(data)
     if not same:
-        raise DamagedError("what arrived in S3 is not what was sent")
+        raise DamagedError("S3 received other content than was sent")
 
 
 @dataclass(slots=True)
@@ -158,7 +158,7 @@ class _Parts:
     crc: int = 0
 
     def send(self) -> str:
-        """The ETag of the object."""
+        """Send the parts; return the ETag of the object."""
         upload, have, ours = self._adopt()
         size = part_size(self.before.st_size)
         pending: deque[tuple[int, str, Future[Reply]]] = deque()
@@ -178,7 +178,7 @@ class _Parts:
             while pending:
                 self._arrived(*pending.popleft())
         finally:
-            for _, _, future in pending:  # none may go on after the file is closed
+            for _, _, future in pending:  # no part may be read after the file is closed
                 future.exception()
         return self._complete(upload, ours=ours)
 
@@ -208,7 +208,7 @@ class _Parts:
             data = _read(self.file, min(size, self.before.st_size - at), at)
             there = crc if sums.md5_hex(data) == tag else ""
         if there is not None and there != crc:
-            raise DamagedError("what arrived in S3 is not what was sent")
+            raise DamagedError("S3 received other content than was sent")
         self.tags[number] = tag
 
     def _complete(self, upload: Upload, *, ours: bool) -> str:
@@ -230,7 +230,7 @@ class _Parts:
         if not self._is_it(made):
             with suppress(StoreError):  # the role may not; the next try overwrites it
                 bucket.delete([self.key])
-            raise DamagedError("what arrived in S3 is not what was sent")
+            raise DamagedError("S3 received other content than was sent")
         if not ours and times.mtime_ns(bucket.head(self.key).meta) != self.before.st_mtime_ns:
             raise ChangedError("it changed since its upload began")
         return made["etag"]
@@ -245,7 +245,7 @@ class _Parts:
         return not sums.is_md5(made["etag"]) or made["etag"] == f"{whole}-{len(self.tags)}"
 
     def _adopt(self) -> tuple[Upload, dict[int, tuple[int, str]], bool]:
-        """An upload to go on with and its parts, by number; whether it is known to be of ours."""
+        """Return an upload to continue, its parts by number, and whether it is surely ours."""
         bucket, seen = self.run.bucket, self.run.cache
         size, mtime_ns = self.before.st_size, self.before.st_mtime_ns
         known = {one[1]: one[2:] for one in seen.unended()}
@@ -269,7 +269,7 @@ class _Parts:
 
 
 def part_size(size: int) -> int:
-    """16 MiB, or as much more as keeps the number of parts within what S3 takes."""
+    """Return 16 MiB, or as much more as keeps the number of parts within the limit of S3."""
     return max(PART, -(-size // MOST_PARTS // _MB) * _MB)
 
 

@@ -100,7 +100,7 @@ def _prove(run: Run, entry: Entry) -> Proven:
         raise DamagedError("it changed while it was compared")
     kind, there, here = found
     if there != here:
-        raise DamagedError("its content in S3 is another one")
+        raise DamagedError("its content in S3 differs")
     if times.mtime_ns(head.meta) == entry.mtime_ns:
         from roost.transfer.cache import Known
 
@@ -126,7 +126,7 @@ def _read_back(run: Run, key: str, head: Head, entry: Entry) -> tuple[str, str, 
 
 
 def _write(run: Run, proven: list[Proven], wrong: tuple[tuple[str, str], ...]) -> tuple[str, str]:
-    """Put the manifest, a line of JSON for each file, beside the data; its place and SHA-256."""
+    """Put the manifest, a JSON line for each file, beside the data; return place and SHA-256."""
     known = hashlib.sha256()
     key = f"{run.prefix}{OURS}manifest-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
     with tempfile.TemporaryFile() as file:

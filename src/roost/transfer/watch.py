@@ -24,7 +24,7 @@ QUIET = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Janitor:
-    """Delete ``waste`` once ``wanted`` of the same ``*`` is proven in S3.
+    """A rule that deletes ``waste`` once ``wanted`` of the same ``*`` is proven in S3.
 
     ``movies/*.tiff`` and ``aligned/*.mrc``: a movie goes when its aligned micrograph is safe.
     """
@@ -40,7 +40,7 @@ class Janitor:
 
 
 def janitor(text: str) -> Janitor:
-    """The rule of ``movies/*.tiff=aligned/*.mrc``. Raises UsageError."""
+    """Return the rule of ``movies/*.tiff=aligned/*.mrc``. Raises UsageError."""
     waste, _, wanted = text.partition("=")
     if waste.count("*") != 1 or wanted.count("*") != 1 or waste == wanted:
         raise UsageError(
@@ -56,7 +56,7 @@ def finished(path: Path, entry: Entry, now: float, quiet: float = QUIET) -> bool
 
 
 def _open_for_writing(path: Path) -> bool:
-    """Linux grants a read lease only on a file that nobody has open for writing."""
+    """Ask Linux for a read lease, which it grants only if nobody has the file open for writing."""
     lease = getattr(fcntl, "F_SETLEASE", None)
     if lease is None:
         return False
@@ -68,7 +68,7 @@ def _open_for_writing(path: Path) -> bool:
         fcntl.fcntl(file, lease, fcntl.F_RDLCK)
         fcntl.fcntl(file, lease, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN  # others: this file system has no leases
+        return error.errno == errno.EAGAIN  # another error: this file system has no leases
     finally:
         os.close(file)
     return False
@@ -77,7 +77,7 @@ def _open_for_writing(path: Path) -> bool:
 def rounds(
     sync: Sync, stop: threading.Event, *, quiet: float = QUIET, pause: float = 2.0
 ) -> Iterator[Done]:
-    """Copy what is finished, again and again; what was done, wherever something was.
+    """Copy what is finished, again and again; yield what was done, wherever something was.
 
     S3 is listed once; after that, what was sent is known. Raises RoostError.
     """
@@ -113,7 +113,7 @@ def keep_on(
         for name, why in done.failed:
             warn(f"not stored: {name}: {why}")
         for name in sweep(sync, rules):
-            warn(f"deleted {name}: what is made of it is proven in S3")
+            warn(f"deleted {name}: its result is proven in S3")
         if move:
             gone, wrong = move_away(sync)
             if gone:
@@ -123,7 +123,7 @@ def keep_on(
 
 
 def move_away(sync: Sync) -> tuple[list[str], list[tuple[str, str]]]:
-    """Delete the files that are proven to be in S3; they, and those that are not proven."""
+    """Delete the files that are proven to be in S3; return them, and those that are not proven."""
     proof = verify(sync.run, sync.may_go, manifest=False)
     gone = [one.name for one in proof.proven if _remove(sync.run, one)]
     sync.run.folder.remove_empty(set(gone), set())
@@ -131,7 +131,7 @@ def move_away(sync: Sync) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def sweep(sync: Sync, rules: tuple[Janitor, ...]) -> list[str]:
-    """Delete what the rules call waste, where what is wanted of it is proven; what went."""
+    """Delete what the rules call waste, where its counterpart is proven; return what went."""
     due: dict[str, str] = {}
     ages: dict[str, Entry] = {}
     for entry in sync.run.folder.files(lambda name, why: None):

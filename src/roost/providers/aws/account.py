@@ -1,4 +1,4 @@
-"""What concerns an AWS account as a whole: audit and doctor."""
+"""Audit and doctor: the work on an AWS account as a whole."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ HOME_REGION = "us-east-1"
 
 
 class AwsAuditor:
-    """Looks through the regions of an account."""
+    """The audit of an account's regions."""
 
     def regions(self, place: Place, *, every: bool) -> tuple[str, ...]:
-        """The named one, every one that is switched on, or those in use. Raises UsageError."""
+        """Return the named region, all that are switched on, or those in use. Raises UsageError."""
         from roost.providers.aws import audit, session
 
         if place.region is not None:
@@ -37,7 +37,7 @@ class AwsAuditor:
         return used
 
     def look(self, regions: tuple[str, ...], place: Place) -> tuple[Inventory, ...]:
-        """All of roost's in these regions, asked for side by side."""
+        """Return all of roost's resources in these regions, asked for side by side."""
         from roost.providers.aws import audit, session
 
         opened = session.open_session(place.profile)
@@ -48,10 +48,10 @@ class AwsAuditor:
 
 
 class AwsDoctor:
-    """Checks credentials, region, network, quotas, permissions."""
+    """The checks of credentials, region, network, quotas, permissions."""
 
     def installed(self) -> Iterator[Finding]:
-        """boto3."""
+        """Yield the finding for boto3."""
         from importlib.util import find_spec
 
         there = find_spec("boto3") is not None
@@ -60,7 +60,7 @@ class AwsDoctor:
     def examine(
         self, spec: Spec | None, place: Place, file: str | None, observe: Callable[[], State] | None
     ) -> Iterator[Finding]:
-        """One finding for each check; what a file needs only where the account is in order."""
+        """Yield the findings; those that a file needs only where the account is in order."""
         from roost.providers.aws.doctor import examine_account
         from roost.providers.aws.session import Clients, open_session
 

@@ -1,4 +1,4 @@
-"""Everything of a region that is roost's, whether or not its record is still there.
+"""All resources of a region that are roost's, whether or not their record still exists.
 
 A fixed number of calls: the tags say which kinds of resource are roost's, and only those are
 described. `found` has also what costs nothing, so that `down` can show that nothing is left.
@@ -52,7 +52,7 @@ MOST_AT_ONCE = 16
 
 
 def sweep(clients: Clients, region: str, name: str | None = None) -> Inventory:
-    """All that carries roost's tag (or that of one name); without a name, with the hints.
+    """Return all that carries roost's tag (or that of one name); without a name, with the hints.
 
     At most 13 calls. Raises roost's errors for botocore's.
     """
@@ -69,7 +69,7 @@ def sweep(clients: Clients, region: str, name: str | None = None) -> Inventory:
 
 
 def sweep_all(clients: Callable[[str], Clients], regions: Iterable[str]) -> tuple[Inventory, ...]:
-    """Every region, all at once; one that refuses is there, as unknown."""
+    """Return the inventory of every region, all at once; one that refuses is there, as unknown."""
     places = tuple(regions)
 
     def one(region: str) -> Inventory:
@@ -83,7 +83,7 @@ def sweep_all(clients: Callable[[str], Clients], regions: Iterable[str]) -> tupl
 
 
 def regions(clients: Clients) -> tuple[str, ...]:
-    """Every region that is switched on in this account."""
+    """Return every region that is switched on in this account."""
     with translated("list the regions"):
         answer = clients("ec2").describe_regions()
     return tuple(sorted(one["RegionName"] for one in answer["Regions"]))
@@ -100,7 +100,7 @@ def _described(calls: Calls, kinds: set[str], name: str | None) -> Described:
 
 
 def _parked(described: Described) -> Iterator[str]:
-    """The data that the records say is in the user's buckets."""
+    """Yield the data that the records say is in the user's buckets."""
     for record in described.get("launch-template", ()):
         name = _name(record)
         try:
@@ -122,7 +122,7 @@ def _hints(calls: Calls, region: str) -> tuple[Found, ...]:
 def inventory(
     described: Described, tagged: Iterable[Mapping[str, str]], region: str
 ) -> tuple[Found, ...]:
-    """All that is roost's; what is tagged and of a kind that roost does not know has no price."""
+    """Return all that is roost's; a tagged resource of a kind unknown to roost has no price."""
     records = {_name(one) for one in described.get("launch-template", ())}
     found = [
         *_machines(described, region),
@@ -147,7 +147,7 @@ def inventory(
 def unused(
     volumes: Iterable[Mapping[str, Any]], addresses: Iterable[Mapping[str, Any]], region: str
 ) -> tuple[Found, ...]:
-    """Volumes on no machine and addresses of none that are not roost's."""
+    """Return volumes on no machine and addresses of none that are not roost's."""
     found = [_volume(one, region) for one in volumes if _is_there(one)]
     found += [_address(one, region) for one in addresses if "AssociationId" not in one]
     ends = {
@@ -162,7 +162,7 @@ def unused(
 
 
 def _judged(found: Found, records: set[str]) -> Found:
-    """With the command that ends it, and whether anybody still knows of it."""
+    """Add the command that ends it; mark it as an orphan if no record has its name."""
     if found.name == tags.IMAGES:
         return _with_end(found, command_line("roost", "image", "ls", "--region", found.region))
     orphan = found.name not in records
@@ -185,7 +185,7 @@ def _machines(described: Described, region: str) -> list[Found]:
 
 
 def _machine(one: Mapping[str, Any], region: str, *, fixed: bool) -> Found:
-    """A running machine pays for its public address, unless that is an Elastic IP of its own."""
+    """Price a running machine: it pays for its public address, unless that is an Elastic IP."""
     state = one["State"]["Name"]
     running = state in ("pending", "running")
     spot = one.get("InstanceLifecycle") == "spot"
@@ -243,7 +243,7 @@ def _measured(snapshot: Mapping[str, Any]) -> bool:
 
 
 def _stored(snapshot: Mapping[str, Any]) -> Number:
-    """The most that it can hold, in GB: all its written blocks, or its volume's size."""
+    """Return the most that it can hold, in GB: all its written blocks, or its volume's size."""
     full = snapshot.get("FullSnapshotSizeInBytes")
     if not full:
         return int(snapshot["VolumeSize"])
@@ -252,7 +252,7 @@ def _stored(snapshot: Mapping[str, Any]) -> Number:
 
 
 def _images(described: Described, region: str) -> list[Found]:
-    """An image costs what its snapshots hold; those that carry the tag are counted already."""
+    """Price images by their snapshots; those that carry the tag are counted already."""
     counted = {one["SnapshotId"] for one in described.get("snapshot", ())}
     found = []
     for one in described.get("image", ()):

@@ -1,4 +1,4 @@
-"""What one process knows of one name between two looks; nothing of it is needed by the next."""
+"""The knowledge of one process about one name between two looks; the next process needs none."""
 
 from __future__ import annotations
 
@@ -60,21 +60,21 @@ class Memory:
     baked: tuple[BakedImage, ...] | None = ()
 
     def id(self, name: str, kind: Kind, one: str) -> str:
-        """EC2's id of one of ``name``'s resources. Raises CloudError where it was not seen."""
+        """Return EC2's id of one of ``name``'s resources. Raises CloudError if it was not seen."""
         found = self.ids.get((kind, one))
         if found is None:
             raise CloudError(f"{name} has no {kind} {one}")
         return found
 
     def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
-        """It was made just now."""
+        """Remember what was made just now."""
         key = (resource.kind, resource.name)
         self.kinds.add(resource.kind)
         self.made[key] = (resource, now)
         self.ids[key] = ec2_id
 
     def just_launched(self) -> None:
-        """What a launch answers is a description already."""
+        """Note whether this process launched all instances: another look has no more to tell."""
         self.fresh = not self.described.get("instance")
 
     @property
@@ -85,13 +85,13 @@ class Memory:
         return heads[-1].private if heads else None
 
     def remember_gone(self, kind: Kind, name: str) -> None:
-        """It was deleted just now."""
+        """Remember what was deleted just now."""
         self.made.pop((kind, name), None)
         if kind in STEADY:
             self.described[kind] = []
 
     def _as_changed(self, volume: Volume) -> Volume:
-        """A volume that is being changed shows its old size for a while."""
+        """Return a volume with its new size: EC2 shows the old one for a while."""
         new = self.changed.get(volume.id)
         if new is None:
             return volume
@@ -104,11 +104,11 @@ class Memory:
         )
 
     def settled(self, kind: Kind) -> bool:
-        """Whether all of a kind is known: it was described, or made, by this process."""
+        """Tell whether all of a kind is known: it was described, or made, by this process."""
         return kind in STEADY and (kind in self.described or any(k == kind for k, _ in self.made))
 
     def remember_seen(self, state: State) -> None:
-        """What is described is not unseen any more."""
+        """Take the state of a look: what it describes is no longer made and unseen."""
         for resource in state.resources:
             key = (resource.kind, resource.name)
             self.made.pop(key, None)
@@ -119,7 +119,7 @@ class Memory:
         self.spot = {i.name for i in state.instances if i.shape.spot}
 
     def with_unseen(self, state: State, now: float) -> State:
-        """``state`` with what was made a moment ago and is not described yet."""
+        """Return ``state`` with what was made a moment ago and is not described yet."""
         self.made = {
             key: made
             for key, made in self.made.items()

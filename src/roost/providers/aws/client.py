@@ -1,4 +1,4 @@
-"""How roost calls EC2: all pages of a list, and calls that may have been done before."""
+"""The calls to EC2: all pages of a list, and calls that may have been done before."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Calls:
         return str(self.ec2.meta.region_name)
 
     def every(self, call: str, field: str, **asked: Any) -> list[Any]:
-        """``field`` of every page of ``call``."""
+        """Return ``field`` of every page of ``call``."""
         if not self.ec2.can_paginate(call):
             return list(getattr(self.ec2, call)(**asked)[field])
         size = min(PAGE, self._most(call))
@@ -33,14 +33,14 @@ class Calls:
         return [one for page in pages for one in page[field]]
 
     def _most(self, call: str) -> int:
-        """The largest page that EC2 gives of this list; some are of 100 or 200 only."""
+        """Return the largest page that EC2 gives of this list; some are of 100 or 200 only."""
         meta = self.ec2.meta
         operation = meta.service_model.operation_model(meta.method_to_api_mapping[call])
         limit = operation.input_shape.members["MaxResults"].metadata.get("max", PAGE)
         return int(limit)
 
     def unless_there(self, call: Callable[..., Any], **asked: Any) -> Any | None:
-        """The answer of a call that makes; None where a lost call had made it."""
+        """Return the answer of a call that makes; None where a lost call had made it."""
         try:
             return call(**asked)
         except self.ec2.exceptions.ClientError as error:
@@ -49,7 +49,7 @@ class Calls:
             return None
 
     def unless_gone(self, call: Callable[..., Any], **asked: Any) -> Any | None:
-        """The answer of a call that changes or deletes; None where there is nothing any more."""
+        """Return the answer of a call that changes or deletes; None if the resource is gone."""
         try:
             return call(**asked)
         except self.ec2.exceptions.ClientError as error:
@@ -58,7 +58,7 @@ class Calls:
             return None
 
     def for_those_there(self, call: Callable[..., Any], ids: Iterable[str]) -> Any | None:
-        """The answer of a call on many instances; None where none is there any more.
+        """Return the answer of a call on many instances; None if all of them are gone.
 
         EC2 refuses the whole call where one of the ids is gone. Its message names those, so the
         call is made again with the others.

@@ -83,14 +83,14 @@ class AwsCloud:
         return Calls(self.ec2)
 
     def _memory(self, name: str) -> Memory:
-        """Raises UsageError for no name: EC2 takes ``*`` in a filter for every name."""
+        """Return a name's memory. Raises UsageError for no name: EC2 takes ``*`` for every name."""
         if name != tags.IMAGES:
             check_name(name)
         return self._memories.setdefault(name, Memory())
 
     @property
     def can(self) -> Capabilities:
-        """All but what only the own machine can."""
+        """All capabilities but those of the own machine."""
         return Capabilities(
             rents=True,
             host_keys=self,
@@ -105,7 +105,7 @@ class AwsCloud:
     # --- looking -----------------------------------------------------------------------------
 
     def observe(self, name: str) -> State:
-        """Everything of one name."""
+        """Return everything of one name."""
         memory = self._memory(name)
         with translated(f"look at {name}"):
             state = Look(self.calls, memory, name, self.caller).state()
@@ -113,11 +113,11 @@ class AwsCloud:
         return memory.with_unseen(state, self.clock())
 
     def summaries(self) -> tuple[Summary, ...]:
-        """Every name in this region, also those of which only the record is left."""
+        """Return every name in this region, also those of which only the record is left."""
         return summaries(self.ec2, self.region)
 
     def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
-        """What the console says the instance's SSH host keys are; () where it says nothing yet."""
+        """Return the instance's SSH host keys from its console; () where it shows none yet."""
         with translated(f"read the console of {instance}"):
             return host_keys(self._console(name, instance))
 
@@ -132,7 +132,7 @@ class AwsCloud:
         return str(answer.get("Output", ""))
 
     def remains(self, state: State) -> tuple[str, ...]:
-        """What carries the name's tag and is not in ``state``, as ``"kind id"``.
+        """Return the resources with the name's tag that are not in ``state``, as ``"kind id"``.
 
         What EC2 goes on describing for a while after its end does not count.
         """
@@ -154,7 +154,7 @@ class AwsCloud:
         )
 
     def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
-        """Raises UsageError where these instances cannot become the type ``new``."""
+        """Raise UsageError where these instances cannot become the type ``new``."""
         ids = {self._memory(name).id(name, "instance", one) for one in instances}
         described = [
             one
@@ -165,24 +165,24 @@ class AwsCloud:
         check(self.calls, described, new)
 
     def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
-        """Raises RoostError where it could not be kept that these have copies in S3."""
+        """Raise RoostError where the record has no room to note that these have copies in S3."""
         with translated(f"look at the record of {name}"):
             s3_copies.check_room(self.calls, name, volumes)
 
     def logs(self, name: str, instance: str, lines: int) -> str:
-        """The end of the console's output, as far as EC2 has it."""
+        """Return the end of the console's output, as far as EC2 has it."""
         with translated(f"read the console of {instance}"):
             text = self._console(name, instance)
         return "\n".join(text.splitlines()[-lines:])
 
     def wait(self, name: str, since: float) -> None:
-        """Longer the longer it takes: half as long again each time."""
+        """Wait longer the longer it takes: half as long again each time."""
         del name
         self.sleep(min(LONGEST_WAIT, SHORTEST_WAIT + since / 2))
 
     @contextmanager
     def hold(self, name: str, what: str) -> Iterator[None]:
-        """One roost of this computer at a time; across computers, tags and tokens reconcile."""
+        """Hold the name: one roost of this computer at a time; tags and tokens protect the rest."""
         with hold(self.locks / f".{self.region}-{name}.lock", name, what):
             self._memories.pop(name, None)
             yield
@@ -190,7 +190,7 @@ class AwsCloud:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Network, quotas and the machines' role. Raises RoostError, QuotaError, AccessError."""
+        """Check network, quotas, machine role. Raises RoostError, QuotaError, AccessError."""
         from roost.providers.aws.doctor import examine_role
         from roost.providers.aws.quotas import check_before
 
@@ -203,7 +203,7 @@ class AwsCloud:
             yield finding
 
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
-        """What a name has had, from its record's tags, and what is there now."""
+        """Return the ledger of a name, from its record's tags, and what exists now."""
         with translated(f"look at what {name} has had"):
             return ledger.history(self.calls, name, moment)
 
@@ -218,13 +218,13 @@ class AwsCloud:
             except self.ec2.exceptions.ClientError as error:
                 if code_of(error) in DENIED and self._gone(name, step):
                     return
-                # Something else is still on its way: the next look will see how far it is.
+                # EC2 has not finished an earlier change; the next look shows its state.
                 if code_of(error) not in NOT_YET:
                     raise
                 self.sleep(FIRST_WAIT)
 
     def _gone(self, name: str, step: Step) -> bool:
-        """Whether all that was to be deleted is gone.
+        """Tell whether all that was to be deleted is gone.
 
         Of what is gone EC2 knows no tags any more, so a policy that goes by tags denies the call.
         """
@@ -256,7 +256,7 @@ class AwsCloud:
                 self._changes(name, memory).apply(step)
 
     def _record(self, name: str, memory: Memory, record: str) -> None:
-        """The first record makes the template; a later one is a new version of it."""
+        """Write the record: the first makes the template; a later one is a new version of it."""
         made = None
         if memory.record is None:
             asked = requests.create_template(name, record, read_record(record).tags)
@@ -304,7 +304,7 @@ class AwsCloud:
         )
 
     def _network(self, name: str, memory: Memory) -> Network:
-        """Asked once in a process."""
+        """Return the network, asked for once in a process."""
         if name not in self._networks:
             self._networks[name] = find_network(self.calls, _aws(memory.record))
         return self._networks[name]

@@ -20,7 +20,7 @@ KEY = re.compile(
 
 
 def host_keys(output: str) -> tuple[str, ...]:
-    """``("ssh-ed25519 AAAA...", ...)`` of the last complete block that has a key; () without one.
+    """Return ``("ssh-ed25519 AAAA...", ...)``, the keys of the last complete block; () without one.
 
     cloud-init writes the block at the first boot only; the console may have lost it since.
     """
@@ -38,7 +38,7 @@ def host_keys(output: str) -> tuple[str, ...]:
 
 
 def _key(line: str) -> str | None:
-    """The key on a line, if it is whole."""
+    """Return the key on a line, if it is whole."""
     match = KEY.search(line)
     if match is None:
         return None
@@ -51,7 +51,7 @@ def _key(line: str) -> str | None:
 
 
 def _parts(blob: bytes) -> list[bytes]:
-    """The strings of an SSH blob, each after its length (RFC 4251). Raises ValueError if cut."""
+    """Split an SSH blob into its strings, each after its length (RFC 4251). Raises ValueError."""
     parts = []
     while blob:
         length = int.from_bytes(blob[:4], "big")

@@ -1,4 +1,4 @@
-"""Making things on EC2: every one is tagged by the call that makes it, and made once."""
+"""The calls that create on EC2: each tags what it makes, and makes it once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Maker:
     user_data: UserData | None = None
 
     def make(self, resources: tuple[Resource, ...]) -> None:
-        """All of them; instances of a batch in one launch."""
+        """Make all of them; instances of a batch in one launch."""
         instances = tuple(r for r in resources if isinstance(r, Instance))
         if instances:
             Launch(self, instances).run()
@@ -58,11 +58,11 @@ class Maker:
                     self.address(resource)
 
     def made(self, resource: Resource, ec2_id: str) -> None:
-        """It was made just now."""
+        """Remember what was made just now."""
         self.memory.remember_made(resource, ec2_id, self.clock())
 
     def key_pair(self, key: KeyPair) -> None:
-        """The user's public key; the private one never leaves the user's computer."""
+        """Import the user's public key; the private one never leaves the user's computer."""
         found = tags.tags(self.name, key.name, {}, self.users)
         self.calls.unless_there(
             self.calls.ec2.import_key_pair,
@@ -107,7 +107,7 @@ class Maker:
         return group
 
     def volume(self, volume: Volume) -> None:
-        """In the zone where the name's machines are."""
+        """Make a volume in the zone where the name's machines are."""
         zone = self.memory.zone or self.network().zones[0]
         group = self.memory.ids["security-group", self.name]
 
@@ -126,7 +126,7 @@ class Maker:
         time: str,
         things: Callable[[dict[str, Any]], list[dict[str, Any]]],
     ) -> dict[str, Any]:
-        """The answer of a call with a token; not that of an old call with the same one."""
+        """Return the answer of a call with a token; not that of an old call with the same one."""
         for salt in range(MOST_SALTS):
             try:
                 answer = once(salt)
@@ -136,10 +136,10 @@ class Maker:
                 continue
             if all(self.wall() - thing[time] < OLD for thing in things(answer)):
                 return answer
-        raise CloudError(f"EC2 goes on answering for things of {self.name} that are gone")
+        raise CloudError(f"EC2 still answers with deleted resources of {self.name}")
 
     def address(self, address: Address) -> None:
-        """A fixed address."""
+        """Allocate a fixed address."""
         asked = requests.allocate_address(self.name, address, self.users)
         made = self.calls.ec2.allocate_address(**asked)
         found = replace(address, id=made["AllocationId"], ip=made.get("PublicIp"))

@@ -1,4 +1,4 @@
-"""What must be there before anything is made: each check judges one answer, and says what mends it.
+"""Checks before anything is made: each judges one answer, and gives its remedy.
 
 ``examine`` asks; what begins with ``judge_`` is pure. A check that cannot be made is "unknown".
 """
@@ -37,7 +37,7 @@ LARGEST_SKEW = timedelta(minutes=5)
 def examine_account(
     clients: Clients, region: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Iterator[Finding]:
-    """Who asks, whether the clock is right, and whether the region is open. Two requests."""
+    """Check the caller, this computer's clock, and that the region is open. Two requests."""
     try:
         with translated("ask AWS who you are"):
             who = clients("sts").get_caller_identity()
@@ -56,7 +56,7 @@ def examine_account(
 
 
 def judge_clock(date: str | None, now: datetime) -> Finding:
-    """Whether this computer's clock is near that of AWS (the ``Date`` of an answer)."""
+    """Judge whether this computer's clock is near that of AWS (the ``Date`` of an answer)."""
     if date is None:
         return Finding(check="clock", verdict="unknown", text="AWS's answer has no date")
     skew = now - parsedate_to_datetime(date)
@@ -75,7 +75,7 @@ def _region(clients: Clients, region: str) -> Finding:
 
 
 def judge_region(found: Iterable[Mapping[str, Any]], region: str) -> Finding:
-    """Whether the account has opened the region."""
+    """Judge whether the account has opened the region."""
     states = {one["RegionName"]: one.get("OptInStatus", "opt-in-not-required") for one in found}
     if states.get(region) in ("opt-in-not-required", "opted-in"):
         return Finding(check="region", verdict="ok", text=region)
@@ -94,7 +94,7 @@ def judge_region(found: Iterable[Mapping[str, Any]], region: str) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is examined: a spec, all that it wants, and what there is of it; ``file`` for mends."""
+    """The case to examine: a spec, all that it wants, and what exists of it; ``file`` for hints."""
 
     spec: Spec
     wanted: Wanted
@@ -109,7 +109,7 @@ class Case:
 
 
 def examine_case(clients: Clients, case: Case) -> Iterator[Finding]:
-    """All that can be known before anything is made."""
+    """Yield all that can be known before anything is made."""
     network: Network | None = None
     try:
         with translated("look for the network"):
@@ -138,7 +138,7 @@ def _routes(clients: Clients, network: Network) -> Finding:
 
 
 def judge_routes(tables: Iterable[Mapping[str, Any]], network: Network) -> Finding:
-    """Whether each subnet has a way to the internet, and back for SSH: an internet gateway."""
+    """Judge whether each subnet has an internet gateway: the way out, and back for SSH."""
     main: bool = False
     own: dict[str, bool] = {}
     for table in tables:
@@ -184,7 +184,7 @@ def _types(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:
 def judge_offers(
     name: str, offered: set[tuple[str, str]], zones: tuple[str, ...], region: str
 ) -> Finding:
-    """Whether one of the zones has the type."""
+    """Judge whether one of the zones has the type."""
     among = [zone for zone in zones if (name, zone) in offered]
     if among:
         return Finding(check="type", verdict="ok", text=f"{name}: {', '.join(among)}")
@@ -215,7 +215,7 @@ def _images(clients: Clients, case: Case) -> Iterator[Finding]:
 
 
 def judge_image(title: str, there: bool, region: str) -> Finding:
-    """Whether the region has the system."""
+    """Judge whether the region has the system."""
     if there:
         return Finding(check="image", verdict="ok", text=title)
     return Finding(
@@ -242,14 +242,14 @@ def _spot(clients: Clients) -> Finding:
         return Finding(
             check="spot",
             verdict="unknown",
-            text="not used in this account yet; at the first time EC2 makes a role, if it may",
+            text="not used in this account yet; EC2 makes its role at the first use, if you may",
             mend="aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
         )
     return Finding(check="spot", verdict="ok", text="the account has EC2's role for spot")
 
 
 def examine_role(clients: Clients, spec: Spec, file: str) -> Iterator[Finding]:
-    """Whether the instance profile of the file is there, and whether one is missing in the file.
+    """Check that the instance profile of the file exists, and that the file names one it needs.
 
     One request, where the file names one; none otherwise.
     """
@@ -282,7 +282,7 @@ def _permissions(clients: Clients, case: Case, network: Network) -> Iterator[Fin
 
 
 def judge_dry_run(call: str, code: str, file: str) -> Finding:
-    """What EC2's answer to a call with ``DryRun`` says of the permission for it."""
+    """Judge EC2's answer to a call with ``DryRun``: whether the permission for it is there."""
     action = "ec2:" + "".join(word.capitalize() for word in call.split("_"))
     if code == "DryRunOperation":
         return Finding(check="permission", verdict="ok", text=action)

@@ -22,7 +22,7 @@ SOME_KEY = (
 def dry_runs(
     wanted: Wanted, users: Mapping[str, str], network: Network
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What `up` would ask for, as far as it can be asked before anything is there. Pure.
+    """Yield the calls of `up` that can be asked before anything is made. Pure.
 
     With the tags that `up` gives, as permissions hang on them.
     """
@@ -48,7 +48,7 @@ def dry_runs(
 
 
 def _launch(name: str, group: Group, users: Mapping[str, str], subnet: str) -> dict[str, Any]:
-    """One machine behind the network's default firewall: the name's own is not there yet."""
+    """Return one machine behind the network's default firewall: the name's own is not there yet."""
     source = image_source(group.shape.image, group.shape.arch)
     kinds = ("instance", "volume", "network-interface")
     asked: dict[str, Any] = {
@@ -71,8 +71,10 @@ def _tags(kind: str, name: str, users: Mapping[str, str]) -> dict[str, Any]:
 
 
 def refusal(ec2: Any, call: str, asked: Mapping[str, Any]) -> str:
-    """EC2's code: ``DryRunOperation`` where the call would be done. Raises AccessError and others
-    where EC2 cannot be asked at all."""
+    """Return EC2's code: ``DryRunOperation`` where it would do the call.
+
+    Raises AccessError and others where EC2 cannot be asked at all.
+    """
     from botocore.exceptions import ClientError
 
     with translated(f"ask whether {call} is allowed"):

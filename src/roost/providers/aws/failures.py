@@ -1,4 +1,4 @@
-"""From AWS's error codes to roost's errors, each with what mends it."""
+"""Roost's errors for AWS's error codes, each with its remedy."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ QUOTA = frozenset(
 
 
 def code_of(error: BaseException) -> str:
-    """The code of a botocore ``ClientError``; empty for anything else."""
+    """Return the code of a botocore ``ClientError``; empty for anything else."""
     response: Any = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
@@ -119,7 +119,7 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except ResponseParserError as error:
         # Not AWS's words: a proxy's or a load balancer's page. Trying again is safe.
-        raise ThrottledError(f"{doing}: what came back is not an answer of AWS") from error
+        raise ThrottledError(f"{doing}: the answer did not come from AWS") from error
     except ClientError as error:
         raise _known(error, doing) from error
     except BotoCoreError as error:
@@ -154,7 +154,7 @@ def _known(error: Any, doing: str) -> RoostError:
 
 
 def _local(error: Exception, doing: str) -> RoostError:
-    """What botocore found before or instead of an answer."""
+    """Return the error for what botocore raised before or instead of an answer."""
     kind = type(error).__name__
     what = f"{doing}: {error}"
     if kind in ("NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"):

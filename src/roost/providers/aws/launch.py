@@ -1,4 +1,4 @@
-"""Launching machines: one call for a batch, and where there is no room, the next best place.
+"""The launch of machines: one call for a batch, and the next best place where there is no room.
 
 A launch of workers climbs down a ladder of rungs (a type, in a zone, as a spot machine or on
 demand) until all have room. RunInstances gives as many as there is room for, and its launch index
@@ -46,7 +46,7 @@ class Rung:
 
     @property
     def machine(self) -> str:
-        """``"m7i.xlarge spot"``."""
+        """Return ``"m7i.xlarge spot"``."""
         return f"{self.type} spot" if self.spot else self.type
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Rung:
 
 
 def ladder(shape: Shape, zones: tuple[str, ...]) -> tuple[Rung, ...]:
-    """What is tried, in order: spot before on demand; the first zone before the next; the types.
+    """Return the tries in order: spot before on demand; the first zone before the next; the types.
 
     A type that was named later is better than another zone: traffic between zones is paid for.
     """
@@ -64,7 +64,7 @@ def ladder(shape: Shape, zones: tuple[str, ...]) -> tuple[Rung, ...]:
 
 
 def step_down(role: str, rung: Rung, why: str, then: Rung) -> str:
-    """``"worker: no m7i.xlarge in eu-central-1a (Insufficient...): trying eu-central-1b"``."""
+    """Return ``"worker: no m7i.xlarge in eu-central-1a (...): trying eu-central-1b"``."""
     if then.machine == rung.machine:
         following = then.zone
     elif then.zone == rung.zone:
@@ -116,12 +116,12 @@ class Launch:
             raise self._no_room(rest, [error for _, error in why])
 
     def _wait_for_the_head(self) -> None:
-        """Workers are told the head's address when they are launched."""
+        """Raise ThrottledError while the head has no address: workers get it at their launch."""
         if self._first.role == "worker" and self.maker.memory.head is None:
-            raise ThrottledError("the workers wait: their head is not there yet")
+            raise ThrottledError("the workers wait until their head exists")
 
     def _zones(self) -> tuple[str, ...]:
-        """All, in order, for the first machine of a name; then the zone where the name is.
+        """Return all zones, in order, for the first machine of a name; then the zone of the name.
 
         Workers go to another zone only where the file lists it.
         """
@@ -133,7 +133,7 @@ class Launch:
         return (zone, *(other for other in network.listed if other != zone))
 
     def _launched(self, rung: Rung, rest: tuple[Instance, ...]) -> list[dict[str, Any]]:
-        """As many as there is room for."""
+        """Launch as many as there is room for."""
         shape = replace(self._first.shape, type=rung.type, spot=rung.spot)
         asked = tuple(replace(i, shape=shape) for i in rest)
         with translated(f"launch {len(rest)} x {rung}"):
@@ -150,7 +150,7 @@ class Launch:
         )
 
     def _private(self, zone: str) -> Iterator[str | None]:
-        """The private addresses to try for a head; None: EC2 chooses.
+        """Yield the private addresses to try for a head; None: EC2 chooses.
 
         The head's is chosen before its launch, so that workers are told it and start at the same
         time. (A network interface made first would do it too; but an instance launched with one
@@ -180,7 +180,7 @@ class Launch:
         )
 
     def _image(self, image: str, arch: str) -> tuple[str, str]:
-        """What EC2 finds the AMI by, and the name of the device that it boots from."""
+        """Return the AMI as EC2 finds it, and the name of the device that it boots from."""
         baked = for_launch(self.maker.calls, self.maker.memory, self._first)
         if baked is not None:
             return baked
@@ -210,7 +210,7 @@ class Launch:
     def _remember(
         self, rung: Rung, rest: tuple[Instance, ...], made: list[dict[str, Any]]
     ) -> tuple[Instance, ...]:
-        """Those that still have no room."""
+        """Remember those that were launched; return those that still have no room."""
         memory = self.maker.memory
         # Machines of one name stay together: traffic between zones is slow, and paid for.
         memory.zone = memory.zone or rung.zone

@@ -32,7 +32,7 @@ Described = Mapping[Any, Iterable[Mapping[str, Any]]]
 
 
 def things(described: Described) -> dict[str, Seen]:
-    """All that is paid for by the hour, by EC2's ids."""
+    """Return all that is paid for by the hour, by EC2's ids."""
     found = {i["InstanceId"]: _machine(i) for i in _instances(described)}
     found |= {
         one["VolumeId"]: Seen(
@@ -52,7 +52,7 @@ def things(described: Described) -> dict[str, Seen]:
 
 
 def going(described: Described, ended: Iterable[str], *, terminated: bool) -> set[str]:
-    """The ids of all that ends when `ended` do: the disks that go with their machines too."""
+    """Return the ids of all that ends with `ended`: the disks that go with their machines too."""
     ids = set(ended)
     if not terminated:
         return ids
@@ -66,7 +66,7 @@ def going(described: Described, ended: Iterable[str], *, terminated: bool) -> se
 
 
 def in_tags(found: Iterable[Mapping[str, str]] | None) -> Ledger:
-    """The history in the tags of a launch template."""
+    """Return the history in the tags of a launch template."""
     held = tags.read(found)
     return ledger.read(held[key] for key in sorted(held) if key.startswith(KEY))
 
@@ -74,7 +74,7 @@ def in_tags(found: Iterable[Mapping[str, str]] | None) -> Ledger:
 def as_tags(
     whole: Ledger, seen: Iterable[Seen], before: Iterable[Mapping[str, str]] | None
 ) -> dict[str, str]:
-    """The tags to write: as many as there is room for, and those of before without a use empty."""
+    """Return the tags to write: as many as there is room for, and those without a use empty."""
     held = tags.read(before)
     old = {key for key in held if key.startswith(KEY)}
     others = sum(not key.startswith((KEY, "aws:")) for key in held)
@@ -143,7 +143,7 @@ def note(
 
 
 def history(calls: Calls, name: str, now: datetime) -> tuple[Ledger, There]:
-    """What was, and what is there now, of one name: five calls, whatever its size."""
+    """Return the ledger and what exists now of one name: five calls, whatever its size."""
     mine = [{"Name": f"tag:{tags.NAME}", "Values": [name]}]
     described: dict[str, list[Any]] = {
         "instance": calls.every("describe_instances", "Reservations", Filters=mine),

@@ -1,4 +1,4 @@
-"""What `roost ls` shows of one region: two calls, by a botocore that knows no others.
+"""The rows of `roost ls` for one region: two calls, by a botocore that knows no others.
 
 To read botocore's description of all of EC2 takes longer than all else that `roost ls` does, and
 to read all that EC2 says of a thousand machines takes longer still. So botocore is given ``MODEL``:
@@ -29,7 +29,7 @@ PAGES = {"describe_instances": 1000, "describe_launch_templates": 200}
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What `roost ls` needs of a cloud: one region of AWS.
+    """The part of a cloud that `roost ls` needs: one region of AWS.
 
     ``connect`` makes the client; it raises RoostError, most often for want of credentials.
     """
@@ -39,12 +39,12 @@ class Listing:
     name: str = "aws"
 
     def summaries(self) -> tuple[Summary, ...]:
-        """Every name in this region, also those of which only the record is left."""
+        """Return every name in this region, also those of which only the record is left."""
         return summaries(self.connect(), self.region)
 
 
 def listings(regions: Iterable[str], profile: str | None) -> tuple[Listing, ...]:
-    """A listing of each region, all of one session; AWS is asked nothing yet.
+    """Return a listing of each region, all of one session; AWS is asked nothing yet.
 
     Raises UsageError without botocore, CredentialsError for no such profile.
     """
@@ -64,7 +64,7 @@ def listings(regions: Iterable[str], profile: str | None) -> tuple[Listing, ...]
 
 
 def summaries(ec2: Any, region: str) -> tuple[Summary, ...]:
-    """Every name that instances or records carry; both are asked for at once."""
+    """Return every name that instances or records carry; both are asked for at once."""
     with translated("list what roost has"), ThreadPoolExecutor(2) as pool:
         machines = pool.submit(_every, ec2.describe_instances, "Reservations")
         records = pool.submit(_every, ec2.describe_launch_templates, "LaunchTemplates")
@@ -72,7 +72,7 @@ def summaries(ec2: Any, region: str) -> tuple[Summary, ...]:
 
 
 def _every(call: Callable[..., Any], field: str) -> list[Any]:
-    """``field`` of all pages, of what carries roost's tag.
+    """Return ``field`` of all pages, of what carries roost's tag.
 
     Not botocore's paginator: it would read what it knows of the pages of all services.
     """
@@ -93,7 +93,7 @@ def _every(call: Callable[..., Any], field: str) -> list[Any]:
 def summarized(
     reservations: Iterable[Mapping[str, Any]], templates: Iterable[Mapping[str, Any]], region: str
 ) -> tuple[Summary, ...]:
-    """The rows, by name, without instances that are gone or that roost did not make. Pure."""
+    """Return the rows, by name, without instances that are gone or not made by roost. Pure."""
     records = {tags.read(t["Tags"])[tags.NAME]: t for t in templates}
     states: dict[str, Counter[str]] = {name: Counter() for name in records}
     sizes: dict[str, int] = {}
@@ -121,7 +121,7 @@ def summarized(
 
 
 def _unfilled(record: Mapping[str, Any], count: Counter[str]) -> tuple[str, ...]:
-    """Volumes of machines that are up, whose copies in S3 are still their last word."""
+    """Return the volumes of machines that are up whose data is not all back from S3."""
     if not count["running"] + count["pending"] or "roost:stored:" not in str(record.get("Tags")):
         return ()
     from roost.providers.aws import s3_copies
@@ -133,7 +133,7 @@ def _unfilled(record: Mapping[str, Any], count: Counter[str]) -> tuple[str, ...]
 
 
 def _loader() -> Any:
-    """botocore's loader, which has ``MODEL`` for EC2 and everything else as it is."""
+    """Return botocore's loader, which has ``MODEL`` for EC2 and everything else as it is."""
     from botocore.exceptions import DataNotFoundError
     from botocore.loaders import Loader
 
@@ -161,7 +161,7 @@ def _call(name: str, output: str) -> dict[str, Any]:
 
 
 def _structure(**members: tuple[str, str]) -> dict[str, Any]:
-    """``Member=(shape, its name in the answer)``."""
+    """Return a structure of botocore's model, from ``Member=(shape, its name in the answer)``."""
     named = {key: {"shape": shape, "locationName": at} for key, (shape, at) in members.items()}
     return {"type": "structure", "members": named}
 

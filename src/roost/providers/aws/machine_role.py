@@ -1,4 +1,4 @@
-"""The role of the machines: what they may do on AWS with no credentials of yours. Pure.
+"""The role of the machines: their permissions on AWS, with no credentials of yours. Pure.
 
 An instance profile hands a role to a machine. It is made once, by whoever may, and the file names
 it; roost only passes it on. AWS's console gives role and profile one name, and so does roost.
@@ -38,17 +38,17 @@ PRINTS = "prints a role for it, and the commands that make it"
 
 
 def name_of(profile: str) -> str:
-    """The profile's name, of the name or ARN in the file."""
+    """Return the profile's name, from the name or ARN in the file."""
     return profile.rpartition("/")[2]
 
 
 def roles_of(profile: str) -> tuple[str, ...]:
-    """The ARNs that its role can have: it has the profile's name, in whatever path."""
+    """Return the ARNs that its role can have: it has the profile's name, in whatever path."""
     return _everywhere(profile, "role")
 
 
 def profiles_of(profile: str) -> tuple[str, ...]:
-    """The ARNs that the profile can have."""
+    """Return the ARNs that the profile can have."""
     return (profile,) if profile.startswith("arn:") else _everywhere(profile, "instance-profile")
 
 
@@ -61,13 +61,13 @@ def _everywhere(profile: str, kind: str) -> tuple[str, ...]:
 
 
 def needs_profile(spec: Spec) -> bool:
-    """Whether its machines need a role, and the file names none."""
+    """Tell whether its machines need a role, and the file names none."""
     needs = _dcv(spec) or spec.uses_s3
     return needs and spec.cloud == "aws" and not (spec.aws and spec.aws.instance_profile)
 
 
 def missing(spec: Spec, file: str) -> Finding:
-    """What is said where ``needs_profile``."""
+    """Return the finding for a spec that ``needs_profile``."""
     why = []
     if _dcv(spec):
         why.append("Amazon DCV cannot read its licence, and runs as a trial of 30 days")
@@ -89,7 +89,7 @@ def _dcv(spec: Spec) -> bool:
 
 
 def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
-    """The least policy of the machines' role; None where they need none.
+    """Return the least policy of the machines' role; None where they need none.
 
     DCV's licence is an object in a bucket of AWS. Of the buckets in ``[data]`` only the prefixes
     that the file names are listed, read or written; what is written is also read, to check it.
@@ -131,12 +131,12 @@ def _place(url: str) -> Place:
 
 
 def _literal(text: str) -> str:
-    """What IAM would take for a wildcard or a variable, as itself."""
+    """Escape what IAM would take for a wildcard or a variable."""
     return re.sub(r"[*?$]", lambda sign: f"${{{sign[0]}}}", text)
 
 
 def _listing(s3: str, places: Iterable[Place]) -> list[dict[str, Any]]:
-    """A statement for each bucket, as each has prefixes of its own."""
+    """Return a statement for each bucket, as each has prefixes of its own."""
     prefixes: dict[str, set[str]] = {}
     for bucket, prefix in places:
         prefixes.setdefault(bucket, set()).add(f"{_literal(prefix)}*")
@@ -161,7 +161,7 @@ def _allow(sid: str, actions: list[str], arns: list[str]) -> dict[str, Any]:
 
 
 def commands(profile: str, file: str) -> list[str]:
-    """The aws commands that make role and profile, with the policy in ``file``."""
+    """Return the aws commands that make role and profile, with the policy in ``file``."""
     name = name_of(profile)
     path = profile.partition(":instance-profile")[2].removesuffix(name) or PATH
     trust = json.dumps(TRUST, separators=(",", ":"))
@@ -193,7 +193,7 @@ def _join(profile: str, role: str) -> str:
 
 
 def absent(profile: str, file: str) -> Finding:
-    """The account has no such profile."""
+    """Return the finding that the account has no such profile."""
     return _problem(
         f"the account has no instance profile {name_of(profile)}",
         command_line("roost", "iam", file, "--machine") + f"   ({PRINTS})",
@@ -201,7 +201,7 @@ def absent(profile: str, file: str) -> Finding:
 
 
 def not_allowed(profile: str, file: str) -> Finding:
-    """Whether it is there cannot be asked. That stops nobody: the launch will tell."""
+    """Return the finding that roost may not ask whether it exists; the launch will show it."""
     return Finding(
         check="role",
         verdict="unknown",
@@ -213,7 +213,7 @@ def not_allowed(profile: str, file: str) -> Finding:
 
 
 def judge_profile(profile: str, described: Mapping[str, Any]) -> Finding:
-    """Whether a profile, as IAM describes it, hands a role to machines."""
+    """Judge whether a profile, as IAM describes it, hands a role to machines."""
     name = name_of(profile)
     if profile.startswith("arn:") and described["Arn"] != profile:
         return _problem(
@@ -249,7 +249,7 @@ def judge_profile(profile: str, described: Mapping[str, Any]) -> Finding:
 
 
 def _trusts_machines(document: Any) -> bool:
-    """Conditions and the like are left to AWS: without EC2's name in it there is no way."""
+    """Tell whether EC2 may take the role; conditions and the like are left to AWS."""
     return document is None or "ec2.amazonaws.com" in json.dumps(document)
 
 

@@ -1,4 +1,4 @@
-"""The network that machines are put on: one subnet in each zone."""
+"""The network of the machines: one subnet in each zone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Network:
 
 
 def find_network(calls: Calls, aws: Aws | None) -> Network:
-    """The default VPC's subnets, or those the file names. One call.
+    """Return the default VPC's subnets, or those the file names. One call.
 
     Raises RoostError where there is no network, with the command that makes one.
     """
@@ -63,7 +63,7 @@ def find_network(calls: Calls, aws: Aws | None) -> Network:
 
 
 def private_addresses(cidr: str, name: str) -> Iterator[str]:
-    """Addresses of a subnet to try for the head of ``name``, always in the same order.
+    """Yield addresses of a subnet to try for the head of ``name``, always in the same order.
 
     AWS keeps the first four and the last of each subnet (VPC user guide, "Subnet CIDR blocks").
     """

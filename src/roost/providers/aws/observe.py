@@ -43,7 +43,7 @@ OWNED: dict[Kind, dict[str, list[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Looks at one name; ``caller`` gives the CIDR of who looks, and is asked only if needed."""
+    """A look at one name; ``caller`` gives the CIDR of who looks, and is asked only if needed."""
 
     calls: Calls
     memory: Memory
@@ -51,7 +51,7 @@ class Look:
     caller: Callable[[], str]
 
     def state(self) -> State:
-        """All that EC2 describes of the name."""
+        """Return all that EC2 describes of the name."""
         if not self.memory.looked:
             self._kinds()
         reservations = self._every("instance")
@@ -104,7 +104,7 @@ class Look:
         return requests.record_in(answer["LaunchTemplateVersions"][0]["LaunchTemplateData"])
 
     def _every(self, kind: Kind) -> list[Any]:
-        """All of a kind that carry the tag; nothing is asked where there is none."""
+        """Return all of a kind that carry the tag; nothing is asked where there is none."""
         if kind == "instance" and self.memory.fresh:
             self.memory.fresh = False
         elif kind in self.memory.kinds and not self.memory.settled(kind):
@@ -115,7 +115,7 @@ class Look:
         return self.memory.described.get(kind, [])
 
     def _tiers(self, snapshots: list[Any]) -> dict[str, str]:
-        """What is on its way to the archive or back, by snapshot id."""
+        """Return the tier changes in progress (to the archive or back), by snapshot id."""
         if not any(tags.SEALED in tags.read(s.get("Tags")) for s in snapshots):
             return {}
         mine = [{"Name": "snapshot-id", "Values": [s["SnapshotId"] for s in snapshots]}]

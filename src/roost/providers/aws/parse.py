@@ -1,4 +1,4 @@
-"""From what EC2 describes to roost's nouns. Pure."""
+"""Roost's nouns from EC2's descriptions. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ROLES = ("head", "worker", "desktop", "seat")
 
 
 def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
-    """All that are not gone, the head first."""
+    """Return all instances that are not gone, the head first."""
     found: dict[str, Instance] = {}
     for reservation in reservations:
         for described in reservation["Instances"]:
@@ -105,7 +105,7 @@ def _shape(described: Described) -> Shape:
 
 
 def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[Volume, ...]:
-    """Data volumes; ``names`` has the names of instances by their ids."""
+    """Return the data volumes; ``names`` has the names of instances by their ids."""
     found: dict[str, Volume] = {}
     for one in described:
         held = tags.read(one.get("Tags"))
@@ -134,7 +134,7 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
 
 
 def snapshots(described: Iterable[Described], tiers: Mapping[str, str]) -> tuple[Snapshot, ...]:
-    """Copies of data volumes; ``tiers`` has what is on its way, by snapshot id."""
+    """Return copies of data volumes; ``tiers`` has the tier changes in progress, by snapshot id."""
     return tuple(
         Snapshot(
             name=one["SnapshotId"],
@@ -161,7 +161,7 @@ def _tier(tier: str, status: str) -> Tier:
 
 
 def images(described: Iterable[Described], snapshots: Iterable[Described]) -> tuple[Image, ...]:
-    """Copies of the disks that instances boot from.
+    """Return the copies of the disks that instances boot from.
 
     An image's disk is a snapshot of its own; one whose image is gone counts as a failed image.
     """
@@ -191,7 +191,7 @@ def _image(one: str, held: Mapping[str, str], state: CopyState, at: datetime | s
 
 
 def _gib(size: int | None) -> float | None:
-    """EC2 knows it once the snapshot is completed."""
+    """Return the size of the data in GiB; EC2 knows it once the snapshot is completed."""
     return round(size / 2**30, 3) if size else None
 
 
@@ -200,7 +200,7 @@ def _seconds(moment: datetime | None) -> float:
 
 
 def _free(name: str, found: Mapping[str, object]) -> str:
-    """``name``; what was made twice gets a mark, and is surplus."""
+    """Return ``name``; a second resource of that name gets a mark, and is surplus."""
     while name in found:
         name += SURPLUS
     return name
@@ -209,7 +209,7 @@ def _free(name: str, found: Mapping[str, object]) -> str:
 def security_groups(
     described: Iterable[Described], caller: str | None
 ) -> tuple[SecurityGroup, ...]:
-    """Firewalls with their rules; ``caller`` is the CIDR of who looks, if it is known."""
+    """Return firewalls with their rules; ``caller`` is the CIDR of who looks, if it is known."""
     return tuple(
         SecurityGroup(name=tags.read(one.get("Tags"))[tags.NODE], rules=_rules(one, caller))
         for one in described
@@ -229,12 +229,12 @@ def _rules(described: Described, caller: str | None) -> tuple[Rule, ...]:
 
 
 def key_pairs(described: Iterable[Described]) -> tuple[KeyPair, ...]:
-    """The public keys that were imported."""
+    """Return the public keys that were imported."""
     return tuple(KeyPair(name=tags.read(one.get("Tags"))[tags.NODE]) for one in described)
 
 
 def addresses(described: Iterable[Described], names: Mapping[str, str]) -> tuple[Address, ...]:
-    """Elastic IPs; of two with one name the second is surplus, and named so."""
+    """Return the Elastic IPs; of two with one name the second is surplus, and named so."""
     found: dict[str, Address] = {}
     for one in described:
         held = tags.read(one.get("Tags"))
@@ -251,7 +251,7 @@ def addresses(described: Iterable[Described], names: Mapping[str, str]) -> tuple
 
 
 def zone_of(described: Mapping[Any, Iterable[Described]]) -> str | None:
-    """The zone in which the name is: that of its data, or else of its machines.
+    """Return the zone in which the name is: that of its data, or else of its machines.
 
     Workers count last: they can be in another zone, where theirs had no room.
     """
@@ -269,7 +269,7 @@ def zone_of(described: Mapping[Any, Iterable[Described]]) -> str | None:
 
 
 def devices(described: Mapping[Any, Iterable[Described]], instance_id: str) -> set[str]:
-    """The device names that an instance has in use."""
+    """Return the device names that an instance has in use."""
     return {
         attachment["Device"]
         for volume in described.get("volume", ())

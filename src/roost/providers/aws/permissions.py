@@ -57,7 +57,7 @@ class Call:
 
     @property
     def limit(self) -> str:
-        """For people: what limits it."""
+        """The limit of the call, for people."""
         if self.makes:
             return "makes only what it tags"
         if self.own:
@@ -66,7 +66,7 @@ class Call:
 
 
 CALLS: tuple[Call, ...] = (
-    # What only looks. EC2's Describe calls know no resources, so nothing can limit them; and
+    # Calls that only read. EC2's Describe calls know no resources, so nothing can limit them; and
     # `roost audit` must be able to see what was forgotten anywhere.
     Call(action="ec2:DescribeAddresses", verbs="every command"),
     Call(action="ec2:DescribeImages", verbs="up doctor"),
@@ -88,8 +88,8 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeVolumes", verbs="every command"),
     Call(action="sts:GetCallerIdentity", verbs="doctor", free=True),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
-    # What makes. RunInstances also uses a firewall and a key; they were made a moment before, and
-    # IAM may not know their tags yet.
+    # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
+    # before, and IAM may not know their tags yet.
     Call(
         action="ec2:RunInstances",
         verbs="up start scale",
@@ -107,7 +107,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:ImportKeyPair", verbs="up", makes=("key-pair",)),
     Call(action="ec2:CreateLaunchTemplate", verbs="up", makes=("launch-template",)),
     Call(action="ec2:AllocateAddress", verbs="up", makes=("elastic-ip",), need="fixed address"),
-    # What changes, and what ends. Ending is always allowed: what an older file made must go too.
+    # Calls that change or delete. Deleting is always allowed: it covers older files' resources.
     Call(action="ec2:CreateLaunchTemplateVersion", verbs="up scale", own=True),
     Call(action="ec2:AuthorizeSecurityGroupIngress", verbs="up start", own=True),
     Call(action="ec2:StartInstances", verbs="up start", own=True),
@@ -133,7 +133,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DeleteSecurityGroup", verbs="down", own=True),
     Call(action="ec2:DeleteKeyPair", verbs="down", own=True),
     Call(action="ec2:DeleteLaunchTemplate", verbs="down", own=True),
-    # What AWS itself checks, or does for us, in one of these calls.
+    # Actions that AWS itself checks, or does for us, in one of these calls.
     Call(
         action="iam:PassRole",
         verbs="up start scale",
@@ -158,7 +158,7 @@ OPERATOR = ("ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances")
 
 
 def needs_of(spec: Spec) -> frozenset[Need]:
-    """What of ``NEEDS`` a spec asks for."""
+    """Return the entries of ``NEEDS`` that a spec asks for."""
     asked: dict[Need, bool] = {
         "volume": bool(spec.volumes),
         "fixed address": spec.access.address == "fixed",
@@ -169,12 +169,12 @@ def needs_of(spec: Spec) -> frozenset[Need]:
 
 
 def profile_of(spec: Spec) -> str | None:
-    """The instance profile that the file names."""
+    """Return the instance profile that the file names."""
     return spec.aws.instance_profile if spec.aws else None
 
 
 def calls_for(needs: Iterable[Need], profile: str | None = None) -> tuple[Call, ...]:
-    """The rows of the table that count where these things are needed; for this profile only."""
+    """Return the rows of the table that these needs call for; for this profile only."""
     wanted = set(needs)
     on: dict[tuple[str, ...], tuple[str, ...]] = {}
     if profile is not None:
@@ -196,7 +196,7 @@ def policy(
     adopted: Iterable[str] = (),
     profile: str | None = None,
 ) -> dict[str, Any]:
-    """The least policy. ``ANY`` name: every name; ``region`` None: every region.
+    """Return the least policy. ``ANY`` name: every name; ``region`` None: every region.
 
     ``profile`` is the instance profile whose role alone may be given to machines.
 
@@ -251,7 +251,7 @@ def policy(
 
 
 def operator_policy(name: str, region: str | None) -> dict[str, Any]:
-    """To look, start, stop and reboot, and nothing else."""
+    """Return the policy to look, start, stop and reboot, and nothing else."""
     looking = [c.action for c in CALLS if c.action.startswith("ec2:Describe")]
     return {
         "Version": "2012-10-17",
@@ -269,7 +269,7 @@ def operator_policy(name: str, region: str | None) -> dict[str, Any]:
 
 
 def size(found: dict[str, Any]) -> int:
-    """How IAM counts a policy against ``SIZE_LIMIT``: without white space."""
+    """Return how IAM counts a policy against ``SIZE_LIMIT``: without white space."""
     return len(json.dumps(found, separators=(",", ":")))
 
 
@@ -289,7 +289,7 @@ def _adopting(name: str, volumes: list[str], region: str | None) -> list[dict[st
 
 
 def _elsewhere(calls: list[Call]) -> list[dict[str, Any]]:
-    """Other services: one statement for each set of ARNs."""
+    """Return the statements for other services: one for each set of ARNs."""
     by_arns: dict[tuple[str, ...], list[str]] = {}
     for call in calls:
         if call.on:

@@ -1,4 +1,4 @@
-"""AWS as a provider: regions, profiles, and what only AWS can do."""
+"""AWS as a provider: regions, profiles, and the capabilities of AWS alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AwsProvider:
     regional = True
 
     def is_configured(self) -> bool:
-        """Whether this computer has used it, or is set up for it. Without boto3 it has not."""
+        """Tell whether this computer has used it, or is set up for it. Without boto3 it has not."""
         from importlib.util import find_spec
 
         if find_spec("botocore") is None:
@@ -48,7 +48,7 @@ class AwsProvider:
         return told or session.used_here() or any(Path(f).expanduser().is_file() for f in FILES)
 
     def open(self, place: Place, tools: Tools, spec: Spec | None = None) -> AwsCloud:
-        """One region. Raises UsageError without boto3, or where nothing names a region."""
+        """Open one region. Raises UsageError without boto3, or where nothing names a region."""
         from roost.recipes.rented import boot
 
         said = spec.aws if spec is not None else None
@@ -64,7 +64,7 @@ class AwsProvider:
         session.remember(cloud.region, profile)
 
     def find(self, name: str, place: Place, tools: Tools) -> tuple[Cloud, ...]:
-        """The region that was named, the only one in use, or those that have the name's tag."""
+        """Return the named region, the only one in use, or those that have the name's tag."""
         if place.region is not None:
             return (self.open(place, tools),)
         among = session.regions(place.profile)
@@ -73,16 +73,16 @@ class AwsProvider:
         return tuple(self._in(region, place, tools) for region in among)
 
     def where(self, place: Place) -> str:
-        """``"on AWS in eu-central-1, us-east-1"``."""
+        """Return ``"on AWS in eu-central-1, us-east-1"``."""
         return f"on AWS in {', '.join(session.regions(place.profile)) or 'any region'}"
 
     def everywhere(self, place: Place, tools: Tools) -> tuple[AwsCloud, ...]:
-        """The region that was named, or all that this computer has used or is configured for."""
+        """Return the named region, or all that this computer has used or is configured for."""
         among = (place.region,) if place.region else session.regions(place.profile)
         return tuple(self._in(region, place, tools) for region in among)
 
     def listers(self, place: Place, tools: Tools) -> tuple[Listing, ...]:
-        """A listing of each region, by a botocore that knows two calls only."""
+        """Return a listing of each region, by a botocore that knows two calls only."""
         del tools
         from roost.providers.aws.listing import listings
 
@@ -96,14 +96,14 @@ class AwsProvider:
 
     @property
     def auditor(self) -> AwsAuditor:
-        """Looks through the regions of an account."""
+        """The audit of the regions of an account."""
         from roost.providers.aws.account import AwsAuditor
 
         return AwsAuditor()
 
     @property
     def doctor(self) -> AwsDoctor:
-        """Checks credentials, region, network, quotas, permissions."""
+        """The checks of credentials, region, network, quotas, permissions."""
         from roost.providers.aws.account import AwsDoctor
 
         return AwsDoctor()
@@ -117,5 +117,5 @@ class AwsProvider:
 
 
 def provider() -> AwsProvider:
-    """For the registry."""
+    """Return the provider, for the registry."""
     return AwsProvider()

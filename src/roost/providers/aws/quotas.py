@@ -1,4 +1,4 @@
-"""What the account may run at once: vCPUs by class of machine, and addresses. Pure but for asking.
+"""The account's limits: vCPUs by class of machine, and addresses. Pure but for asking.
 
 EC2 counts the vCPUs of running machines, on demand and spot apart, in classes by the letters that
 begin a type's name ("On-Demand Instance quotas" and "Spot Instance quotas" in EC2's user guide).
@@ -71,7 +71,7 @@ class Quota:
     title: str
 
     def page(self, region: str) -> str:
-        """Where to ask for more."""
+        """Return the address of the page where to ask for more."""
         console = f"https://{region}.console.aws.amazon.com"
         return f"{console}/servicequotas/home/services/ec2/quotas/{self.code}"
 
@@ -80,7 +80,7 @@ ADDRESSES = Quota("L-0263D0A3", "EC2-VPC Elastic IPs")
 
 
 def quota_of(type_name: str, spot: bool) -> Quota | None:
-    """The quota that a type counts in; None where roost does not know it."""
+    """Return the quota that a type counts in; None where roost does not know it."""
     letters = re.match(r"[a-z]+", type_name)
     kind = CLASSES.get(letters.group()) if letters else None
     if kind is None or (spot and NEWER_P.match(type_name)):
@@ -94,7 +94,7 @@ def quota_of(type_name: str, spot: bool) -> Quota | None:
 
 
 def needed(wanted: Wanted, have: State, *, firm: bool = False) -> Counter[tuple[str, bool]]:
-    """Machines that `up` will launch or start, by type and whether they are spot.
+    """Count the machines that `up` will launch or start, by type and whether they are spot.
 
     Of those that may be others, the first choice counts. ``firm``: only those without which `up`
     fails: as many as are enough, and of those that may be no other type nor on demand.
@@ -114,14 +114,14 @@ def needed(wanted: Wanted, have: State, *, firm: bool = False) -> Counter[tuple[
 
 
 def _counted(instance: Instance) -> bool:
-    """Whether EC2 counts it already."""
+    """Tell whether EC2 counts it already."""
     return instance.state in ("pending", "running")
 
 
 def in_use(
     reservations: Iterable[Mapping[str, Any]], vcpus: Callable[[str], int | None]
 ) -> Counter[Quota]:
-    """vCPUs of the running machines of a region, by the quota that they count in.
+    """Count the vCPUs of the running machines of a region, by the quota that they count in.
 
     ``vcpus`` has the vCPUs of a type. EC2 counts those, whatever part of them is switched off.
     """
@@ -149,7 +149,7 @@ def judge_vcpus(
     region: str,
     vcpus: Callable[[str], int | None],
 ) -> tuple[Finding, ...]:
-    """Whether these machines may run beside those in use.
+    """Judge whether these machines may run beside those in use.
 
     ``limits`` has a quota's value, or why it could not be read.
     """
@@ -169,7 +169,7 @@ def judge_vcpus(
 
 
 def judge_addresses(need: int, used: int, limit: float | str, region: str) -> Finding:
-    """Whether so many Elastic IPs may be had beside those in use."""
+    """Judge whether so many Elastic IPs may be had beside those in use."""
     return _judge(ADDRESSES, need, used, limit, region, "addresses")
 
 
@@ -177,7 +177,9 @@ def _judge(
     quota: Quota, need: int, used: int, limit: float | str, region: str, unit: str
 ) -> Finding:
     if isinstance(limit, str):
-        text = f"{quota.title}: needs {need} {unit}, {used} are in use; of how many? {limit}"
+        text = (
+            f"{quota.title}: needs {need} {unit}, {used} are in use; the limit is unknown: {limit}"
+        )
         return Finding(check="quota", verdict="unknown", text=text, mend=quota.page(region))
     text = f"{quota.title}: needs {need} {unit}, {used} of {limit:g} are in use"
     if used + need <= limit:
@@ -194,7 +196,7 @@ def _all(region: str) -> str:
 
 
 def limit_of(clients: Clients, quota: Quota) -> float | str:
-    """A quota's value in the account and region; or why it cannot be read, which is no problem.
+    """Return a quota's value in the account and region; or why it cannot be read: no problem.
 
     Raises CredentialsError.
     """
@@ -214,14 +216,14 @@ def limit_of(clients: Clients, quota: Quota) -> float | str:
 
 
 def running(clients: Clients) -> list[Any]:
-    """What EC2 counts: the reservations of all running machines of the region. One call."""
+    """Return what EC2 counts: the reservations of all running machines of the region. One call."""
     states = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     with translated("see what is in use"):
         return Calls(clients("ec2")).every("describe_instances", "Reservations", Filters=states)
 
 
 def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> tuple[Finding, ...]:
-    """Whether the account lets all that is missing run.
+    """Check that the account lets all that is missing run.
 
     Asks nothing where nothing is missing. One request for what is in use, and one for each quota:
     two in all for machines on demand, three where there are spot machines too, and two more where
@@ -249,7 +251,7 @@ def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> 
 def check_machines(
     clients: Clients, machines: Counter[tuple[str, bool]], region: str
 ) -> tuple[Finding, ...]:
-    """Whether so many machines, by type and spot, may run. Nothing is asked for none."""
+    """Check that so many machines, by type and spot, may run. Nothing is asked for none."""
     return _judged(machines, _counts(clients, machines), region)
 
 
@@ -275,7 +277,7 @@ def _judged(
 def check_addresses(
     clients: Clients, wanted: Wanted, have: State, region: str
 ) -> tuple[Finding, ...]:
-    """Whether the fixed addresses that are missing may be had. Nothing is asked for none."""
+    """Check that the missing fixed addresses may be had. Nothing is asked for none."""
     missing = {a.name for a in wanted.addresses} - {a.name for a in have.addresses}
     if not missing:
         return ()
@@ -286,7 +288,7 @@ def check_addresses(
 
 
 def vcpus_of(type_name: str) -> int | None:
-    """The vCPUs of a type, from the catalogue that comes with roost."""
+    """Return the vCPUs of a type, from the catalogue that comes with roost."""
     from roost.catalogue import load
 
     found = load().instance_type(type_name)

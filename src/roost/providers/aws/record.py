@@ -1,4 +1,4 @@
-"""The launch template that keeps the record of a name; its tags keep what must outlive it."""
+"""The launch template that keeps the record of a name; its tags outlive the machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from roost.providers.aws.client import Calls
 
 
 def template(calls: Calls, name: str) -> dict[str, Any] | None:
-    """As EC2 describes it, with its ``Tags``; None: there is no record."""
+    """Return the template as EC2 describes it, with its ``Tags``; None: there is no record."""
     answer = calls.unless_gone(
         calls.ec2.describe_launch_templates, LaunchTemplateNames=[requests.template_name(name)]
     )

@@ -28,14 +28,14 @@ The limit is said, as that of an AMI registered for IMDSv2 is 2."""
 
 
 def devices_from(slot: int) -> tuple[str, ...]:
-    """The device of a volume's slot, and then all others."""
+    """Return the device of a volume's slot, and then all others."""
     mine = DATA_DEVICES[slot : slot + 1]
     return (*mine, *(device for device in DATA_DEVICES if device not in mine))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a launch goes: an image, a subnet in a zone, a firewall, a key.
+    """The target of a launch: an image, a subnet in a zone, a firewall, a key.
 
     ``image`` is an AMI or what EC2 resolves to one; ``private`` the private address of the one
     machine that has it fixed.
@@ -53,12 +53,12 @@ class Site:
 
 
 def key_name(name: str) -> str:
-    """EC2's name of the key pair."""
+    """Return EC2's name of the key pair."""
     return f"roost-{name}"
 
 
 def token(*parts: object) -> str:
-    """A ClientToken: the same for the same wish, so that a repeated call makes nothing twice."""
+    """Return a ClientToken: the same for the same wish, so that a repeated call makes one thing."""
     text = json.dumps([str(part) for part in parts])
     return hashlib.sha256(text.encode()).hexdigest()[:TOKEN_LENGTH]
 
@@ -66,7 +66,7 @@ def token(*parts: object) -> str:
 def run_instances(
     name: str, instances: tuple[Instance, ...], site: Site, *, seen: Iterable[str], salt: int = 0
 ) -> dict[str, Any]:
-    """One launch for all instances of one role and shape; fewer if there is room for fewer only.
+    """Return one launch for all instances of one role and shape; fewer if there is little room.
 
     A later launch of the same nodes must have another token, or EC2 answers with the instances of
     old: so the firewall's id is in it (a new one after each ``down``), the ids of the instances so
@@ -130,14 +130,14 @@ def run_instances(
 
 
 def instance_profile(profile: str) -> dict[str, str]:
-    """An instance profile by what the file says: its ARN or its name."""
+    """Return an instance profile by the file's words: its ARN or its name."""
     return {"Arn" if profile.startswith("arn:") else "Name": profile}
 
 
 def create_volume(
     name: str, volume: Volume, zone: str, users: Mapping[str, str], *parts: object
 ) -> dict[str, Any]:
-    """An encrypted data volume; it is not deleted with the instance it is attached to.
+    """Return an encrypted data volume; it is not deleted with the instance it is attached to.
 
     ``parts`` are what makes its token another one than that of a volume of old.
     """
@@ -168,12 +168,12 @@ def create_volume(
 
 
 def volume_tags(volume: Volume) -> dict[str, str]:
-    """What is on a volume beside its name."""
+    """Return the tags of a volume beside its name."""
     return {tags.HOLDER: volume.holder, tags.MOUNT: volume.mount, tags.SLOT: str(volume.slot)}
 
 
 def adoption(name: str, volume: Volume, users: Mapping[str, str]) -> dict[str, Any]:
-    """The tags that make a volume of before roost one of a name's; its own title stays."""
+    """Return the tags that adopt a volume of before roost for a name; its own title stays."""
     found = tags.tags(name, volume.name, {**volume_tags(volume), tags.ADOPTED: "yes"}, users)
     del found[tags.TITLE]
     listed: list[dict[str, str]] = tags.specification("volume", found)["Tags"]
@@ -181,13 +181,13 @@ def adoption(name: str, volume: Volume, users: Mapping[str, str]) -> dict[str, A
 
 
 def disowning(ids: list[str]) -> dict[str, Any]:
-    """The tags that go again; whatever their values are."""
+    """Return the tags that go again; whatever their values are."""
     keys = (tags.NAME, tags.NODE, tags.HOLDER, tags.MOUNT, tags.SLOT, tags.ADOPTED)
     return {"Resources": ids, "Tags": [{"Key": key} for key in keys]}
 
 
 def modify_volume(volume: Volume) -> dict[str, Any]:
-    """A volume's new size and speed."""
+    """Return a volume's new size and speed."""
     asked: dict[str, Any] = {
         "VolumeId": volume.id,
         "Size": int(volume.size_gib),
@@ -203,7 +203,7 @@ def modify_volume(volume: Volume) -> dict[str, Any]:
 def create_snapshot(
     name: str, volume: Volume, users: Mapping[str, str], *, sealed: bool
 ) -> dict[str, Any]:
-    """A copy of a volume. (This call takes no ClientToken; a second copy is found and deleted.)"""
+    """Return a copy of a volume. (The call takes no ClientToken; surplus copies are deleted.)"""
     mine = {tags.SEALED: "yes" if sealed else "no", tags.HOLDER: volume.holder}
     return {
         "VolumeId": volume.id,
@@ -217,7 +217,7 @@ def create_snapshot(
 def create_image(
     name: str, instance: Instance, devices: Iterable[str], users: Mapping[str, str], failed: int
 ) -> dict[str, Any]:
-    """A copy of the disk that a stopped instance boots from, without its data volumes.
+    """Return an image of the disk that a stopped instance boots from, without its data volumes.
 
     An image's name is unique, so the same wish (the same instance, not started since) makes one
     image only; ``failed`` counts those that came to nothing.
@@ -238,7 +238,7 @@ def create_image(
 
 
 def allocate_address(name: str, address: Address, users: Mapping[str, str]) -> dict[str, Any]:
-    """An Elastic IP. (This call takes no ClientToken: see ``nouns.addresses`` for twins.)"""
+    """Return an Elastic IP. (This call takes no ClientToken: see ``parse.addresses`` for twins.)"""
     found = tags.tags(name, address.name, {tags.HOLDER: address.holder}, users)
     return {"Domain": "vpc", "TagSpecifications": [tags.specification("elastic-ip", found)]}
 
@@ -246,7 +246,7 @@ def allocate_address(name: str, address: Address, users: Mapping[str, str]) -> d
 def create_security_group(
     name: str, group: str, vpc: str, users: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The firewall; nothing may enter until ``authorize`` says so."""
+    """Return the firewall; nothing may enter until ``authorize`` says so."""
     return {
         "GroupName": f"roost-{name}",
         "Description": f"roost: {name}",
@@ -258,7 +258,7 @@ def create_security_group(
 
 
 def authorize(group_id: str, rules: Iterable[Rule], caller: str, *, own: bool) -> dict[str, Any]:
-    """Who may enter: those of ``rules``, and, with ``own``, the name's machines each other."""
+    """Return who may enter: those of ``rules``, and, with ``own``, the name's own machines."""
     permissions: list[dict[str, Any]] = [_permission(rule, caller) for rule in rules]
     if own:
         permissions.append({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]})
@@ -282,12 +282,12 @@ def _permission(rule: Rule, caller: str) -> dict[str, Any]:
 
 
 def template_name(name: str) -> str:
-    """The launch template that keeps the record."""
+    """Return the name of the launch template that keeps the record."""
     return f"roost-{name}"
 
 
 def template_data(record: str) -> dict[str, Any]:
-    """The record, packed. Raises UsageError where it is too long for EC2."""
+    """Return the record, packed. Raises UsageError where it is too long for EC2."""
     packed = base64.b64encode(gzip.compress(record.encode(), mtime=0)).decode()
     if len(packed) > USER_DATA_LIMIT:
         raise UsageError(f"the file is too long to be kept with the cloud ({len(packed)} bytes)")
@@ -295,7 +295,7 @@ def template_data(record: str) -> dict[str, Any]:
 
 
 def record_in(data: Mapping[str, Any]) -> str | None:
-    """The record that ``template_data`` packed; None where this is no record."""
+    """Return the record that ``template_data`` packed; None where this is no record."""
     try:
         return gzip.decompress(base64.b64decode(data["UserData"])).decode()
     except (KeyError, ValueError, OSError, EOFError):
@@ -303,7 +303,7 @@ def record_in(data: Mapping[str, Any]) -> str | None:
 
 
 def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[str, Any]:
-    """The first record of a name.
+    """Return the first record of a name.
 
     No ClientToken: the template's name is unique, and a token would bring back the answer for a
     template that ``down`` has deleted.
@@ -317,7 +317,7 @@ def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[st
 
 
 def template_version(name: str, record: str) -> dict[str, Any]:
-    """A later record; one version too many does no harm."""
+    """Return a later record; one version too many does no harm."""
     return {
         "LaunchTemplateName": template_name(name),
         "LaunchTemplateData": template_data(record),

@@ -1,4 +1,4 @@
-"""Whether an instance can become another type: what EC2 would refuse, said before it is stopped.
+"""EC2's reasons to refuse a new instance type, told before the instance is stopped.
 
 Source: EC2 user guide, "Compatibility for changing the instance type".
 """
@@ -18,7 +18,7 @@ Described = Mapping[str, Any]
 
 
 def check(calls: Calls, instances: Iterable[Described], new: str) -> None:
-    """Raises UsageError with all reasons why these instances cannot be ``new``. Two calls."""
+    """Raise UsageError with all reasons why these instances cannot be ``new``. Two calls."""
     there = tuple(instances)
     zones = sorted({i["Placement"]["AvailabilityZone"] for i in there})
     with translated(f"look at {new}"):
@@ -50,7 +50,7 @@ def check(calls: Calls, instances: Iterable[Described], new: str) -> None:
 
 
 def why_not(instance: Described, kind: Described) -> Iterator[str]:
-    """What does not fit between an instance and a type, as EC2 describes them."""
+    """Yield what does not fit between an instance and a type, as EC2 describes them."""
     new = kind["InstanceType"]
     arches = kind.get("ProcessorInfo", {}).get("SupportedArchitectures", ())
     arch = instance.get("Architecture", "x86_64")

@@ -29,7 +29,7 @@ class AwsRights:
     """Fulfils ``roost.providers.account.Rights`` with IAM policies."""
 
     def of_user(self, spec: Spec | None, region: str | None) -> Grant:
-        """The least policy of whoever uses roost, and what each of its calls is for."""
+        """Return the least policy of a roost user, and the purpose of each of its calls."""
         needs = needs_of(spec) if spec else NEEDS
         adopted = [volume.id for volume in spec.volumes if volume.id] if spec else []
         profile = profile_of(spec) if spec else None
@@ -46,7 +46,7 @@ class AwsRights:
         )
 
     def of_operator(self, spec: Spec | None, region: str | None) -> Grant:
-        """The policy to start, stop and reboot, for the file's operators or a new user."""
+        """Return the policy to start, stop and reboot, for the file's operators or a new user."""
         name, title = (spec.name, f"roost-{spec.name}") if spec else (ANY, "roost")
         title += "-operator"
         users = spec.access.operators if spec else ()
@@ -58,7 +58,7 @@ class AwsRights:
         )
 
     def limited_on_machines(self, spec: Spec, region: str | None) -> Grant:
-        """The policy of the machines' role, who may take it, and the commands that make it.
+        """Return the policy of the machines' role, who may take it, and the commands that make it.
 
         Raises UsageError where they need no role.
         """
@@ -80,7 +80,7 @@ class AwsRights:
         )
 
     def warnings(self, spec: Spec, file: str) -> tuple[Finding, ...]:
-        """A role that the machines need and the file does not name."""
+        """Return the finding for a role that the machines need and the file does not name."""
         needed = machine_role.needs_profile(spec)
         return (machine_role.missing(spec, file),) if needed else ()
 
@@ -90,7 +90,7 @@ def _region(spec: Spec | None, region: str | None) -> str | None:
 
 
 def commands(title: str, users: tuple[str, ...] = ()) -> list[str]:
-    """The aws commands from the policy in ``TITLE.json`` to a key of a user that has it."""
+    """Return the aws commands from the policy in ``TITLE.json`` to the key of a user with it."""
     attached = [
         command_line("aws", "iam", "attach-user-policy", "--user-name", user) + " --policy-arn $ARN"
         for user in users or (USER,)

@@ -1,4 +1,4 @@
-"""What a file may ask of AWS: regions and types from the catalogue, the limits of EBS, images."""
+"""The limits of a file on AWS: regions and types from the catalogue, the limits of EBS, images."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class AwsTypes:
         """Refuse what no type of the region has."""
         known = catalogue()
         if region not in known.regions:
-            return  # the region is wrong, and that is said where it stands
+            return  # the region is wrong; its own check reports that
         assert region is not None
         if not cheapest(known, region, needs, limit=1):
             raise wrong("no machine has all this", hint=why_none(known, region, needs).reason)
@@ -230,7 +230,7 @@ class AwsRules:
         return spec.aws.region if spec.aws else None
 
     def place(self, spec: Spec) -> str:
-        """``"aws (eu-central-1)"``."""
+        """Return ``"aws (eu-central-1)"``."""
         return f"{self.name} ({spec.aws.region})" if spec.aws else self.name
 
 
@@ -251,5 +251,5 @@ def _described(machine: Machine, region: str) -> InstanceType | None:
 
 
 def rules() -> AwsRules:
-    """For the registry."""
+    """Return the rules, for the registry."""
     return AwsRules()

@@ -1,4 +1,4 @@
-"""Which volumes have a copy in S3, in the tags of the launch template that keeps the record.
+"""The volumes that have a copy in S3, in the tags of the launch template that keeps the record.
 
 They outlive `park` there, and go with the record. One call writes all of a copy, so that it is
 there whole or not at all.
@@ -26,7 +26,7 @@ OTHERS = 12
 
 
 def as_tags(copy: S3Copy) -> dict[str, str]:
-    """One copy, as one tag or, with a long place, a few."""
+    """Return one copy as one tag or, with a long place, a few."""
     words = (
         VERSION,
         "sealed" if copy.sealed else "open",
@@ -49,7 +49,7 @@ def as_tags(copy: S3Copy) -> dict[str, str]:
 
 
 def in_tags(found: Iterable[Mapping[str, str]] | None) -> tuple[S3Copy, ...]:
-    """The copies in the tags of a launch template, by their names.
+    """Return the copies in the tags of a launch template, by their names.
 
     Raises CloudError where one cannot be read: without it a volume would be made empty.
     """
@@ -82,13 +82,13 @@ def _copy(name: str, held: Mapping[str, str]) -> S3Copy:
         )
     except (KeyError, ValueError) as error:
         raise CloudError(
-            f"what is known of volume {name}'s copy in S3 cannot be read ({error}); it may be of a "
+            f"the note of volume {name}'s copy in S3 cannot be read ({error}); it may be of a "
             "newer version of roost"
         ) from None
 
 
 def keys_of(names: Iterable[str], found: Iterable[Mapping[str, str]] | None) -> list[str]:
-    """The keys of the tags that are about these volumes."""
+    """Return the keys of the tags that are about these volumes."""
     wanted = set(names)
     held = [key for key in tags.read(found) if key.startswith(KEY)]
     return [key for key in held if key[len(KEY) :].partition(":")[0] in wanted]
@@ -98,17 +98,17 @@ def keys_of(names: Iterable[str], found: Iterable[Mapping[str, str]] | None) -> 
 
 
 def read(calls: Calls, name: str) -> tuple[S3Copy, ...]:
-    """The copies of a name. Raises CloudError where one cannot be read."""
+    """Return the copies of a name. Raises CloudError where one cannot be read."""
     template = record.template(calls, name)
     return in_tags(template["Tags"]) if template else ()
 
 
 def write(calls: Calls, name: str, copies: Iterable[S3Copy]) -> None:
-    """Keep these; what was known of the same volumes is written over. Raises CloudError."""
+    """Write these copies, over older notes about the same volumes. Raises CloudError."""
     template = record.template(calls, name)
     if template is None:
         raise CloudError(
-            f"the record of {name} is not there, and with it the place to keep where its data is; "
+            f"the record of {name} is missing: roost cannot note where in S3 its data is; "
             "nothing was deleted",
             next="roost up FILE   (makes it again), then: " + command_line("roost", "park", name),
         )
@@ -135,7 +135,7 @@ def forget(calls: Calls, name: str, volumes: Iterable[str]) -> None:
 
 
 def check_room(calls: Calls, name: str, volumes: Iterable[str]) -> None:
-    """Raises RoostError where EC2 has no room for so many copies of one name."""
+    """Raise RoostError where EC2 has no room for so many copies of one name."""
     template = record.template(calls, name)
     held = tags.read(template["Tags"]) if template else {}
     mine = [key for key in held if not key.startswith(("aws:", "roost:spent:", KEY))]
@@ -144,7 +144,7 @@ def check_room(calls: Calls, name: str, volumes: Iterable[str]) -> None:
     room = tags.MOST - OTHERS - len(mine)
     if len(wanted) > room:
         raise RoostError(
-            f"{len(wanted)} volumes of {name} are to be in S3, and there is room to remember "
-            f"{max(room, 0)}: EC2 takes {tags.MOST} tags, of which your own are some",
+            f"{len(wanted)} volumes of {name} should be in S3, and the record has room for "
+            f"{max(room, 0)}: EC2 allows {tags.MOST} tags, your own included",
             next=command_line("roost", "park", name, "--mode", "snapshot"),
         )

@@ -1,4 +1,4 @@
-"""From the user's AWS configuration to an AwsCloud: profiles, regions and SSO as boto3 has them."""
+"""An AwsCloud from the user's AWS configuration: profiles, regions and SSO as boto3 has them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ USED = "regions"
 def connect(
     region: str | None, profile: str | None, public_key: Callable[[], bytes], boot: Booter
 ) -> AwsCloud:
-    """EC2 in one region. Raises UsageError without boto3 or a region; asks AWS nothing yet."""
+    """Return EC2 in one region; ask nothing yet. Raises UsageError without boto3 or a region."""
     from roost.providers.aws.cloud import AwsCloud
 
     session = open_session(profile)
@@ -60,7 +60,7 @@ def connect(
 
 
 def open_session(profile: str | None) -> Any:
-    """boto3's session. Raises UsageError without boto3, CredentialsError for no such profile."""
+    """Return boto3's session. Raises UsageError without boto3, CredentialsError without profile."""
     try:
         import boto3
     except ImportError:
@@ -74,7 +74,7 @@ def open_session(profile: str | None) -> Any:
 
 
 def core_session(profile: str | None) -> Any:
-    """botocore's session, for what needs nothing of boto3 and shall be fast.
+    """Return botocore's session, for what needs nothing of boto3 and shall be fast.
 
     Raises UsageError without botocore, CredentialsError for no such profile.
     """
@@ -103,7 +103,7 @@ def _no_profile(error: Exception) -> CredentialsError:
 
 
 def client_config() -> Any:
-    """How all of roost's clients call: retries, patience, and who they say they are."""
+    """Return the configuration of roost's clients: retries, timeouts, and their user agent."""
     from botocore.config import Config
 
     from roost import __version__
@@ -124,7 +124,7 @@ class Clients:
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:
-        """The client of a service: "ec2", "iam", "sts", "service-quotas"."""
+        """Return the client of a service: "ec2", "iam", "sts", "service-quotas"."""
         if service not in self._made:
             with explained():
                 client = self._session.client(
@@ -136,7 +136,7 @@ class Clients:
 
 
 def trace(client: Any) -> None:
-    """With ``--debug``: a line for each call, with its status and request id; no parameters."""
+    """Log, with ``--debug``, a line for each call: its status and request id; no parameters."""
     if not debugging():
         return
 
@@ -161,7 +161,7 @@ def explained() -> Iterator[None]:
 
 
 def my_address() -> str:
-    """The CIDR of the address from which AWS sees this computer. Raises RoostError.
+    """Return the CIDR of the address from which AWS sees this computer. Raises RoostError.
 
     What the user sets may be a network. What the service answers must be one public address: it
     goes into the firewall, where 0.0.0.0/0 would let in everybody.
@@ -176,7 +176,7 @@ def my_address() -> str:
 
 
 def _as_public(answer: bytes) -> str:
-    """The CIDR of the one IPv4 address that the answer is. Raises RoostError for all else."""
+    """Return the CIDR of the one IPv4 address in the answer. Raises RoostError for all else."""
     text = answer.decode("ascii", errors="replace").strip()
     try:
         address = IPv4Address(text)
@@ -190,7 +190,7 @@ def _as_public(answer: bytes) -> str:
 
 
 def _ask_address() -> bytes:
-    """The start of what the service answers. Raises RoostError where it does not in time.
+    """Return the start of the service's answer. Raises RoostError where it does not come in time.
 
     A thread asks: looking up a host has no limit of time, and a server that sends one byte now
     and then stays within the limit of each read.
@@ -219,7 +219,7 @@ def _ask_address() -> bytes:
 
 
 def _shown(text: str) -> str:
-    """The start of a text from elsewhere, safe to print on a terminal."""
+    """Return the start of a text from elsewhere, safe to print on a terminal."""
     return repr(text[:SHOWN]) + ("..." if len(text) > SHOWN else "")
 
 
@@ -234,14 +234,14 @@ def _address_unknown(why: str) -> RoostError:
 
 
 def remember(region: str, profile: str | None) -> None:
-    """This computer uses roost in that region."""
+    """Remember that this computer uses roost in that region."""
     place = _used(profile)
     place.mkdir(parents=True, exist_ok=True)
     (place / region).touch()
 
 
 def regions(profile: str | None) -> tuple[str, ...]:
-    """The regions to look in: the configured one, and those that this computer has used."""
+    """Return the regions to look in: the configured one, and those that this computer has used."""
     place = _used(profile)
     used = {path.name for path in place.iterdir()} if place.is_dir() else set()
     default = _default_region(profile)
@@ -249,7 +249,7 @@ def regions(profile: str | None) -> tuple[str, ...]:
 
 
 def used_here() -> bool:
-    """Whether this computer has used roost on AWS: then a name may well be there."""
+    """Tell whether this computer has used roost on AWS: then a name may well be there."""
     return (home() / "aws" / USED).is_dir()
 
 
@@ -263,7 +263,7 @@ def _default_region(profile: str | None) -> str | None:
 
 
 def regions_with(name: str, among: tuple[str, ...], profile: str | None) -> tuple[str, ...]:
-    """Those regions in which something of a name is; all are asked at once.
+    """Return those regions in which something of a name is; all are asked at once.
 
     Raises UsageError for no name: EC2 takes ``*`` in a filter for every name.
     """

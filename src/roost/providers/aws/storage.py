@@ -1,4 +1,4 @@
-"""What is done to disks on EC2: snapshots, images, other sizes, volumes of before roost."""
+"""The work on disks on EC2: snapshots, images, other sizes, adopted volumes."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Disks:
                 raise CloudError(f"EC2 has no way to do {step}")
 
     def keep(self, copies: tuple[S3Copy, ...]) -> None:
-        """Write down which copies are in S3. Raises CloudError."""
+        """Write down the copies that are in S3. Raises CloudError."""
         s3_copies.write(self.calls, self.name, copies)
         new = {copy.name: copy for copy in (*self.memory.s3_copies, *copies)}
         self.memory.s3_copies = tuple(new[name] for name in sorted(new))
@@ -128,7 +128,7 @@ class Disks:
         asked = requests.create_image(self.name, instance, data, self.users, failed)
         made = self.calls.unless_there(self.calls.ec2.create_image, **asked)
         if made is None:
-            return  # a call whose answer was lost had begun it; it will be seen
+            return  # an earlier call whose answer was lost began it; the next look shows it
         found = Image(
             name=made["ImageId"],
             instance=instance.name,
@@ -161,7 +161,7 @@ class Disks:
         self.memory.changed[volume.id] = volume
 
     def adopt(self, volume: Volume) -> None:
-        """Take in a volume of before roost. Raises CloudError where it is somebody else's."""
+        """Adopt a volume of before roost. Raises CloudError where it belongs to another name."""
         (found,) = self.calls.ec2.describe_volumes(VolumeIds=[volume.id])["Volumes"]
         owner = tags.read(found.get("Tags")).get(tags.NAME, self.name)
         zone = self.memory.zone
@@ -182,7 +182,7 @@ class Disks:
         self.memory.kinds.add("volume")
 
     def move(self, step: Archive | Restore) -> None:
-        """Between the tiers; one that is on its way already goes on."""
+        """Move snapshots between the tiers; one that is moving already is left to finish."""
         for one in step.names:
             try:
                 if isinstance(step, Archive):
@@ -194,7 +194,7 @@ class Disks:
                     raise
 
     def delete(self, one: str) -> None:
-        """A snapshot, or an image with the snapshot that is its disk."""
+        """Delete a snapshot, or an image with the snapshot that is its disk."""
         if one.startswith("ami-"):
             self.calls.unless_gone(
                 self.calls.ec2.deregister_image, ImageId=one, DeleteAssociatedSnapshots=True

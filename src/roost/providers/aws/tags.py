@@ -37,22 +37,22 @@ TITLE = "Name"
 
 
 def tags(name: str, node: str, more: Mapping[str, str], users: Mapping[str, str]) -> dict[str, str]:
-    """All tags of one resource (or of one launch); the user's own never hide roost's."""
+    """Return all tags of one resource (or of one launch); the user's own never hide roost's."""
     return {**users, TITLE: f"{name} {node}", NAME: name, NODE: node, **more}
 
 
 def specification(kind: str, found: Mapping[str, str]) -> dict[str, Any]:
-    """``TagSpecifications`` of a call that creates."""
+    """Return ``TagSpecifications`` of a call that creates."""
     return {"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in found.items()]}
 
 
 def read(found: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """The tags of a resource as EC2 describes them."""
+    """Return the tags of a resource as EC2 describes them."""
     return {tag["Key"]: tag["Value"] for tag in found or ()}
 
 
 def launch(names: Sequence[str]) -> str:
-    """The names of one launch, in the order of the launch index: ``"worker-1..3 worker-7"``."""
+    """Return the names of one launch, in the launch index's order: ``"worker-1..3 worker-7"``."""
     parts: list[str] = []
     runs: list[tuple[str, int, int]] = []
     for name in names:
@@ -73,7 +73,7 @@ def launch(names: Sequence[str]) -> str:
 
 @lru_cache(maxsize=256)
 def launched(text: str) -> tuple[str, ...]:
-    """The names that ``launch`` wrote."""
+    """Return the names that ``launch`` wrote."""
     names: list[str] = []
     for part in text.split():
         first, dots, last = part.partition("..")

@@ -1,4 +1,4 @@
-"""What is done on EC2 to what is there: started, stopped, attached, deleted."""
+"""The changes on EC2 to existing resources: start, stop, attach, delete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Retirer = Callable[[State, tuple[str, ...]], None]
 
 
 def no_retiring(state: State, names: tuple[str, ...]) -> None:
-    """They go as they are."""
+    """Retire nothing: workers end without handing over."""
     del state, names
 
 
@@ -83,7 +83,7 @@ class Changes:
     # --- instances ---------------------------------------------------------------------------
 
     def _stop(self, names: tuple[str, ...]) -> None:
-        """Spot machines cannot be stopped: they hold no data, and go; ``start`` makes new ones."""
+        """Stop instances. Spot machines hold no data and end; ``start`` makes new ones."""
         spot = self._instances(tuple(n for n in names if n in self.memory.spot))
         others = self._instances(tuple(n for n in names if n not in self.memory.spot))
         if spot:
@@ -94,7 +94,7 @@ class Changes:
             self.calls.for_those_there(self.calls.ec2.stop_instances, others)
 
     def _note(self, ended: Sequence[str] = (), *, terminated: bool = False) -> None:
-        """What has run so far goes into the history, in front of what ends it.
+        """Write what has run so far into the history, in front of what ends it.
 
         Who may only start and stop may not write it; then the history has a gap, and says so.
         """
@@ -106,19 +106,19 @@ class Changes:
                 raise
 
     def note_gone(self, ids: Sequence[str]) -> None:
-        """These are about to be deleted."""
+        """Note in the history that these are about to be deleted."""
         self._note(ids, terminated=True)
 
     # --- what is joined ----------------------------------------------------------------------
 
     def _attach(self, pairs: tuple[tuple[str, str], ...]) -> None:
-        """Each volume under a device name that its instance has free."""
+        """Attach each volume under a device name that its instance has free."""
         memory = self.memory
         ids = {one: memory.id(self.name, "instance", one) for _, one in pairs}
         taken = {one: parse.devices(memory.described, ids[one]) for one in ids}
         slots = {v.name: v.slot for v in memory.state.volumes} if memory.state else {}
         for volume, instance in pairs:
-            # The machine knows its volumes by their devices, so each has its own, if it is free.
+            # The machine identifies its volumes by device, so each gets its own one if it is free.
             order = requests.devices_from(slots.get(volume, 0))
             device = next((d for d in order if d not in taken[instance]), None)
             if device is None:
@@ -165,7 +165,7 @@ class Changes:
                 gone(ec2.delete_key_pair, KeyName=requests.key_name(self.name))
 
     def _release(self, allocation: str) -> None:
-        """EC2 takes back only an address that nothing uses."""
+        """Release addresses; EC2 takes back only one that nothing uses."""
         for described in self.memory.described.get("address", ()):
             if described["AllocationId"] == allocation and "AssociationId" in described:
                 self.calls.unless_gone(

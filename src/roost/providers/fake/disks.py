@@ -1,4 +1,4 @@
-"""What is on the disks of a cloud in memory: every write is another content, copies keep theirs."""
+"""The content of disks in a cloud in memory: every write is another content, copies keep theirs."""
 
 from __future__ import annotations
 
@@ -42,30 +42,30 @@ class Disks:
     _made: int = 0
 
     def write(self, ids: Iterable[str]) -> None:
-        """Something new is on each of these disks."""
+        """Write something new on each of these disks."""
         for one in ids:
             if one not in self.still and one not in self.closed:
                 self._made += 1
                 self.contents[one] = f"{one} {self._made}"
 
     def fill(self, name: str, one: str, source: str) -> None:
-        """A new disk: blank, or what a copy holds."""
+        """Fill a new disk: blank, or with the content of a copy."""
         copy = self._of(name).get(source)
         self.contents[one] = copy.content if copy else f"blank {one}"
 
     def bury(self, volume: Volume) -> None:
-        """A volume is deleted."""
+        """Note that a volume is deleted."""
         self.buried[volume.name] = self.contents[volume.id]
         if not self.is_copied(volume.id):
             self.lost.append(volume.name)
 
     def dig_up(self, volume: str, one: str) -> None:
-        """A volume of a name that was there before is made again, as ``one``."""
+        """Compare a volume made anew, as ``one``, with its deleted one; note lost content."""
         if self.buried.pop(volume, self.contents[one]) != self.contents[one]:
             self.lost.append(volume)
 
     def is_copied(self, one: str) -> bool:
-        """Whether a disk's content is in a completed copy, or nothing was ever written to it."""
+        """Tell whether a completed copy has a disk's content, or nothing was ever written to it."""
         content = self.contents[one]
         copies = (c for of_name in self._copies.values() for c in of_name.values())
         return (
@@ -75,27 +75,27 @@ class Disks:
         )
 
     def push(self, volume: str, place: str) -> None:
-        """What is on a volume (its id) now goes to S3."""
+        """Copy the content of a volume (its id) to S3."""
         self.bucket[place] = self.contents[volume]
 
     def pull(self, volume: Volume, place: str) -> None:
-        """A volume that was made for what is in S3 gets it, and may be written to from then on."""
+        """Restore a volume from S3; it may be written to from then on."""
         if volume.id in self.closed:
             self.contents[volume.id] = self.bucket[place]
             self.dig_up(volume.name, volume.id)
             self.closed.discard(volume.id)
 
     def keep(self, name: str, copies: Iterable[S3Copy]) -> None:
-        """These are in S3."""
+        """Remember that these are in S3."""
         self._s3_copies.setdefault(name, {}).update({copy.name: copy for copy in copies})
 
     def drop(self, name: str, volumes: Iterable[str]) -> None:
-        """Nobody knows any more that these are in S3."""
+        """Forget that these are in S3."""
         for volume in volumes:
             self._s3_copies.get(name, {}).pop(volume, None)
 
     def s3_copies_of(self, name: str) -> tuple[S3Copy, ...]:
-        """What is known to be in S3."""
+        """Return the copies that are known to be in S3."""
         return tuple(self._s3_copies.get(name, {}).values())
 
     def snap(self, name: str, volume: Volume, now: float, *, sealed: bool) -> None:
@@ -126,30 +126,30 @@ class Disks:
         self._of(name)[made.name] = _Copy(made, self.contents[instance.id])
 
     def wait(self, name: str) -> None:
-        """Copies get on."""
+        """Advance the copies."""
         for copy in self._of(name).values():
             copy.left -= 1
             if copy.left == 0:
                 copy.what = _settled(copy.what)
 
     def change_snapshots(self, name: str, ids: tuple[str, ...], **changed: Any) -> None:
-        """Other tags, another tier."""
+        """Change snapshots: other tags, another tier."""
         for one in ids:
             copy = self._of(name)[one]
             copy.what = replace(copy.what, **changed)
             copy.left = DELAY
 
     def delete(self, name: str, ids: tuple[str, ...]) -> None:
-        """Copies go."""
+        """Delete copies."""
         for one in ids:
             del self._of(name)[one]
 
     def snapshots_of(self, name: str) -> tuple[Snapshot, ...]:
-        """All snapshots of a name."""
+        """Return all snapshots of a name."""
         return tuple(c.what for c in self._of(name).values() if isinstance(c.what, Snapshot))
 
     def images_of(self, name: str) -> tuple[Image, ...]:
-        """All images of a name."""
+        """Return all images of a name."""
         return tuple(c.what for c in self._of(name).values() if isinstance(c.what, Image))
 
     def _of(self, name: str) -> dict[str, _Copy]:

@@ -57,13 +57,13 @@ class LocalCloud:
 
     @property
     def can(self) -> Capabilities:
-        """What costs nothing and needs no connection."""
+        """The capabilities that cost nothing and need no connection."""
         return Capabilities(preflight=self, shell=self, leftovers=self)
 
     # --- looking -----------------------------------------------------------------------------
 
     def observe(self, name: str) -> State:
-        """One look at the folders; nothing is asked."""
+        """Return what the folders show; nothing is asked."""
         place = folder(name, self.at)
         found = tuple(self._instance(path) for path in _machines(place))
         return State(name=name, record=_read(place.spec), instances=_joined(place, found))
@@ -83,7 +83,7 @@ class LocalCloud:
         return replace(known, id=str(path), state=state, address="127.0.0.1", note=note)
 
     def summaries(self) -> tuple[Summary, ...]:
-        """A row for every name on this machine."""
+        """Return a row for every name on this machine."""
         return tuple(self._summary(name) for name in names(self.at))
 
     def _summary(self, name: str) -> Summary:
@@ -99,7 +99,7 @@ class LocalCloud:
         return Summary(name=name, kind=kind, cloud=self.name, states=dict(states), created=created)
 
     def logs(self, name: str, instance: str, lines: int) -> str:
-        """The last ``lines`` lines of each of the instance's logs."""
+        """Return the last ``lines`` lines of each of the instance's logs."""
         parts = []
         for log in sorted(self.log_files(name, instance), key=lambda p: p.stat().st_mtime):
             tail = log.read_text(errors="replace").splitlines()[-lines:]
@@ -108,29 +108,29 @@ class LocalCloud:
         return "\n".join(parts)
 
     def log_files(self, name: str, instance: str) -> tuple[Path, ...]:
-        """By their names, which are those of the steps and services."""
+        """Return the log files by their names, which are those of the steps and services."""
         return tuple(sorted((folder(name, self.at).machine(instance) / "logs").glob("*.log")))
 
     def wait(self, name: str, since: float) -> None:
-        """A short pause that grows a little: looking here is nearly free."""
+        """Pause for a short time that grows a little: looking here is nearly free."""
         del name
         time.sleep(0.05 if since < 5 else 0.25)
 
     @contextmanager
     def hold(self, name: str, what: str) -> Iterator[None]:
-        """A lock beside the name's folder, so that deleting the folder does not drop it."""
+        """Hold a lock beside the name's folder, so that deleting the folder does not drop it."""
         with hold(self.at / "local" / f".{name}.lock", name, what):
             _tidy(folder(name, self.at))
             yield
 
     def half_made(self, name: str) -> bool:
-        """Whether a killed roost has left something that is no name yet, or none any more."""
+        """Tell whether a killed roost has left something that is no name yet, or none any more."""
         return bool(_half(folder(name, self.at)))
 
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Room on the disk, and JupyterLab's port. Raises RoostError."""
+        """Check the room on the disk, and JupyterLab's port. Raises RoostError."""
         del wanted, file, launches
         from roost.providers.local.ready import check_port, check_room
 
@@ -140,7 +140,7 @@ class LocalCloud:
         yield from ()
 
     def surroundings(self, state: State, instance: str) -> tuple[dict[str, str], Path]:
-        """The environment of an instance, and the project's folder. Raises RoostError."""
+        """Return the environment of an instance, and the project's folder. Raises RoostError."""
         states = {i.name: i.state for i in state.instances}
         if states.get(instance) != "running":
             raise RoostError(
@@ -156,7 +156,7 @@ class LocalCloud:
         return environment, project
 
     def page(self, name: str) -> str | None:
-        """JupyterLab's address, as JupyterLab wrote it down."""
+        """Return JupyterLab's address, as JupyterLab wrote it down."""
         place = folder(name, self.at)
         try:
             jupyter = json.loads(place.jupyter.read_text())
@@ -216,7 +216,7 @@ class LocalCloud:
         write_private(into / "boot.json", json.dumps(boot.to_json()))
 
     def _start(self, place: Folder, instances: tuple[str, ...]) -> None:
-        """Wake the living that failed; boot the others anew, from the record as it is now."""
+        """Retry live machines that failed; boot the others anew, from the present record."""
         dead = []
         for name in instances:
             path = place.machine(name)
@@ -226,7 +226,7 @@ class LocalCloud:
             (path / "stopped").unlink(missing_ok=True)
             dead.append(path)
         if place.machine(HEAD) in dead:
-            # Nobody may go by the addresses of the head's last life.
+            # The addresses of the head's previous run are no longer valid.
             place.scheduler.unlink(missing_ok=True)
             place.members.unlink(missing_ok=True)
             place.jupyter.unlink(missing_ok=True)
@@ -236,7 +236,7 @@ class LocalCloud:
 
 
 def _unreadable(path: Path) -> Instance:
-    """A machine whose tags somebody broke: it is there, and can be deleted."""
+    """Return a machine whose tags somebody broke: it is there, and can be deleted."""
     role: Role = "worker" if path.name.startswith("worker") else "head"
     shape = Shape(type="process", cpus=0, memory_gib=0)
     note = "its tags cannot be read"
@@ -244,7 +244,7 @@ def _unreadable(path: Path) -> Instance:
 
 
 def _machines(place: Folder) -> list[Path]:
-    """The machines' folders; those half made or half deleted have a dot in front."""
+    """Return the machines' folders; those half made or half deleted have a dot in front."""
     if not place.machines.is_dir():
         return []
     return sorted(
@@ -258,7 +258,7 @@ def _by_number(path: Path) -> tuple[str, int]:
 
 
 def _joined(place: Folder, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
-    """A worker is running once the scheduler knows it."""
+    """Return the instances; a worker is running only once the scheduler knows it."""
     workers = [i for i in instances if i.role == "worker" and i.state == "running"]
     if not workers:
         return instances
@@ -279,7 +279,7 @@ def _read(path: Path) -> str | None:
 
 
 def _record(place: Folder, record: str) -> None:
-    """The name's folder with all that a machine needs; a new one appears whole, by one rename."""
+    """Write the name's folder with all that a machine needs; a new one appears by one rename."""
     if place.path.exists():
         _furnish(place, place.name, record)
         return
@@ -309,7 +309,7 @@ def _project(record: str) -> str:
 
 
 def _link_package(place: Folder) -> None:
-    """``python/roost`` points at this package, so that every node runs the same roost."""
+    """Link ``python/roost`` to this package, so that every node runs the same roost."""
     link = place.path / "python" / "roost"
     link.parent.mkdir(exist_ok=True)
     package = Path(__file__).parents[2]
@@ -336,7 +336,7 @@ def _retire(place: Folder, instances: tuple[str, ...]) -> None:
 
 
 def _delete(place: Folder, instances: tuple[str, ...]) -> None:
-    """End them, then take the folders away: first out of sight by one rename, then for good."""
+    """End them, then delete the folders: first hide them by one rename."""
     paths = [path for name in instances if (path := place.machine(name)).exists()]
     _stop(place, tuple(path.name for path in paths))
     for path in paths:
@@ -352,7 +352,7 @@ def _forget(place: Folder) -> None:
 
 
 def _half(place: Folder) -> list[Path]:
-    """The name's own folder, half made or half deleted: nobody sees it."""
+    """Return the name's own folder, half made or half deleted: nobody sees it."""
     beside = place.path.parent
     return [
         *beside.glob(f".gone-{place.name}-????????"),  # eight: no other name's
@@ -377,7 +377,7 @@ def _finish(place: Folder) -> None:
     if HEAD not in names:
         try:
             _retire(place, names)
-        except CloudError:  # they could not hand over what they hold, so they stay
+        except CloudError:  # they could not hand over their results, so they stay
             for path in marked:
                 (path / "stopped").unlink(missing_ok=True)
             return

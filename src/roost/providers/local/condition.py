@@ -1,4 +1,4 @@
-"""How a machine on the own computer is, from its lock and what it wrote down."""
+"""The condition of a machine on the own computer, from its lock and what it wrote down."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from roost.providers.local import processes
 
 
 def condition(path: Path) -> tuple[InstanceState, str]:
-    """State and note of one machine, from its lock and what it said."""
+    """Return state and note of one machine, from its lock and what it wrote."""
     said = processes.status(path)
     if processes.alive(path) and said is not None:
         states: dict[str, InstanceState] = {
@@ -28,7 +28,7 @@ def condition(path: Path) -> tuple[InstanceState, str]:
 
 
 def _set_up_so_far(path: Path, said: dict[str, Any]) -> str:
-    """The last line of a set-up step that is at work: downloads take a while."""
+    """Return the last line of a set-up step that is at work: downloads take a while."""
     if said["state"] != "setup" or said["services"]:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Only one roost at a time works on a name: a file lock, which the system drops with its holder."""
+"""A lock for each name: one roost at a time; the system drops the lock with its holder."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _take(lock: IO[str], name: str) -> None:
 
 
 def _killed(text: str) -> bool:
-    """Whether who wrote this is gone, and only a program of its own still holds the lock."""
+    """Tell whether the writer of this is gone, and only a program of its own holds the lock."""
     try:
         os.kill(json.loads(text)["pid"], 0)
     except ProcessLookupError:
@@ -72,7 +72,7 @@ def _holder(text: str) -> str:
         said = json.loads(text)
         return f"`{said['what']}` (process {said['pid']}, since {said['since']})"
     except (ValueError, KeyError, TypeError):
-        return "who it is, it has not said yet"
+        return "its command is not known yet"
 
 
 def _now() -> str:

@@ -66,7 +66,7 @@ def _take(lock: int) -> bool:
 
 
 def die_with_parent() -> Callable[[], None]:
-    """For Popen's preexec_fn: on Linux the child is killed when this process dies.
+    """Return Popen's preexec_fn: on Linux the child is killed when this process dies.
 
     Elsewhere a service can outlive a killed supervisor; ``up`` and ``down`` sweep such strays.
     """
@@ -156,7 +156,7 @@ class Running:
         self.again_at = time.monotonic() + pause
 
     def due(self) -> bool:
-        """Whether it should be started now."""
+        """Tell whether it should be started now."""
         return self.process is None and not self.failed and time.monotonic() >= self.again_at
 
     def signal(self, number: int) -> None:
@@ -181,7 +181,7 @@ class Machine:
         self.bind = die_with_parent()
 
     def _environment(self) -> dict[str, str]:
-        """What the user's login has, less what belongs to roost's own Python, plus the boot's."""
+        """Return the user's login environment, less roost's own Python, plus the boot's."""
         mine = ("PYTHON", "VIRTUAL_ENV", "UV_PROJECT", "UV_RUN", "CONDA_", "ROOST_")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(mine)}
         env = {**inherited, **self.boot["env"], "ROOST_MACHINE": str(self.folder)}
@@ -190,18 +190,18 @@ class Machine:
         return env
 
     def ask_to_stop(self) -> None:
-        """From the signal handler."""
+        """Ask for the end, from the signal handler."""
         self.stopping = True
         if self.child is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.child.pid, signal.SIGTERM)
 
     def ask_to_retry(self) -> None:
-        """From the signal handler."""
+        """Ask for another try, from the signal handler."""
         self.retry = True
 
     def run(self) -> int:
-        """Set up, then serve until told to stop. 1 if the set-up failed."""
+        """Set up, then serve until told to stop. Return 1 if the set-up failed."""
         if not self._set_up():
             return 0 if self.stopping else 1
         self.services = [Running(s, self.folder, self.env) for s in self.boot["services"]]
@@ -224,7 +224,7 @@ class Machine:
         return not self.stopping
 
     def _do(self, step: dict[str, Any]) -> bool:
-        """One step under its lock; another machine may have done it meanwhile."""
+        """Do one step under its lock; another machine may have done it meanwhile."""
         done = Path(step["creates"])
         done.parent.parent.mkdir(parents=True, exist_ok=True)
         with open(f"{done.parent}.lock", "w") as lock:
@@ -282,7 +282,7 @@ class Machine:
             time.sleep(TICK)
 
     def _shall_end(self) -> bool:
-        """Whether what has ended is to stay so: the machine is being stopped, or was retired."""
+        """Tell whether an ended service stays so: the machine is being stopped, or was retired."""
         return (self.folder / "stopped").exists()
 
     def _retry_failed(self) -> bool:
@@ -317,7 +317,7 @@ class Machine:
             service.signal(signal.SIGKILL)
 
     def write(self, state: str, note: str) -> None:
-        """Say how the machine is, whole or not at all. A full disk must not end the machine."""
+        """Write the machine's condition, whole or not at all. A full disk must not end it."""
         status = {
             "state": state,
             "note": note,
@@ -339,7 +339,7 @@ class Machine:
 
 
 def _end(code: int) -> str:
-    """``"ended with 2"`` or ``"was ended by SIGKILL"``."""
+    """Return ``"ended with 2"`` or ``"was ended by SIGKILL"``."""
     if code >= 0:
         return f"ended with {code}"
     try:

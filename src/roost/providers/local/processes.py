@@ -25,7 +25,7 @@ PAUSE = 0.02
 
 
 def alive(folder: Path) -> bool:
-    """Whether a supervisor holds this machine's lock."""
+    """Tell whether a supervisor holds this machine's lock."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR)
     except FileNotFoundError:
@@ -40,7 +40,7 @@ def alive(folder: Path) -> bool:
 
 
 def status(folder: Path) -> dict[str, Any] | None:
-    """What the supervisor last said, or None if it never said anything."""
+    """Return the supervisor's last report, or None if it never wrote one."""
     try:
         found = json.loads((folder / "status.json").read_text())
     except (OSError, ValueError):
@@ -62,7 +62,7 @@ def begin(folders: Iterable[Path]) -> None:
 
 
 def _spawn(folder: Path) -> int:
-    """Start one supervisor, which outlives this process; the pipe it reports on."""
+    """Start one supervisor, which outlives this process; return the pipe it reports on."""
     reader, writer = os.pipe()
     with (folder / "supervisor.log").open("ab") as log:
         subprocess.Popen(
@@ -91,7 +91,7 @@ def retry(folder: Path) -> bool:
 
 
 def _written(folder: Path) -> tuple[int, int]:
-    """Which status file it is; each is a new one."""
+    """Return the identity of the status file; each write makes a new one."""
     found = (folder / "status.json").stat()
     return found.st_ino, found.st_mtime_ns
 

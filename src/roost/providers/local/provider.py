@@ -25,11 +25,11 @@ class LocalProvider:
     rights = None
 
     def is_configured(self) -> bool:
-        """It is always there."""
+        """Return True: the own machine is always there."""
         return True
 
     def open(self, place: Place, tools: Tools, spec: Spec | None = None) -> LocalCloud:
-        """This machine, whatever the options say."""
+        """Return this machine, whatever the options say."""
         del place, tools, spec
         from roost.providers.local.cloud import LocalCloud
         from roost.recipes.local import boot
@@ -37,27 +37,27 @@ class LocalProvider:
         return LocalCloud(boot)
 
     def remember(self, cloud: Cloud, place: Place, spec: Spec) -> None:
-        """Nothing: its folders are all there is."""
+        """Remember nothing: its folders are all there is."""
 
     def find(self, name: str, place: Place, tools: Tools) -> tuple[LocalCloud, ...]:
-        """This machine, if it has the name, or was named itself."""
+        """Return this machine, if it has the name, or was named itself."""
         here = place.cloud == self.name or name in names()
         return (self.open(place, tools),) if here else ()
 
     def where(self, place: Place) -> str:
-        """``"on this machine"``."""
+        """Return ``"on this machine"``."""
         del place
         return "on this machine"
 
     def everywhere(self, place: Place, tools: Tools) -> tuple[LocalCloud, ...]:
-        """This machine."""
+        """Return this machine."""
         return (self.open(place, tools),)
 
     def listers(self, place: Place, tools: Tools) -> tuple[LocalCloud, ...]:
-        """This machine, if it has anything."""
+        """Return this machine, if it has anything."""
         return (self.open(place, tools),) if names() else ()
 
 
 def provider() -> LocalProvider:
-    """For the registry."""
+    """Return the provider, for the registry."""
     return LocalProvider()

@@ -1,4 +1,4 @@
-"""Is there room on the disk, and is the wanted port free? Asked before anything is begun."""
+"""Checks before anything is begun: room on the disk, and a free port."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORK_GIB = 0.2
 
 
 def check_room(environment: Environment) -> None:
-    """Raises RoostError where the disk under roost's home has too little left."""
+    """Raise RoostError where the disk under roost's home has too little left."""
     place = home()
     made = (environment_path(environment, place) / DONE).exists()
     needed = WORK_GIB if made else ENVIRONMENT_GIB
@@ -34,7 +34,7 @@ def check_room(environment: Environment) -> None:
 
 
 def check_port(port: int | None, state: State) -> None:
-    """Raises RoostError where the port that JupyterLab shall have is somebody else's."""
+    """Raise RoostError where another program has the port that JupyterLab shall have."""
     ours = any(i.role == "head" and i.state in ("running", "pending") for i in state.instances)
     if port is not None and not ours and not free(port):
         raise RoostError(

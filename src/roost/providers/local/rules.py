@@ -1,4 +1,4 @@
-"""What a file may ask of the user's own machine: a Dask cluster of processes."""
+"""The limits of a file on the user's own machine: a Dask cluster of processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LocalRules:
     regions = None
 
     def types_for(self, tables: Collection[str]) -> Types | None:
-        """Those of the provider whose table the file has: it is meant to run there later."""
+        """Return those of the provider whose table the file has: it is meant to run there later."""
         from roost.providers.rules import every_rules
 
         for rules in every_rules():
@@ -42,7 +42,7 @@ class LocalRules:
         return None
 
     def runs(self, kind: str, scheduler: str = "") -> bool:
-        """Processes can be a Dask cluster; all else needs machines of its own."""
+        """Tell whether processes can be this: only a Dask cluster needs no machines of its own."""
         return kind == "cluster" and scheduler in ("", "dask")
 
     def check_image(self, image: str) -> None:
@@ -83,11 +83,11 @@ class LocalRules:
         del spec
 
     def place(self, spec: Spec) -> str:
-        """``"your own machine"``."""
+        """Return ``"your own machine"``."""
         del spec
         return self.title
 
 
 def rules() -> LocalRules:
-    """For the registry."""
+    """Return the rules, for the registry."""
     return LocalRules()

@@ -15,7 +15,7 @@ PATIENCE = 120.0
 
 
 def node_environment(place: Folder, instance: str) -> dict[str, str]:
-    """The environment variables of an instance's processes, Dask's address included."""
+    """Return the environment variables of an instance's processes, Dask's address included."""
     from roost.notebook.dask.discovery import find
 
     boot = _boot(place, instance)
@@ -30,7 +30,7 @@ def node_environment(place: Folder, instance: str) -> dict[str, str]:
 
 
 def run_in(place: Folder, words: list[str]) -> str:
-    """Run the cluster's Python with ``words``; its output. Raises CloudError if it fails."""
+    """Run the cluster's Python with ``words``; return its output. Raises CloudError if it fails."""
     python = f"{_boot(place, 'head')['bin']}/python"
     try:
         done = subprocess.run(
@@ -41,7 +41,7 @@ def run_in(place: Folder, words: list[str]) -> str:
             text=True,
             timeout=PATIENCE,
             check=False,
-            close_fds=False,  # it holds the name's lock too: see hold
+            close_fds=False,  # the program inherits the name's lock: see hold
         )
     except subprocess.TimeoutExpired:
         raise CloudError(f"no answer within {PATIENCE:g} s from {' '.join(words[:2])}") from None

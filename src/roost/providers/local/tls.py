@@ -26,7 +26,7 @@ def create(folder: Path) -> None:
 
 
 def _make() -> tuple[str, str]:
-    """A self-signed certificate and its key, both PEM."""
+    """Return a self-signed certificate and its key, both PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -42,7 +42,7 @@ def _make() -> tuple[str, str]:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("roost")]), critical=False)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))  # clocks differ
+        .not_valid_before(now - timedelta(days=1))  # the clocks of machines differ
         .not_valid_after(now + timedelta(days=365 * YEARS_VALID))
         .sign(key, hashes.SHA256())
     )

@@ -1,1 +1,1 @@
-"""OpenStack: so far only what a file may ask of it."""
+"""OpenStack: so far only the limits of a file."""

@@ -1,4 +1,4 @@
-"""What a file may ask of an OpenStack site: flavors, images and volumes are known only there."""
+"""The limits of a file on an OpenStack site: flavors, images and volumes are known only there."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ class OpenStackRules:
         del spec
 
     def place(self, spec: Spec) -> str:
-        """``"openstack"``."""
+        """Return ``"openstack"``."""
         del spec
         return self.name
 
 
 def rules() -> OpenStackRules:
-    """For the registry."""
+    """Return the rules, for the registry."""
     return OpenStackRules()

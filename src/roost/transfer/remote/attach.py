@@ -235,7 +235,9 @@ def follow(spool: Spool, token: str) -> Iterator[dict[str, Any]]:
             return
         if gone and not spool.ended(token):
             yield {
-                "error": error_json(RoostError("the sync ended there without a word", next=AGAIN))
+                "error": error_json(
+                    RoostError("the sync ended there without a message", next=AGAIN)
+                )
             }
             return
         if not now and time.monotonic() - since > HEARTBEAT:

@@ -85,7 +85,7 @@ def _with_credentials(where: Where, instance: Instance, note: Note) -> Where:
         return plain
     keys = _credentials(where)
     note(
-        f"{instance.name} has no role for this S3: it is lent your credentials for this one sync"
+        f"{instance.name} has no role for this S3: roost lends it your credentials for this sync"
         + (" (whoever is root there could take them)" if instance.role == "seat" else "")
     )
     return replace(plain, keys=keys)
@@ -134,7 +134,7 @@ def _install(machines: Machines, instance: Instance, note: Note) -> None:
             )
             if said.strip() == b"yes":
                 return
-            note(f"{instance.name} gets what copies data to S3 and from it")
+            note(f"installing the S3 client on {instance.name}")
             words = ["/bin/sh", "-euc", INSTALL, "bring", place]
             for _ in machines.talk(instance, words, package.archive()):
                 pass
@@ -163,14 +163,14 @@ class _Listener:
         self.heard = time.monotonic()
         found: dict[str, Any] = json.loads(line)
         if found.get("attached"):
-            self.note(f"the same sync is at work on {self.node} already; this is how far it is")
+            self.note(f"the same sync runs on {self.node} already; following it")
         elif found.get("progress"):
             self._progress(Progress.from_json(found["progress"]))
         elif "error" in found:
             raise _error(found["error"], self.node)
         elif "stopped" in found:
             raise RoostError(
-                f"the sync on {self.node} was ended from elsewhere",
+                f"another command stopped the sync on {self.node}",
                 next="the same command again   (continues where it was)",
             )
         elif "outcome" in found:

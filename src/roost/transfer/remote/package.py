@@ -21,7 +21,7 @@ FOLDERS = ("", "s3/", "remote/")
 
 @lru_cache(maxsize=1)
 def sources() -> Mapping[str, str]:
-    """The modules by their path below the folder that Python looks in."""
+    """Return the modules by their path below the folder that Python looks in."""
     found = {
         "roost/__init__.py": "",
         "roost/errors.py": files("roost").joinpath("errors.py").read_text(),
@@ -36,7 +36,7 @@ def sources() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def digest() -> str:
-    """Changes with any of them."""
+    """Return a digest that changes with any of them."""
     known = hashlib.sha256()
     for path, text in sources().items():
         known.update(f"{path}\0{text}\0".encode())
@@ -44,12 +44,12 @@ def digest() -> str:
 
 
 def place() -> str:
-    """The folder on the machine."""
+    """Return the folder on the machine."""
     return f"{sync.AT}/{digest()}"
 
 
 def archive() -> bytes:
-    """The sources below ``lib/``, and the machine's own programs below ``files/``.
+    """Return the sources below ``lib/``, and the machine's own programs below ``files/``.
 
     The same sources give the same bytes.
     """

@@ -32,7 +32,7 @@ def work(spool: Spool) -> None:
         token, job = str(found["token"]), Job.from_json(found["job"])
         signal.signal(signal.SIGTERM, _interrupt)
         if job.tree:
-            os.umask(0o077)  # until it has its own mode, a file is nobody else's
+            os.umask(0o077)  # until a file has its own mode, only its owner can read it
         spool.write("result.json", {"token": token, "end": _end(spool, job)})
 
 
@@ -55,7 +55,7 @@ def _end(spool: Spool, job: Job) -> dict[str, Any]:
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         return {"error": error_json(RoostError(f"{error.strerror or error}{place}"))}
-    except Exception as error:  # a fault of ours: the user must hear of it all the same
+    except Exception as error:  # a bug in roost: the user must see it all the same
         traceback.print_exc()
         return {"error": error_json(RoostError(f"{type(error).__name__}: {error}"))}
     finally:
@@ -73,7 +73,7 @@ def _with_authorities(spool: Spool, job: Job) -> Job:
 
 
 class _Writer:
-    """Writes the progress whenever it changes; and that the machine is at work, if it is."""
+    """The writer of the progress: when it changes, and while the machine is at work."""
 
     def __init__(self, spool: Spool, *, watches: bool) -> None:
         self.spool, self.watches = spool, watches

@@ -58,7 +58,7 @@ class Bucket:
         self._connections = connections
 
     def find(self, prefix: str) -> None:
-        """Look whether it is there and ours, and where. Raises StoreError."""
+        """Find the bucket: whether it is there and ours, and its region. Raises StoreError."""
         query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
         try:
             self.client.call("ListObjectsV2", "GET", query=query)
@@ -84,22 +84,22 @@ class Bucket:
                 return
 
     def head(self, key: str) -> Head:
-        """Raises StoreError."""
+        """Return the attributes of an object. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
         reply = self.client.call("HeadObject", "HEAD", key, headers=headers)
         return head_of(reply)
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Raises StoreError."""
+        """Put an object. Raises StoreError."""
         return self.client.call("PutObject", "PUT", key, headers=headers, body=body)
 
     def get(self, key: str) -> Reply:
-        """The whole object, in memory. Raises StoreError."""
+        """Return the whole object, in memory. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
         return self.client.call("GetObject", "GET", key, headers=headers)
 
     def delete(self, keys: list[str]) -> dict[str, str]:
-        """Delete up to a thousand; those that could not be, with the reason. Raises StoreError."""
+        """Delete up to a thousand; return those that failed, with the reason. Raises StoreError."""
         objects = "".join(f"<Object><Key>{_xml(key)}</Key></Object>" for key in keys)
         body = f"<Delete><Quiet>true</Quiet>{objects}</Delete>".encode()
         headers = {"content-md5": _md5(body), "content-type": "application/xml"}
@@ -116,7 +116,7 @@ class Bucket:
     # --- multipart ---------------------------------------------------------------------------
 
     def begin(self, key: str, headers: Mapping[str, str]) -> str:
-        """The id of a new multipart upload. Raises StoreError."""
+        """Return the id of a new multipart upload. Raises StoreError."""
         reply = self.client.call(
             "CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers
         )
@@ -151,7 +151,7 @@ class Bucket:
             query["part-number-marker"] = _in(root, "NextPartNumberMarker")
 
     def complete(self, upload: Upload, tags: Mapping[int, str]) -> Mapping[str, str]:
-        """Make an object of the parts; the ETag and checksum of it. Raises StoreError."""
+        """Make an object of the parts; return the ETag and checksum of it. Raises StoreError."""
         listed = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{_xml(tag)}</ETag></Part>"
             for number, tag in sorted(tags.items())
@@ -173,13 +173,13 @@ class Bucket:
                 raise
 
     def first_part(self, key: str) -> int:
-        """The size of the first part of an object that came in parts. Raises StoreError."""
+        """Return the size of the first part of an object that came in parts. Raises StoreError."""
         reply = self.client.call("HeadObject", "HEAD", key, query={"partNumber": "1"})
         return int(reply.headers["content-length"])
 
 
 def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
-    """The bucket of a prefix, found. Raises RoostError."""
+    """Return the bucket of a prefix, found. Raises RoostError."""
     bucket = Bucket(prefix.bucket, where, connections=connections)
     try:
         bucket.find(prefix.prefix)

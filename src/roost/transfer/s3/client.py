@@ -67,7 +67,7 @@ class S3Client:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Future[Reply]:
-        """The same; the answer comes later."""
+        """Send one request; the answer comes later."""
         from awscrt.s3 import S3RequestType
 
         reply, done, chunks = Reply(), Future[Reply](), list[bytes]()
@@ -98,7 +98,7 @@ class S3Client:
         return done
 
     def fetch(self, key: str, headers: Mapping[str, str], write: OnBody) -> Reply:
-        """An object in parallel ranges; ``write`` gets them in order. Raises StoreError."""
+        """Fetch an object in parallel ranges; ``write`` gets them in order. Raises StoreError."""
         from awscrt.s3 import S3RequestType
 
         reply, done = Reply(), Future[Reply]()
@@ -168,7 +168,7 @@ def _cut_short(method: str, reply: Reply) -> bool:
 
 
 def _address(bucket: str, where: Where) -> tuple[str, str]:
-    """The host, and the path before a key."""
+    """Return the host, and the path before a key."""
     if where.endpoint is None:
         dotted = "." in bucket  # Amazon's certificate has no such names
         host = f"s3.{where.region}.amazonaws.com{'.cn' if where.region.startswith('cn-') else ''}"

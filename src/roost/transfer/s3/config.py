@@ -50,7 +50,7 @@ class Where:
     ca_bundle: str | None = None
 
     def at(self, region: str) -> Where:
-        """The same in another region."""
+        """Return the same S3 in another region."""
         return replace(self, region=region)
 
 
@@ -124,6 +124,6 @@ def _endpoint(env: Mapping[str, str], config: ConfigParser, table: dict[str, str
 
 
 def _nested(text: str) -> dict[str, str]:
-    """The indented lines below ``s3 =``."""
+    """Return the indented lines below ``s3 =``."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}

@@ -43,7 +43,7 @@ class Ec2ImageBuild:
     _kinds: tuple[str, ...] = KINDS
 
     def observe(self, name: str) -> BakeState:
-        """What was made so far, in two to five calls, and one for the console of a helper."""
+        """Return what was made so far, in two to five calls, and one for a helper's console."""
         with translated(f"look at image {name}"):
             for kind in self._kinds:
                 self._described[kind] = self._describe(kind)
@@ -68,18 +68,18 @@ class Ec2ImageBuild:
             try:
                 self.steps.do(step, self._described)
             except self.steps.calls.ec2.exceptions.ClientError as error:
-                # Something else is still on its way: the next look will see how far it is.
+                # EC2 has not finished an earlier change; the next look shows its state.
                 if code_of(error) not in NOT_YET:
                     raise
                 self.sleep(FIRST_WAIT)
 
     def wait(self, name: str, since: float) -> None:
-        """Longer the longer it takes."""
+        """Wait longer the longer it takes."""
         del name
         self.sleep(min(LONGEST_WAIT, FIRST_WAIT + since / 4))
 
     def result(self, image: str) -> BakedImage:
-        """The image of that id, as the last look saw it."""
+        """Return the image of that id, as the last look saw it."""
         images = baked_images(self._described["image"], self.steps.calls.region)
         return next(one for one in images if one.id == image)
 
@@ -110,7 +110,7 @@ class Ec2ImageBuild:
                 self._consoles[helper.id] = str((answer or {}).get("Output", ""))
 
     def _heard(self, helper: Helper) -> Helper:
-        """With its last word, which is about the very copy that it was started from."""
+        """Return the helper with its last message about the copy that it was started from."""
         console = self._consoles.get(helper.id, "")
         said = verdict(console, word(self.steps.request.image, helper.origin))
         return replace(helper, verdict=said, console=console)

@@ -1,4 +1,4 @@
-"""Which AMI: looked up in the region when it is needed, never a table."""
+"""The AMI of a system: looked up in the region when it is needed, never a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ARCHES = {"x86_64": "amd64", "arm64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
-    """Where a system's AMI is found: the publisher's public SSM parameter."""
+    """The place where a system's AMI is found: the publisher's public SSM parameter."""
 
     parameter: str
     root_device: str
@@ -18,7 +18,7 @@ class ImageSource:
 
 
 def image_source(image: str, arch: str) -> ImageSource | None:
-    """Where the AMI of ``ubuntu-24.04`` or ``debian-12`` is found; None for an id (``ami-...``).
+    """Return the AMI's source for ``ubuntu-24.04`` or ``debian-12``; None for an id (``ami-...``).
 
     Sources: documentation of Canonical ("Find Ubuntu images with the SSM store") and of Debian
     ("Cloud/AmazonEC2Image").
@@ -35,7 +35,7 @@ def image_source(image: str, arch: str) -> ImageSource | None:
 
 
 def resolved_by_ec2(image: str, arch: str) -> tuple[str, str] | None:
-    """An ``ImageId`` that EC2 resolves by itself at launch, and the root device; None for an id.
+    """Return an ``ImageId`` that EC2 resolves at launch, and the root device; None for an id.
 
     Source: EC2 user guide, "Reference AMIs using Systems Manager parameters". Whoever launches
     needs the permission ssm:GetParameters for it.

@@ -1,4 +1,4 @@
-"""What baking does on EC2, one step at a time.
+"""The steps of baking on EC2, one at a time.
 
 Everything is tagged by the call that makes it, and made once: images and the firewall by their
 unique names, the helper by its token. Names of images may hold letters, digits and few signs.
@@ -40,7 +40,7 @@ class BakeSteps:
     _network: Network | None = None
 
     def do(self, step: BakeStep, described: Mapping[str, list[Any]]) -> None:
-        """One step; each can be done again after a kill in its middle."""
+        """Do one step; each can be done again after a kill in its middle."""
         self.described = described
         match step.verb:
             case "copy-disk":
@@ -85,7 +85,7 @@ class BakeSteps:
                     gone(ec2.delete_snapshot, SnapshotId=one)
 
     def _start(self, ids: list[str]) -> None:
-        """The machine ran before. Where there is no room for it now, the image is made first."""
+        """Start the machine that ran before. Without room for it now, the image is made first."""
         try:
             self.calls.unless_gone(self.calls.ec2.start_instances, InstanceIds=ids)
         except self.calls.ec2.exceptions.ClientError as error:
@@ -96,7 +96,7 @@ class BakeSteps:
             self._change_machine(BakeStep("unmark-restart", tuple(ids)))
 
     def _copy_disk(self) -> None:
-        """The machine's own disk, without its data volumes; another name for each that failed."""
+        """Copy the machine's own disk, without its data volumes; each retry has another name."""
         (machine,) = self.described["machine"]
         failed = sum(
             tags.read(one["Tags"]).get(tags.ROLE) == COPY for one in self.described["image"]
@@ -106,7 +106,7 @@ class BakeSteps:
         self._create_image(machine, title, self._tags(COPY, self.request.instance))
 
     def _image_of(self, helper: str, source: str) -> None:
-        """The cleaned disk; what it holds is said by the copy that it was made of."""
+        """Make an image of the cleaned disk; its tags are those of the copy that it was made of."""
         (machine,) = (h for h in self.described["helper"] if h["InstanceId"] == helper)
         (held,) = (
             tags.read(one["Tags"]) for one in self.described["image"] if one["ImageId"] == source
@@ -145,7 +145,7 @@ class BakeSteps:
     # --- the helper --------------------------------------------------------------------------
 
     def _create_firewall(self) -> None:
-        """A firewall of the helper's own: nothing may enter."""
+        """Create a firewall of the helper's own: nothing may enter."""
         title, vpc = f"roost image {self.request.image}", self._place().vpc
         made = self.calls.unless_there(
             self.calls.ec2.create_security_group,
@@ -169,7 +169,7 @@ class BakeSteps:
         return self._network
 
     def _launch(self, source: str) -> None:
-        """From the copy, where there is room for one. Raises CapacityError where there is none."""
+        """Launch a helper from the copy. Raises CapacityError where there is no room."""
         groups = [one["GroupId"] for one in self.described["group"]]
         self._firewall = next(iter(groups), self._firewall)
         (image,) = (one for one in self.described["image"] if one["ImageId"] == source)
@@ -192,7 +192,7 @@ class BakeSteps:
         )
 
     def helper(self, image: Mapping[str, Any], kind: str, subnet: str) -> dict[str, Any]:
-        """RunInstances. No key, no public address, and nothing may enter.
+        """Return the parameters of RunInstances: no key, no public address, and nothing may enter.
 
         The token knows the helpers that are gone, so that a later one is another wish.
         """
@@ -233,5 +233,5 @@ class BakeSteps:
 
 
 def is_gone(one: Mapping[str, Any]) -> bool:
-    """Whether an instance is terminated; EC2 describes it for another hour."""
+    """Tell whether an instance is terminated; EC2 describes it for another hour."""
     return one["State"]["Name"] not in INSTANCE_STATES

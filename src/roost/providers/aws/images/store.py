@@ -57,7 +57,7 @@ def baked_images(described: Iterable[Mapping[str, Any]], region: str) -> tuple[B
 
 
 def is_baked(held: Mapping[str, str]) -> bool:
-    """Whether these are the tags of a baked image."""
+    """Tell whether these are the tags of a baked image."""
     return held.get(tags.NAME) == tags.IMAGES and held.get(tags.ROLE) == BAKED
 
 
@@ -96,7 +96,7 @@ def tagged(name: str, more: Mapping[str, str], users: Mapping[str, str]) -> dict
 
 
 def for_launch(calls: Calls, memory: Memory, first: Instance) -> tuple[str, str] | None:
-    """The AMI from which a launch starts instead of its system, and its root device; or None.
+    """Return the AMI for a launch instead of its system's, and its root device; or None.
 
     Nothing is asked where the region has no baked images, or the launch has an AMI of its own
     (one that was parked, or that the file names).
@@ -115,7 +115,7 @@ def for_launch(calls: Calls, memory: Memory, first: Instance) -> tuple[str, str]
 
 
 def best(images: Iterable[BakedImage], first: Instance, digest: str) -> BakedImage | None:
-    """The newest image that holds what the machine would install, and fits on its disk. Pure."""
+    """Return the newest image with what the machine would install that fits its disk. Pure."""
     fit = [
         one
         for one in images
@@ -138,7 +138,7 @@ def _digest(record: str, first: Instance) -> str:
 
 
 def copy_image(image: BakedImage, name: str, key: str | None) -> dict[str, Any]:
-    """CopyImage, asked in the region that it goes to. Encrypted, by ``key`` or the account's own.
+    """Return CopyImage, asked in the region it goes to. Encrypted, by ``key`` or the account's own.
 
     An image's name is unique, so that the same wish makes one only.
     """
@@ -175,19 +175,19 @@ class AwsImages:
     wall: Callable[[], datetime]
 
     def build(self, request: BakeRequest, *, whole: bool = False) -> Ec2ImageBuild:
-        """One image in the making; ``whole``: each look sees all of it, to clean up."""
+        """Open one image in the making; ``whole``: each look sees all of it, to clean up."""
         from roost.providers.aws.images.build import Ec2ImageBuild
         from roost.providers.aws.images.steps import BakeSteps
 
         return Ec2ImageBuild(BakeSteps(self.calls, request), self.sleep, self.wall, whole)
 
     def all(self) -> tuple[BakedImage, ...]:
-        """Every one of them. Raises RoostError."""
+        """Return every baked image. Raises RoostError."""
         with translated(f"list the images in {self.region}"):
             return describe(self.calls)
 
     def unfinished(self) -> tuple[str, ...]:
-        """What was being made of which machine, where a roost was killed in the middle."""
+        """Return the images that a killed roost left unfinished."""
         copies = [*filters(), {"Name": f"tag:{tags.ROLE}", "Values": [COPY]}]
         with translated(f"list the images in {self.region}"):
             answer = self.calls.every("describe_images", "Images", Owners=["self"], Filters=copies)
@@ -195,7 +195,7 @@ class AwsImages:
         return tuple(sorted(f"{one[tags.NODE]} (of {one[tags.MADE_FROM]})" for one in held))
 
     def copy(self, image: BakedImage, name: str, key: str | None) -> BakedImage:
-        """A copy of an image of any region, here; waits until it is completed.
+        """Copy an image of any region into this one, and wait until it is completed.
 
         Older images of the same name go then. Raises CloudError where the copy fails.
         """
@@ -227,12 +227,12 @@ class AwsImages:
         )
 
     def check_account(self, account: str) -> None:
-        """Raises UsageError where this can be no account."""
+        """Raise UsageError where this can be no account."""
         if not re.fullmatch(r"\d{12}", account):
             raise UsageError(f'"{account}" is no AWS account: that is a number of 12 digits')
 
     def share(self, image: BakedImage, account: str, *, remove: bool = False) -> None:
-        """Let another account start machines from it, or no longer.
+        """Let another account start machines from it, or end that.
 
         Raises UsageError where its key is AWS's own for this account: nobody else can use that.
         """
