@@ -1,4 +1,4 @@
-"""Everything roost raises on purpose, and the exit code each one ends the command with.
+"""Every error that roost raises on purpose, and the exit code that it ends the command with.
 
 RoostError                      1  something failed
 ├── UsageError                  2  the command or the file is wrong
@@ -69,7 +69,7 @@ class Problem:
     hint: str | None = None
 
     def lines(self) -> tuple[str, ...]:
-        """``line 3, workers.count: found "two"; allowed: a whole number``, in a few lines."""
+        """Return a few lines: ``line 3, workers.count: found "two"; allowed: a whole number``."""
         place = f"line {self.line}, {self.where}" if self.line else self.where
         found = f" (found {self.found})" if self.found else ""
         details = [f"    allowed: {self.allowed}"] if self.allowed else []
@@ -88,12 +88,12 @@ class SpecError(UsageError):
         self.problems = problems
 
     def lines(self) -> tuple[str, ...]:
-        """One line or more for each problem: place, what is wrong, what would be right."""
+        """Return one or more lines for each problem: its place, the mistake, the right form."""
         return tuple(line for problem in self.problems for line in problem.lines())
 
 
 class NotFoundError(UsageError):
-    """Nothing of that name exists."""
+    """The error for a name that does not exist."""
 
 
 class PartlyDoneError(RoostError):

@@ -1,4 +1,4 @@
-"""What every use case is given: where to look, whom to tell, whom to ask.
+"""The session of a use case: its clouds and region, its reporter, and its consent.
 
 The use cases print nothing and ask nothing by themselves. A front end (the command line, a page,
 Python) makes a Session with its own Reporter and Consent.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """Whoever is told how far the work is. Nothing that it does may end the work."""
+    """The receiver of progress and messages. Nothing that it does may end the work."""
 
     def say(self, text: str) -> None:
         """Tell one line."""
@@ -53,7 +53,7 @@ class Reporter(Protocol):
 
 
 class Consent(Protocol):
-    """Whoever is asked before money is spent or data is lost."""
+    """The person to ask before money is spent or data is lost."""
 
     def ask(self, question: str, refused: NeedsConfirmationError) -> None:
         """Get a yes. Raises ``refused`` where nobody can be asked, NeedsConfirmationError for no.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Down:
-    """What is gone of a name, and what is left.
+    """The deleted and the remaining parts of a name.
 
     ``forgotten`` are copies in the user's bucket that roost knows no more, and leaves alone.
     ``unexpected`` still carries the name's mark though it should be gone; ``problem`` says so,

@@ -24,7 +24,7 @@ Limits = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended:
-    """What stops each machine from now on; ``failed`` has those that could not be asked, and why.
+    """The new stop time of each machine; ``failed`` has the machines that did not answer, and why.
 
     ``again`` is the command that was typed.
     """

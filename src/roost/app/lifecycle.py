@@ -1,4 +1,4 @@
-"""What the use cases of a life share: reconcile with progress, and report what runs then."""
+"""Shared steps of up, start, resume and the like: reconcile with progress, report what runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What runs of a name, and how to get there.
+    """The running machines of a name, and how to reach them.
 
     ``address`` is for a browser; ``by_ssh``: its machines are reached by SSH; ``has_page``: `roost
     open` leads to a page. ``problem`` is for after all of that is shown: enough runs, but not all.
@@ -113,7 +113,7 @@ def running(
 
 
 def hourly(cloud: Cloud, wanted: Wanted) -> str:
-    """``"at most $0.4587 an hour"``: what all of it costs while it runs."""
+    """Return the cost of all of it while it runs: ``"at most $0.4587 an hour"``."""
     from roost.catalogue import load
     from roost.cost.bill import Use
     from roost.cost.book import PriceBook
@@ -193,14 +193,14 @@ def forget_ways(cloud: Cloud, name: str) -> None:
 
 
 def summary(state: State) -> str:
-    """``"head running, worker-1 pending, address head (203.0.113.9)"``."""
+    """Return a summary: ``"head running, worker-1 pending, address head (203.0.113.9)"``."""
     machines = [f"{i.name} {i.state}" for i in state.instances]
     addresses = [f"address {a.name} ({a.ip or 'new'})" for a in state.addresses]
     return ", ".join([*machines, *addresses]) or "only its record"
 
 
 def instance_json(instance: Instance) -> dict[str, object]:
-    """One instance as ``--json`` shows it."""
+    """Return one instance as ``--json`` shows it."""
     return {
         "name": instance.name,
         "role": instance.role,

@@ -110,7 +110,7 @@ def boots_of(
 
 @dataclass(slots=True)
 class Provisioner:
-    """Everything that this computer brings to machines, found once and packed once."""
+    """All that this computer uploads to machines, found once and packed once."""
 
     machines: Machines
     spec: Spec

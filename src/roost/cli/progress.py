@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def watching(
     title: str, total: int, done: Callable[[State], int]
 ) -> Iterator[Callable[[Progress], None]]:
-    """A function to give to ``reconcile``; the bar is full when ``done`` says ``total``."""
+    """Yield a function to give to ``reconcile``; the bar is full when ``done`` says ``total``."""
     if sys.stderr.isatty():
         with _bar(title, total, done) as watch:
             yield watch
@@ -59,7 +59,7 @@ class Lines:
             self._say(f"{news.node}: {news.text}")
 
     def _news(self, state: State) -> dict[str, tuple[str, ...]]:
-        """What is new, and of which instances: a hundred that start are one line."""
+        """Return the new states, each with its instances: a hundred that start are one line."""
         news: dict[str, tuple[str, ...]] = {}
         for instance in state.instances:
             now = f"{instance.state}{': ' if instance.note else ''}{instance.note}"
@@ -115,7 +115,7 @@ def _note(progress: Progress) -> str:
 
 @contextmanager
 def following(title: str, total: int) -> Iterator[Callable[[News], None]]:
-    """A function that is told how far each machine is, by many threads."""
+    """Yield a function that takes the progress of each machine, from many threads."""
     if not sys.stderr.isatty():
         lines = Lines()
         yield lines.hear

@@ -91,7 +91,7 @@ class Terminal:
 def session(
     place: Place = NOWHERE, *, yes: bool = False, no_input: bool = False, quiet: bool = False
 ) -> Session:
-    """The session of the command that is running."""
+    """Return the session of the running command."""
     terminal = Terminal(yes=yes, no_input=no_input, quiet=quiet)
     context = click.get_current_context(silent=True)
     command = context.command_path if context else "roost up"

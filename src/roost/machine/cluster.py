@@ -1,4 +1,4 @@
-"""Where this machine is in its Dask cluster, written anew at each boot: addresses may be new ones.
+"""This machine's place in its Dask cluster, written anew at each boot: addresses may have changed.
 
 The layout is that of ``roost.home``, so that Dask and JupyterLab run as on the user's own machine.
 Everything in it is the user's: secrets are copies, mode 0600, of those that root keeps.
@@ -67,17 +67,17 @@ def furnish(machine: Machine, project: str) -> None:
 
 
 def folder(machine: Machine, name: str) -> Path:
-    """The folder of the cluster."""
+    """Return the folder of the cluster."""
     return machine.at(HOME) / "local" / name
 
 
 def joined(at: Path, node: str) -> Path:
-    """The file that a worker leaves once the scheduler has taken it in."""
+    """Return the file that a worker leaves once the scheduler has accepted it."""
     return at / "machines" / node / "joined"
 
 
 def own_address(peer: str) -> str:
-    """The address that a packet to ``peer`` would come from; nothing is sent."""
+    """Return the address that a packet to ``peer`` would come from; send nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         try:
             here.connect((peer, PORT))
@@ -109,7 +109,7 @@ def _link(package: Path, link: Path) -> None:
 
 
 def main() -> None:
-    """``cluster PROJECT``: for the unit."""
+    """Run ``cluster PROJECT``, for the unit."""
     os.umask(0o022)
     try:
         furnish(Machine(), sys.argv[1])

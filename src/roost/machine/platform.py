@@ -1,4 +1,4 @@
-"""What differs from cloud to cloud on a machine, behind one object.
+"""The differences between clouds on a machine, behind one object.
 
 ``"platform"`` of the machine's facts names the module of ``platforms`` that has it, as its class
 ``Platform``. A machine that an older roost launched has no such word, and is EC2's.

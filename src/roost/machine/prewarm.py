@@ -20,7 +20,7 @@ STRIDE = 256 * MIB
 
 
 def warm(machine: Machine, name: str, found: dict[str, str], step: int = STRIDE) -> int:
-    """Read what is left of one volume; the bytes read now. ``found`` is its volumes.json entry."""
+    """Read the rest of one volume; return the bytes. ``found`` is its volumes.json entry."""
     # A copy has its original's UUID, and is as slow as any: the cloud's own id tells them apart.
     path, key = found["device"], f"{name} {found.get('serial') or found['uuid']}"
     size = size_of(path)
@@ -48,7 +48,7 @@ def _read(opened: int, at: int) -> None:
 
 
 def main() -> None:
-    """All volumes that are to be warmed; ends with 1, to be tried again, where one is not there."""
+    """Read all new volumes; exit with 1, to be tried again, where one is not there."""
     machine = Machine()
     volumes = read(machine.at("/var/lib/roost/volumes.json"))
     asked = sys.argv[1:] or [v["name"] for v in machine.facts.get("volumes", []) if v["warm"]]

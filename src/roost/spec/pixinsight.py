@@ -65,7 +65,7 @@ class PixInsight(Table):
 
 
 def _here(folder: Path, found: Path, allowed: str) -> Path:
-    """A file of this computer, from the root."""
+    """Return the absolute path of a file on this computer."""
     text = str(found)
     if text.startswith("s3:/"):
         raise wrong("S3 is not read yet", allowed=f"a file on this computer; {allowed}")

@@ -28,7 +28,7 @@ from roost.model.place import Place
 def command(
     name: str, node: str | None, lines: int, follow: bool, place: Place, as_json: bool
 ) -> None:
-    """What its instances said while they set themselves up and ran.
+    """Print what its instances logged while they set themselves up and ran.
 
     On AWS it is the console's output, which is there even if the machine cannot be reached, and
     minutes behind; --follow reads the logs of one instance (the first, if none is named) by SSH.

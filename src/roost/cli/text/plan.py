@@ -33,7 +33,7 @@ NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
 
 
 def steps_text(planned: Planned) -> str:
-    """Where it will be, each step in order, and who may reach it."""
+    """Write the cloud and region, each step in order, and the addresses with access."""
     spec, plan = planned.spec, planned.plan
     lines = [
         click.style(f"{spec.name}: a {spec.kind} on {planned.rules.place(spec)}", bold=True),
@@ -56,7 +56,7 @@ def _note(text: str) -> str:
 
 
 def _details(step: Step) -> list[str]:
-    """What a step creates, one line for each volume, one for all instances of a batch."""
+    """Write what a step creates, one line for each volume, one for all instances of a batch."""
     if not isinstance(step, Create):
         return []
     if isinstance(step.resources[0], Instance):
@@ -105,7 +105,7 @@ def _sources(networks: Iterable[str]) -> str:
 
 
 def cost_text(planned: Planned, details: bool) -> str:
-    """By the hour, by the month, for the whole use, and put away."""
+    """Write the cost by the hour, by the month, for the whole use, and parked."""
     cost = planned.cost
     if cost is None and not planned.rules.rents:
         return "It costs nothing: it is your own machine."
@@ -189,14 +189,14 @@ def _source(rate: Rate) -> str:
 
 
 def _known_rates(cost: Estimate) -> list[Rate]:
-    """Every price that stands behind a number above, those of the use first."""
+    """Return every price behind a number above, those of the use first."""
     sections = [cost.use, *(s for way in cost.parked for s in (way.per_month, way.coming_back))]
     prices = [line.price for section in sections for line in section.lines]
     return [price for price in prices if not isinstance(price, Unknown)]
 
 
 def _origin(cost: Estimate, details: bool) -> str:
-    """Who named the prices and when, in one line."""
+    """Write the source of the prices and their date in one line."""
     if details:
         return "prices: the sources above, each with its date"
     rates = [rate for rate in _known_rates(cost) if rate.usd]
@@ -207,7 +207,7 @@ def _origin(cost: Estimate, details: bool) -> str:
 
 
 def _brief(source: str) -> str:
-    """The first words of a source: its own details come after a comma, semicolon or bracket."""
+    """Return the first words of a source: its details follow a comma, semicolon or bracket."""
     for mark in (",", ";", " ("):
         source = source.partition(mark)[0]
     return source

@@ -20,7 +20,7 @@ Data = dict[str, Any]
 
 
 def as_data(planned: Planned) -> Data:
-    """The whole document."""
+    """Return the whole document."""
     spec, plan, wanted = planned.spec, planned.plan, planned.wanted
     return {
         "name": spec.name,
@@ -47,7 +47,7 @@ def _step(step: Step) -> Data:
 
 
 def _group(group: Group) -> Data:
-    """A shape without CPUs is one that nobody describes: p2.xlarge, or a flavor of a site."""
+    """Return a group of machines; one without CPUs has a type with no specification (p2.xlarge)."""
     shape = group.shape
     return {
         "role": group.role,

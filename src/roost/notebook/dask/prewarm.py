@@ -21,7 +21,7 @@ LOW = 15
 
 
 def dask_setup(worker: Any) -> None:
-    """Called by Dask in the worker."""
+    """Set up the worker (called by Dask)."""
     worker.loop.call_later(0.5, lambda: threading.Thread(target=warm, daemon=True).start())
 
 

@@ -15,7 +15,7 @@ from roost.notebook.dask.project import announce
 
 
 def arguments(place: Folder, host: str = LOOPBACK, port: int | None = None) -> list[str]:
-    """The words for ``dask scheduler``: TLS, and the ports of last time where none is given."""
+    """Return the words for ``dask scheduler``: TLS, and last time's ports unless given."""
     return [
         *("--protocol", "tls"),
         *("--host", host),

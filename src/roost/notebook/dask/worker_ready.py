@@ -1,4 +1,4 @@
-"""A Dask preload: the worker leaves a file once the scheduler has taken it in.
+"""A Dask preload: the worker leaves a file once the scheduler has accepted it.
 
 Its nanny is connected long before that, so that nobody else on the machine could tell.
 """
@@ -16,7 +16,7 @@ EVERY = 0.1
 
 
 def dask_setup(worker: Any) -> None:
-    """Called by Dask in the worker."""
+    """Set up the worker (called by Dask)."""
     if JOINED_VARIABLE in os.environ:
         look(worker, Path(os.environ[JOINED_VARIABLE]))
 
@@ -30,6 +30,6 @@ def look(worker: Any, file: Path) -> None:
 
 
 def forget() -> None:
-    """A worker that begins has not joined yet."""
+    """Delete the file: a worker that begins has not joined yet."""
     if JOINED_VARIABLE in os.environ:
         Path(os.environ[JOINED_VARIABLE]).unlink(missing_ok=True)

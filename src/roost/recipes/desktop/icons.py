@@ -29,5 +29,5 @@ class Icon:
 
     @property
     def command(self) -> Command:
-        """Desktops ask before they start what they were not told to trust."""
+        """The command that makes the desktop trust the icon and start it without a question."""
         return Command(argv=(TRUST, self.name), user="user", seconds=60)
