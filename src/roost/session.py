@@ -30,7 +30,7 @@ class Reporter(Protocol):
         ...
 
     def warn(self, text: str) -> None:
-        """Tell one line, also to those who only want to hear of what is not in order."""
+        """Report one line, also where only problems are shown."""
         ...
 
     def steps(
@@ -44,7 +44,7 @@ class Reporter(Protocol):
         ...
 
     def transfers(self) -> AbstractContextManager[Callable[[str, str, Transferred], None]]:
-        """Show copies of data: told a key, a prefix and each line of progress of that copy."""
+        """Show copies of data; yield a function of a key, a prefix and that copy's progress."""
         ...
 
     def transfer_plan(self, transfer: Transfer, plan: Outcome) -> None:
@@ -56,7 +56,7 @@ class Consent(Protocol):
     """The person to ask before money is spent or data is lost."""
 
     def ask(self, question: str, refused: NeedsConfirmationError) -> None:
-        """Get a yes. Raises ``refused`` where nobody can be asked, NeedsConfirmationError for no.
+        """Get a yes. Raises ``refused`` if no person can be asked, NeedsConfirmationError for no.
 
         ``refused`` says what exists and which command says yes without a question.
         """
@@ -65,7 +65,7 @@ class Consent(Protocol):
     def type_name(self, word: str, warning: str, refused: NeedsConfirmationError) -> None:
         """Get ``word`` typed, the name of what will be destroyed. A general yes is not enough.
 
-        Raises ``refused`` where nobody can be asked, NeedsConfirmationError for another word.
+        Raises ``refused`` where no person can be asked, NeedsConfirmationError for another word.
         """
         ...
 

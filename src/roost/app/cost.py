@@ -74,8 +74,8 @@ def now() -> datetime:
 def so_far(cloud: Cloud, state: State) -> str:
     """Return the cost so far: ``"$12.30"``, ``"between $10.00 and $12.30"`` or ``"unknown"``.
 
-    It keeps nobody from ending a cost: neither a record that cannot be read, nor a list that may
-    not be looked at.
+    An unreadable record or a refused listing gives "unknown" and no error, so that a cost can
+    always be ended.
     """
     try:
         return str(_cost(cloud, state.name, None, now()).spent)

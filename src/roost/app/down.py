@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Down:
     """The deleted and the remaining parts of a name.
 
-    ``forgotten`` are copies in the user's bucket that roost knows no more, and leaves alone.
+    ``forgotten`` are copies in the user's bucket that roost has no record of any more, and keeps.
     ``unexpected`` still carries the name's mark though it should be gone; ``problem`` says so,
     after all of it is shown.
     """

@@ -153,7 +153,7 @@ def drive(  # noqa: PLR0913 - what to do, and how it is shown
     done: Callable[[State], int] = running_count,
     quorum: Quorum | None = None,
 ) -> State:
-    """Reconcile, with progress; on Ctrl-C, say what is there and how to continue."""
+    """Reconcile, with progress; on Ctrl-C, say what exists and how to continue."""
     from roost.reconcile.loop import ALL, reconcile
 
     with (
@@ -178,11 +178,11 @@ def _interrupts_explained(session: Session, cloud: Cloud, name: str) -> Iterator
         raise
 
 
-# --- what there is -------------------------------------------------------------------------------
+# --- the state -----------------------------------------------------------------------------------
 
 
 def forget_ways(cloud: Cloud, name: str) -> None:
-    """End the tunnel, and delete the page, that led to a machine that is no more."""
+    """End the tunnel, and delete the page, that led to a machine that no longer exists."""
     from roost.ssh.browser import withdraw
 
     withdraw(name)

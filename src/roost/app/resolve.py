@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = "roost.toml"
 HOLD_PATIENCE = 600.0
-"""Seconds to wait for another roost that is at work on the same name."""
+"""Seconds to wait for another roost that is changing the same name."""
 
 
 # --- clouds --------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def missing(name: str, where: str = "") -> NotFoundError:
 
 @contextmanager
 def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
-    """Be the only one at work on ``name``; wait for another roost, saying which it is."""
+    """Hold the lock of ``name``; wait for another roost that has it, and say which it is."""
     deadline = time.monotonic() + HOLD_PATIENCE
     told = False
     while True:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 Unit = Literal["hour", "GB-month", "GB", "IOPS-month", "MiB/s-month", "1000 requests"]
-"""What one rate is paid for. A GB-month is one gigabyte kept for one month."""
+"""The unit of a rate. A GB-month is one gigabyte kept for one month."""
 
 MIB_PER_GIB = 1024
 

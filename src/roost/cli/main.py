@@ -148,7 +148,7 @@ def run() -> NoReturn:
 
     Nothing of ours waits for the interpreter's end: files are closed where they were opened.
     """
-    # Start-up makes thousands of objects that stay; looking for garbage among them is in vain.
+    # Start-up makes thousands of objects that stay: searching them for garbage finds nothing.
     gc.set_threshold(100_000, 20, 20)
     code = main()
     for stream in (sys.stdout, sys.stderr):

@@ -32,7 +32,7 @@ def read_or_not() -> Iterator[None]:
 
 
 def hush(stream: TextIO) -> None:
-    """Send what is still written to a stream, that nobody reads any more, to nowhere."""
+    """Discard all further output to a stream whose reader is gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

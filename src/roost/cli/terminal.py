@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """Tells on stderr, asks where somebody is there; fulfils Reporter and Consent.
+    """The Reporter and the Consent of a terminal: report on stderr, ask where a person is there.
 
     ``yes`` answers every question but the typing of a name; ``no_input`` asks nothing; ``quiet``
     tells only what is not in order.
@@ -68,7 +68,7 @@ class Terminal:
         show_plan(transfer, plan, quiet=self.quiet)
 
     def ask(self, question: str, refused: NeedsConfirmationError) -> None:
-        """Get a yes, from the option or from somebody who is there."""
+        """Get a yes, from the option or from the person at the terminal."""
         if self.yes:
             return
         if self.no_input or not interactive():

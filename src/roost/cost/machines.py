@@ -23,7 +23,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class NoFit:
-    """Why no type fits, and the offers that come nearest."""
+    """The reason that no type fits, and the nearest offers."""
 
     reason: str
     nearest: tuple[Offer, ...]

@@ -78,7 +78,7 @@ def _gpus(needs: Needs) -> list[Requirement]:
         return []
     found = [_at_least(needs.gpus or 1, lambda t: t.gpu_count, "GPUs")]
     if needs.gpu_memory_gib is not None:
-        # Makers round: 24 GB are 22,888.2 MiB, and a card sold as such reports 22,888.
+        # Manufacturers round: 24 GB are 22,888.2 MiB, and a card sold as such reports 22,888.
         least = needs.gpu_memory_gib - 1 / 1024
         wanted, unit = f"{needs.gpu_memory_gib:.4g} GiB of memory on each GPU", "GiB on each GPU"
         found.append(Requirement(wanted, lambda t: _gpu_gib(t) >= least, _gpu_gib, unit))

@@ -52,7 +52,7 @@ Prices = Mapping[str, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """The prices somebody quoted on a day, in USD; the units are those of the file's tables."""
+    """The prices quoted on a day, in USD; the units are those of the file's tables."""
 
     date: date
     source: str

@@ -22,7 +22,7 @@ from roost.cost.ledger import Copy, Disk, Ledger, Machine, Seen, Thing, lasted, 
 from roost.cost.rates import Amount, Line, Section, section
 
 WARN_PERCENT = 80
-"""Of the budget: from here on a warning."""
+"""The share of the budget from which roost warns."""
 HOUR = 3600
 _KINDS: tuple[type, ...] = (Machine, Disk, Copy)
 
@@ -43,7 +43,7 @@ class There:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """So far, at least and at most, in USD before tax; the same where every moment is known."""
+    """The cost so far, at least and at most, in USD before tax; equal where every time is known."""
 
     least: Section
     most: Section
@@ -195,7 +195,7 @@ def budget_use(budget_usd: Decimal, so_far: Spent) -> BudgetUse:
     return BudgetUse(budget_usd, least, most, state)
 
 
-# --- what is not known --------------------------------------------------------------------------
+# --- unknown parts -------------------------------------------------------------------------------
 
 
 def _notes(ledger: Ledger, there: There) -> tuple[str, ...]:

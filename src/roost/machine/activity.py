@@ -19,7 +19,7 @@ GPU = 5
 """Percent."""
 TICKS = os.sysconf("SC_CLK_TCK")
 SETUP = 2 * 3600
-"""Seconds after which a set-up that goes on counts no more."""
+"""Seconds after which a set-up that still runs no longer counts as activity."""
 
 
 def busy(machine: Machine, before: dict[str, Any], up: float) -> tuple[str, dict[str, Any]]:

@@ -93,7 +93,7 @@ def kick(machine: Machine, digest: str) -> None:
         return
     _, state = run(["systemctl", "show", "--property=ActiveState", "--value", UNIT])
     if state.strip() not in ("activating", "reloading"):
-        # Nobody shall take the end of the last one for the end of this one.
+        # A reader must not take the end of the last set-up for the end of this one.
         say(machine, 0, 0, "beginning", "working", given=digest)
         run(["systemctl", "reset-failed", UNIT])
         run(["systemctl", "restart", "--no-block", UNIT])

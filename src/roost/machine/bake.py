@@ -28,11 +28,11 @@ REST = (
     *("tmp/*", "var/tmp/*", "var/crash/*", "var/lib/systemd/coredump/*"),
     *("var/log/*.gz", "var/log/*.1", "var/log/syslog", "var/log/kern.log", "var/log/messages"),
 )
-"""What programs and users leave behind."""
+"""Files that programs and users leave."""
 STAYS = (*EDITED, "/etc/machine-id", "/var/lib/roost", "/var/lib/systemd/random-seed")
 """Emptied, or without what was roost's; systemd writes a new seed whenever it ends."""
 KEPT = ("packages-*", "step-*")
-"""Steps of the set-up that an image has behind it. Others may hold what is one machine's own."""
+"""Steps of the set-up that an image keeps. Others may hold one machine's own data."""
 
 
 def bake(machine: Machine) -> list[str]:
@@ -73,7 +73,7 @@ def main() -> None:
     machine, word = Machine(), sys.argv[1]
     try:
         bake(machine)
-        # Whatever went on writing meanwhile (a shell's history, the journal) is seen here.
+        # This finds what was written meanwhile (a shell's history, the journal).
         if found := left(machine):
             raise OSError(f"it came back: {', '.join(found)}")
         run(["sync"])

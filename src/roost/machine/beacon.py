@@ -1,7 +1,7 @@
 """Messages that stop head and workers together: workers report each minute, the head answers.
 
 UDP within the roost's own firewall. A report says whether the worker is busy; the answer, whether
-and why the head stops, and its end time. Nobody who sends here can stop a machine.
+and why the head stops, and its end time. No message can stop a machine directly.
 """
 
 from __future__ import annotations

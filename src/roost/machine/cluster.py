@@ -25,7 +25,7 @@ TLS = {"key.pem": "dask-key.pem", "cert.pem": "dask-cert.pem", "ca.pem": "dask-c
 PORT = 8786
 """The scheduler's."""
 ANYWHERE = "192.0.2.1"
-"""Nobody has this address; packets to it would take the default route."""
+"""A reserved address without a host; packets to it would take the default route."""
 
 
 def furnish(machine: Machine, project: str) -> None:
@@ -47,7 +47,7 @@ def furnish(machine: Machine, project: str) -> None:
             _private_folder(one)
         _private(at / "scheduler.json", json.dumps({"address": scheduler}))
         if project.startswith("~/") and not os.path.lexists(work):
-            # Nothing was brought. It is root's, so that no task writes what stays on this machine.
+            # No project was uploaded. Root owns the folder, so that no task writes files here only.
             work.mkdir(mode=0o755, parents=True)
     _private(at / "project", str(work))
     _private(at / "control.json", json.dumps({"name": facts["name"], "home": HOME}))

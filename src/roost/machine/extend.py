@@ -46,7 +46,7 @@ def extend(machine: Machine, seconds: int, wall: float) -> dict[str, Any]:
     with machine.alone("guard"):
         place = machine.at(beacon.GUARD)
         memory = idle_policy.Memory.of(read(place))
-        # A head that has begun to stop goes on, whichever of the two it was given.
+        # A head that has begun to stop stays up, whichever of the two it was given.
         longer = idle_policy.extend(rules, memory, seconds, wall) if seconds else memory
         memory = replace(longer, told={}, early=False, stopping="")
         write(place, asdict(memory))

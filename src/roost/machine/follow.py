@@ -34,7 +34,7 @@ def follow(machine: Machine, digest: str, stalled: float = STALLED) -> Iterator[
         time.sleep(PAUSE)
         waited += PAUSE
         if waited >= stalled and not is_of_now(machine, now, digest):
-            # The hand-over came in the very moment in which a set-up ended.
+            # The hand-over came just as a set-up ended.
             kick(machine, digest)
             waited = 0.0
 

@@ -13,7 +13,7 @@ from roost.machine.platform import platform_of
 
 LAST = "/run/roost/watch.json"
 NOTE = "/var/lib/roost/stopped"
-"""Why the machine last stopped by itself; the next login shows it."""
+"""The file with the reason of the last stop; the next login shows it."""
 NEWS = 3600.0
 """Seconds after the boot for which it does."""
 

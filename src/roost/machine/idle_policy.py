@@ -15,9 +15,9 @@ WARNING = 600.0
 TICK = 60.0
 """Seconds between two looks."""
 BLIND = 5 * TICK
-"""After so long without a look nobody knows whether it was idle: the window begins anew."""
+"""After so long without a look its idleness is unknown: the window begins anew."""
 HANDOVER = 2 * TICK
-"""How long a head that stops stays up to tell its workers."""
+"""Seconds that a stopping head stays up to tell its workers."""
 EARLY = 0.8
 """The part of the budget at which there is a first warning."""
 

@@ -18,7 +18,7 @@ class Platform(Protocol):
     """One cloud's answers."""
 
     def launch_index(self) -> int:
-        """Return this machine's number in its launch, from 0. Raises OSError where nobody answers.
+        """Return this machine's number in its launch, from 0. Raises OSError without an answer.
 
         OpenStack: ``launch_index`` of the metadata service's ``meta_data.json``.
         """

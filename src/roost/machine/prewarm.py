@@ -1,6 +1,6 @@
 """Read every block of a volume once: one that was made from a snapshot is slow until then.
 
-Direct reads (nothing is cached), many at once; goes on where it was after a restart.
+Direct reads (nothing is cached), many at once; after a restart it continues where it was.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from roost.machine.devices import MIB, size_of
 STATE = "/var/lib/roost/warm.json"
 AT_ONCE = 16
 STRIDE = 256 * MIB
-"""What is read between two notes of the progress."""
+"""The bytes read between two notes of the progress."""
 
 
 def warm(machine: Machine, name: str, found: dict[str, str], step: int = STRIDE) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from roost.machine.common import read, write
 
 NOTES = ".roost-brought.json"
-"""In the folder: the checksum of every file that was brought."""
+"""The file in the folder with the checksum of every uploaded file."""
 
 
 def bring(source: Path, target: Path) -> list[str]:

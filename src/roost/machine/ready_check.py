@@ -1,7 +1,7 @@
 """Wait until this machine is of use to its cluster, so that "ready" means it.
 
 The head is, once scheduler and JupyterLab listen. A worker is, once the scheduler has taken it in;
-where that is not up yet, the worker is done: it goes on trying.
+where that is not up yet, the check ends: the worker keeps trying.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ def data(machine: Machine, patience: float) -> str:
 def install(packages: list[str]) -> str:
     """Install from the system's package registry, without questions."""
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a"}
-    # A machine that was switched off in the middle of an installation goes on from there.
+    # Finish an installation in which the machine was switched off.
     for argv in (
         ["dpkg", "--configure", "-a"],
         [*APT, "update"],

@@ -27,7 +27,7 @@ RECIPES = {
     ("cluster", "slurm"): ("slurm.shared", "apps.languages", "slurm.slurm", "sync"),
     ("classroom", ""): ("sync",),
 }
-"""By kind and scheduler: modules with a ``RECIPE``, in the order of their steps."""
+"""Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

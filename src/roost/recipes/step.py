@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Owner = Literal["root", "user"]
-"""``user`` is whoever cloud-init made (uid 1000), whatever the system calls him."""
+"""``user`` is cloud-init's user (uid 1000), whatever the system calls it."""
 HOUR = 3600
 
 

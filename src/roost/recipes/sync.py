@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from roost.spec import Spec
 
 AT = "/opt/roost/sync"
-"""Everything of it on a machine; an image of the machine keeps it."""
+"""The folder of the software on a machine; an image of the machine keeps it."""
 AWSCRT = "0.38.1"
-"""As in uv.lock: what roost itself is tested with."""
+"""The version in uv.lock, with which roost itself is tested."""
 PYTHON = f"{AT}/python-{AWSCRT}/bin/python"
 INSTALL = "/usr/lib/roost/sync/install"
 BUSY = "/etc/roost/busy.d/40-sync"

@@ -17,7 +17,7 @@ from roost.spec.table import Table, around, project_folder, wrong
 from roost.spec.values import Package
 
 BUILT_IN = Path(__file__).parent / "environments" / "dask"
-"""What a Dask cluster runs whose file names no project."""
+"""The environment of a Dask cluster whose file names no project."""
 LOCK, PROJECT = "uv.lock", "pyproject.toml"
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 1_000_000
 LARGEST_INT = 2**63 - 1
-"""TOML promises no more."""
+"""The largest integer that TOML guarantees."""
 DEEPEST = 32
 
 
@@ -170,7 +170,7 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-# --- what is made of it ------------------------------------------------------------------------
+# --- the model ---------------------------------------------------------------------------------
 
 
 def _model(

@@ -29,7 +29,7 @@ EXPECTED = {
     "bool_type": "true or false",
     "path_type": "a path, as a text in quotes",
 }
-"""What is allowed, for pydantic's errors of type."""
+"""The allowed kinds of value, by pydantic's error of type."""
 BOUNDS = {
     "greater_than": ("too small", "above {gt}"),
     "greater_than_equal": ("too small", "at least {ge}"),
@@ -40,7 +40,7 @@ BOUNDS = {
 }
 """Message and what is allowed, for pydantic's errors of size."""
 HIDDEN = frozenset({"folder", "digest"})
-"""What only a record has."""
+"""The keys that only a record has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ Span = Annotated[
     WithJsonSchema({"type": "string", "pattern": SPAN, "examples": ["30m", "1h30m", "5d"]}),
 ]
 Package = Annotated[str, AfterValidator(_package)]
-"""Of the system: what apt-get installs."""
+"""The name of a system package, for apt-get."""
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Source = Annotated[
     str, AfterValidator(_source), WithJsonSchema({"type": "string", "pattern": SOURCE})

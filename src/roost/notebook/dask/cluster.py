@@ -41,7 +41,7 @@ NOBODY: dict[str, Any] = {
     "total_threads": 0,
     "total_memory": 0,
 }
-"""What is shown while the scheduler does not answer."""
+"""The scheduler's information while it does not answer."""
 
 
 class RoostCluster(Cluster):  # type: ignore[misc]
@@ -141,7 +141,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
 
         return started().__await__()
 
-    # --- who is there ------------------------------------------------------------------------
+    # --- workers -----------------------------------------------------------------------------
 
     @property
     def scheduler_address(self) -> str:
@@ -181,7 +181,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         """The workers' names, as deploy classes have them."""
         return dict.fromkeys(sorted(self.plan))
 
-    # --- how many ----------------------------------------------------------------------------
+    # --- scaling -----------------------------------------------------------------------------
 
     def scale(self, n: int) -> Any:
         """Have ``n`` workers; this ends adaptive scaling. Raises RoostError if roost refuses.

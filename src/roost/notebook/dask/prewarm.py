@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 PACKAGES = "numpy pandas xarray rasterio odc.stac"
-"""Those of them that the environment has; $ROOST_WARM names others."""
+"""Packages to import, if the environment has them; $ROOST_WARM names others."""
 LOW = 15
 """The thread's niceness, where threads can have one (Linux)."""
 

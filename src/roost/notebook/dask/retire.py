@@ -22,7 +22,7 @@ from roost.notebook.dask.discovery import scheduler, tls_variables
 
 PATIENCE = 90.0
 MARK_VARIABLE = "ROOST_RETIRED"
-"""Where a worker whose supervisor starts it again and again notes that it has retired."""
+"""The variable with the file in which a worker notes that it has retired."""
 AWAY = 600.0
 """Seconds for which a retired worker stays away. A machine that is not gone by then stays."""
 

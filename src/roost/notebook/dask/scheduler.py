@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="this port and no other")
     options = parser.parse_args()
     place = Folder(options.folder.absolute())
-    # What a killed scheduler wrote would send the workers to where nobody is.
+    # The file of a killed scheduler would send the workers to a dead address.
     place.scheduler.unlink(missing_ok=True)
     place.members.unlink(missing_ok=True)
     place.working.unlink(missing_ok=True)

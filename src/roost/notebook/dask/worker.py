@@ -28,7 +28,7 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": 268_435_456,
 }
 SYSTEM_BYTES, SYSTEM_SHARE = 300 * 2**20, 0.05
-"""What a whole machine keeps for its system, the nanny and the cache of its disks."""
+"""Memory that a whole machine keeps for its system, the nanny and the disk cache."""
 
 
 def arguments(address: str, options: argparse.Namespace) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 JOINED_VARIABLE = "ROOST_JOINED"
-"""Where the file is to be; without it there is none."""
+"""The variable with the file's path; without it no file is written."""
 EVERY = 0.1
 """Seconds between two looks."""
 

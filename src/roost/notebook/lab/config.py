@@ -62,7 +62,7 @@ def traits(
         "IdentityProvider": {"token": token},
         "LabApp": {
             "default_url": f"/lab/tree/{quote(notebook)}" if notebook else "/lab",
-            # Neither asks anything of the network: it works offline, and nobody is told.
+            # Neither uses the network: it works offline, and reports to no server.
             "extension_manager": "readonly",
             "news_url": None,
             "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
@@ -84,6 +84,6 @@ def overrides(place: Folder) -> dict[str, dict[str, Any]]:
             "fetchNews": "false",
             "checkForUpdates": False,
         },
-        # There is one kernel, so there is nothing to ask.
+        # There is one kernel, so Jupyter need not ask for one.
         "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
     }

@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, help="this port and no other")
     options = parser.parse_args()
     place = Folder(options.folder.absolute())
-    # What a killed JupyterLab wrote would send browsers to where nobody is.
+    # The file of a killed JupyterLab would send browsers to a dead address.
     place.jupyter.unlink(missing_ok=True)
     try:
         server = _prepare(place, options.notebook, options.port)

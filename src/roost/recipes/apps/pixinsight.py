@@ -27,7 +27,7 @@ AT = "/usr/lib/roost/pixinsight"
 SOURCE = "/opt/roost/pixinsight"
 ICON = "PixInsight.desktop"
 SWAPS = 4
-"""As many as one disk is good for: each is written by a thread of its own."""
+"""The number of swap files that one disk can serve: each has a thread of its own."""
 LIBRARIES = (
     *("libgl1", "libgl1-mesa-dri", "libegl1", "libopengl0", "libpulse0", "alsa-utils"),
     *("libnss3", "libnspr4", "libgd3", "libgstreamer1.0-0", "libgstreamer-plugins-base1.0-0"),

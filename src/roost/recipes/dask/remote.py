@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 BIN = "/opt/roost/bin"
 RUN = "/usr/lib/roost/run"
 RETIRE = (f"{BIN}/release",)
-"""On the head, as root, with names of workers: they hand over what they hold, and stay away. It
+"""Run on the head, as root, with names of workers: they hand over their data and retire. It
 ends with 1 where they cannot."""
 INSIDE = (f"{BIN}/in-cluster",)
-"""On every node, before a command: in the user's folder, with the environment of the cluster."""
+"""Put before a command on any node: run it in the user's folder and the cluster's environment."""
 CONSTANTS = "/etc/roost/node.env"
 JUPYTER_PORT = 8888
-"""On the head's loopback; ``roost open`` makes a tunnel to it."""
+"""A port on the head's loopback; ``roost open`` makes a tunnel to it."""
 SHARED = ("dask-ca.pem", "dask-cert.pem", "dask-key.pem")
 """Secrets that the head makes and every worker needs."""
 PACKAGE_KEY, NOTEBOOK = "roost", "notebook"
@@ -49,13 +49,13 @@ BROUGHT = f"{environment.AT}/project"
 NOTHING = f"{BROUGHT}/none"
 """A folder that is not there."""
 PACKAGE_PARTS = ("__init__.py", "errors.py", "home.py", "notebook", "dask")
-"""What of roost itself runs on the nodes."""
+"""The modules of roost that run on the nodes."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 READ_ONLY = (f"ReadOnlyPaths=-{BROUGHT}",)
 """Where machines share no folder, a task that writes a relative path fails: what it wrote would be
 on this machine alone, and lost with it."""
 MACHINE_WIDE = (
-    # The nanny goes on where the system ends a worker that took too much.
+    # The nanny survives when the system kills a worker that took too much memory.
     "OOMPolicy=continue",
     "OOMScoreAdjust=500",
     "RuntimeDirectory=roost-worker",

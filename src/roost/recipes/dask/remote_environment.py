@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roost.spec import Cluster
 
 AT = Path("/opt/roost")
-"""Everything of it on a machine; an image of the machine keeps it."""
+"""The folder of the environments on a machine; an image of the machine keeps it."""
 UV = "0.13.8"
 PYTHONS = {"ubuntu-24.04": "3.12", "debian-12": "3.11", "debian-13": "3.13"}
 """The Python that each system has. Sources: its package lists."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roost.spec.desktop import Desktop
 
 AT = "/usr/lib/roost/desktop"
-"""Where the programs of a desktop are."""
+"""The folder of a desktop's programs."""
 UNITS = "/etc/systemd/system"
 XFCE = (
     *("xfce4-session", "xfwm4", "xfdesktop4", "xfce4-panel", "xfce4-settings", "xfce4-notifyd"),
@@ -32,7 +32,7 @@ HIDDEN = (
     *("blueman", "print-applet", "geoclue-demo-agent", "update-notifier", "snap-userd-autostart"),
     *("tracker-miner-fs-3", "gnome-keyring-ssh", "xiccd", "org.gnome.SettingsDaemon.Power"),
 )
-"""What would begin with every session, if the user's packages bring it, and is of no use here."""
+"""Programs that packages start with every session, and that are useless here."""
 
 
 def steps(spec: Desktop) -> tuple[Step, ...]:

@@ -20,7 +20,7 @@ class Icon:
 
     @property
     def files(self) -> tuple[File, ...]:
-        """In the menu of everybody, and on the user's desktop."""
+        """The entry in everybody's menu, and on the user's desktop."""
         return (
             File(TRUST, program("icon-trust"), "0755"),
             File(f"/usr/local/share/applications/{self.name}", self.entry),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 AT = "/usr/lib/roost/shared"
 UNIT = "roost-shared.service"
 NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
-"""Those from which a private network has its addresses."""
+"""The ranges from which a private network has its addresses."""
 PATIENCE = 1800
 """Seconds in which the head must be ready once its workers are."""
 

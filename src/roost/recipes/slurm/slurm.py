@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 AT = "/usr/lib/roost/slurm"
 UNITS = "/etc/systemd/system"
 RETIRE = (f"{AT}/nodes", "retire")
-"""On the head, as root, with names of workers: they get no more jobs, and leave Slurm. It ends with
+"""Run on the head, as root, with names of workers: they get no new jobs and leave. It ends with
 1 where they still run jobs, and then nothing has changed."""
 KEEP = (f"{AT}/nodes", "keep")
-"""On the head, as root, with the names of all workers that there are: others leave Slurm."""
+"""Run on the head, as root, with the names of all existing workers: others leave Slurm."""
 PACKAGES = ("munge", "slurm-client", "libpmix-dev")
-"""Of all nodes. Slurm opens libpmix.so, which is in the package for developers."""
+"""Packages of all nodes. Slurm opens libpmix.so, which is in the package for developers."""
 FOLDERS = ("/var/lib/slurm/slurmctld", "/var/log/slurm")
 """The controller's own."""
 PATIENCE = 1800

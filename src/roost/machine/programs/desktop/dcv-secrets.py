@@ -18,7 +18,7 @@ from pathlib import Path
 SECRETS = Path("/etc/roost/secrets")
 VIEWER = "viewer"
 EASY = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Nothing that looks like something else."""
+"""Characters that cannot be mistaken for others."""
 CERTIFICATE = {"dcv.pem": 0o600, "dcv.key": 0o600}
 DCV = Path("/etc/dcv")
 YEARS = 10

@@ -16,7 +16,7 @@ from pathlib import Path
 
 SECRETS = Path("/etc/roost/secrets")
 EASY = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Nothing that looks like something else."""
+"""Characters that cannot be mistaken for others."""
 SOCKET = "unix_socket:/run/roost-desktop/vnc"
 YEARS = 10
 
