@@ -168,5 +168,5 @@ def _login_if_possible(
     try:
         return _login(connect.connected(session, cloud, state, None), page, view)
     except RoostError as error:
-        session.say(f"the password is on the machine, which could not be asked: {error.what}")
+        session.say(f"the password is on the machine, and roost cannot read it now: {error.what}")
         return None

@@ -81,7 +81,7 @@ class Terminal:
         if self.no_input or not interactive():
             raise refused
         say(warning)
-        typed = click.prompt(f"Type its name ({word}) to go on", err=True, default="")
+        typed = click.prompt(f"Type its name ({word}) to continue", err=True, default="")
         if typed.strip() != word:
             raise NeedsConfirmationError(
                 f'you typed "{typed.strip()}", not {word}: cancelled; nothing was changed'

@@ -42,8 +42,8 @@ class Workers(Machine):
     min: int | None = Field(
         None,
         ge=0,
-        description="Fewest: with so many `roost up` goes on where the cloud has no room for "
-        "more (half of them if not said), and fewer are not kept when they follow the work.",
+        description="The fewest workers: with these `roost up` succeeds where the cloud has no "
+        "room for more (by default half of them); workers that follow the work are never fewer.",
     )
     max: int | None = Field(
         None, ge=1, le=MOST_WORKERS, description="Most, when they follow the work."

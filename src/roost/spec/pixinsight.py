@@ -18,7 +18,7 @@ class PixInsight(Table):
 
     installer: Path = Field(
         description="The archive that you downloaded, relative to this file; "
-        "it is brought to the machine once.",
+        "it is uploaded to the machine once.",
         examples=["PI-linux-x64-1.9.3-20250402-c.tar.xz"],
     )
     license: Path | None = Field(

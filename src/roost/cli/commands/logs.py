@@ -22,7 +22,7 @@ from roost.model.place import Place
     show_default=True,
     help="Lines of each log.",
 )
-@click.option("--follow", "-f", is_flag=True, help="Go on with what is added; Ctrl-C ends it.")
+@click.option("--follow", "-f", is_flag=True, help="Print new lines too, until Ctrl-C.")
 @place_options
 @json_option
 def command(
