@@ -1,4 +1,4 @@
-"""Everything roost raises on purpose, and the exit code each one ends the command with.
+"""Every error that roost raises on purpose, and the exit code that it ends the command with.
 
 RoostError                      1  something failed
 ├── UsageError                  2  the command or the file is wrong
@@ -10,7 +10,7 @@ RoostError                      1  something failed
 ├── AccessError                 5  the cloud refuses us
 │   ├── CredentialsError        5
 │   └── QuotaError              5
-├── BusyError                   1  another roost is at work on the same name
+├── BusyError                   1  another roost is changing the same name
 ├── SetupError                  1  a machine could not set itself up
 ├── UnreachableError            1  a machine does not answer
 └── CloudError                  1  the cloud could not do it
@@ -34,7 +34,7 @@ def command_line(*words: object) -> str:
 class RoostError(Exception):
     """An expected failure: shown as a message, never as a traceback.
 
-    ``what`` says what happened, ``exists`` what is there now and may be costing money, and
+    ``what`` says what happened, ``exists`` what exists now and may cost money, and
     ``next`` is the command to type next (``command_line`` quotes its words).
     """
 
@@ -69,7 +69,7 @@ class Problem:
     hint: str | None = None
 
     def lines(self) -> tuple[str, ...]:
-        """``line 3, workers.count: found "two"; allowed: a whole number``, in a few lines."""
+        """Return a few lines: ``line 3, workers.count: found "two"; allowed: a whole number``."""
         place = f"line {self.line}, {self.where}" if self.line else self.where
         found = f" (found {self.found})" if self.found else ""
         details = [f"    allowed: {self.allowed}"] if self.allowed else []
@@ -88,12 +88,12 @@ class SpecError(UsageError):
         self.problems = problems
 
     def lines(self) -> tuple[str, ...]:
-        """One line or more for each problem: place, what is wrong, what would be right."""
+        """Return one or more lines for each problem: its place, the mistake, the right form."""
         return tuple(line for problem in self.problems for line in problem.lines())
 
 
 class NotFoundError(UsageError):
-    """Nothing of that name exists."""
+    """The error for a name that does not exist."""
 
 
 class PartlyDoneError(RoostError):
@@ -103,7 +103,7 @@ class PartlyDoneError(RoostError):
 
 
 class NeedsConfirmationError(RoostError):
-    """A yes or a typed name is missing, and nobody is there to ask."""
+    """The error for a missing yes or typed name, where no person can be asked."""
 
     exit_code = 4
 
@@ -123,7 +123,7 @@ class QuotaError(AccessError):
 
 
 class BusyError(RoostError):
-    """Another roost is at work on the same name."""
+    """The error for a name that another roost is changing."""
 
 
 class SetupError(RoostError):

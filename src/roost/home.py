@@ -1,4 +1,4 @@
-"""Where roost keeps what runs on this machine. Standard library only: nodes import it too.
+"""The folders in which roost keeps what runs on this machine. Standard library only (for nodes).
 
 ``<home>`` is $ROOST_HOME or the platform's data folder (on a rented machine of a cluster,
 ``/var/lib/roost/cluster``); ``<home>/local/<name>/`` is one name::
@@ -55,7 +55,7 @@ def check_name(text: str) -> str:
 
 
 def home() -> Path:
-    """roost's data folder on this machine; it need not exist yet."""
+    """Return roost's data folder on this machine; it need not exist yet."""
     chosen = os.environ.get("ROOST_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -103,7 +103,7 @@ class Folder:
 
     @property
     def working(self) -> Path:
-        """As old as the last look at which workers had tasks."""
+        """A file as old as the last look at which workers had tasks."""
         return self.path / "working"
 
     @property
@@ -113,7 +113,7 @@ class Folder:
 
     @property
     def control(self) -> Path:
-        """How to call roost again."""
+        """A file with the command that calls roost again."""
         return self.path / "control.json"
 
     @property
@@ -127,7 +127,7 @@ class Folder:
         return self.path / "machines"
 
     def machine(self, instance: str) -> Path:
-        """The folder of one instance. Raises UsageError where it would be any other folder."""
+        """Return the folder of one instance. Raises UsageError where it would be another folder."""
         if "/" in instance or instance in {"", ".", ".."}:
             raise UsageError(
                 f"{instance[:SHOWN]!r} is not an instance",
@@ -137,12 +137,12 @@ class Folder:
 
 
 def folder(name: str, at: Path | None = None) -> Folder:
-    """The folder of ``name`` below ``at`` (default: ``home()``). Raises UsageError for no name."""
+    """Return the folder of ``name`` below ``at`` (default: ``home()``). Raises UsageError."""
     return Folder((at or home()) / "local" / check_name(name))
 
 
 def names(at: Path | None = None) -> tuple[str, ...]:
-    """Every name that has something on this machine, sorted; what else is there is not roost's."""
+    """Return every name that has a folder on this machine, sorted; ignore other folders."""
     root = (at or home()) / "local"
     if not root.is_dir():
         return ()

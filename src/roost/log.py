@@ -1,4 +1,4 @@
-"""A look inside: what roost does, line by line, on stderr, for whoever asks with ``--debug``.
+"""The debug log: what roost does, line by line, on stderr, with ``--debug``.
 
 ``ROOST_DEBUG=1`` in the environment is the switch, so that programs which roost starts follow it.
 Nothing that is secret is ever written: every line goes through ``redacted``.
@@ -29,7 +29,7 @@ SECRETS = re.compile(
 
 
 def debugging() -> bool:
-    """Whether somebody wants to see all that is done."""
+    """Return whether the debug log is switched on."""
     return os.environ.get(VARIABLE, "0") not in ("", "0")
 
 

@@ -1,4 +1,4 @@
-"""What every use case is given: where to look, whom to tell, whom to ask.
+"""The session of a use case: its clouds and region, its reporter, and its consent.
 
 The use cases print nothing and ask nothing by themselves. A front end (the command line, a page,
 Python) makes a Session with its own Reporter and Consent.
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """Whoever is told how far the work is. Nothing that it does may end the work."""
+    """The receiver of progress and messages. Nothing that it does may end the work."""
 
     def say(self, text: str) -> None:
         """Tell one line."""
         ...
 
     def warn(self, text: str) -> None:
-        """Tell one line, also to those who only want to hear of what is not in order."""
+        """Report one line, also where only problems are shown."""
         ...
 
     def steps(
@@ -44,7 +44,7 @@ class Reporter(Protocol):
         ...
 
     def transfers(self) -> AbstractContextManager[Callable[[str, str, Transferred], None]]:
-        """Show copies of data: told a key, a prefix and each line of progress of that copy."""
+        """Show copies of data; yield a function of a key, a prefix and that copy's progress."""
         ...
 
     def transfer_plan(self, transfer: Transfer, plan: Outcome) -> None:
@@ -53,10 +53,10 @@ class Reporter(Protocol):
 
 
 class Consent(Protocol):
-    """Whoever is asked before money is spent or data is lost."""
+    """The person to ask before money is spent or data is lost."""
 
     def ask(self, question: str, refused: NeedsConfirmationError) -> None:
-        """Get a yes. Raises ``refused`` where nobody can be asked, NeedsConfirmationError for no.
+        """Get a yes. Raises ``refused`` if no person can be asked, NeedsConfirmationError for no.
 
         ``refused`` says what exists and which command says yes without a question.
         """
@@ -65,7 +65,7 @@ class Consent(Protocol):
     def type_name(self, word: str, warning: str, refused: NeedsConfirmationError) -> None:
         """Get ``word`` typed, the name of what will be destroyed. A general yes is not enough.
 
-        Raises ``refused`` where nobody can be asked, NeedsConfirmationError for another word.
+        Raises ``refused`` where no person can be asked, NeedsConfirmationError for another word.
         """
         ...
 

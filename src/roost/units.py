@@ -19,7 +19,7 @@ LONGEST_DAYS = 3650
 
 
 def parse_size(text: object) -> float:
-    """The size in GiB of ``"500GB"``, ``"16 GiB"``, ``"1.5TB"`` or ``"512MiB"``.
+    """Return the size in GiB of ``"500GB"``, ``"16 GiB"``, ``"1.5TB"`` or ``"512MiB"``.
 
     Raises ValueError where the unit is missing or unknown, or the size is not above 0.
     """
@@ -33,7 +33,7 @@ def parse_size(text: object) -> float:
 
 
 def format_size(gib: float) -> str:
-    """``500.0`` -> ``"500GB"``, ``1536.0`` -> ``"1.5TB"``, ``0.5`` -> ``"512MB"``."""
+    """Format ``500.0`` as ``"500GB"``, ``1536.0`` as ``"1.5TB"``, ``0.5`` as ``"512MB"``."""
     if gib >= 1024 and (gib / 1024 * 10).is_integer():
         # All its digits: six are too few for 190130.5TB.
         return f"{gib / 1024:.1f}".removesuffix(".0") + "TB"
@@ -41,12 +41,12 @@ def format_size(gib: float) -> str:
 
 
 def _written(number: float) -> str:
-    """Whole numbers exactly, others with six digits; never with an exponent."""
+    """Format whole numbers exactly, others with six digits; never with an exponent."""
     return f"{number:.0f}" if float(number).is_integer() else f"{Decimal(f'{number:.6g}'):f}"
 
 
 def parse_span(text: object) -> timedelta:
-    """The length of time in ``"30m"``, ``"1h30m"``, ``"2 d"``; units s, m (min), h, d, w.
+    """Return the span in ``"30m"``, ``"1h30m"``, ``"2 d"``; units s, m (min), h, d, w.
 
     Raises ValueError for anything else, and for 0.
     """
@@ -66,7 +66,7 @@ def parse_span(text: object) -> timedelta:
 
 
 def format_span(span: timedelta) -> str:
-    """``timedelta(hours=26, minutes=30)`` -> ``"1d2h30m"``."""
+    """Format ``timedelta(hours=26, minutes=30)`` as ``"1d2h30m"``."""
     left = int(span.total_seconds())
     out = ""
     for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):

@@ -430,7 +430,7 @@ def test_a_region_that_refuses_makes_it_exit_with_3(
     monkeypatch.setattr("roost.providers.aws.session.regions", lambda _: (REGION, "eu-west-1"))
     told = roost_audit()
     assert isinstance(told.exception, PartlyDoneError)
-    assert "what is there is unknown of eu-west-1: look for" in told.exception.what
+    assert "cannot list eu-west-1: look for" in told.exception.what
     assert "a month: at least $182.80" in told.stdout
 
 

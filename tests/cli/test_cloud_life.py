@@ -317,7 +317,7 @@ def test_ls_says_what_it_could_not_see(
         told = roost("ls", *words)
         assert told.code == 3
         assert "there" in told.out
-        assert "what is there is unknown of aws eu-west-1: the token has expired" in told.err
+        assert "cannot list aws eu-west-1: the token has expired" in told.err
     assert [(row["name"], row["states"]) for row in told.json] == [("there", {"running": 1})]
 
 
@@ -374,7 +374,7 @@ def test_an_address_that_the_file_has_no_more_is_not_released_without_a_yes(
     assert "desktop (running)" in told.err
     types("n\n")
     told = roost("up", changing)
-    assert (told.code, f"{question}. Go on?" in told.err) == (4, True)
+    assert (told.code, f"{question}. Continue?" in told.err) == (4, True)
     assert [a.name for a in cloud.observe("there").addresses] == ["desktop"]
     done(roost("up", fixed, "--no-input"))  # the record is as it was, and nothing is lost by it
     done(roost("up", changing, "--yes"))

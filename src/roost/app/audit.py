@@ -1,4 +1,4 @@
-"""Everything of roost's that costs money, in all accounts that can be looked through."""
+"""All of roost's resources that cost money, in every account that this computer can list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What costs money, and what each region answered."""
+    """The resources that cost money, and the answer of each region."""
 
     audit: Audit
     inventories: tuple[Inventory, ...]
@@ -44,7 +44,7 @@ def audited(session: Session, *, every: bool) -> Audited:
 
 
 def _auditors(session: Session) -> list[Auditor]:
-    """Those of the named provider; else of all that this computer uses, or of all."""
+    """Return the auditors of the named provider; else of all that this computer uses, or of all."""
     from roost.providers.registry import provider_of, providers
 
     if session.place.cloud is not None:

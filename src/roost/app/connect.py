@@ -51,7 +51,7 @@ def run_on(
 
 
 def explained(code: int, connection: Connection, state: State) -> int:
-    """The exit code of ssh or scp. Raises RoostError, with what to type next, if it got nowhere."""
+    """Return the exit code of ssh or scp. Raises RoostError, with what to type, if it failed."""
     from roost.ssh.command import FAILED
     from roost.ssh.diagnose import explain
 
@@ -61,5 +61,5 @@ def explained(code: int, connection: Connection, state: State) -> int:
 
 
 def on_terminal() -> bool:
-    """Whether somebody sits at a terminal: then a remote command gets one too."""
+    """Return whether a person is at the terminal: then a remote command gets a terminal too."""
     return sys.stdin.isatty() and sys.stdout.isatty()

@@ -36,7 +36,7 @@ def copy(session: Session, paths: tuple[str, ...]) -> int:
 
 
 def _on_a_machine(sides: list[Side]) -> Side:
-    """The side that is on a machine. Raises UsageError where both are, or none."""
+    """Return the side that is on a machine. Raises UsageError where both are, or none."""
     if len(sides) < 2:
         raise UsageError("from where to where?", next=EXAMPLE)
     *sources, target = sides

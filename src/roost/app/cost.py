@@ -1,4 +1,4 @@
-"""What a name has cost so far, costs now, and will have cost by its end time."""
+"""The cost of a name: so far, per hour now, and by its end time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CostReport:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """All that is to be known of the numbers."""
+        """Every caveat on the numbers."""
         return (*self.cost.notes, *self.stored)
 
 
@@ -67,15 +67,15 @@ def cost_report(session: Session, name: str) -> CostReport:
 
 
 def now() -> datetime:
-    """The present moment."""
+    """Return the present moment."""
     return datetime.now(UTC)
 
 
 def so_far(cloud: Cloud, state: State) -> str:
-    """``"$12.30"``, ``"between $10.00 and $12.30"``, or ``"unknown"``: what it has cost so far.
+    """Return the cost so far: ``"$12.30"``, ``"between $10.00 and $12.30"`` or ``"unknown"``.
 
-    It keeps nobody from ending a cost: neither a record that cannot be read, nor a list that may
-    not be looked at.
+    An unreadable record or a refused listing gives "unknown" and no error, so that a cost can
+    always be ended.
     """
     try:
         return str(_cost(cloud, state.name, None, now()).spent)
@@ -84,7 +84,7 @@ def so_far(cloud: Cloud, state: State) -> str:
 
 
 def stored_notes(cloud: Cloud, state: State) -> tuple[str, ...]:
-    """What copies in the user's buckets cost: no tag says since when, so it is a price only."""
+    """Return the price of copies in the user's buckets: no tag says since when they exist."""
     from roost.cost.rates import charge, section
     from roost.plan.bill import gb
     from roost.plan.wanted import volumes_of
@@ -104,7 +104,7 @@ def stored_notes(cloud: Cloud, state: State) -> tuple[str, ...]:
 
 
 def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:
-    """The cost by the list prices of that day; nothing, where nothing is rented."""
+    """Return the cost by the list prices of that day; an empty one where nothing is rented."""
     from roost.catalogue import load
     from roost.cost.book import PriceBook
     from roost.cost.rates import section

@@ -1,4 +1,4 @@
-"""A file to send with a bug report: what is there of one name, without secrets."""
+"""A file to send with a bug report: the state of one name, without secrets."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from roost.session import Session
 
 LINES = 400
-"""Of each machine's log."""
+"""The lines of each machine's log."""
 PACKAGES = ("boto3", "botocore", "awscrt", "click", "pydantic", "distributed", "uv")
 SAFE_VARIABLES = ("LANG", "TERM", "SHELL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE")
-"""Values that tell something and are no secret; of others only the names are told."""
+"""Variables whose values help and are no secret; of others the report has only the names."""
 
 
 def bundle(session: Session, name: str, file: Path) -> tuple[str, ...]:

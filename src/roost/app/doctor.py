@@ -47,14 +47,14 @@ def examine(session: Session, target: str | None) -> Iterator[Finding]:
 
 
 def examine_here(which: Callable[[str], str | None], *, rents: bool) -> Iterator[Finding]:
-    """The programs that roost calls, found by ``which``; OpenSSH for machines that are rented."""
+    """Yield a finding for each program that roost calls; OpenSSH only for rented machines."""
     yield judge_installed("uv", which("uv"), UV)
     if rents:
         yield judge_installed("ssh", which("ssh"), OPENSSH)
 
 
 def _spec(session: Session, target: str | None) -> tuple[Spec | None, Finding | None]:
-    """The spec of the target; or what kept the cloud from giving it."""
+    """Return the spec of the target, or the finding that says why the cloud did not give it."""
     if target is None:
         return None, None
     try:

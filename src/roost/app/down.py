@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Down:
-    """What is gone of a name, and what is left.
+    """The deleted and the remaining parts of a name.
 
-    ``forgotten`` are copies in the user's bucket that roost knows no more, and leaves alone.
+    ``forgotten`` are copies in the user's bucket that roost has no record of any more, and keeps.
     ``unexpected`` still carries the name's mark though it should be gone; ``problem`` says so,
     after all of it is shown.
     """

@@ -19,12 +19,12 @@ PROGRAM = "/usr/local/sbin/roost-extend"
 AT_ONCE = 16
 
 Limits = dict[str, Any]
-"""What stops a machine from now on, as it says itself: end, idle_not_before, budget_left_usd."""
+"""The limits that a machine reports: end, idle_not_before, budget_left_usd."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended:
-    """What stops each machine from now on; ``failed`` has those that could not be asked, and why.
+    """The new stop time of each machine; ``failed`` has the machines that did not answer, and why.
 
     ``again`` is the command that was typed.
     """
@@ -87,7 +87,7 @@ def connections(session: Session, cloud: Cloud, state: State, node: str | None) 
             next=command_line("roost", "extend", state.name, "2h", "head"),
         )
     running = [i.name for i in state.instances if i.role != "worker" and i.state == "running"]
-    # Where none runs, the main machine is asked for all the same: that error says why.
+    # Where none runs, connect to the main machine anyway: its error says why.
     names: list[str | None] = [node] if node is not None else [*running] or [None]
     return [connected(session, cloud, state, name) for name in names]
 

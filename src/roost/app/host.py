@@ -1,4 +1,4 @@
-"""What the user's own machine has."""
+"""The hardware of the user's own machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from roost.model.host import Host
 
 
 def this_host() -> Host:
-    """The CPUs this process may use, and the memory of the machine."""
+    """Return the CPUs that this process may use, and the memory of the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     try:
         cpus = len(os.sched_getaffinity(0))

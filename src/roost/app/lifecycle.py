@@ -1,4 +1,4 @@
-"""What the use cases of a life share: reconcile with progress, and report what runs then."""
+"""Shared steps of up, start, resume and the like: reconcile with progress, report what runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What runs of a name, and how to get there.
+    """The running machines of a name, and how to reach them.
 
     ``address`` is for a browser; ``by_ssh``: its machines are reached by SSH; ``has_page``: `roost
     open` leads to a page. ``problem`` is for after all of that is shown: enough runs, but not all.
@@ -113,7 +113,7 @@ def running(
 
 
 def hourly(cloud: Cloud, wanted: Wanted) -> str:
-    """``"at most $0.4587 an hour"``: what all of it costs while it runs."""
+    """Return the cost of all of it while it runs: ``"at most $0.4587 an hour"``."""
     from roost.catalogue import load
     from roost.cost.bill import Use
     from roost.cost.book import PriceBook
@@ -153,7 +153,7 @@ def drive(  # noqa: PLR0913 - what to do, and how it is shown
     done: Callable[[State], int] = running_count,
     quorum: Quorum | None = None,
 ) -> State:
-    """Reconcile, with progress; on Ctrl-C, say what is there and how to continue."""
+    """Reconcile, with progress; on Ctrl-C, say what exists and how to continue."""
     from roost.reconcile.loop import ALL, reconcile
 
     with (
@@ -178,11 +178,11 @@ def _interrupts_explained(session: Session, cloud: Cloud, name: str) -> Iterator
         raise
 
 
-# --- what there is -------------------------------------------------------------------------------
+# --- the state -----------------------------------------------------------------------------------
 
 
 def forget_ways(cloud: Cloud, name: str) -> None:
-    """End the tunnel, and delete the page, that led to a machine that is no more."""
+    """End the tunnel, and delete the page, that led to a machine that no longer exists."""
     from roost.ssh.browser import withdraw
 
     withdraw(name)
@@ -193,14 +193,14 @@ def forget_ways(cloud: Cloud, name: str) -> None:
 
 
 def summary(state: State) -> str:
-    """``"head running, worker-1 pending, address head (203.0.113.9)"``."""
+    """Return a summary: ``"head running, worker-1 pending, address head (203.0.113.9)"``."""
     machines = [f"{i.name} {i.state}" for i in state.instances]
     addresses = [f"address {a.name} ({a.ip or 'new'})" for a in state.addresses]
     return ", ".join([*machines, *addresses]) or "only its record"
 
 
 def instance_json(instance: Instance) -> dict[str, object]:
-    """One instance as ``--json`` shows it."""
+    """Return one instance as ``--json`` shows it."""
     return {
         "name": instance.name,
         "role": instance.role,

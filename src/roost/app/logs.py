@@ -1,4 +1,4 @@
-"""What instances logged while they set themselves up and ran."""
+"""The logs of instances, from their set-up on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Logs:
 
 
 def logs(session: Session, name: str, node: str | None, lines: int) -> Logs:
-    """The last lines of an instance, or of all. Raises NotFoundError."""
+    """Return the last lines of one instance, or of all. Raises NotFoundError."""
     cloud = resolve.locate(session, name)
     state = resolve.existing(cloud, name)
     nodes = [_checked(state, node)] if node else [i.name for i in state.instances]

@@ -23,7 +23,7 @@ NO_VIEW = "only a desktop has a password for looking on"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Where a browser finds the page, and what the page asks for."""
+    """The address of the page for a browser, and the login that the page asks for."""
 
     name: str
     address: str
@@ -51,7 +51,7 @@ def open_page(session: Session, name: str, *, view: bool) -> Opened:
 def in_foreground(
     session: Session, name: str, *, view: bool
 ) -> Iterator[tuple[Opened, Callable[[], object] | None]]:
-    """The page, with a tunnel that ends with the block; and what waits for its end, if it has one.
+    """Open the page with a tunnel that ends with the block; yield the page, and a wait for its end.
 
     Raises what ``open_page`` raises.
     """
@@ -87,7 +87,7 @@ def close(name: str) -> bool:
 
 
 def _without_tunnel(session: Session, cloud: Cloud, state: State, view: bool) -> Opened | None:
-    """The page on this machine, or on the internet; None where only a tunnel leads to it."""
+    """Return the page on this machine or on the internet; None where it needs a tunnel."""
     if cloud.can.shell is not None:
         if view:
             raise UsageError(NO_VIEW)
@@ -111,7 +111,7 @@ def _local_address(cloud: Cloud, state: State) -> str:
 
 
 def _page(state: State, view: bool) -> Page:
-    """The page that there is to see. Raises UsageError where there is none."""
+    """Return the page to open. Raises UsageError where the name has none."""
     page = pages.page_of(state.record)
     if page is None:
         raise UsageError(
@@ -123,7 +123,7 @@ def _page(state: State, view: bool) -> Page:
 
 
 def _tunnel(way: Connection, state: State, page: Page) -> int:
-    """The port here that leads to the page."""
+    """Return the local port of the tunnel to the page."""
     from roost.ssh.diagnose import explain
     from roost.ssh.tunnel import answers, opened
 
@@ -142,7 +142,7 @@ def _tunnel(way: Connection, state: State, page: Page) -> int:
 
 
 def _at(way: Connection, page: Page, port: int, view: bool) -> Opened:
-    """The page at a port here, with the token that its address must hold; both are kept nowhere."""
+    """Return the page at a local port, with the token in its address; neither is stored."""
     from roost.ssh.query import fetched
 
     token = fetched(way, page.token).strip() if page.token else ""
@@ -150,7 +150,7 @@ def _at(way: Connection, page: Page, port: int, view: bool) -> Opened:
 
 
 def _login(way: Connection, page: Page, view: bool) -> Login | None:
-    """What the page asks for, from the machine itself; kept nowhere here."""
+    """Return the login of the page, read from the machine; this computer does not store it."""
     from roost.ssh.query import fetched
 
     if page.passwords is None:
@@ -164,9 +164,9 @@ def _login(way: Connection, page: Page, view: bool) -> Login | None:
 def _login_if_possible(
     session: Session, cloud: Cloud, state: State, page: Page, view: bool
 ) -> Login | None:
-    """For a page on the internet: whoever may open it may have no SSH."""
+    """Return the login of a page on the internet; None where this computer has no SSH to it."""
     try:
         return _login(connect.connected(session, cloud, state, None), page, view)
     except RoostError as error:
-        session.say(f"the password is on the machine, which could not be asked: {error.what}")
+        session.say(f"the password is on the machine, and roost cannot read it now: {error.what}")
         return None

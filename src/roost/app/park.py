@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """What a parked name left; ``notes`` say what is kept and still costs."""
+    """The result of parking a name; ``notes`` say what is kept and still costs."""
 
     state: State
     notes: tuple[str, ...]

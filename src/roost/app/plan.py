@@ -1,4 +1,4 @@
-"""What a file would make, in order, and what that would cost. Asks nobody, but for a difference."""
+"""Show the steps that a file needs, in order, and their cost. Only a difference asks the cloud."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """How a file is going to be used, and by which quotation it is priced."""
+    """The intended use of a file, and the quotation that prices it."""
 
     hours_a_day: Decimal
     days: int
@@ -31,7 +31,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What a spec wants, what is there, the steps between, and the cost.
+    """The wanted state of a spec, the present state, the steps between, and the cost.
 
     ``cost`` is None where roost has no prices, or nothing costs anything. ``priced_elsewhere`` are
     commands that price the same on a cloud that the file is ready for, with the cloud's title.
@@ -87,7 +87,7 @@ def _no_region(spec: Spec, file: str, region: str) -> UsageError:
 
 
 def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
-    """The plan, with what the machines would lack."""
+    """Add warnings about what the machines would lack to the plan."""
     from roost.providers.registry import PROVIDERS, provider_of
 
     rights = provider_of(spec.cloud).rights if spec.cloud in PROVIDERS else None
@@ -98,13 +98,13 @@ def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
 
 
 def _as_code(mend: str | None) -> str:
-    """The command of a mend between backticks; what follows three blanks says what it does."""
+    """Put the command of a fix between backticks; three blanks separate it from its explanation."""
     command, _, about = (mend or "").partition("   ")
     return f"`{command}` {about.strip('()')}"
 
 
 def _estimate(spec: Spec, wanted: Wanted, usage: Usage) -> Estimate | None:
-    """The cost by the shipped list; None where it has no prices of that cloud."""
+    """Estimate the cost by the shipped list; None where it has no prices of that cloud."""
     from roost.plan.bill import bill_for
 
     bill = bill_for(spec, wanted)

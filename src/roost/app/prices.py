@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def todays_book() -> PriceBook:
-    """The shipped list prices, by the rules of today."""
+    """Return the shipped list prices, by the rules of today."""
     from datetime import UTC, datetime
 
     from roost.catalogue import load

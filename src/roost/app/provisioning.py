@@ -43,7 +43,7 @@ def settle(
     if cloud.can.shell is not None or not instances or state.record is None:
         return
     spec = from_json(state.record)
-    # Before programs start that need it; a machine that is about to restart does so first.
+    # Restore before programs need the data; wait first for machines that are restarting.
     missing_data = None if boots else data_restored(session, cloud, state)
     session.say("(set-up continues on the machines; Ctrl-C only stops watching)")
     with (
@@ -110,7 +110,7 @@ def boots_of(
 
 @dataclass(slots=True)
 class Provisioner:
-    """Everything that this computer brings to machines, found once and packed once."""
+    """All that this computer uploads to machines, found once and packed once."""
 
     machines: Machines
     spec: Spec

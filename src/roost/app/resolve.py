@@ -1,4 +1,4 @@
-"""What a use case is about: a file, or a name that already exists, and the cloud that has it."""
+"""Find the subject of a use case: a file, or an existing name, and the cloud that has it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = "roost.toml"
 HOLD_PATIENCE = 600.0
-"""Seconds to wait for another roost that is at work on the same name."""
+"""Seconds to wait for another roost that is changing the same name."""
 
 
 # --- clouds --------------------------------------------------------------------------------------
 
 
 def connect(session: Session, spec: Spec) -> Cloud:
-    """The cloud that a spec wants. Raises UsageError where roost cannot run anything there yet."""
+    """Return the cloud that a spec wants. Raises UsageError where roost cannot run it there yet."""
     from roost.providers.registry import provider_of
 
     return provider_of(spec.cloud).open(session.place, _tools(session), spec)
 
 
 def locate(session: Session, name: str) -> Cloud:
-    """The cloud in which a name is.
+    """Return the cloud that has a name.
 
     Raises NotFoundError where it is nowhere, UsageError where it is in two places.
     """
@@ -58,19 +58,19 @@ def locate(session: Session, name: str) -> Cloud:
 
 
 def clouds(session: Session) -> tuple[Cloud, ...]:
-    """Every cloud to look in."""
+    """Return every cloud to search."""
     tools = _tools(session)
     return tuple(c for p in _asked(session.place) for c in p.everywhere(session.place, tools))
 
 
 def listers(session: Session) -> tuple[Lister, ...]:
-    """What to ask for all names, as cheaply as each provider can."""
+    """Return what lists all names, as cheaply as each provider can."""
     tools = _tools(session)
     return tuple(c for p in _asked(session.place) for c in p.listers(session.place, tools))
 
 
 def _asked(place: Place) -> tuple[Provider, ...]:
-    """The providers that the options mean: the named one, or those that this computer uses.
+    """Return the providers that the options mean: the named one, or those that this computer uses.
 
     A region or a profile means a provider that has regions; the own machine has none.
     """
@@ -85,7 +85,7 @@ def _asked(place: Place) -> tuple[Provider, ...]:
 
 
 def may_be_elsewhere() -> bool:
-    """Whether this computer uses any cloud but itself."""
+    """Return whether this computer uses any cloud but itself."""
     from roost.providers.registry import providers
 
     return any(p.is_configured() for p in providers() if p.rents)
@@ -110,7 +110,7 @@ def _retire(session: Session, cloud: Cloud, state: State, names: tuple[str, ...]
 
 
 def wanted_for(spec: Spec) -> Wanted:
-    """All that a spec wants, on this host where it wants it here."""
+    """Return all that a spec wants; for the own machine, on this host."""
     from roost.app.host import this_host
     from roost.plan.wanted import wanted_of
 
@@ -118,7 +118,7 @@ def wanted_for(spec: Spec) -> Wanted:
 
 
 def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
-    """A path to a spec file, or a name that exists, or may exist in a cloud.
+    """Return the path of a spec file, or a name that exists, or may exist in a cloud.
 
     Without a target, ``roost.toml`` here. Raises NotFoundError where it is neither.
     """
@@ -146,7 +146,7 @@ def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
 
 
 def spec_of(session: Session, target: str | None) -> Spec:
-    """The spec of a file or a name, for another cloud or region if the options name one."""
+    """Return the spec of a file or a name, for another cloud or region if the options name one."""
     place = session.place
     file = file_or_name(target, session.command)
     if isinstance(file, Path):
@@ -164,7 +164,7 @@ def spec_of(session: Session, target: str | None) -> Spec:
 
 
 def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
-    """The spec that made ``name``, and what is there now. Raises NotFoundError."""
+    """Return the spec that made ``name``, and its state now. Raises NotFoundError."""
     from roost.spec import from_json
 
     record, state = _record(cloud, name)
@@ -179,7 +179,7 @@ def _record(cloud: Cloud, name: str) -> tuple[str, State]:
 
 
 def existing(cloud: Cloud, name: str) -> State:
-    """What is there of ``name``. Raises NotFoundError where that is nothing."""
+    """Return the state of ``name``. Raises NotFoundError where it does not exist."""
     state = cloud.observe(name)
     if state.empty:
         raise missing(name)
@@ -187,7 +187,7 @@ def existing(cloud: Cloud, name: str) -> State:
 
 
 def kind_of(state: State) -> str:
-    """Desktop, cluster or classroom, whatever else the record says."""
+    """Return desktop, cluster or classroom, even if the rest of the record is unreadable."""
     try:
         return str(json.loads(state.record or "")["kind"])
     except (ValueError, KeyError, TypeError):
@@ -195,7 +195,7 @@ def kind_of(state: State) -> str:
 
 
 def missing(name: str, where: str = "") -> NotFoundError:
-    """The error for a name that does not exist, with the names that do."""
+    """Return the error for a name that does not exist, with the names that do."""
     from roost.home import names
 
     known = names()
@@ -209,7 +209,7 @@ def missing(name: str, where: str = "") -> NotFoundError:
 
 @contextmanager
 def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
-    """Be the only one at work on ``name``; wait for another roost, saying which it is."""
+    """Hold the lock of ``name``; wait for another roost that has it, and say which it is."""
     deadline = time.monotonic() + HOLD_PATIENCE
     told = False
     while True:

@@ -33,7 +33,7 @@ def restart(session: Session, name: str, node: str | None) -> Running:
         if cloud.can.shell is not None:
             stop_instances(session, cloud, name, names)
             return bring_up(session, cloud, wanted, verb="restart")
-        # For its cloud a machine that restarts stays up: only the machine itself can tell.
+        # The cloud reports a restarting machine as running: only the machine itself knows.
         before = boots_of(session, cloud, have, names)
         apply_patiently(cloud, name, Reboot(names, reason="you asked for it"))
         settle(session, cloud, have, fresh=False, boots=before)

@@ -1,4 +1,4 @@
-"""Which rights somebody needs: the user, an operator, or the machines of a name."""
+"""The rights that the user, an operator, or the machines of a name need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Holder = Literal["user", "operator", "machines"]
 
 
 def grant(session: Session, target: str | None, holder: Holder) -> Grant:
-    """The least right of ``holder`` for a file or name (for every one, without a target).
+    """Return the least rights of ``holder`` for a file or name (for every one, without a target).
 
     Raises UsageError where the cloud has no rights to give, or ``holder`` needs none.
     """
@@ -40,7 +40,7 @@ def grant(session: Session, target: str | None, holder: Holder) -> Grant:
 
 
 def _giver(session: Session, target: str | None) -> Provider:
-    """The named provider, else the file's own if it has rights to give, else the first that has."""
+    """Return the named provider, else the file's if it grants rights, else the first that does."""
     from roost.providers.registry import provider_of, providers
 
     if session.place.cloud is not None:

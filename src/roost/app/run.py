@@ -47,7 +47,7 @@ def _file_command(spec: Spec) -> tuple[str, ...]:
 
 
 def choose(given: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
-    """The command line: the file's, with further options if the words begin with one."""
+    """Return the command line: the file's, with further options if the words begin with one."""
     if not words:
         return given
     return (*given, *words) if words[0].startswith("-") else words

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What is there; ``unfilled`` are the volumes whose data is not all back, and why."""
+    """The state of a name; ``unfilled`` are the volumes whose data is not all restored, and why."""
 
     state: State
     kind: str

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def configuration(session: Session, name: str) -> str:
-    """The configuration of a name, with the addresses of now; a running machine's host key is read.
+    """Return the configuration of a name, with its present addresses; reads host keys of machines.
 
     Raises UsageError where there is nothing to connect to.
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def stop(session: Session, name: str) -> State:
-    """Stop all instances of a name, and delete nothing; return what is there then.
+    """Stop all instances of a name, and delete nothing; return the state after it.
 
     Its record need not be readable: whatever runs can be stopped.
     """

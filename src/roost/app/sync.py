@@ -94,7 +94,7 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
         session.consent.ask(
             f"delete {count}?",
             NeedsConfirmationError(
-                f"{count} would be deleted, and nobody said yes", next="the same command with --yes"
+                f"{count} would be deleted, which needs a yes", next="the same command with --yes"
             ),
         )
         agreed = [_agreed(result) for result in asking]

@@ -67,7 +67,7 @@ def agree_on_losses(session: Session, plan: Plan, have: State) -> None:
         park = command_line("roost", "park", have.name)
         again = f"{park}   (saves what is on disks), or: {again}"
     refused = NeedsConfirmationError(what, exists=have.conditions, next=again)
-    session.consent.ask(f"{what}. Go on?", refused)
+    session.consent.ask(f"{what}. Continue?", refused)
 
 
 def check_first(

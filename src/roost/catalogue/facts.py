@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 Unit = Literal["hour", "GB-month", "GB", "IOPS-month", "MiB/s-month", "1000 requests"]
-"""What one rate is paid for. A GB-month is one gigabyte kept for one month."""
+"""The unit of a rate. A GB-month is one gigabyte kept for one month."""
 
 MIB_PER_GIB = 1024
 
@@ -82,13 +82,13 @@ class InstanceType:
 
     @property
     def gpu_count(self) -> int:
-        """How many GPUs (or slices of one) the machine sees."""
+        """The number of GPUs (or slices of one) that the machine sees."""
         return sum(gpu.count for gpu in self.gpus)
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeRule:
-    """How a type of volume is charged beside its size.
+    """The charges for a type of volume beside its size.
 
     `iops` and `throughput` (MiB/s) are what it has without extra charge; None where none can be
     provisioned. `uncounted` names a charge for its use, which no estimate can count.
@@ -101,7 +101,7 @@ class VolumeRule:
 
 @dataclass(frozen=True, slots=True)
 class TransferTier:
-    """What a GB sent to the internet costs until `up_to_gb` in a month (None: without end)."""
+    """The price of a GB sent to the internet until `up_to_gb` in a month (None: without end)."""
 
     up_to_gb: int | None
     rate: Rate
@@ -109,7 +109,7 @@ class TransferTier:
 
 @dataclass(frozen=True, slots=True)
 class AddressRule:
-    """Who pays for a public IPv4 address from the day `since` on.
+    """The rule for charging public IPv4 addresses from the day `since` on.
 
     `charged` is "idle" (only an Elastic IP address no running machine uses) or "always".
     `rate` is None where the price of that time is not known.

@@ -1,4 +1,4 @@
-"""Reading the catalogue files of a provider, as late and as few as possible."""
+"""Read the catalogue files of a provider, as late and as few as possible."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """What is known offline about a provider's machines and prices.
+    """The facts about a provider's machines and prices that are known offline.
 
     `published` and `source` are of the price list, `types_date` and `types_source` of the
     specifications. `undescribed` names the types that the price list still prices although the
@@ -46,34 +46,34 @@ class Catalogue:
         return tuple(self._rows)
 
     def instance_type(self, name: str) -> InstanceType | None:
-        """The specification of a type; None when there is none of that name."""
+        """Return the specification of a type; None when there is none of that name."""
         row = self._rows.get(name)
         return None if row is None else _instance_type(name, row)
 
     def instance_types(self) -> tuple[InstanceType, ...]:
-        """Every specification, sorted by name."""
+        """Return every specification, sorted by name."""
         return _instance_types(self)
 
     def region(self, code: str) -> RegionPrices | None:
-        """The prices of a region; None when the catalogue has none for it."""
+        """Return the prices of a region; None when the catalogue has none for it."""
         return _region(self.provider, code) if code in self.region_names else None
 
     def address_rules(self) -> tuple[AddressRule, ...]:
-        """Who pays for a public IPv4 address, and since when; the oldest rule first."""
+        """Return the rules of charging for public IPv4 addresses, the oldest first."""
         return tuple(_address_rule(rule) for rule in _other(self.provider)["public_ipv4"])
 
     def volume_rule(self, volume_type: str) -> VolumeRule:
-        """How a type of volume is charged beside its size; by its size alone if nothing is said."""
+        """Return the charges of a type of volume beside its size; none where none are listed."""
         return VolumeRule(**_other(self.provider)["volume_types"].get(volume_type, {}))
 
     def free_transfer_gb(self) -> int:
-        """GB a month that an account may send to the internet free of charge, in all regions."""
+        """Return the GB a month that an account sends to the internet free of charge."""
         free: int = _other(self.provider)["transfer_out_free"]["gb_per_month"]
         return free
 
 
 def load(provider: str | None = None) -> Catalogue:
-    """The catalogue of a provider, read once; without a name, of the only one that has any.
+    """Return the catalogue of a provider, read once; without a name, of the only one that has any.
 
     LookupError when roost ships none for it, or several and none is named.
     """
@@ -116,7 +116,7 @@ def _instance_types(catalogue: Catalogue) -> tuple[InstanceType, ...]:
 
 
 def _instance_type(name: str, row: list[Any]) -> InstanceType:
-    """A row of instance-types.json; its columns are the fields of InstanceType, in order."""
+    """Parse a row of instance-types.json; its columns are the fields of InstanceType, in order."""
     architectures, virtualization, gpus, *rest = row
     gpus = tuple(Gpu(*gpu) for gpu in gpus)
     return InstanceType(name, tuple(architectures), tuple(virtualization), gpus, *rest)
@@ -158,7 +158,7 @@ def _rate(facts: dict[str, Any]) -> Rate:
 
 
 def _date(text: str) -> date | None:
-    """2026-10-15, or 2026-08 (its first day), or nothing."""
+    """Parse a date: 2026-10-15, or 2026-08 (its first day), or nothing."""
     month_only = len(text) == len("2026-08")
     return date.fromisoformat(f"{text}-01" if month_only else text) if text else None
 

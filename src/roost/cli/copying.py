@@ -41,7 +41,7 @@ BOTH_WAYS = (
 TO_S3 = (
     _option("--verify", is_flag=True, help="Then prove every file in S3 by its checksum."),
     _option("--move", is_flag=True, help="Delete the files from SRC that are proven in S3."),
-    _option("--watch", is_flag=True, help="Go on: copy files as soon as they are finished."),
+    _option("--watch", is_flag=True, help="Keep running: copy files as soon as they are finished."),
     _option(
         "--janitor",
         multiple=True,

@@ -33,12 +33,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "show": "Show one name: its instances, how they are, and its address.",
         "open": "Open it in the browser, and print the address.",
         "run": "Run the file's command (or another) in its project folder, on its cluster.",
-        "ssh": "A shell, or a command, on one of its instances (the first, if none is named).",
+        "ssh": "Run a shell, or a command, on one of its instances (the first, if none is named).",
         "cp": "Copy files and folders to a machine, or from it.",
         "sync": "Make DST like SRC: a folder (here, or on a machine) and a place in S3.",
         "pull": "Copy to its machine what the file's [data] names: from S3 to folders.",
         "push": "Copy from its machine what the file's [data] names: from folders to S3.",
-        "logs": "What its instances said while they set themselves up and ran.",
+        "logs": "Print what its instances logged while they set themselves up and ran.",
         "ssh-config": "Print the OpenSSH configuration of a name; make `ssh roost-NAME` "
         "and editors know it.",
         "scale": "Change the number of workers.",
@@ -93,12 +93,12 @@ class Commands(click.Group):
             raise BrokenPipe from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of the sections."""
+        """Return all names, in the order of the sections."""
         del ctx
         return [name for section in SECTIONS.values() for name in section]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the one command that was asked for."""
+        """Import the requested command only."""
         if cmd_name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"roost.cli.commands.{cmd_name.replace('-', '_')}")
@@ -108,7 +108,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, with a suggestion for a mistyped name."""
+        """Resolve as click does, with a suggestion for a mistyped name."""
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
             from difflib import get_close_matches
@@ -119,7 +119,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The sections, without importing the commands."""
+        """Write the sections, without importing the commands."""
         del ctx
         for title, commands in SECTIONS.items():
             with formatter.section(title):
@@ -144,11 +144,11 @@ def cli(debug: bool) -> None:
 
 
 def run() -> NoReturn:
-    """The console script: ``main``, without the tenths of a second that tidying up memory takes.
+    """Run ``main`` as the console script, without the tenths of a second that cleanup takes.
 
     Nothing of ours waits for the interpreter's end: files are closed where they were opened.
     """
-    # Start-up makes thousands of objects that stay; looking for garbage among them is in vain.
+    # Start-up makes thousands of objects that stay: searching them for garbage finds nothing.
     gc.set_threshold(100_000, 20, 20)
     code = main()
     for stream in (sys.stdout, sys.stderr):
@@ -186,7 +186,7 @@ def main() -> int:
 
 
 def _broken_pipe() -> int:
-    """Whoever read our output has seen enough (`roost ls | head`), or a pipe of ours broke."""
+    """End quietly if the reader of our output left (`roost ls | head`); else report the pipe."""
     if _nobody_reads(sys.stdout):
         hush(sys.stdout)
         return 0
@@ -195,7 +195,7 @@ def _broken_pipe() -> int:
 
 
 def _nobody_reads(stream: TextIO) -> bool:
-    """Whether the reader of the pipe is gone; other broken pipes are errors like any."""
+    """Return whether the reader of the pipe is gone; other broken pipes are errors like any."""
     poll = select.poll()
     try:
         poll.register(stream.fileno(), 0)
@@ -205,12 +205,12 @@ def _nobody_reads(stream: TextIO) -> bool:
 
 
 def _color() -> bool | None:
-    """None lets click decide by the terminal."""
+    """Return False to switch colours off; None lets click decide by the terminal."""
     return False if os.environ.get("NO_COLOR") else None
 
 
 def show(error: RoostError) -> None:
-    """What happened, what exists, and what to type next; on stderr."""
+    """Print what happened, what exists, and what to type next; on stderr."""
     lines = [click.style("roost: ", fg="red", bold=True) + error.what]
     if isinstance(error, SpecError):
         lines += [f"  {line}" for line in error.lines()]

@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def complete_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The names that exist, for the shell's completion."""
+    """Return the names that exist, for the shell's completion."""
     del ctx, param
     from roost.home import names
 
@@ -31,19 +31,19 @@ def complete_names(
 
 
 class Name(click.ParamType):  # type: ignore[type-arg]
-    """What a command takes for a name: nothing else gets past the command line."""
+    """The type of a NAME argument: the command line refuses anything that cannot be a name."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Raises UsageError where it is no name."""
+        """Return the name. Raises UsageError where it cannot be one."""
         del param, ctx
         return check_name(value)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The names that exist."""
+        """Return the names that exist."""
         return complete_names(ctx, param, incomplete)
 
 
@@ -53,7 +53,7 @@ class NameAndNode(Name):
     name = "name/node"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Raises UsageError where its name is none, or its node cannot be one."""
+        """Return the name and node. Raises UsageError where either cannot be one."""
         name, slash, node = value.partition("/")
         super().convert(name, param, ctx)
         if slash and not re.fullmatch("[a-z][a-z0-9-]*", node):
@@ -68,7 +68,7 @@ class FileOrName(click.Path):
     """FILE or NAME, as ``roost.app.resolve.file_or_name`` tells them apart."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Raises UsageError where it is empty: the file of this folder is not what was meant."""
+        """Return the path or name. Raises UsageError where it is empty."""
         if value == "":
             raise UsageError(
                 "'' is neither a file nor a name", next="roost ls   (shows every name)"
@@ -88,7 +88,7 @@ class PassesOn(click.Command):
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """As click does it, with the words at the end."""
+        """Collect the words as click does, with those after ``--`` at the end."""
         return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]
 
 
@@ -96,25 +96,25 @@ PASSED_ON = "roost.passed_on"
 
 
 def passed_on() -> tuple[str, ...]:
-    """The words after ``--``."""
+    """Return the words after ``--``."""
     words: tuple[str, ...] = click.get_current_context().meta.get(PASSED_ON, ())
     return words
 
 
 def name_argument(function: F) -> F:
-    """NAME: something that exists."""
+    """Add NAME: an existing name."""
     return click.argument("name", type=Name())(function)
 
 
 def file_argument(function: F) -> F:
-    """FILE or NAME; without it, roost.toml here."""
+    """Add FILE or NAME; without it, roost.toml here."""
     return click.argument("target", metavar="[FILE|NAME]", required=False, type=FileOrName())(
         function
     )
 
 
 def place_options(function: F) -> F:
-    """--cloud, --region and --profile, as one argument ``place``; most often none is needed."""
+    """Add --cloud, --region and --profile, as one argument ``place``; most often none is needed."""
 
     @wraps(function)
     def with_place(
@@ -135,12 +135,12 @@ def place_options(function: F) -> F:
 
 
 def json_option(function: F) -> F:
-    """--json."""
+    """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")(function)
 
 
 def cloud_option(function: F) -> F:
-    """--cloud."""
+    """Add --cloud."""
     return click.option(
         "--cloud",
         type=click.Choice(cloud_names()),
@@ -149,7 +149,7 @@ def cloud_option(function: F) -> F:
 
 
 def yes_options(function: F) -> F:
-    """--yes and --no-input."""
+    """Add --yes and --no-input."""
     function = click.option("--yes", "-y", is_flag=True, help="Do not ask; the answer is yes.")(
         function
     )

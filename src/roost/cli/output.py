@@ -1,4 +1,4 @@
-"""What goes to people and to programs: data on stdout, everything else on stderr."""
+"""Output for people and for programs: data on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ import click
 
 
 def say(text: str) -> None:
-    """A line of progress, on stderr."""
+    """Print a line of progress on stderr."""
     with read_or_not():
         click.echo(text, err=True)
 
 
 @contextmanager
 def read_or_not() -> Iterator[None]:
-    """Work goes on when nobody reads what it says on stderr (`roost up |& head`)."""
+    """Continue the work when nobody reads stderr (`roost up |& head`)."""
     try:
         yield
     except BrokenPipeError:
@@ -32,14 +32,14 @@ def read_or_not() -> Iterator[None]:
 
 
 def hush(stream: TextIO) -> None:
-    """Send what is still written to a stream, that nobody reads any more, to nowhere."""
+    """Discard all further output to a stream whose reader is gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def write_json(data: object) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     click.echo(json.dumps(data, indent=2, default=_plain))
 
 
@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    """Columns as wide as they must be; those in ``right`` (numbers) are right-aligned."""
+    """Align columns, as wide as they must be; those in ``right`` (numbers) are right-aligned."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
@@ -72,5 +72,5 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset
 
 
 def interactive() -> bool:
-    """Whether somebody is there to be asked."""
+    """Return whether a person is there to answer questions."""
     return sys.stdin.isatty() and sys.stderr.isatty()

@@ -23,5 +23,5 @@ def ended(code: int, connection: Connection, state: State) -> NoReturn:
 
 
 def on_terminal() -> bool:
-    """Return whether somebody sits at a terminal: then a remote command gets one too."""
+    """Return whether a person is at the terminal: then a remote command gets a terminal too."""
     return sys.stdin.isatty() and sys.stdout.isatty()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """Tells on stderr, asks where somebody is there; fulfils Reporter and Consent.
+    """The Reporter and the Consent of a terminal: report on stderr, ask where a person is there.
 
     ``yes`` answers every question but the typing of a name; ``no_input`` asks nothing; ``quiet``
     tells only what is not in order.
@@ -68,7 +68,7 @@ class Terminal:
         show_plan(transfer, plan, quiet=self.quiet)
 
     def ask(self, question: str, refused: NeedsConfirmationError) -> None:
-        """Get a yes, from the option or from somebody who is there."""
+        """Get a yes, from the option or from the person at the terminal."""
         if self.yes:
             return
         if self.no_input or not interactive():
@@ -81,7 +81,7 @@ class Terminal:
         if self.no_input or not interactive():
             raise refused
         say(warning)
-        typed = click.prompt(f"Type its name ({word}) to go on", err=True, default="")
+        typed = click.prompt(f"Type its name ({word}) to continue", err=True, default="")
         if typed.strip() != word:
             raise NeedsConfirmationError(
                 f'you typed "{typed.strip()}", not {word}: cancelled; nothing was changed'
@@ -91,7 +91,7 @@ class Terminal:
 def session(
     place: Place = NOWHERE, *, yes: bool = False, no_input: bool = False, quiet: bool = False
 ) -> Session:
-    """The session of the command that is running."""
+    """Return the session of the running command."""
     terminal = Terminal(yes=yes, no_input=no_input, quiet=quiet)
     context = click.get_current_context(silent=True)
     command = context.command_path if context else "roost up"

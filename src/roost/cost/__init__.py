@@ -1,4 +1,4 @@
-"""What machines and their data cost, as pure arithmetic over the catalogue and a quotation.
+"""The cost of machines and their data, as pure arithmetic over the catalogue and a quotation.
 
 `rates` has the values (a rate, an unknown price, an amount), `quotation` reads the prices of an
 old quotation, `book` joins them with the catalogue, `machines` finds the cheapest type that fits,

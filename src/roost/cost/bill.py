@@ -1,4 +1,4 @@
-"""What is paid for (`Bill`), and for how long (`Use`); no provider's words but the type names."""
+"""The resources to pay for (`Bill`), and for how long (`Use`); provider-neutral but for types."""
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -9,7 +9,7 @@ Number = Decimal | int
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How long the machines run, and how long they and their disks exist, in hours.
+    """The hours that the machines run, and that they and their disks exist.
 
     "16 h up within 48 h" is ``Use(16, 48)``; they are stopped for the other 32 h.
     ValueError unless 0 <= hours_running <= hours_existing.
@@ -27,7 +27,7 @@ class Use:
 
     @classmethod
     def daily(cls, hours: Number, days: Number) -> "Use":
-        """`hours` a day on `days` days: 4 h on 30 days are 120 h within 720 h."""
+        """Return `hours` a day on `days` days: 4 h on 30 days are 120 h within 720 h."""
         running = hours * days
         # 12 h, and not 12.0 h, whatever way they were typed.
         return cls(int(running) if running == int(running) else running, 24 * days)
@@ -132,7 +132,7 @@ BillItem = Instances | Volumes | Snapshots | Addresses | Egress | Objects
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Everything that is paid for."""
+    """All resources to pay for."""
 
     items: tuple[BillItem, ...] = ()
 

@@ -30,17 +30,17 @@ class PriceBook:
 
     @property
     def hours_per_month(self) -> Decimal:
-        """How many hours a month is counted as: the quotation's number, or 730."""
+        """The hours that a month is counted as: the quotation's number, or 730."""
         return self.quotation.hours_per_month if self.quotation else HOURS_PER_MONTH
 
     def instance(self, region: str, instance_type: str) -> Price:
-        """USD per hour running, on demand."""
+        """Return the USD per hour running, on demand."""
         return self._quoted("instances", region, instance_type, "hour") or self._listed(
             region, lambda prices: prices.instance(instance_type), instance_type
         )
 
     def volume(self, region: str, volume_type: str) -> Price:
-        """USD per GB-month."""
+        """Return the USD per GB-month."""
         return (
             self._quoted("volumes", region, volume_type, "GB-month")
             or self._quoted("volumes", region, "any", "GB-month")
@@ -50,29 +50,29 @@ class PriceBook:
         )
 
     def iops(self, region: str, volume_type: str) -> Price:
-        """USD per provisioned IOPS and month."""
+        """Return the USD per provisioned IOPS and month."""
         return self._listed(region, lambda prices: prices.iops(volume_type), f"{volume_type} IOPS")
 
     def throughput(self, region: str, volume_type: str) -> Price:
-        """USD per provisioned MiB/s and month."""
+        """Return the USD per provisioned MiB/s and month."""
         return self._listed(
             region, lambda prices: prices.throughput(volume_type), f"{volume_type} throughput"
         )
 
     def snapshot(self, region: str, tier: str) -> Price:
-        """USD per GB-month in the "standard" or the "archive" tier."""
+        """Return the USD per GB-month in the "standard" or the "archive" tier."""
         return self._quoted("snapshots", region, tier, "GB-month") or self._listed(
             region, lambda prices: prices.snapshot(tier), f"{tier} snapshots"
         )
 
     def archive_retrieval(self, region: str) -> Price:
-        """USD per GB brought back from an archived snapshot."""
+        """Return the USD per GB restored from an archived snapshot."""
         return self._quoted("snapshots", region, "archive_retrieval", "GB") or self._listed(
             region, RegionPrices.archive_retrieval, "retrieval from archived snapshots"
         )
 
     def s3(self, region: str, storage_class: str, charge: str = "storage") -> Price:
-        """USD of "storage" (GB-month), "put" and "get" (1000 requests), "retrieval" (GB)."""
+        """Return the USD of "storage" (GB-month), "put", "get" (1000 each), "retrieval" (GB)."""
         quoted = self._quoted("s3", region, storage_class, "GB-month")
         if quoted is not None and charge == "storage":
             return quoted
@@ -83,12 +83,12 @@ class PriceBook:
         )
 
     def address_rule(self) -> AddressRule:
-        """The rule of charging for public IPv4 addresses on the book's day."""
+        """Return the rule of charging for public IPv4 addresses on the book's day."""
         held = (rule for rule in self.catalogue.address_rules() if rule.since <= self.day)
         return max(held, key=lambda rule: rule.since)
 
     def address(self, region: str, *, elastic: bool, in_use: bool) -> Price:
-        """USD per hour of a public IPv4 address; a real 0 when the rule of the day charges none.
+        """Return the USD per hour of a public IPv4 address; a real 0 when the day has no charge.
 
         `in_use`: a running machine has the address.
         """
@@ -100,7 +100,7 @@ class PriceBook:
         return quoted or rule.rate or unknown
 
     def transfer_out(self, region: str) -> tuple[TransferTier, ...] | Unknown:
-        """USD per GB sent to the internet, by tier of the GB sent in a month."""
+        """Return the USD per GB sent to the internet, by tier of the GB sent in a month."""
         quoted = self._quoted("transfer", region, "out", "GB")
         if quoted is not None:
             return (TransferTier(None, quoted),)
@@ -109,12 +109,12 @@ class PriceBook:
         return tiers or Unknown(f"no price of transfer to the internet from {region}")
 
     def free_transfer_gb(self, region: str) -> int:
-        """GB a month that the account sends free of charge; none where a quotation has a price."""
+        """Return the GB a month that are sent free of charge; 0 where a quotation has a price."""
         quoted = self._quoted("transfer", region, "out", "GB")
         return self.catalogue.free_transfer_gb() if quoted is None else 0
 
     def region(self, region: str) -> RegionPrices | None:
-        """The catalogue's prices of a region; None when it has none."""
+        """Return the catalogue's prices of a region; None when it has none."""
         return self.catalogue.region(region)
 
     def _quoted(self, table: str, region: str, name: str, unit: Unit) -> Rate | None:

@@ -23,7 +23,7 @@ AT_MOST_NOTE = "at most: the volume's full size, since what it holds is not know
 
 
 def lasting(bill: Bill, use: Use, book: PriceBook) -> Iterator[Line]:
-    """The charges that grow with time."""
+    """Yield the charges that grow with time."""
     for item in bill.items:
         yield from _lines(item, use, book)
 
@@ -102,7 +102,7 @@ def _addresses(item: Addresses, use: Use, book: PriceBook) -> Iterator[Line]:
 
 
 def paid_once(bill: Bill, book: PriceBook) -> Iterator[Line]:
-    """Requests and transfer, which are paid for their number and not for their time."""
+    """Yield the charges paid for their number and not for their time: requests and transfer."""
     for item in bill.items:
         if isinstance(item, Objects):
             for kind, count in (("put", item.puts), ("get", item.gets)):
@@ -113,7 +113,7 @@ def paid_once(bill: Bill, book: PriceBook) -> Iterator[Line]:
 
 
 def _transfer(bill: Bill, book: PriceBook) -> Iterator[Line]:
-    """GB to the internet, counted as if sent in one month, after the account's free allowance."""
+    """Yield the GB to the internet, counted as if sent in one month, after the free allowance."""
     sent: dict[str, Number] = {}
     for item in bill.items:
         if isinstance(item, Egress):
@@ -144,7 +144,7 @@ def _tiers(region: str, gb: Number, free: Number, book: PriceBook) -> Iterator[L
 def _months(
     size: Number, unit: str, use: Use, book: PriceBook, count: int = 1
 ) -> tuple[Decimal, str]:
-    """How many `unit`-months `count` things of `size` are over the use, and the calculation."""
+    """Return the `unit`-months of `count` things of `size` over the use, and the calculation."""
     hours, month = use.hours_existing, book.hours_per_month
     basis = f"{count} x {size} {unit} x {hours} h / {month} h a month"
     return Decimal(count * size * hours) / month, basis

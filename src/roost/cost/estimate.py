@@ -1,4 +1,4 @@
-"""What a bill of resources costs: while it runs, while it is stopped, parked, and for one use."""
+"""The cost of a bill of resources: running, stopped, parked, and for one use."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +13,7 @@ from roost.cost.rates import Section, Unknown, section
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a bill costs, in USD before tax.
+    """The cost of a bill, in USD before tax.
 
     `running` and `stopped` are per hour, without what is paid once (transfer, requests).
     `parked` is per month, one for each way to put the machines away. `use` is the whole use.

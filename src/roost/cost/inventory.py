@@ -1,4 +1,4 @@
-"""What is there and costs money, whoever still knows of it: priced by the month. Pure."""
+"""All resources that cost money, recorded or not: priced by the month. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What one region has. `hints` are not roost's: unattached volumes, idle addresses.
+    """The resources of one region. `hints` are not roost's: unattached volumes, idle addresses.
 
     `unknown` says why it could not be looked at. `notes` are of what costs elsewhere: data in the
     user's buckets.
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Everything that costs, orphans first and then the dearest; `free` counts what does not."""
+    """All that costs, orphans first and then the dearest; `free` counts what costs nothing."""
 
     rows: tuple[Row, ...]
     hints: tuple[Row, ...]
@@ -85,7 +85,7 @@ def audit(inventories: Iterable[Inventory], book: PriceBook) -> Audit:
 
 
 def monthly(found: Found, book: PriceBook) -> Section:
-    """A month of all of them as they are now."""
+    """Return the price of a month of all of them as they are now."""
     month, count = book.hours_per_month, len(found.ids)
     use = Use(month if found.running else 0, month)
     lines = [] if found.priced else [_unpriced(found)]
@@ -95,7 +95,7 @@ def monthly(found: Found, book: PriceBook) -> Section:
 
 
 def merged(found: Iterable[Found]) -> tuple[Found, ...]:
-    """Equal things as one, so that a thousand workers are one row."""
+    """Merge equal things into one, so that a thousand workers are one row."""
     ids: dict[Found, tuple[str, ...]] = {}
     for one in found:
         alike = replace(one, ids=())

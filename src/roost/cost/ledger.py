@@ -1,4 +1,4 @@
-"""What ran for how long: a history that is small enough for the tags of one resource. Pure.
+"""The history of running times, small enough for the tags of one resource. Pure.
 
 A cloud describes what is there now. What was there before is kept here, as batches: so many equal
 things that began at one moment, and how many of them ended when. Counting instead of naming makes
@@ -68,7 +68,7 @@ class Batch:
 
     @property
     def ended(self) -> int:
-        """How many have ended."""
+        """The number of things that have ended."""
         return sum(ending.count for ending in self.endings)
 
 
@@ -104,7 +104,7 @@ class Seen:
 
 
 def reconciled(ledger: Ledger, seen: Iterable[Seen], now: int) -> Ledger:
-    """The history with all that is there now in it, and an ending for all that is not.
+    """Add all that runs now to the history, and end all that no longer does.
 
     What ended without anybody's writing it down, and of which the cloud says nothing, lasted
     between 0 s and all the time until `now`.
@@ -121,7 +121,7 @@ def reconciled(ledger: Ledger, seen: Iterable[Seen], now: int) -> Ledger:
 
 
 def closing(ledger: Ledger, seen: Iterable[Seen], going: Iterable[Seen], now: int) -> Ledger:
-    """The history as it is once `going`, which are on now, have ended. Pure, and idempotent:
+    """Return the history once `going`, which still run now, have ended. Pure, and idempotent:
     applied to its own result while they are still on, it gives the same but for the time."""
     whole = reconciled(ledger, seen, now)
     ends = Counter((one.thing, one.since) for one in going if one.on)
@@ -132,7 +132,7 @@ def closing(ledger: Ledger, seen: Iterable[Seen], going: Iterable[Seen], now: in
 
 
 def _not_resized(seen: Iterable[Seen], batches: tuple[Batch, ...]) -> list[Seen]:
-    """Without the stopped machines that have another type now than when they ran."""
+    """Leave out stopped machines that have another type now than when they ran."""
     known = {(b.thing, b.since) for b in batches}
     ran = {b.since for b in batches if isinstance(b.thing, Machine)}
     return [
@@ -148,7 +148,7 @@ def _not_resized(seen: Iterable[Seen], batches: tuple[Batch, ...]) -> list[Seen]
 def _as_large_as_now(
     batches: tuple[Batch, ...], there: Mapping[tuple[Thing, int], list[Seen]]
 ) -> tuple[Batch, ...]:
-    """A volume that grew is the same volume, and counts with its size of now all the time."""
+    """Count a volume that grew with its present size for all its time: it is the same volume."""
     known = {(b.thing, b.since) for b in batches}
     grown = {k[1]: k[0] for k in there if isinstance(k[0], Disk) and k not in known}
     return tuple(
@@ -160,7 +160,7 @@ def _as_large_as_now(
 
 
 def _settled(batch: Batch, seen: list[Seen], now: int) -> Batch:
-    """As many endings as there are things that are gone."""
+    """Give the batch as many endings as it has things that no longer exist."""
     on = sum(one.on for one in seen)
     count = max(batch.count, len(seen))
     gone = count - on
@@ -176,7 +176,7 @@ def _settled(batch: Batch, seen: list[Seen], now: int) -> Batch:
 
 
 def _first(endings: tuple[Ending, ...], most: int) -> tuple[Ending, ...]:
-    """The earliest, `most` things in all: the latest are those that did not happen."""
+    """Return the earliest endings, `most` things in all: the latest ones did not happen."""
     kept: tuple[Ending, ...] = ()
     for ending in sorted(endings, key=lambda e: (e.most, e.least)):
         taken = min(ending.count, most)
@@ -186,7 +186,7 @@ def _first(endings: tuple[Ending, ...], most: int) -> tuple[Ending, ...]:
 
 
 def _not_in(told: list[int], kept: tuple[Ending, ...], since: int) -> list[int]:
-    """The ends that the cloud tells of and that nobody has written down yet."""
+    """Return the endings that the cloud reports and that the history does not have yet."""
     left = [[e.least - NEAR, e.most + NEAR, e.count] for e in kept]
     new = []
     for ended in sorted(told):
@@ -205,7 +205,7 @@ def _with_end(batch: Batch, count: int, lasted: int) -> Batch:
 
 
 def _and(endings: tuple[Ending, ...], new: Ending) -> tuple[Ending, ...]:
-    """Endings at one moment are one."""
+    """Add new endings to the others; endings at one moment become one."""
     for place, ending in enumerate(endings):
         if (ending.least, ending.most) == (new.least, new.most):
             both = replace(ending, count=ending.count + new.count)
@@ -214,7 +214,7 @@ def _and(endings: tuple[Ending, ...], new: Ending) -> tuple[Ending, ...]:
 
 
 def lasted(ledger: Ledger, now: int) -> dict[Thing, tuple[int, int]]:
-    """The seconds of all things of a kind together, at least and at most, until `now`."""
+    """Return the seconds of all things of a kind together, at least and at most, until `now`."""
     found: dict[Thing, tuple[int, int]] = {}
 
     def add(thing: Thing, least: int, most: int) -> None:
@@ -239,7 +239,7 @@ _LOST = "@"
 
 
 def write(ledger: Ledger, seen: Iterable[Seen], texts: int, length: int) -> tuple[str, ...]:
-    """The history as at most `texts` texts of at most `length` characters.
+    """Write the history as at most `texts` texts of at most `length` characters.
 
     Where it is too long, the batches that have wholly ended become sums, the oldest first, but not
     those of what is still to be `seen`; where it is too long all the same, it says of itself that
@@ -258,7 +258,7 @@ def write(ledger: Ledger, seen: Iterable[Seen], texts: int, length: int) -> tupl
 
 
 def read(texts: Iterable[str]) -> Ledger:
-    """What `write` wrote, in any order; what cannot be read makes it `damaged`."""
+    """Read the texts of `write`, in any order; an unreadable one makes the ledger `damaged`."""
     batches: list[Batch] = []
     sums: list[Sum] = []
     damaged = False
@@ -307,7 +307,7 @@ def _read_ending(text: str) -> Ending:
 
 
 def _words(thing: Thing) -> str:
-    """The thing as one word: `m/m7i.xlarge`, `d/gp3/100/3000/125`, `c/archive/40`."""
+    """Write the thing as one word: `m/m7i.xlarge`, `d/gp3/100/3000/125`, `c/archive/40`."""
     match thing:
         case Machine(name, spot):
             return f"{'s' if spot else 'm'}/{name}"
@@ -340,7 +340,7 @@ def _read_range(text: str) -> tuple[int, int]:
 
 
 def _number(found: int) -> str:
-    """In base 36: six characters for a moment."""
+    """Write a number in base 36: six characters for a moment."""
     text = ""
     while found:
         found, digit = divmod(found, 36)
@@ -349,7 +349,7 @@ def _number(found: int) -> str:
 
 
 def _packed(words: list[str], length: int) -> tuple[str, ...]:
-    """As few lines as they fit into, in their order; a word that is too long is lost."""
+    """Pack words into as few lines as possible, in their order; drop a word that is too long."""
     lines: list[str] = []
     for word in (_LOST if len(word) > length else word for word in words):
         if lines and len(lines[-1]) + 1 + len(word) <= length:
@@ -360,7 +360,7 @@ def _packed(words: list[str], length: int) -> tuple[str, ...]:
 
 
 def _folded(ledger: Ledger, keep: Set[tuple[Thing, int]]) -> Ledger | None:
-    """With the oldest batch that has wholly ended in a sum; None where there is none.
+    """Fold the oldest wholly ended batch into a sum; None where there is none.
 
     A batch of which something can still be seen stays: it would be counted a second time, and only
     its count can tell which ends were real.

@@ -23,7 +23,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class NoFit:
-    """Why no type fits, and the offers that come nearest."""
+    """The reason that no type fits, and the nearest offers."""
 
     reason: str
     nearest: tuple[Offer, ...]
@@ -32,7 +32,7 @@ class NoFit:
 def cheapest(
     catalogue: Catalogue, region: str, needs: Needs, limit: int | None = None
 ) -> tuple[Offer, ...]:
-    """The types that fit, the cheapest first, then by fewer vCPUs and by name; `limit` of them.
+    """Return the types that fit, the cheapest first, then by fewer vCPUs, by name; `limit` of them.
 
     A type whose price is not known comes last. Types that the region is known not to offer are
     left out. Nothing is returned when nothing fits (`why_none` says why) or when the catalogue
@@ -46,7 +46,7 @@ def cheapest(
 
 
 def why_none(catalogue: Catalogue, region: str, needs: Needs) -> NoFit:
-    """Which requirements stand in the way, and the most there is of each with all the others.
+    """Return the requirements that stand in the way, and the most that there is of each.
 
     Each requirement is dropped in turn; one without which something fits is named.
     """
@@ -82,7 +82,7 @@ def _reason(dropped: Requirement, nearest: Offer, among: str) -> str:
 
 
 def _nearest(dropped: Requirement, offers: tuple[Offer, ...]) -> Offer:
-    """The offer with the most of what was dropped, the cheapest of equals."""
+    """Return the offer with the most of what was dropped, the cheapest of equals."""
     size = dropped.size
     return offers[0] if size is None else max(offers, key=lambda offer: size(offer.instance_type))
 
@@ -92,7 +92,7 @@ def _offered(catalogue: Catalogue, prices: RegionPrices) -> list[InstanceType]:
 
 
 def _is_offered(prices: RegionPrices, name: str) -> bool:
-    """Whether the region offers the type, or prices it where its offers are not known."""
+    """Return whether the region offers the type, or prices it where its offers are not known."""
     offered = prices.offered(name)
     return name in prices.instances if offered is None else offered
 
@@ -127,7 +127,7 @@ def _order(offer: Offer) -> tuple[bool, Decimal, int, str]:
 
 
 def _note(found: InstanceType, needs: Needs) -> str:
-    """What should be known before taking the type: its GPUs, and that there is a newer one."""
+    """Return a note on the type: its GPUs, and a newer type where there is one."""
     notes = []
     for gpu in found.gpus:
         share = "" if gpu.fraction == 1 else f"{gpu.fraction} of "

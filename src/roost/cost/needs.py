@@ -1,4 +1,4 @@
-"""What a machine must have, as requirements that can be tested one at a time."""
+"""The requirements for a machine, each testable by itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from roost.catalogue import Gpu, InstanceType
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a machine must have at least; None asks for nothing.
+    """The least that a machine must have; None asks for nothing.
 
     Memory is in GiB, `gpu_memory_gib` of each GPU (a card sold as 24 GB has 22.4 GiB), the disk
     inside the host (`instance_store_gb`) in GB. A GPU's name or memory asks for one GPU.
@@ -34,7 +34,7 @@ class Needs:
 
     @property
     def wants_gpu(self) -> bool:
-        """Whether a GPU is asked for, by number, memory or name."""
+        """True if a GPU is required, by number, memory or name."""
         return bool(self.gpus or self.gpu_memory_gib or self.gpu_name)
 
 
@@ -52,7 +52,7 @@ class Requirement:
 
 
 def requirements(needs: Needs) -> tuple[Requirement, ...]:
-    """The requirements of some needs, the sizes first."""
+    """Return the requirements of some needs, the sizes first."""
     return (*_sizes(needs), *_gpus(needs), *_kinds(needs))
 
 
@@ -78,7 +78,7 @@ def _gpus(needs: Needs) -> list[Requirement]:
         return []
     found = [_at_least(needs.gpus or 1, lambda t: t.gpu_count, "GPUs")]
     if needs.gpu_memory_gib is not None:
-        # Makers round: 24 GB are 22,888.2 MiB, and a card sold as such reports 22,888.
+        # Manufacturers round: 24 GB are 22,888.2 MiB, and a card sold as such reports 22,888.
         least = needs.gpu_memory_gib - 1 / 1024
         wanted, unit = f"{needs.gpu_memory_gib:.4g} GiB of memory on each GPU", "GiB on each GPU"
         found.append(Requirement(wanted, lambda t: _gpu_gib(t) >= least, _gpu_gib, unit))
@@ -118,5 +118,5 @@ def _named(found: InstanceType, name: str) -> bool:
 
 
 def _names(gpu: Gpu) -> tuple[str, str]:
-    """T4, and NVIDIA T4."""
+    """Return the names of a GPU: T4, and NVIDIA T4."""
     return gpu.name.casefold(), f"{gpu.manufacturer} {gpu.name}".casefold()

@@ -96,7 +96,7 @@ def _volumes(bill: Bill) -> tuple[Volumes, ...]:
 
 
 def _copy(name: str, item: Volumes, price: Price) -> tuple[Line, ...]:
-    """A month of a copy of the data (or, once, its return), of the full size if need be."""
+    """Price a month of a copy of the data (or, once, its restore), of the full size if need be."""
     size: Number = item.gb if item.used_gb is None else item.used_gb
     return charge(
         name,

@@ -52,7 +52,7 @@ Prices = Mapping[str, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """The prices somebody quoted on a day, in USD; the units are those of the file's tables."""
+    """The prices quoted on a day, in USD; the units are those of the file's tables."""
 
     date: date
     source: str
@@ -66,12 +66,12 @@ class Quotation:
     transfer: Prices = field(default_factory=dict)
 
     def holds_in(self, region: str) -> bool:
-        """Whether its prices are meant for the region."""
+        """Return whether its prices are meant for the region."""
         return self.region is None or self.region == region
 
 
 def read_quotation(path: Path) -> Quotation:
-    """The quotation in a file; UsageError when it cannot be read, SpecError when it is wrong."""
+    """Read the quotation in a file; UsageError if it is unreadable, SpecError if it is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -80,7 +80,7 @@ def read_quotation(path: Path) -> Quotation:
 
 
 def parse_quotation(text: str, file: str) -> Quotation:
-    """The quotation in a TOML text; SpecError names every problem at once. `file` is its name."""
+    """Parse a quotation's TOML text; SpecError names every problem at once. `file` is its name."""
     try:
         facts = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:

@@ -52,7 +52,7 @@ class Amount:
 
     @property
     def known(self) -> bool:
-        """Whether nothing unknown is missing from it."""
+        """True if nothing unknown is missing from it."""
         return not self.at_least
 
     def __str__(self) -> str:
@@ -93,13 +93,13 @@ class Section:
 
 
 def section(lines: Iterable[Line]) -> Section:
-    """The lines with their sum."""
+    """Return the lines with their sum."""
     kept = tuple(lines)
     return Section(kept, total(line.amount for line in kept))
 
 
 def total(amounts: Iterable[Amount]) -> Amount:
-    """The sum; an unknown part makes it "at least", never less."""
+    """Return the sum; an unknown part makes it "at least", never less."""
     return sum(amounts, ZERO)
 
 
@@ -112,7 +112,7 @@ def charge(
     *,
     at_most: bool = False,
 ) -> tuple[Line, ...]:
-    """The line of a charge, or no line at all when there is nothing to pay for."""
+    """Return the line of a charge, or no line at all when there is nothing to pay for."""
     if not quantity:
         return ()
     if isinstance(price, Unknown):
@@ -123,7 +123,7 @@ def charge(
 
 
 def _dollars(usd: Decimal) -> str:
-    """$17.71; below a dollar up to four decimals: $0.096, and never less than $0.0001."""
+    """Format $17.71; below a dollar up to four decimals: $0.096, and never less than $0.0001."""
     if usd >= 1 or not usd:
         return f"${usd:,.2f}"
     text = f"{max(usd, Decimal('0.0001')):.4f}"

@@ -1,4 +1,4 @@
-"""What a name has cost so far, costs now, and will have cost by its end. Pure."""
+"""The cost of a name so far, per hour now, and by its end. Pure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from roost.cost.ledger import Copy, Disk, Ledger, Machine, Seen, Thing, lasted, 
 from roost.cost.rates import Amount, Line, Section, section
 
 WARN_PERCENT = 80
-"""Of the budget: from here on a warning."""
+"""The share of the budget from which roost warns."""
 HOUR = 3600
 _KINDS: tuple[type, ...] = (Machine, Disk, Copy)
 
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """What the cloud has of one name now.
+    """The resources of one name in the cloud now.
 
     `fixed` are the Elastic IP addresses: since when a running machine uses each (None: none does).
     `began` is since when the name exists, as far as the cloud says it; `now` is now.
@@ -43,14 +43,14 @@ class There:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """So far, at least and at most, in USD before tax; the same where every moment is known."""
+    """The cost so far, at least and at most, in USD before tax; equal where every time is known."""
 
     least: Section
     most: Section
 
     @property
     def exact(self) -> bool:
-        """Whether it is one number."""
+        """True if the range is a single number."""
         return self.least.amount == self.most.amount
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What `roost cost` tells. `per_hour` is now; `until_end` is from now to the end time."""
+    """The answer of `roost cost`. `per_hour` is now; `until_end` is from now to the end time."""
 
     spent: Spent
     per_hour: Section
@@ -72,7 +72,7 @@ class Cost:
 def cost(
     ledger: Ledger, there: There, region: str, book: PriceBook, end: int | None = None
 ) -> Cost:
-    """The money of one name; `end` is the end time in seconds since 1970."""
+    """Return the cost of one name; `end` is the end time in seconds since 1970."""
     rate = per_hour(there, region, book)
     left = None if end is None or end <= there.now else hours(end - there.now)
     return Cost(
@@ -84,7 +84,7 @@ def cost(
 
 
 def spent(ledger: Ledger, there: There, region: str, book: PriceBook) -> Spent:
-    """All that was paid for so far, by kind."""
+    """Return all costs so far, by kind."""
     whole = reconciled(ledger, there.seen, there.now)
     ranges = lasted(whole, there.now)
     sides = []
@@ -98,7 +98,7 @@ def spent(ledger: Ledger, there: There, region: str, book: PriceBook) -> Spent:
 
 
 def _idle(whole: Ledger, there: There) -> int:
-    """The most seconds for which Elastic IPs were kept by no running machine.
+    """Return the most seconds for which Elastic IPs were kept by no running machine.
 
     The cloud does not say since when it keeps an address: from the first machine on, at most.
     """
@@ -108,7 +108,7 @@ def _idle(whole: Ledger, there: There) -> int:
 
 
 def per_hour(there: There, region: str, book: PriceBook) -> Section:
-    """What is paid for an hour of all that is there now."""
+    """Price an hour of all that exists now."""
     seconds: dict[Thing, int] = {}
     for one in there.seen:
         if one.on:
@@ -117,7 +117,7 @@ def per_hour(there: There, region: str, book: PriceBook) -> Section:
 
 
 def _lines(seconds: dict[Thing, int], idle: int, region: str, book: PriceBook) -> list[Line]:
-    """Of things that lasted so long, and of Elastic IPs that lay `idle` so long.
+    """Price things that existed for `seconds`, and Elastic IPs that were idle for `idle`.
 
     The address of a running machine costs the same whichever kind it is.
     """
@@ -150,18 +150,18 @@ def _item(thing: Thing, region: str) -> BillItem:
 
 
 def hours(seconds: int) -> Number:
-    """In hours, to a ten-thousandth (a third of a second); a whole number as one."""
+    """Convert to hours, to a ten-thousandth (a third of a second); a whole number as an int."""
     found = (Decimal(seconds) / HOUR).quantize(Decimal("0.0001"))
     return int(found) if found == int(found) else found.normalize()
 
 
 def scaled(amount: Amount, factor: Number) -> Amount:
-    """So many times as much; what is unknown of it stays unknown."""
+    """Multiply an amount; an unknown part stays unknown."""
     return Amount(amount.usd * factor, amount.at_least, amount.at_most)
 
 
 def rate_per_hour(bill: Bill, book: PriceBook) -> tuple[Decimal | None, Decimal | None]:
-    """USD per hour of a bill's machines while they run, and while they are stopped.
+    """Return the USD per hour of a bill's machines while they run, and while they are stopped.
 
     A machine counts its own money with them, so they are the most it can be: None where a part
     has no known price.
@@ -178,7 +178,7 @@ BudgetState = Literal["within", "warning", "used up"]
 
 @dataclass(frozen=True, slots=True)
 class BudgetUse:
-    """How much of a budget is used; the percents are whole numbers, rounded down."""
+    """The used part of a budget; the percents are whole numbers, rounded down."""
 
     usd: Decimal
     least_percent: int
@@ -187,7 +187,7 @@ class BudgetUse:
 
 
 def budget_use(budget_usd: Decimal, so_far: Spent) -> BudgetUse:
-    """The state goes by the most that it may have cost."""
+    """Compare the budget with the most that may have been spent."""
     least, most = (int(part.amount.usd * 100 / budget_usd) for part in (so_far.least, so_far.most))
     state: BudgetState = "within"
     if most >= WARN_PERCENT:
@@ -195,7 +195,7 @@ def budget_use(budget_usd: Decimal, so_far: Spent) -> BudgetUse:
     return BudgetUse(budget_usd, least, most, state)
 
 
-# --- what is not known --------------------------------------------------------------------------
+# --- unknown parts -------------------------------------------------------------------------------
 
 
 def _notes(ledger: Ledger, there: There) -> tuple[str, ...]:
@@ -231,6 +231,6 @@ def _called(thing: Thing) -> str:
 
 
 def _upper(amount: Amount) -> str:
-    """The upper end of a range; what is unknown can be beyond it."""
+    """Return the upper end of a range; an unknown part can be beyond it."""
     beyond = ", and what is unknown" if amount.at_least else ""
     return f"{Amount(amount.usd)}{beyond}"

@@ -15,7 +15,7 @@ __all__ = ["RoostCluster"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import distributed only for who asks for the class."""
+    """Import distributed only when the class is used."""
     if name == "RoostCluster":
         from roost.notebook.dask.cluster import RoostCluster
 

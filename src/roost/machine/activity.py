@@ -1,4 +1,4 @@
-"""Is somebody or something at work on this machine? When in doubt: yes."""
+"""Detect people and programs at work on this machine. When in doubt, it is busy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ GPU = 5
 """Percent."""
 TICKS = os.sysconf("SC_CLK_TCK")
 SETUP = 2 * 3600
-"""Seconds after which a set-up that goes on counts no more."""
+"""Seconds after which a set-up that still runs no longer counts as activity."""
 
 
 def busy(machine: Machine, before: dict[str, Any], up: float) -> tuple[str, dict[str, Any]]:
-    """Why it is not idle ("" if it is), and what to give as ``before`` the next time."""
+    """Return why it is not idle ("" if it is), and what to give as ``before`` the next time."""
     facts = machine.facts
     ticks = used(machine, facts.get("watch", []))
     why = (
@@ -39,7 +39,7 @@ def busy(machine: Machine, before: dict[str, Any], up: float) -> tuple[str, dict
 
 
 def connection(machine: Machine) -> str:
-    """Somebody from another machine is connected to what people use."""
+    """Name a connection from another machine to what people use."""
     for table in ("tcp", "tcp6"):
         path = machine.at(f"/proc/net/{table}")
         for line in path.read_text().splitlines()[1:] if path.exists() else ():
@@ -52,7 +52,7 @@ def connection(machine: Machine) -> str:
 
 
 def _own(address: str) -> bool:
-    """Whether an address of /proc/net (hexadecimal, each 32 bits in host order) is loopback."""
+    """Return whether a /proc/net address (hexadecimal, 32-bit words in host order) is loopback."""
     if len(address) == 8:
         return address.endswith("7F")
     mapped = address[:24] == "0000000000000000FFFF0000"
@@ -60,13 +60,13 @@ def _own(address: str) -> bool:
 
 
 def load(machine: Machine) -> str:
-    """The load average of five minutes."""
+    """Return the load average of five minutes."""
     now = float(machine.at("/proc/loadavg").read_text().split()[1])
     return f"the load is {now:g}" if now >= LOAD else ""
 
 
 def used(machine: Machine, watched: list[str]) -> dict[str, list[Any]]:
-    """CPU ticks so far of every watched process: ``{"PID START": [name, ticks]}``."""
+    """Return the CPU ticks of every watched process so far: ``{"PID START": [name, ticks]}``."""
     found: dict[str, list[Any]] = {}
     for place in machine.at("/proc").iterdir():
         if not place.name.isdigit():
@@ -93,7 +93,7 @@ def _watched(place: Path, watched: list[str]) -> str:
 
 
 def at_work(before: dict[str, Any], now: dict[str, Any], seconds: float) -> str:
-    """A watched program that used its CPUs since the last look, by its name."""
+    """Name a watched program that used its CPUs since the last look."""
     shares: dict[str, float] = {}
     for key, (name, ticks) in now.items():
         more = ticks - (before[key][1] if key in before else 0)
@@ -102,7 +102,7 @@ def at_work(before: dict[str, Any], now: dict[str, Any], seconds: float) -> str:
 
 
 def gpu() -> str:
-    """The busiest GPU, where there is one."""
+    """Return the load of the busiest GPU, where there is one."""
     query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     code, said = run(query, seconds=20)
     numbers = [int(word) for word in said.split() if word.isdigit()] if code == 0 else []
@@ -110,20 +110,20 @@ def gpu() -> str:
 
 
 def slurm() -> str:
-    """A job that runs or waits."""
+    """Count the jobs that run or wait."""
     code, said = run(["squeue", "--noheader", "--format=%i"], seconds=20)
     jobs = said.split() if code == 0 else []
     return f"Slurm has {len(jobs)} job(s)" if jobs else ""
 
 
 def setup(machine: Machine, up: float) -> str:
-    """The machine sets itself up."""
+    """Say that the machine sets itself up."""
     at_it = read(machine.status).get("state") == "working" and up < SETUP
     return "it sets itself up" if at_it else ""
 
 
 def hook(machine: Machine) -> str:
-    """A program in ``/etc/roost/busy.d`` that ends with 0 says so; its first line is why."""
+    """Run ``/etc/roost/busy.d``: a program that ends with 0 says busy; its first line is why."""
     place = machine.at("/etc/roost/busy.d")
     for program in sorted(place.iterdir()) if place.is_dir() else ():
         if os.access(program, os.X_OK) and program.is_file():

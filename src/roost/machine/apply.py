@@ -1,4 +1,4 @@
-"""Takes a hand-over: what a tar brought is put in its place, and the set-up goes on.
+"""Apply a hand-over: put the files of a tar in their place, and start the set-up.
 
 It comes in that tar itself (``provision/bundle.py`` writes it), so nothing of it need be on the
 machine before. The last file moved is the one that says what to do: broken off anywhere, the
@@ -27,7 +27,7 @@ UNIT = "roost-setup.service"
 
 
 def receive(machine: Machine, incoming: Path, shared: list[str]) -> dict[str, str]:
-    """Put all of ``incoming`` in its place; the shared secrets of this machine, by name."""
+    """Put all of ``incoming`` in its place; return this machine's shared secrets, by name."""
     secrets = machine.at(SECRETS)
     secrets.mkdir(parents=True, exist_ok=True)
     secrets.chmod(0o700)
@@ -46,7 +46,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _secret(file: Path, to: Path) -> None:
-    """Byte for byte: it need not be a text."""
+    """Copy a secret byte for byte: it need not be a text."""
     beside = to.with_name(f".{to.name}.new")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as made:
         made.write(file.read_bytes())
@@ -62,7 +62,7 @@ def _programs(machine: Machine, incoming: Path) -> None:
 
 
 def _upload(machine: Machine, file: Path) -> None:
-    """Whole, or not at all: its name is its checksum."""
+    """Place an upload whole, or not at all: its name is its checksum."""
     found = hashlib.sha256()
     with file.open("rb") as opened:
         while block := opened.read(1 << 20):
@@ -87,25 +87,25 @@ def _shared(machine: Machine, names: list[str]) -> dict[str, str]:
 
 
 def kick(machine: Machine, digest: str) -> None:
-    """The set-up goes on: one that is at work sees the new hand-over by itself."""
+    """Start the set-up; one that is running sees the new hand-over by itself."""
     status = read(machine.status)
     if status.get("state") == "done" and is_of_now(machine, status, digest):
         return
     _, state = run(["systemctl", "show", "--property=ActiveState", "--value", UNIT])
     if state.strip() not in ("activating", "reloading"):
-        # Nobody shall take the end of the last one for the end of this one.
+        # A reader must not take the end of the last set-up for the end of this one.
         say(machine, 0, 0, "beginning", "working", given=digest)
         run(["systemctl", "reset-failed", UNIT])
         run(["systemctl", "restart", "--no-block", UNIT])
 
 
 def is_of_now(machine: Machine, status: dict[str, object], digest: str) -> bool:
-    """Whether a status is of this hand-over, and of this boot."""
+    """Return whether a status belongs to this hand-over, and to this boot."""
     return status.get("handover") == digest and status.get("boot") == this_boot(machine)
 
 
 def main() -> None:
-    """``receive FOLDER [SECRET...]``: prints the named secrets, as JSON, and nothing else."""
+    """Run ``receive FOLDER [SECRET...]``: print the named secrets, as JSON, and nothing else."""
     machine, incoming = Machine(), Path(sys.argv[1])
     os.umask(0o022)
     try:

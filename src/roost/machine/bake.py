@@ -1,4 +1,4 @@
-"""``bake``: this machine is made from a copy of somebody's disk, and becomes fit to be an image.
+"""``bake``: turn a machine made from a copy of somebody's disk into one fit for an image.
 
 It runs on the helper of ``roost image bake`` only, never on the machine that was copied: what is
 erased here stays erased. The last word is on the console, which the cloud shows without ssh; only
@@ -28,15 +28,15 @@ REST = (
     *("tmp/*", "var/tmp/*", "var/crash/*", "var/lib/systemd/coredump/*"),
     *("var/log/*.gz", "var/log/*.1", "var/log/syslog", "var/log/kern.log", "var/log/messages"),
 )
-"""What programs and users leave behind."""
+"""Files that programs and users leave."""
 STAYS = (*EDITED, "/etc/machine-id", "/var/lib/roost", "/var/lib/systemd/random-seed")
 """Emptied, or without what was roost's; systemd writes a new seed whenever it ends."""
 KEPT = ("packages-*", "step-*")
-"""Steps of the set-up that an image has behind it. Others may hold what is one machine's own."""
+"""Steps of the set-up that an image keeps. Others may hold one machine's own data."""
 
 
 def bake(machine: Machine) -> list[str]:
-    """Erase all that is personal or one machine's own; the paths."""
+    """Erase all that is personal or one machine's own; return the paths."""
     done = [path.name for pattern in KEPT for path in machine.at(DONE).glob(pattern)]
     found = erase(machine, personal(machine))
     for pattern in (*STATE, *REST):
@@ -56,24 +56,24 @@ def _remove(path: Path) -> None:
 
 
 def left(machine: Machine) -> list[str]:
-    """What should be gone and is there all the same; logs go on being written until the end."""
+    """Return what should be erased and still exists; logs are written until the end."""
     again = ["/" + str(path.relative_to(machine.root)) for path in personal(machine)]
     return [path for path in again if path not in STAYS and not path.startswith("/var/log/")]
 
 
 def say(machine: Machine, text: str) -> None:
-    """On the console, and for whoever started us."""
+    """Print on the console, and to stdout for the program that started this one."""
     sys.stderr.write(text + "\n")
     with machine.at("/dev/console").open("a") as console:
         console.write("\n" + text + "\n")
 
 
 def main() -> None:
-    """``run bake WORD``: ``WORD: clean`` on the console and off; or ``WORD: failed: why``."""
+    """Run ``bake WORD``: print ``WORD: clean`` and switch off; or ``WORD: failed: why``."""
     machine, word = Machine(), sys.argv[1]
     try:
         bake(machine)
-        # Whatever went on writing meanwhile (a shell's history, the journal) is seen here.
+        # This finds what was written meanwhile (a shell's history, the journal).
         if found := left(machine):
             raise OSError(f"it came back: {', '.join(found)}")
         run(["sync"])

@@ -1,7 +1,7 @@
-"""How head and workers stop together: workers report once a minute, the head answers.
+"""Messages that stop head and workers together: workers report each minute, the head answers.
 
 UDP within the roost's own firewall. A report says whether the worker is busy; the answer, whether
-and why the head stops, and its end time. Nobody who sends here can stop a machine.
+and why the head stops, and its end time. No message can stop a machine directly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MANY = 20_000
 
 
 def report(head: str, node: str, busy: str, port: int = PORT) -> dict[str, Any] | None:
-    """Tell the head; its answer, None if it is silent."""
+    """Report to the head; return its answer, None if it is silent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         here.settimeout(2)
         message = json.dumps({"node": node[:64], "busy": busy[:200]}).encode()
@@ -39,13 +39,13 @@ def report(head: str, node: str, busy: str, port: int = PORT) -> dict[str, Any] 
 
 
 def reports(machine: Machine, up: float) -> dict[str, str]:
-    """The workers that run: their names, and why they are busy."""
+    """Return the running workers: their names, and why they are busy."""
     found = read(machine.at(REPORTS))
     return {node: busy for node, (at, busy) in found.items() if 0 <= up - at <= RECENT}
 
 
 def answer(machine: Machine, message: bytes, up: float) -> bytes | None:
-    """Note a report; the answer to it."""
+    """Record a report; return the answer to it."""
     try:
         said = json.loads(message)
         node, busy = str(said["node"])[:64], str(said["busy"])[:200]
@@ -69,7 +69,7 @@ def serve(machine: Machine, here: socket.socket) -> None:
 
 
 def main() -> None:
-    """The head's service."""
+    """Run the head's service."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         here.bind(("0.0.0.0", PORT))  # noqa: S104 - the firewall lets only the roost's own in
         while True:

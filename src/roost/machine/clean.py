@@ -1,4 +1,4 @@
-"""What is personal on a machine, and how it goes for good.
+"""The personal data on a machine, and its permanent erasure.
 
 An image may be shared, so nothing personal may be in it: host keys, licences, who may log in,
 histories, the machine's identity and roost's own state. It is erased on a copy of the machine's
@@ -74,7 +74,7 @@ EDITED = ("/etc/hosts", "/etc/fstab", "/etc/shadow")
 
 
 def personal(machine: Machine) -> list[Path]:
-    """Everything that goes, as it is now; the facts may name more, below each home."""
+    """Return all that goes, as it is now; the facts may name more, below each home."""
     below = [*PERSONAL, *machine.facts.get("personal", [])]
     found = [path for pattern in SYSTEM for path in _glob(machine.root, pattern.lstrip("/"))]
     homes = [machine.at("/root"), *_glob(machine.root, "home/*")]
@@ -83,13 +83,13 @@ def personal(machine: Machine) -> list[Path]:
 
 
 def _glob(place: Path, pattern: str) -> Iterator[Path]:
-    """Below ``place`` only, whatever a pattern says."""
+    """Expand a pattern below ``place`` only, whatever the pattern says."""
     if ".." not in Path(pattern).parts and not pattern.startswith("/"):
         yield from place.glob(pattern)
 
 
 def erase(machine: Machine, found: list[Path]) -> list[str]:
-    """Take these off the disk for good; the paths."""
+    """Erase these from the disk for good; return the paths."""
     for path in found:
         short = "/" + str(path.relative_to(machine.root))
         if short == "/etc/shadow":
@@ -114,7 +114,7 @@ def _without_roost(path: Path) -> None:
 
 
 def _without_passwords(path: Path) -> None:
-    """In place: others than its owner may have to read it, by its group."""
+    """Remove passwords in place: others than its owner may have to read it, by its group."""
     rows = [line.split(":") for line in path.read_text().splitlines()]
     for row in rows:
         if len(row) > 1 and row[1].startswith("$"):

@@ -1,4 +1,4 @@
-"""Where this machine is in its Dask cluster, written anew at each boot: addresses may be new ones.
+"""This machine's place in its Dask cluster, written anew at each boot: addresses may have changed.
 
 The layout is that of ``roost.home``, so that Dask and JupyterLab run as on the user's own machine.
 Everything in it is the user's: secrets are copies, mode 0600, of those that root keeps.
@@ -25,7 +25,7 @@ TLS = {"key.pem": "dask-key.pem", "cert.pem": "dask-cert.pem", "ca.pem": "dask-c
 PORT = 8786
 """The scheduler's."""
 ANYWHERE = "192.0.2.1"
-"""Nobody has this address; packets to it would take the default route."""
+"""A reserved address without a host; packets to it would take the default route."""
 
 
 def furnish(machine: Machine, project: str) -> None:
@@ -47,7 +47,7 @@ def furnish(machine: Machine, project: str) -> None:
             _private_folder(one)
         _private(at / "scheduler.json", json.dumps({"address": scheduler}))
         if project.startswith("~/") and not os.path.lexists(work):
-            # Nothing was brought. It is root's, so that no task writes what stays on this machine.
+            # No project was uploaded. Root owns the folder, so that no task writes files here only.
             work.mkdir(mode=0o755, parents=True)
     _private(at / "project", str(work))
     _private(at / "control.json", json.dumps({"name": facts["name"], "home": HOME}))
@@ -67,17 +67,17 @@ def furnish(machine: Machine, project: str) -> None:
 
 
 def folder(machine: Machine, name: str) -> Path:
-    """The folder of the cluster."""
+    """Return the folder of the cluster."""
     return machine.at(HOME) / "local" / name
 
 
 def joined(at: Path, node: str) -> Path:
-    """The file that a worker leaves once the scheduler has taken it in."""
+    """Return the file that a worker leaves once the scheduler has accepted it."""
     return at / "machines" / node / "joined"
 
 
 def own_address(peer: str) -> str:
-    """The address that a packet to ``peer`` would come from; nothing is sent."""
+    """Return the address that a packet to ``peer`` would come from; send nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         try:
             here.connect((peer, PORT))
@@ -109,7 +109,7 @@ def _link(package: Path, link: Path) -> None:
 
 
 def main() -> None:
-    """``cluster PROJECT``: for the unit."""
+    """Run ``cluster PROJECT``, for the unit."""
     os.umask(0o022)
     try:
         furnish(Machine(), sys.argv[1])

@@ -16,17 +16,17 @@ from typing import Any
 
 
 class Failed(Exception):  # noqa: N818 - shown by its text only
-    """A step of the set-up that failed, and why."""
+    """The failure of a set-up step, with its reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where things are; ``root`` is ``/``, but in tests."""
+    """The paths of the machine; ``root`` is ``/``, except in tests."""
 
     root: Path = Path("/")
 
     def at(self, path: str) -> Path:
-        """An absolute path of the machine."""
+        """Return an absolute path of the machine."""
         return self.root / path.lstrip("/")
 
     @property
@@ -36,16 +36,16 @@ class Machine:
 
     @property
     def status(self) -> Path:
-        """How far the set-up is; whoever waits for the machine reads it."""
+        """The file with the progress of the set-up, for programs that wait for the machine."""
         return self.at("/var/lib/roost/status.json")
 
     @property
     def notice(self) -> Path:
-        """What the machine has to say to its user."""
+        """The file with the notice of the machine for its user."""
         return self.at("/var/lib/roost/notice")
 
     def log(self, text: str) -> None:
-        """A line in the log, and for whoever started us."""
+        """Write a line to the log, and to stdout for the program that started this one."""
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n"
         path = self.at("/var/log/roost.log")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ class Machine:
         sys.stderr.write(line)
 
     def tell(self, text: str) -> None:
-        """A notice to everybody on the machine: terminals, the next login, and hooks."""
+        """Notify everybody on the machine: terminals, the next login, and hooks."""
         self.log(text)
         write(self.notice, text + "\n")
         run(["wall", "-n", f"roost: {text}"])
@@ -70,7 +70,7 @@ class Machine:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
-        """Be the only one who does ``name``."""
+        """Hold the lock ``name``: one process at a time."""
         path = self.at(f"/run/roost/{name}.lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
@@ -79,7 +79,7 @@ class Machine:
 
 
 def boot(machine: Machine) -> tuple[str, float]:
-    """Which boot this is, and the seconds since it (suspended ones too).
+    """Return the id of this boot, and the seconds since it (suspended ones too).
 
     Counted from the start of the first process: a container's is later than its host's.
     """
@@ -91,7 +91,7 @@ def boot(machine: Machine) -> tuple[str, float]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none, or none that can be read."""
+    """Read a JSON object; return an empty one where the file is missing or unreadable."""
     with suppress(OSError, ValueError):
         found = json.loads(path.read_text())
         return found if isinstance(found, dict) else {}
@@ -99,7 +99,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, content: object, mode: int = 0o644) -> None:
-    """The whole file or the old one, whatever happens; JSON, unless it is a text."""
+    """Write the file whole or not at all; JSON, unless the content is a text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = content if isinstance(content, str) else json.dumps(content, indent=1) + "\n"
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -112,7 +112,7 @@ def write(path: Path, content: object, mode: int = 0o644) -> None:
 
 
 def run(argv: list[str], seconds: float = 60, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """A program's exit code and all that it said; 127 where it is missing, 124 if too slow."""
+    """Run a program; return its exit code and output; 127 if it is missing, 124 if too slow."""
     try:
         done = subprocess.run(
             argv,

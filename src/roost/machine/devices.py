@@ -1,4 +1,4 @@
-"""Block devices, and what is on them."""
+"""Block devices, and their content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What is on a device. ``kind`` is blkid's TYPE; ``blank``: no bit is set where we looked."""
+    """The content of a device. ``kind`` is blkid's TYPE; ``blank``: no bit is set in samples."""
 
     kind: str | None = None
     uuid: str | None = None
@@ -46,13 +46,13 @@ def probe(path: str) -> Content:
 
 
 def size_of(path: str) -> int:
-    """Bytes."""
+    """Return the size in bytes."""
     with open(path, "rb") as file:
         return file.seek(0, os.SEEK_END)
 
 
 def is_blank(path: str, size: int) -> bool:
-    """Whether the first and the last MiB, and samples between them, are zeros."""
+    """Return whether the first and the last MiB, and samples between them, are zeros."""
     step = max(MIB, size // SAMPLES)
     places = [(0, MIB), (max(0, size - MIB), MIB), *((at, 65536) for at in range(0, size, step))]
     with open(path, "rb", buffering=0) as file:
@@ -63,7 +63,7 @@ MOUNTABLE = ("ext2", "ext3", "ext4", "xfs", "btrfs")
 
 
 def decide(content: Content) -> tuple[str, str]:
-    """``mount``, ``format`` or ``refuse``, and why. Only what is blank is ever formatted."""
+    """Return ``mount``, ``format`` or ``refuse``, and why. Only a blank device is formatted."""
     if content.unclear is not None:
         return "refuse", content.unclear
     if content.table is not None:

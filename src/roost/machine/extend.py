@@ -1,4 +1,4 @@
-"""``roost-extend 2h``: this machine goes on for that much longer; ``--budget 400``: for more money.
+"""``roost-extend 2h``: run this machine longer; ``--budget 400``: for more money.
 
 The end time moves, and idleness stops nothing before. A budget is all that may be spent, what is
 spent already too. Prints what holds now, as JSON.
@@ -23,7 +23,7 @@ LONGEST = 366 * 86400
 
 
 def seconds_of(text: str) -> int:
-    """``"2h"``, ``"1h30m"`` or seconds. Raises ValueError for anything else."""
+    """Parse ``"2h"``, ``"1h30m"`` or seconds. Raises ValueError for anything else."""
     parts = re.findall(r"([0-9]+)(s|min|m|h|d|w|$)", text)
     if not parts or "".join(n + u for n, u in parts) != text:
         raise ValueError('a length of time: "2h", "1h30m", "5d", or seconds')
@@ -34,19 +34,19 @@ def seconds_of(text: str) -> int:
 
 
 def usd_of(text: str) -> float:
-    """``"400"`` or ``"12.50"``. Raises ValueError for anything else."""
+    """Parse ``"400"`` or ``"12.50"``. Raises ValueError for anything else."""
     if not re.fullmatch(r"[0-9]{1,9}([.][0-9]+)?", text) or float(text) == 0:
         raise ValueError("a number of US dollars above 0: 400, 12.50")
     return float(text)
 
 
 def extend(machine: Machine, seconds: int, wall: float) -> dict[str, Any]:
-    """Move what stops the machine; what holds now (times as UTC, None: nothing of that kind)."""
+    """Move what stops the machine; return the new limits (times as UTC, None: no such limit)."""
     rules = rules_of(machine.facts)
     with machine.alone("guard"):
         place = machine.at(beacon.GUARD)
         memory = idle_policy.Memory.of(read(place))
-        # A head that has begun to stop goes on, whichever of the two it was given.
+        # A head that has begun to stop stays up, whichever of the two it was given.
         longer = idle_policy.extend(rules, memory, seconds, wall) if seconds else memory
         memory = replace(longer, told={}, early=False, stopping="")
         write(place, asdict(memory))
@@ -67,7 +67,7 @@ def _utc(wall: float | None) -> str | None:
 
 
 def budget(machine: Machine, usd: float) -> None:
-    """Another budget for this machine. Raises ValueError where it has none."""
+    """Set another budget for this machine. Raises ValueError where it has none."""
     facts = machine.facts
     if not facts.get("budget"):
         raise ValueError("the file of this machine has no budget")
@@ -76,7 +76,7 @@ def budget(machine: Machine, usd: float) -> None:
 
 
 def main() -> None:
-    """For people, and for ``roost extend``."""
+    """Serve people, and ``roost extend``."""
     machine, words = Machine(), sys.argv[1:]
     try:
         if words[:1] == ["--budget"] and len(words) == 2:

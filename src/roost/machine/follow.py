@@ -1,4 +1,4 @@
-"""Tells whoever is connected how far the set-up is: a line of JSON for each change."""
+"""Report the progress of the set-up: a line of JSON for each change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STALLED = 30.0
 
 
 def follow(machine: Machine, digest: str, stalled: float = STALLED) -> Iterator[dict[str, Any]]:
-    """Each state of the set-up, until it is done or has failed with this hand-over."""
+    """Yield each state of the set-up, until it is done or has failed with this hand-over."""
     last: dict[str, Any] | None = None
     waited = 0.0
     while True:
@@ -34,7 +34,7 @@ def follow(machine: Machine, digest: str, stalled: float = STALLED) -> Iterator[
         time.sleep(PAUSE)
         waited += PAUSE
         if waited >= stalled and not is_of_now(machine, now, digest):
-            # The hand-over came in the very moment in which a set-up ended.
+            # The hand-over came just as a set-up ended.
             kick(machine, digest)
             waited = 0.0
 
@@ -47,7 +47,7 @@ def _tail(machine: Machine) -> list[str]:
 
 
 def main() -> None:
-    """``follow DIGEST``; ends with 0 where the set-up is done, with 1 where it failed."""
+    """Run ``follow DIGEST``; exit with 0 where the set-up is done, with 1 where it failed."""
     machine = Machine()
     state = ""
     for found in follow(machine, sys.argv[1]):

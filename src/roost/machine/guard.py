@@ -13,13 +13,13 @@ from roost.machine.platform import platform_of
 
 LAST = "/run/roost/watch.json"
 NOTE = "/var/lib/roost/stopped"
-"""Why the machine last stopped by itself; the next login shows it."""
+"""The file with the reason of the last stop; the next login shows it."""
 NEWS = 3600.0
 """Seconds after the boot for which it does."""
 
 
 def rules_of(facts: dict[str, Any]) -> idle_policy.Rules:
-    """The file's rules for this machine."""
+    """Return the file's rules for this machine."""
     budget = facts.get("budget") or {}
     end = facts.get("end")
     return idle_policy.Rules(
@@ -34,7 +34,7 @@ def rules_of(facts: dict[str, Any]) -> idle_policy.Rules:
 
 
 def look(machine: Machine) -> tuple[idle_policy.Seen, float | None]:
-    """What there is to see now, and the head's end time on a worker."""
+    """Return the present activity, and the head's end time on a worker."""
     which, up = boot(machine)
     try:
         why, kept = activity.busy(machine, read(machine.at(LAST)), up)
@@ -60,7 +60,7 @@ def look(machine: Machine) -> tuple[idle_policy.Seen, float | None]:
 def follow(
     seen: idle_policy.Seen, said: dict[str, Any] | None
 ) -> tuple[idle_policy.Seen, float | None]:
-    """A worker is idle when the whole roost is: as long as the head answers, the head decides."""
+    """Apply the head's answer: a worker is idle only when the whole cluster is."""
     if said is None:
         return seen, None
     order = str(said.get("stop") or "")
@@ -70,7 +70,7 @@ def follow(
 
 
 def tick(machine: Machine, seen: idle_policy.Seen, end: float | None = None) -> idle_policy.Verdict:
-    """Judge, keep, warn; the caller stops the machine."""
+    """Judge, store, warn; the caller stops the machine."""
     with machine.alone("guard"):
         place = machine.at(beacon.GUARD)
         memory = idle_policy.Memory.of(read(place))
@@ -90,7 +90,7 @@ def tick(machine: Machine, seen: idle_policy.Seen, end: float | None = None) -> 
 
 
 def main() -> None:
-    """For the timer."""
+    """Run one check, for the timer."""
     machine = Machine()
     seen, end = look(machine)
     if tick(machine, seen, end).stop:

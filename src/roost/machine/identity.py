@@ -9,7 +9,7 @@ from roost.machine.platform import platform_of
 
 
 def names(launch: str) -> list[str]:
-    """The nodes of a launch, by launch index: ``"worker-1..3 worker-7"`` has four."""
+    """Return the nodes of a launch, by launch index: ``"worker-1..3 worker-7"`` has four."""
     found: list[str] = []
     for part in launch.split():
         first, dots, last = part.partition("..")

@@ -1,4 +1,4 @@
-"""When a machine stops by itself. Pure: what was seen goes in, what to say and do comes out.
+"""Decide when a machine stops by itself. Pure: observations in, notices and decisions out.
 
 Times: ``wall`` is seconds since 1970, ``up`` seconds since the boot (suspended ones too), spans
 are seconds, money is USD. A machine is never stopped without a warning before it.
@@ -15,9 +15,9 @@ WARNING = 600.0
 TICK = 60.0
 """Seconds between two looks."""
 BLIND = 5 * TICK
-"""After so long without a look nobody knows whether it was idle: the window begins anew."""
+"""After so long without a look its idleness is unknown: the window begins anew."""
 HANDOVER = 2 * TICK
-"""How long a head that stops stays up to tell its workers."""
+"""Seconds that a stopping head stays up to tell its workers."""
 EARLY = 0.8
 """The part of the budget at which there is a first warning."""
 
@@ -41,7 +41,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One look: ``busy`` is why it is not idle, ``order`` why the head says stop."""
+    """One observation: ``busy`` is why it is not idle, ``order`` why the head says stop."""
 
     boot: str
     up: float
@@ -53,7 +53,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is kept from look to look, on the disk that stays when the machine stops.
+    """The memory from check to check, on the disk that stays when the machine stops.
 
     ``told`` has the time (up) of the warning before each stop; ``stopping`` when and why a head
     began to stop; ``end`` and ``hold`` are what ``extend`` moved.
@@ -74,7 +74,7 @@ class Memory:
 
     @classmethod
     def of(cls, kept: dict[str, Any]) -> Memory:
-        """From JSON; of an older or newer roost too."""
+        """Read from JSON, also that of an older or newer roost."""
         return cls(**{k: v for k, v in kept.items() if k in cls.__dataclass_fields__})
 
 
@@ -87,7 +87,7 @@ class Verdict:
 
 
 def judge(rules: Rules, memory: Memory, seen: Seen) -> tuple[Memory, Verdict]:
-    """The law. Looks come about once a minute."""
+    """Judge one observation. Observations come about once a minute."""
     memory = _remember(rules, memory, seen)
     notices: list[str] = []
     told: dict[str, float] = {}
@@ -109,7 +109,7 @@ def judge(rules: Rules, memory: Memory, seen: Seen) -> tuple[Memory, Verdict]:
 
 
 def _remember(rules: Rules, memory: Memory, seen: Seen) -> Memory:
-    """Count the money and the idle time since the last look."""
+    """Count the money and the idle time since the last observation."""
     same = memory.boot == seen.boot
     running = max(0.0, seen.up - memory.up if same else seen.up)
     away = 0.0 if same or not memory.boot else max(0.0, seen.wall - memory.wall - running)
@@ -133,7 +133,7 @@ def _remember(rules: Rules, memory: Memory, seen: Seen) -> Memory:
 
 
 def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, float, str]]:
-    """Every stop that is coming: cause, seconds left, how long before it is said, what is said."""
+    """Return every coming stop: cause, seconds left, seconds of warning before it, the text."""
     found = []
     if rules.idle is not None and memory.idle_since is not None:
         left = max(memory.idle_since + rules.idle - seen.up, memory.hold - seen.wall)
@@ -155,7 +155,7 @@ def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, f
 
 
 def _hand_over(memory: Memory, seen: Seen, stop: str, notices: list[str]) -> tuple[Memory, Verdict]:
-    """A head goes off after its workers have heard that it will."""
+    """Stop a head only after its workers have heard that it will stop."""
     if not stop:
         return replace(memory, stopping=""), Verdict(notices=tuple(notices))
     if not memory.stopping:
@@ -167,13 +167,13 @@ def _hand_over(memory: Memory, seen: Seen, stop: str, notices: list[str]) -> tup
 
 
 def end_of(rules: Rules, memory: Memory) -> float | None:
-    """The end time (wall): the file's, or the later one that ``extend`` made of it."""
+    """Return the end time (wall): the file's, or the later one that ``extend`` set."""
     ends = [end for end in (rules.end, memory.end) if end is not None]
     return max(ends) if ends else None
 
 
 def extend(rules: Rules, memory: Memory, seconds: float, wall: float) -> Memory:
-    """That much longer: the end time moves, and no idleness stops it before."""
+    """Extend by ``seconds``: the end time moves, and no idleness stops it before."""
     end = end_of(rules, memory)
     return replace(
         memory,

@@ -1,4 +1,4 @@
-"""Does a notebook of this head run? JupyterLab is asked; ends with 0 if so, for ``busy.d``.
+"""Detect running notebooks of this head: ask JupyterLab; exit with 0 if so, for ``busy.d``.
 
 What waits for Dask, or for a slow download, uses no CPU here.
 """
@@ -17,7 +17,7 @@ SECONDS = 10.0
 
 
 def running(place: Path) -> int:
-    """The kernels that are at work now; 0 where no JupyterLab answers."""
+    """Return the number of busy kernels; 0 where no JupyterLab answers."""
     try:
         url = read(place / "jupyter.json")["url"]
         token = (place / "token").read_text().strip()
@@ -32,7 +32,7 @@ def running(place: Path) -> int:
 
 
 def main() -> None:
-    """For ``busy.d``."""
+    """Run the check, for ``busy.d``."""
     machine = Machine()
     found = running(folder(machine, machine.facts["name"]))
     if not found:

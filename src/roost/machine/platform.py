@@ -1,4 +1,4 @@
-"""What differs from cloud to cloud on a machine, behind one object.
+"""The differences between clouds on a machine, behind one object.
 
 ``"platform"`` of the machine's facts names the module of ``platforms`` that has it, as its class
 ``Platform``. A machine that an older roost launched has no such word, and is EC2's.
@@ -18,7 +18,7 @@ class Platform(Protocol):
     """One cloud's answers."""
 
     def launch_index(self) -> int:
-        """Return this machine's number in its launch, from 0. Raises OSError where nobody answers.
+        """Return this machine's number in its launch, from 0. Raises OSError without an answer.
 
         OpenStack: ``launch_index`` of the metadata service's ``meta_data.json``.
         """

@@ -1,6 +1,6 @@
 """Read every block of a volume once: one that was made from a snapshot is slow until then.
 
-Direct reads (nothing is cached), many at once; goes on where it was after a restart.
+Direct reads (nothing is cached), many at once; after a restart it continues where it was.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from roost.machine.devices import MIB, size_of
 STATE = "/var/lib/roost/warm.json"
 AT_ONCE = 16
 STRIDE = 256 * MIB
-"""What is read between two notes of the progress."""
+"""The bytes read between two notes of the progress."""
 
 
 def warm(machine: Machine, name: str, found: dict[str, str], step: int = STRIDE) -> int:
-    """Read what is left of one volume; the bytes read now. ``found`` is its volumes.json entry."""
+    """Read the rest of one volume; return the bytes. ``found`` is its volumes.json entry."""
     # A copy has its original's UUID, and is as slow as any: the cloud's own id tells them apart.
     path, key = found["device"], f"{name} {found.get('serial') or found['uuid']}"
     size = size_of(path)
@@ -48,7 +48,7 @@ def _read(opened: int, at: int) -> None:
 
 
 def main() -> None:
-    """All volumes that are to be warmed; ends with 1, to be tried again, where one is not there."""
+    """Read all new volumes; exit with 1, to be tried again, where one is not there."""
     machine = Machine()
     volumes = read(machine.at("/var/lib/roost/volumes.json"))
     asked = sys.argv[1:] or [v["name"] for v in machine.facts.get("volumes", []) if v["warm"]]

@@ -1,4 +1,4 @@
-"""The user's folder of the project, from what was brought; nothing of hers is overwritten.
+"""The user's folder of the project, from the uploaded one; her own changes are kept.
 
 A file is written where there was none, and renewed where it is still as it was brought the last
 time. What she changed or deleted here stays as she left it.
@@ -16,11 +16,11 @@ from pathlib import Path
 from roost.machine.common import read, write
 
 NOTES = ".roost-brought.json"
-"""In the folder: the checksum of every file that was brought."""
+"""The file in the folder with the checksum of every uploaded file."""
 
 
 def bring(source: Path, target: Path) -> list[str]:
-    """Copy what is new; the files that stay as they were changed here, where they differ."""
+    """Copy what is new; return the files that the user changed here and that differ."""
     target.mkdir(parents=True, exist_ok=True)
     before = read(target / NOTES)
     notes = dict(before)
@@ -38,7 +38,7 @@ def bring(source: Path, target: Path) -> list[str]:
 
 
 def link(target: Path, name: Path) -> bool:
-    """``name`` leads to ``target``; False where something else is in its place."""
+    """Link ``name`` to ``target``; return False where something else is in its place."""
     if name.is_symlink():
         name.unlink()
     if name.exists() and not _is_empty(name):
@@ -55,7 +55,7 @@ def _is_empty(path: Path) -> bool:
 
 
 def checksum(path: Path) -> str:
-    """Of a file's content, or of where a link leads; empty where there is nothing."""
+    """Return the checksum of a file's content, or of a link's target; empty for nothing."""
     if path.is_symlink():
         return f"-> {os.readlink(path)}"
     try:
@@ -68,7 +68,7 @@ def checksum(path: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Files and links; the folders in which they are come with them."""
+    """Yield files and links; the folders that hold them come with them."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             yield from _files(path)
@@ -87,7 +87,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """``project bring SOURCE TARGET``, ``project link TARGET NAME``: as the user."""
+    """Run ``project bring SOURCE TARGET`` or ``project link TARGET NAME``, as the user."""
     what, source, target = sys.argv[1], *(Path(word).expanduser() for word in sys.argv[2:4])
     if what == "link":
         if not link(source, target):

@@ -1,7 +1,7 @@
-"""Waits until this machine is of use to its cluster, so that "ready" means it.
+"""Wait until this machine is of use to its cluster, so that "ready" means it.
 
 The head is, once scheduler and JupyterLab listen. A worker is, once the scheduler has taken it in;
-where that is not up yet, the worker is done: it goes on trying.
+where that is not up yet, the check ends: the worker keeps trying.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_STARTS = 3
 
 
 def wait(machine: Machine, services: list[str], patience: float = PATIENCE) -> str:
-    """What to say of it. Raises Failed, with what the service logged last."""
+    """Wait for a service; return a note. Raises Failed, with its last log lines."""
     facts = machine.facts
     place = folder(machine, facts["name"])
     if facts["role"] == "head":
@@ -40,7 +40,7 @@ def wait(machine: Machine, services: list[str], patience: float = PATIENCE) -> s
 
 
 def _until(there: Callable[[], bool], service: str, patience: float) -> bool:
-    """Whether it came true, before the service had ended again and again."""
+    """Return whether it became ready, before the service had ended again and again."""
     deadline = time.monotonic() + patience
     before = _starts(service)
     while not there():
@@ -51,7 +51,7 @@ def _until(there: Callable[[], bool], service: str, patience: float) -> bool:
 
 
 def _starts(service: str) -> int:
-    """How often systemd had to start it again."""
+    """Return how often systemd has restarted it."""
     words = ["systemctl", "show", "--property=NRestarts", "--value", f"roost-{service}.service"]
     said = run(words)[1].strip()
     return int(said) if said.isdigit() else 0
@@ -71,7 +71,7 @@ def _journal(service: str) -> str:
 
 
 def main() -> None:
-    """``joined SERVICE...``: the last of a node's steps."""
+    """Run ``joined SERVICE...``, the last of a node's steps."""
     try:
         print(wait(Machine(), sys.argv[1:]))  # noqa: T201
     except Failed as why:

@@ -1,4 +1,4 @@
-"""The machine sets itself up: at its first boot, and again at each, where done is skipped.
+"""Set the machine up: at its first boot, and at each later one, where finished steps are skipped.
 
 What a desktop, Dask or Slurm needs is handed over by ssh (``steps.py``), maybe while this is at
 work; programs in ``/etc/roost/setup.d`` run too, each once, again if it failed.
@@ -40,7 +40,7 @@ class Step:
 
 
 def steps(machine: Machine, patience: float) -> list[Step]:
-    """All of them, in order."""
+    """Return all steps, in order."""
     found = [Step("name", partial(name, machine))]
     given = _handed_over(machine)
     more = given.packages(machine) if given else []
@@ -64,7 +64,7 @@ def steps(machine: Machine, patience: float) -> list[Step]:
 
 
 def _handed_over(machine: Machine) -> Any:
-    """The module of the hand-over, which comes with the first one."""
+    """Return the module of the hand-over, which comes with the first one."""
     if not machine.at("/etc/roost/handover.json").exists():
         return None
     from roost.machine import steps
@@ -73,7 +73,7 @@ def _handed_over(machine: Machine) -> Any:
 
 
 def set_up(machine: Machine, patience: float = VOLUMES_PATIENCE, pause: float = 10) -> bool:
-    """Every step in turn; whether all are done. The first that fails for good ends it."""
+    """Run each step in turn; return whether all are done. The first that fails for good ends it."""
     given = stamp(machine)
     todo = steps(machine, patience)
     notes: list[str] = []
@@ -97,7 +97,7 @@ def set_up(machine: Machine, patience: float = VOLUMES_PATIENCE, pause: float = 
 
 
 def _tried(machine: Machine, step: Step, pause: float, tries: int = 3) -> str:
-    """Mirrors and networks have bad minutes: a step is tried again before it has failed."""
+    """Try a step again before it has failed: mirrors and networks have bad minutes."""
     for left in reversed(range(tries)):
         try:
             return step.do()
@@ -110,12 +110,12 @@ def _tried(machine: Machine, step: Step, pause: float, tries: int = 3) -> str:
 
 
 def stamp(machine: Machine) -> str:
-    """Which hand-over the machine has."""
+    """Return the digest of the machine's hand-over."""
     return str(read(machine.at("/etc/roost/handover.json")).get("digest", ""))
 
 
 def this_boot(machine: Machine) -> str:
-    """What was done in an earlier boot says nothing of the services of this one."""
+    """Return the id of this boot: an earlier boot's result says nothing of today's services."""
     try:
         return boot(machine)[0]
     except (OSError, IndexError, ValueError):
@@ -125,7 +125,7 @@ def this_boot(machine: Machine) -> str:
 def say(
     machine: Machine, step: int, of: int, name: str, state: str, note: str = "", given: str = ""
 ) -> None:
-    """The status file, the log, and a line on the console, which the cloud shows without ssh."""
+    """Write the status file, the log, and a line on the console, which the cloud shows."""
     found = {"step": step, "of": of, "name": name, "state": state, "note": note}
     more = {"handover": given, "boot": this_boot(machine), "at": int(time.time())}
     write(machine.status, {**found, **more})
@@ -140,7 +140,7 @@ def say(
 
 
 def name(machine: Machine) -> str:
-    """Its name among the launch's, as the host's name and, for workers, where the head is."""
+    """Set the host's name and, for workers, the address of the head."""
     node = identity.node(machine)
     facts = machine.facts
     host = f"{facts['name']}-{node}"
@@ -157,7 +157,7 @@ def name(machine: Machine) -> str:
 
 
 def block(path: Path, lines: list[str]) -> None:
-    """roost's own lines at the end of a file; anybody else's stay."""
+    """Write roost's own lines at the end of a file; leave all other lines."""
     old = path.read_text().splitlines() if path.exists() else []
     if BEGIN in old and END in old:
         old = old[: old.index(BEGIN)] + old[old.index(END) + 1 :]
@@ -165,7 +165,7 @@ def block(path: Path, lines: list[str]) -> None:
 
 
 def data(machine: Machine, patience: float) -> str:
-    """The volumes that are attached by now; the timer takes care of those that come later."""
+    """Mount the volumes that are attached by now; the timer mounts later ones."""
     found = volumes.wait(machine, patience)
     return "; ".join(
         f"volume {one}: {how['note']}" for one, how in found.items() if how["state"] != "mounted"
@@ -173,9 +173,9 @@ def data(machine: Machine, patience: float) -> str:
 
 
 def install(packages: list[str]) -> str:
-    """From the system's package registry, with nobody to answer questions."""
+    """Install from the system's package registry, without questions."""
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a"}
-    # A machine that was switched off in the middle of an installation goes on from there.
+    # Finish an installation in which the machine was switched off.
     for argv in (
         ["dpkg", "--configure", "-a"],
         [*APT, "update"],
@@ -188,7 +188,7 @@ def install(packages: list[str]) -> str:
 
 
 def program(machine: Machine, path: Path) -> str:
-    """One of ``setup.d``; its last lines are the note if it fails."""
+    """Run a program of ``setup.d``; its last lines are the note if it fails."""
     code, said = run([str(path)], seconds=HOUR)
     machine.log(f"{path.name}: {said.strip()}")
     if code:
@@ -197,7 +197,7 @@ def program(machine: Machine, path: Path) -> str:
 
 
 def main() -> None:
-    """For the service, at each boot."""
+    """Run the set-up, for the service, at each boot."""
     machine = Machine()
     # An upgrade that begins now would hold dpkg's lock for minutes.
     run(["systemctl", "stop", *UPGRADES])

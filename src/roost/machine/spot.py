@@ -1,4 +1,4 @@
-"""Spot, which only EC2 has: the cloud gives notice two minutes before it takes a machine back.
+"""Spot notices, which only EC2 has: two minutes before it takes a machine back.
 
 On the notice every program in ``/etc/roost/retire.d`` runs once (to hand over data and tasks);
 on a mere recommendation to rebalance, those in ``/etc/roost/rebalance.d``.
@@ -24,7 +24,7 @@ ITEMS = {
 
 
 def look(machine: Machine, metadata: Platform) -> None:
-    """Act on what is new; asking twice is acting once."""
+    """Act on a new notice; a second look at the same one does nothing."""
     for item, folder in ITEMS.items():
         said = metadata.get(item)
         told = read(machine.at(TOLD))
@@ -46,7 +46,7 @@ def _text(said: str) -> str:
 
 
 def main() -> None:
-    """The service of spot machines."""
+    """Run the service of spot machines."""
     metadata = Platform()
     while True:
         with suppress(OSError):  # the metadata service is away for a moment

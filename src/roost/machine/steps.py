@@ -1,4 +1,4 @@
-"""The steps that were handed over: files, uploads, commands, services; what is done is skipped.
+"""The handed-over steps: files, uploads, commands, services; finished ones are skipped.
 
 What a step is, and why, is in ``recipes/step.py``; here it is done.
 """
@@ -20,23 +20,23 @@ DONE = "/var/lib/roost/done"
 
 
 def handed_over(machine: Machine) -> dict[str, Any]:
-    """The hand-over: its ``digest`` and its ``steps``; empty before the first."""
+    """Return the hand-over: its ``digest`` and its ``steps``; empty before the first."""
     return read(machine.at(HANDOVER))
 
 
 def packages(machine: Machine) -> list[str]:
-    """The packages of all steps: one installation instead of many."""
+    """Return the packages of all steps: one installation instead of many."""
     return [one for step in handed_over(machine).get("steps", []) for one in step["packages"]]
 
 
 def marker(step: dict[str, Any]) -> str:
-    """The file that says that a step's commands have run; an image keeps those of ``step-*``."""
+    """Return the file that marks a step's commands as run; an image keeps those of ``step-*``."""
     kind = "own" if step["own"] else "step"
     return f"{DONE}/{kind}-{step['name']}-{step['digest']}"
 
 
 def do(machine: Machine, step: dict[str, Any]) -> str:
-    """One step. Raises Failed, with the last lines of what failed."""
+    """Do one step. Raises Failed, with the last lines of what failed."""
     done = machine.at(marker(step))
     changed = [_file(machine, one) for one in step["files"]]
     fresh = not done.exists()
@@ -55,7 +55,7 @@ def do(machine: Machine, step: dict[str, Any]) -> str:
 
 
 def _forget_older(machine: Machine, step: dict[str, Any]) -> None:
-    """A step that goes back to what it was is done again."""
+    """Forget older versions of a step, so that one that changes back runs again."""
     stem = marker({**step, "digest": ""}).rpartition("/")[2]
     for old in machine.at(DONE).glob(f"{stem}*"):
         if len(old.name) == len(stem) + len(step["digest"]):
@@ -66,7 +66,7 @@ def _forget_older(machine: Machine, step: dict[str, Any]) -> None:
 
 
 def user() -> pwd.struct_passwd:
-    """Whoever cloud-init made: uid 1000 on all images. Raises Failed where nobody is."""
+    """Return cloud-init's user: uid 1000 on all images. Raises Failed where there is none."""
     try:
         return pwd.getpwuid(1000)
     except KeyError:
@@ -74,12 +74,12 @@ def user() -> pwd.struct_passwd:
 
 
 def place(machine: Machine, path: str) -> Path:
-    """A path of the machine; ``~/`` is the user's home."""
+    """Return a path of the machine; ``~/`` is the user's home."""
     return machine.at(user().pw_dir + path[1:] if path.startswith("~/") else path)
 
 
 def _file(machine: Machine, file: dict[str, Any]) -> bool:
-    """Whether it was another one, or none."""
+    """Write a file; return whether it differed or was missing."""
     path = place(machine, file["path"])
     mode = int(file["mode"], 8)
     same = path.is_file() and not path.is_symlink() and path.read_text() == file["content"]
@@ -93,7 +93,7 @@ def _file(machine: Machine, file: dict[str, Any]) -> bool:
 
 
 def _folders(machine: Machine, folder: Path, owner: str) -> None:
-    """Folders on the way; those that are new below the user's home are the user's."""
+    """Make the folders on the way; new ones below the user's home belong to the user."""
     if folder.is_dir():
         return
     _folders(machine, folder.parent, owner)
@@ -123,7 +123,7 @@ def _upload(machine: Machine, upload: dict[str, Any]) -> None:
 
 
 def _unpack(archive: Path, target: Path, owner: str) -> None:
-    """All below ``target``, whatever the archive says (tar refuses ``..``), as ``owner``."""
+    """Unpack all below ``target``, whatever the archive says (tar refuses ``..``), as ``owner``."""
     _system([*_as(owner), "tar", "--no-same-owner", "-xf", str(archive), "-C", str(target)], 3600)
 
 
@@ -131,7 +131,7 @@ def _unpack(archive: Path, target: Path, owner: str) -> None:
 
 
 def environment(machine: Machine) -> dict[str, str]:
-    """What every command finds in its environment."""
+    """Return the environment of every command."""
     facts = machine.facts
     return {
         "ROOST_NAME": facts["name"],
@@ -161,7 +161,7 @@ def _command(machine: Machine, step: str, command: dict[str, Any]) -> None:
 
 
 def _as(owner: str) -> list[str]:
-    """The words before a program that make it the user's."""
+    """Return the words before a program that run it as the user."""
     if owner != "user":
         return []
     group = f"--regid={user().pw_gid}"

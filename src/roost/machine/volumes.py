@@ -1,4 +1,4 @@
-"""Data volumes: find, format if blank, mount by UUID, grow; again and again, whenever asked.
+"""Data volumes: find, format if blank, mount by UUID, grow; at each run.
 
 ext4, because its tools are on every image, and because it grows while it is mounted. What is
 there already is mounted as it is.
@@ -25,11 +25,11 @@ HOUR = 3600
 
 
 class Refused(Exception):  # noqa: N818 - a decision, not a failure
-    """The volume is left alone, and why."""
+    """The refusal to use a volume, with its reason."""
 
 
 def settle(machine: Machine) -> dict[str, Any]:
-    """Bring every volume of the facts to its place; what became of each is kept, and returned."""
+    """Mount every volume of the facts in its place; store the result of each, and return it."""
     with machine.alone("volumes"):
         before = read(machine.at(STATE))
         taken: dict[str, str] = {}
@@ -95,7 +95,7 @@ def _placed(
 
 
 def ready(machine: Machine, volume: dict[str, Any], path: str) -> Content:
-    """What is on the device, once a file system is; formats it if it is blank."""
+    """Return the content of the device, once it has a file system; format a blank one."""
     content = probe(path)
     verdict, why = decide(content)
     marker = machine.at(f"{FORMATTING}/{volume['name']}")
@@ -131,7 +131,7 @@ def _serial(path: str) -> str | None:
 
 
 def mounted(machine: Machine, mount: str) -> str | None:
-    """The device that is mounted there."""
+    """Return the device that is mounted there."""
     found = None
     for line in machine.at("/proc/mounts").read_text().splitlines():
         device, place = line.split()[:2]
@@ -141,7 +141,7 @@ def mounted(machine: Machine, mount: str) -> str | None:
 
 
 def enter(machine: Machine, volume: dict[str, Any], content: Content) -> None:
-    """Its line in fstab, by UUID; a machine without the volume boots all the same."""
+    """Write its line in fstab, by UUID; a machine without the volume boots all the same."""
     table = machine.at("/etc/fstab")
     mine = f"x-roost={volume['name']}"
     options = f"defaults,noatime,nofail,x-systemd.device-timeout=30s,{mine}"
@@ -171,7 +171,7 @@ def _mount(volume: dict[str, Any], path: str, mount: Path, kind: str) -> None:
 
 
 def _own(machine: Machine, volume: dict[str, Any], mount: Path, found: str) -> None:
-    """A file system that we made belongs to the user; one that was there stays as it is."""
+    """Give a new file system to the user; leave an existing one as it is."""
     marker = machine.at(f"{FORMATTING}/{volume['name']}")
     if read(marker).get("uuid") != found:
         return
@@ -183,7 +183,7 @@ def _own(machine: Machine, volume: dict[str, Any], mount: Path, found: str) -> N
 
 
 def first_user() -> tuple[int, int] | None:
-    """Whoever cloud-init made: uid 1000 on all images."""
+    """Return cloud-init's user: uid 1000 on all images."""
     try:
         found = pwd.getpwuid(1000)
     except KeyError:
@@ -192,7 +192,7 @@ def first_user() -> tuple[int, int] | None:
 
 
 def grow(path: str, mount: Path, kind: str) -> str:
-    """The file system becomes as large as its volume, if it is not; why not, if it cannot."""
+    """Grow the file system to the size of its volume; return why not, if it cannot."""
     argv = {
         "xfs": ["xfs_growfs", str(mount)],
         "btrfs": ["btrfs", "filesystem", "resize", "max", str(mount)],
@@ -202,7 +202,7 @@ def grow(path: str, mount: Path, kind: str) -> str:
 
 
 def wait(machine: Machine, patience: float) -> dict[str, Any]:
-    """``settle``, until all are there or patience ends: volumes are attached after the launch."""
+    """Run ``settle`` until all volumes are attached (after the launch), or patience ends."""
     deadline = time.monotonic() + patience
     while True:
         found = settle(machine)
@@ -212,7 +212,7 @@ def wait(machine: Machine, patience: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """For the timer, and for udev."""
+    """Run for the timer, and for udev."""
     settle(Machine())
 
 

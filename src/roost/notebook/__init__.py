@@ -1,1 +1,1 @@
-"""What runs inside a cluster's own environment; free of roost's dependencies."""
+"""The modules that run inside a cluster's own environment; free of roost's dependencies."""

@@ -1,1 +1,1 @@
-"""What a machine sets up and runs on itself, as data."""
+"""The set-up and services of machines, as data."""

@@ -1,4 +1,4 @@
-"""What the helper that makes a disk fit to be an image is started with. Pure.
+"""The user-data of the helper that makes a disk fit to be an image. Pure.
 
 The helper boots from a copy of somebody's machine, so that machine's own programs begin too:
 its guard could switch the helper off before it is clean. They are taken away before anything of
@@ -21,12 +21,12 @@ PROGRAMS = (
 
 
 def word(image: str, source: str) -> str:
-    """What begins the helper's last line on its console: ``"roost: bake ndvi ami-1"``."""
+    """Return the start of the helper's last console line: ``"roost: bake ndvi ami-1"``."""
     return f"roost: bake {image} {source}"
 
 
 def verdict(console: str, said: str) -> str:
-    """``"clean"``, ``"failed: why"``, or nothing, by what the console shows."""
+    """Return ``"clean"``, ``"failed: why"``, or nothing, by the console's text."""
     for line in reversed(console.splitlines()):
         _, found, rest = line.partition(f"{said}: ")
         if found and (rest.strip() == "clean" or rest.startswith("failed")):
@@ -35,13 +35,13 @@ def verdict(console: str, said: str) -> str:
 
 
 def user_data(image: str, source: str) -> bytes:
-    """The helper's user-data, packed."""
+    """Return the helper's user-data, packed."""
     text = json.dumps(cloud_config(image, source), separators=(",", ":"), ensure_ascii=False)
     return gzip.compress(f"#cloud-config\n{text}\n".encode(), compresslevel=9, mtime=0)
 
 
 def cloud_config(image: str, source: str) -> dict[str, Any]:
-    """First the old units go; the cleaning begins when cloud-init has written its last file."""
+    """Return a cloud-config: remove the old units, then clean after cloud-init's last file."""
     quiet = (
         f"rm -f {UNITS}/roost-*.timer {UNITS}/roost-*.service {UNITS}/*.wants/roost-*;"
         " systemctl daemon-reload; systemctl stop --no-block 'roost-*'"

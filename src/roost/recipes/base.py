@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a spec does not say: the workers that there are, and the SHA-256 of each upload."""
+    """The facts beside the spec: the present workers, and the SHA-256 of each upload."""
 
     workers: tuple[str, ...] = ()
     uploads: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Whether an image holds what a machine would install: one word for all of it. Pure.
+"""The digest of what a machine would install, to compare an image with it. Pure.
 
 It changes with what machines of a role install (the system, the processor's kind, the recipe, the
 environment's lock, packages and languages), and with nothing else: not with names, numbers, sizes,
@@ -26,13 +26,13 @@ LENGTH = 16
 
 
 def recipe_digest(spec: Spec, role: Role) -> str:
-    """The digest of what a machine of ``role`` installs."""
+    """Return the digest of what a machine of ``role`` installs."""
     text = json.dumps(_parts(spec, role), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
 def system_of(spec: Spec, role: Role) -> str:
-    """The system that a role's machines start from: ``"ubuntu-24.04"``, or an AMI."""
+    """Return the system that a role's machines start from: ``"ubuntu-24.04"``, or an AMI."""
     return _machine(spec, role).image
 
 

@@ -1,4 +1,4 @@
-"""What an instance on the user's own machine runs, from the recorded spec."""
+"""The set-up and services of an instance on the user's own machine, from the recorded spec."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def boot(record: str, instance: Instance, place: Folder) -> Boot:
-    """The set-up and services of one instance of the cluster that ``record`` describes."""
+    """Return the set-up and services of one instance of the cluster that ``record`` describes."""
     from roost.spec import Cluster, from_json
 
     spec = from_json(record)
@@ -40,7 +40,7 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
 
 
 def node_variables(place: Folder, environment: Path) -> dict[str, str]:
-    """What every process of a node has in its environment; secrets only as paths to files."""
+    """Return the environment of every process of a node; secrets only as paths to files."""
     return {
         "ROOST_NAME": place.name,
         "ROOST_HOME": str(place.path.parent.parent),

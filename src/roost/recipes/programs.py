@@ -1,4 +1,4 @@
-"""The machine's own programs as texts, for whoever brings them to a machine."""
+"""The machine's own programs as texts, to upload to a machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMER = {
 
 
 def machine_programs() -> dict[str, str]:
-    """All programs of a machine, by their path below the folder of its Python modules.
+    """Return all programs of a machine, by their path below the folder of its Python modules.
 
     Those of user-data too: a machine that an older roost launched gets the ones of today.
     """
@@ -27,10 +27,10 @@ def machine_programs() -> dict[str, str]:
 
 
 def program(name: str) -> str:
-    """One of the recipes' programs, as text."""
+    """Return one of the recipes' programs, as text."""
     return files("roost.machine").joinpath("programs", name).read_text()
 
 
 def system(name: str) -> str:
-    """One of the system's files, as text: a unit, a shell program, a configuration."""
+    """Return one of the system's files, as text: a unit, a shell program, a configuration."""
     return files("roost.machine").joinpath("system", name).read_text()

@@ -1,4 +1,4 @@
-"""What is handed over to each machine of a name, from its spec. Pure.
+"""The hand-over to each machine of a name, from its spec. Pure.
 
 The base comes with the launch, in user-data; this comes by ssh after the boot: it may be long, and
 it holds what only the name's own machines may know.
@@ -27,7 +27,7 @@ RECIPES = {
     ("cluster", "slurm"): ("slurm.shared", "apps.languages", "slurm.slurm", "sync"),
     ("classroom", ""): ("sync",),
 }
-"""By kind and scheduler: modules with a ``RECIPE``, in the order of their steps."""
+"""Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Handover:
 
     @property
     def digest(self) -> str:
-        """Changes with whatever a machine would do."""
+        """The digest of the steps: it changes with whatever a machine would do."""
         return digest([step.to_json() for step in self.steps])
 
     @property
@@ -50,7 +50,7 @@ class Handover:
         return frozenset(one.sha256 for step in self.steps for one in step.uploads)
 
     def document(self) -> str:
-        """The file that the machine reads."""
+        """Return the file that the machine reads."""
         steps = [step.to_json() for step in self.steps]
         return json.dumps({"digest": self.digest, "steps": steps}, indent=1) + "\n"
 

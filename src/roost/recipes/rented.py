@@ -1,4 +1,4 @@
-"""What the machines of one launch are started with, from the recorded spec. Pure."""
+"""The user-data of the machines of one launch, from the recorded spec. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def boot(
     record: str, nodes: str, first: Instance, head: str | None, devices: Sequence[str]
 ) -> bytes:
-    """The user-data of a launch of ``nodes`` (``"worker-1..3"``), of which ``first`` is one.
+    """Return the user-data of a launch of ``nodes`` (``"worker-1..3"``), of which ``first`` is one.
 
     ``head`` is the head's private address, for workers; ``devices`` the names under which the
     spec's volumes are attached, in their order. Raises UsageError where it is too long.
@@ -30,7 +30,7 @@ def boot(
 
 
 def rates_of(spec: Spec) -> Rates | None:
-    """What it costs an hour, for the machine to count by itself.
+    """Return the cost per hour, for the machine to count by itself.
 
     None where there is no budget, or a part has no known price: then nothing can be counted.
     """

@@ -1,4 +1,4 @@
-"""What a machine installs and runs, as data: steps that it does by itself, in order, once. Pure.
+"""The steps and services of a machine, as data: it does them by itself, in order, once. Pure.
 
 A rented machine gets its steps by ssh after the boot (user-data is short, and everybody can read
 it), and ``machine/steps.py`` does them: the packages of all steps first, in one go. On the user's
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Owner = Literal["root", "user"]
-"""``user`` is whoever cloud-init made (uid 1000), whatever the system calls him."""
+"""``user`` is cloud-init's user (uid 1000), whatever the system calls it."""
 HOUR = 3600
 
 
@@ -30,7 +30,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What is too large for a text, or not one: brought by ssh, once, and known by its SHA-256.
+    """A binary or large file: uploaded by ssh once, and known by its SHA-256.
 
     ``unpack``: a tar archive whose content goes below ``to``; else ``to`` is the file itself.
     """
@@ -81,7 +81,7 @@ class Step:
     creates: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As a rented machine reads it; ``digest`` is over all that the step does."""
+        """Convert to a rented machine's form; ``digest`` is over all that the step does."""
         found = asdict(self)
         del found["creates"]
         return {**found, "digest": digest(found)}
@@ -104,7 +104,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """All that one instance on the user's own machine does; ``bin`` is put first on its PATH."""
+    """The set-up and services of an instance on the own machine; ``bin`` is first on its PATH."""
 
     bin: str | None = None
     setup: tuple[Step, ...] = ()
@@ -112,11 +112,11 @@ class Boot:
     env: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As the instance's supervisor reads it."""
+        """Convert to the form that the instance's supervisor reads."""
         return asdict(self)
 
 
 def digest(found: Any) -> str:
-    """Of anything that JSON can hold: 16 hexadecimal digits."""
+    """Return the digest of anything that JSON can hold: 16 hexadecimal digits."""
     text = json.dumps(found, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

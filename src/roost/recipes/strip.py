@@ -1,4 +1,4 @@
-"""Python without what is for readers only: user-data is short. Pure."""
+"""Remove from Python what only readers need, because user-data is short. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tokenize
 
 
 def strip(source: str) -> str:
-    """The same program without comments, docstrings and empty lines; the same on every Python."""
+    """Remove comments, docstrings and empty lines; the result is the same on every Python."""
     tree = ast.parse(source)
     lines: list[str | None] = list(source.splitlines())
     for node in ast.walk(tree):

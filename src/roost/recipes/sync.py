@@ -1,4 +1,4 @@
-"""What a machine needs so that it can copy data to S3 and from it. Pure.
+"""The software of a machine for copying data to S3 and from it. Pure.
 
 Amazon's client (awscrt) comes once, in an environment of its own; the programs of
 ``roost.transfer`` come with each sync (``transfer/remote/client.py``), so that they are always
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from roost.spec import Spec
 
 AT = "/opt/roost/sync"
-"""Everything of it on a machine; an image of the machine keeps it."""
+"""The folder of the software on a machine; an image of the machine keeps it."""
 AWSCRT = "0.38.1"
-"""As in uv.lock: what roost itself is tested with."""
+"""The version in uv.lock, with which roost itself is tested."""
 PYTHON = f"{AT}/python-{AWSCRT}/bin/python"
 INSTALL = "/usr/lib/roost/sync/install"
 BUSY = "/etc/roost/busy.d/40-sync"
@@ -28,7 +28,7 @@ PACKAGES = ("ca-certificates", "python3-venv")
 
 
 def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
-    """For the machine that has the data: the head, the desktop, each seat."""
+    """Return the steps for the machine that has the data: the head, the desktop, each seat."""
     return (step(),) if role != "worker" and spec.uses_s3 else ()
 
 
@@ -36,7 +36,7 @@ RECIPE = Recipe(steps=lambda spec, role, _: steps(spec, role))
 
 
 def step() -> Step:
-    """Amazon's client; the install program does nothing where it is there."""
+    """Install Amazon's client; the install program does nothing where it is there."""
     return Step(
         name="sync",
         title="installing what copies data to S3 and from it",
@@ -47,7 +47,7 @@ def step() -> Step:
 
 
 def files() -> tuple[File, ...]:
-    """Its programs on the machine."""
+    """Return its programs on the machine."""
     return (
         File(INSTALL, program("sync-install"), "0755"),
         File(BUSY, program("sync-busy"), "0755"),

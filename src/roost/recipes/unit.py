@@ -19,7 +19,7 @@ def unit(
     env: Mapping[str, str],
     more: Sequence[str] = (),
 ) -> File:
-    """``roost-NAME.service``, run as the user and started again whenever it ends.
+    """Return ``roost-NAME.service``, run as the user and started again whenever it ends.
 
     ``files`` are those with its environment, ``env`` comes before them; ``more`` are further lines
     of its [Service]. Words like ``${NAME}`` are read from the environment, and no other ``$``.
@@ -50,12 +50,12 @@ def unit(
 
 
 def word(text: str) -> str:
-    """One word of a command; what is not ``${NAME}`` arrives as it is here."""
+    """Quote one word of a command; all but ``${NAME}`` arrives as it is here."""
     return text if VARIABLE.fullmatch(text) else quoted(text.replace("$", "$$"))
 
 
 def quoted(text: str) -> str:
-    """As systemd reads it: quotes only where they are needed, ``%`` no specifier."""
+    """Quote for systemd: only where needed, and with ``%`` doubled."""
     text = text.replace("%", "%%")
     if re.fullmatch(r"[\w@%+=:,./$-]+", text, re.ASCII):
         return text

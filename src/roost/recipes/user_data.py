@@ -1,4 +1,4 @@
-"""What a rented machine gets with its launch: facts and programs, as cloud-init's user-data. Pure.
+"""The user-data of a rented machine's launch: facts and programs, for cloud-init. Pure.
 
 The document is JSON (which is YAML) and dumped, never filled in. It holds no secret: everybody on
 the machine can read it. All machines of a launch get the same one; each finds out by itself which
@@ -74,7 +74,7 @@ class MachineBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFacts:
-    """All that the machines of one launch are told.
+    """The facts for the machines of one launch.
 
     ``nodes`` are the launch's names in the order of the launch index (``"worker-1..3"``, as in the
     tag), ``head`` the head's private address (for workers), ``idle`` seconds, ``end`` a time with
@@ -100,7 +100,7 @@ class MachineFacts:
 
 
 def user_data(facts: MachineFacts) -> bytes:
-    """The user-data of a launch, packed; cloud-init unpacks it by itself.
+    """Return the user-data of a launch, packed; cloud-init unpacks it by itself.
 
     Raises UsageError where it is longer than EC2 takes.
     """
@@ -111,14 +111,14 @@ def user_data(facts: MachineFacts) -> bytes:
 
 
 def document(facts: MachineFacts) -> str:
-    """The cloud-config as text."""
+    """Return the cloud-config as text."""
     # YAML knows no pairs of surrogates, as JSON would write what is beyond 16 bits.
     text = json.dumps(cloud_config(facts), separators=(",", ":"), ensure_ascii=False)
     return f"#cloud-config\n{text}\n"
 
 
 def cloud_config(facts: MachineFacts) -> dict[str, Any]:
-    """The cloud-config as data: files, and one program to run."""
+    """Return the cloud-config as data: files, and one program to run."""
     zone = {"timezone": facts.timezone} if facts.timezone else {}
     return {
         "preserve_hostname": True,  # its name is not known before it has asked which one it is
@@ -132,7 +132,7 @@ def cloud_config(facts: MachineFacts) -> dict[str, Any]:
 
 
 def machine_json(facts: MachineFacts) -> dict[str, Any]:
-    """The facts as the machine's programs read them."""
+    """Return the facts as the machine's programs read them."""
     return {
         "name": facts.name,
         "nodes": facts.nodes,
@@ -159,7 +159,7 @@ def machine_json(facts: MachineFacts) -> dict[str, Any]:
 
 
 def machine_files(facts: MachineFacts) -> tuple[File, ...]:
-    """The facts, the programs, and the units that this machine needs."""
+    """Return the facts, the programs, and the units that this machine needs."""
     units = ["setup.service", "guard.service", "guard.timer", "volumes.service", "volumes.timer"]
     units += ["warm.service"] if any(v.warm for v in facts.volumes) else []
     units += ["beacon.service"] if facts.role == "head" else []
@@ -178,7 +178,7 @@ def machine_files(facts: MachineFacts) -> tuple[File, ...]:
 
 
 def _programs(facts: MachineFacts) -> tuple[File, ...]:
-    """The modules under the same names as here, so that they import each other as in the tests."""
+    """Return the modules under their names here, so that they import each other as in the tests."""
     needed = ["__init__", *COMMON, f"platforms/{facts.platform}"]
     needed += ["prewarm"] if any(v.warm for v in facts.volumes) else []
     needed += ["spot"] if facts.spot else []
@@ -190,7 +190,7 @@ def _programs(facts: MachineFacts) -> tuple[File, ...]:
 
 @lru_cache(maxsize=64)
 def program(name: str) -> File:
-    """One of the machine's programs; ``/usr/lib/roost/run NAME`` runs it.
+    """Return one of the machine's programs; ``/usr/lib/roost/run NAME`` runs it.
 
     Without comments and docstrings: with them user-data would be longer than EC2 takes.
     """
@@ -221,7 +221,7 @@ def facts_of(
     head: str | None = None,
     warm: frozenset[str] = frozenset(),
 ) -> MachineFacts:
-    """What the machines of one launch are told, from their spec.
+    """Return the facts for the machines of one launch, from their spec.
 
     ``devices`` are the device names under which roost attaches the spec's volumes, in their order;
     ``warm`` the names of those made from a snapshot. A classroom's budget is shared evenly among

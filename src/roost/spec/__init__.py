@@ -1,4 +1,4 @@
-"""What is wanted: the TOML file, checked whole, as frozen models."""
+"""The TOML file, checked whole, as frozen models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Classroom", "Cluster", "Desktop", "Spec", "from_json", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """The models, each imported when it is asked for."""
+    """Import a model when it is first used."""
     if name.lower() in KINDS:
         return model_of(name.lower())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

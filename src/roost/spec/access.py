@@ -27,7 +27,7 @@ User = Annotated[str, AfterValidator(_user), WithJsonSchema({"type": "string", "
 
 
 class Access(Table):
-    """Nothing is open but what stands here. ``"me"`` is the address that roost is run from."""
+    """The addresses that may reach the machines. ``"me"`` is the address that roost runs from."""
 
     ssh: tuple[Source, ...] = Field(
         ("me",), description='Who may use SSH: "me", "anywhere", networks as "192.0.2.0/24".'

@@ -1,4 +1,4 @@
-"""Where on AWS."""
+"""The file's ``[aws]`` table: region, zone and network."""
 
 from __future__ import annotations
 

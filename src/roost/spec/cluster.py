@@ -42,8 +42,8 @@ class Workers(Machine):
     min: int | None = Field(
         None,
         ge=0,
-        description="Fewest: with so many `roost up` goes on where the cloud has no room for "
-        "more (half of them if not said), and fewer are not kept when they follow the work.",
+        description="The fewest workers: with these `roost up` succeeds where the cloud has no "
+        "room for more (by default half of them); workers that follow the work are never fewer.",
     )
     max: int | None = Field(
         None, ge=1, le=MOST_WORKERS, description="Most, when they follow the work."
@@ -83,7 +83,7 @@ class Workers(Machine):
 
     @property
     def on_spot(self) -> bool:
-        """Whether they are asked for as spot machines."""
+        """True if they are requested as spot machines."""
         return self.spot is not False
 
     @property
@@ -148,7 +148,7 @@ def _check_notebook(root: Path, name: str) -> None:
 
 
 class Run(Table):
-    """What ``roost run NAME`` does."""
+    """The command of ``roost run NAME``."""
 
     command: tuple[str, ...] = Field(
         min_length=1,
@@ -196,7 +196,7 @@ class Cluster(Common):
     @field_validator("jupyter")
     @classmethod
     def _beside_dask(cls, found: Jupyter, info: ValidationInfo) -> Jupyter:
-        """JupyterLab's page is made for Dask; a Slurm cluster has none, unless it is asked for."""
+        """Switch JupyterLab off for Slurm. Raises where the file asks for both."""
         if info.data.get("scheduler") != "slurm" or not found.enabled:
             return found
         here = around(info)

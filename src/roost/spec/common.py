@@ -1,4 +1,4 @@
-"""What all three kinds share."""
+"""The parts that all three kinds share."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Common(Table):
 
     @property
     def uses_s3(self) -> bool:
-        """Whether its machines copy data to S3, or from it."""
+        """True if its machines copy data to S3, or from it."""
         parked = any(volume.park is ParkMode.S3 for volume in self.volumes)
         return parked or bool(self.data.pull or self.data.push)
 
@@ -119,5 +119,5 @@ class Common(Table):
         return found
 
     def to_json(self) -> str:
-        """The whole spec as it travels with its cloud; ``roost.spec.from_json`` reads it."""
+        """Write the whole spec as its cloud stores it; ``roost.spec.from_json`` reads it."""
         return self.model_dump_json(by_alias=True, exclude_none=True)

@@ -23,7 +23,7 @@ class Push(Table):
 
 
 class Data(Table):
-    """What is copied, and checked file by file."""
+    """The files to copy, and to check one by one."""
 
     pull: tuple[Pull, ...] = Field((), description="Copied to the machine by `roost pull`.")
     push: tuple[Push, ...] = Field((), description="Copied from the machine by `roost push`.")

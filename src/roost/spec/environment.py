@@ -17,7 +17,7 @@ from roost.spec.table import Table, around, project_folder, wrong
 from roost.spec.values import Package
 
 BUILT_IN = Path(__file__).parent / "environments" / "dask"
-"""What a Dask cluster runs whose file names no project."""
+"""The environment of a Dask cluster whose file names no project."""
 LOCK, PROJECT = "uv.lock", "pyproject.toml"
 
 
@@ -63,12 +63,12 @@ class Environment(Table):
     @field_validator("digest")
     @classmethod
     def _of_the_lock(cls, found: str, info: ValidationInfo) -> str:
-        """That of the lock as it was read; a record brings its own."""
+        """Take the digest of the lock as it was read; a record brings its own."""
         return found or digest(info.data.get("project") or BUILT_IN, info.data.get("python"))
 
 
 def check_project(folder: Path) -> None:
-    """Both files are there and can be read."""
+    """Check that both files exist and can be read."""
     if not os.path.isdir(folder):
         raise wrong(f"no such folder: {folder}")
     for name in (PROJECT, LOCK):
@@ -92,7 +92,7 @@ def check_project(folder: Path) -> None:
 
 
 def digest(folder: Path, python: str | None) -> str:
-    """SHA-256 over all that decides what is installed; empty where there is nothing to read."""
+    """Return the SHA-256 over all that decides what is installed; empty without files."""
     found = hashlib.sha256((python or "").encode())
     for name in (PROJECT, LOCK):
         try:

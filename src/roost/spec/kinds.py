@@ -16,7 +16,7 @@ KINDS = ("desktop", "cluster", "classroom")
 
 
 def model_of(kind: str) -> type[Spec]:
-    """The model of a kind. Raises LookupError where there is none."""
+    """Return the model of a kind. Raises LookupError where there is none."""
     match kind:
         case "desktop":
             from roost.spec.desktop import Desktop

@@ -21,7 +21,7 @@ _KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'""")
 
 
 def key_lines(text: str) -> dict[Path, int]:
-    """The line (1-based) of every key, table and entry of a list, by its path.
+    """Return the line (1-based) of every key, table and entry of a list, by its path.
 
     Entries are counted from 0: ``("volumes", 0, "size")``.
     """
@@ -29,7 +29,7 @@ def key_lines(text: str) -> dict[Path, int]:
 
 
 def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
-    """The line of ``path``, or of the nearest table or key around it."""
+    """Return the line of ``path``, or of the nearest table or key around it."""
     for end in range(len(path), 0, -1):
         if path[:end] in lines:
             return lines[path[:end]]
@@ -61,13 +61,13 @@ class _Reader:
         return self.pieces[self.at][0]
 
     def _skip(self, *passed: str) -> bool:
-        """To the next piece that is another; False at the end."""
+        """Skip to the next piece of another kind; return False at the end."""
         while self._piece in passed:
             self.at += 1
         return bool(self._piece)
 
     def _key(self, end: str) -> tuple[str, ...]:
-        """The key's parts; what follows is the piece after ``end``."""
+        """Read the key's parts; the next piece is the one after ``end``."""
         begin = self.at
         while self._piece not in (end, ""):
             self.at += 1
@@ -75,7 +75,7 @@ class _Reader:
         return _split("".join(piece for _, piece in self.pieces[begin : self.at - 1]))
 
     def _header(self) -> Path:
-        """``[a.b]`` or ``[[a.b]]``: the table that is meant from here on."""
+        """Read ``[a.b]`` or ``[[a.b]]``: the table of the keys that follow."""
         line, begin = self._line, self.at
         self._skip("[")
         array = self.at - begin == 2
@@ -93,12 +93,12 @@ class _Reader:
         return path
 
     def _implicit(self, path: Path, line: int) -> Path:
-        """A table around the one that is meant; of an array of tables, its last one."""
+        """Return the path of an enclosing table; of an array of tables, its last one."""
         self.lines.setdefault(path, line)
         return (*path, self.last[path]) if path in self.last else path
 
     def _assignment(self, table: Path) -> Path:
-        """``a.b = value``; gives back the table that it stands in."""
+        """Read ``a.b = value``; return the table that it stands in."""
         line = self._line
         path = table
         for key in self._key("="):
@@ -108,7 +108,7 @@ class _Reader:
         return table
 
     def _value(self, path: Path) -> None:
-        """Past a value, and into a list or an inline table."""
+        """Skip a value; read a list or an inline table."""
         opened = self._piece
         self.at += 1
         if opened == "{":
@@ -125,7 +125,7 @@ class _Reader:
 
 
 def _pieces(text: str) -> list[tuple[int, str]]:
-    """What is neither blank nor a comment, each with its line."""
+    """Split into pieces that are neither blank nor a comment, each with its line."""
     found = []
     line = 1
     for piece in _PIECE.findall(text):
@@ -136,7 +136,7 @@ def _pieces(text: str) -> list[tuple[int, str]]:
 
 
 def _split(keys: str) -> tuple[str, ...]:
-    """``a."b.c"`` as ``("a", "b.c")``."""
+    """Split ``a."b.c"`` into ``("a", "b.c")``."""
     return tuple(_bare(key) for key in _KEY.findall(keys))
 
 

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 1_000_000
 LARGEST_INT = 2**63 - 1
-"""TOML promises no more."""
+"""The largest integer that TOML guarantees."""
 DEEPEST = 32
 
 
 def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> Spec:
-    """The spec in a TOML file, for another cloud or region if one is given.
+    """Load the spec in a TOML file, for another cloud or region if one is given.
 
     Raises SpecError with all that is wrong with it, UsageError where it cannot be read.
     """
@@ -60,7 +60,7 @@ def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> 
 
 
 def from_json(text: str, *, cloud: str | None = None, region: str | None = None) -> Spec:
-    """The spec that ``to_json`` wrote. Raises RoostError where another roost wrote it."""
+    """Load the spec that ``to_json`` wrote. Raises RoostError where another roost wrote it."""
     try:
         raw = json.loads(text)
         model = model_of(raw["kind"])
@@ -78,7 +78,7 @@ def from_json(text: str, *, cloud: str | None = None, region: str | None = None)
 
 
 def surroundings(raw: Mapping[str, Any], model: type[Spec], folder: Path) -> Surroundings:
-    """What single keys are checked against, whatever else is wrong."""
+    """Return what single keys are checked against, whatever else is wrong."""
     kind = model.__name__.lower()
     cloud = raw.get("cloud", model.model_fields["cloud"].default)
     rules = find_rules(cloud) if isinstance(cloud, str) else None
@@ -115,7 +115,7 @@ def _read(path: Path) -> str:
 
 
 def _toml(path: Path) -> tuple[dict[str, Any], dict[places.Path, int]]:
-    """Values and lines. Raises SpecError where it is not TOML, or not sound."""
+    """Read values and their lines. Raises SpecError where it is not sound TOML."""
     text = _read(path)
     try:
         raw = tomllib.loads(text)
@@ -140,7 +140,7 @@ def _toml(path: Path) -> tuple[dict[str, Any], dict[places.Path, int]]:
 
 
 def _values(raw: dict[str, Any]) -> Iterator[tuple[places.Path, Any]]:
-    """Every value with its path, not deeper than one below the deepest allowed."""
+    """Yield every value with its path, not deeper than one below the deepest allowed."""
     left: list[tuple[places.Path, Any]] = [((), raw)]
     while left:
         path, value = left.pop()
@@ -151,7 +151,7 @@ def _values(raw: dict[str, Any]) -> Iterator[tuple[places.Path, Any]]:
 
 
 def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
-    """tomllib says ``Expected ... (at line 3, column 5)``, and names tables as ``('a', 'b')``."""
+    """Parse tomllib's ``Expected ... (at line 3, column 5)`` and its tables ``('a', 'b')``."""
     message, _, place = str(error).partition(" (at ")
     digits = place.removeprefix("line ").partition(",")[0]
     line = int(digits) if digits.isdigit() else None
@@ -170,13 +170,13 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-# --- what is made of it ------------------------------------------------------------------------
+# --- the model ---------------------------------------------------------------------------------
 
 
 def _model(
     raw: Mapping[str, Any], lines: Mapping[places.Path, int]
 ) -> tuple[type[Spec] | None, tuple[Problem, ...]]:
-    """The model of the file's kind; of the nearest kind where that is misspelt."""
+    """Return the model of the file's kind; of the nearest kind where that is misspelt."""
     kind = raw.get("kind")
     if isinstance(kind, str) and kind in KINDS:
         return model_of(kind), hidden_problems(raw, model_of(kind), lines)
@@ -207,7 +207,7 @@ def _no_kind(raw: Mapping[str, Any], lines: Mapping[places.Path, int]) -> Proble
 def _elsewhere(
     raw: dict[str, Any], model: type[Spec], cloud: str | None, region: str | None
 ) -> dict[str, Any]:
-    """As if the file said so; zones and networks of another region do not count."""
+    """Change the cloud or region; drop zones and networks of another region."""
     if cloud is not None:
         raw = {**raw, "cloud": cloud}
     if region is None:
@@ -223,7 +223,7 @@ def _elsewhere(
 
 
 def _json(raw: Mapping[str, Any], here: Surroundings) -> str:
-    """As JSON, in which strictness means what a person expects: a list is a list."""
+    """Convert to JSON, in which strictness means what a person expects: a list is a list."""
     environment = raw.get("environment")
     if isinstance(environment, dict):
         environment = {k: v for k, v in environment.items() if k not in HIDDEN}

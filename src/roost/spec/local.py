@@ -1,4 +1,4 @@
-"""How much of your own machine."""
+"""The file's ``[local]`` table: the share of your own machine."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ MOST_CPUS, MOST_GPUS = 100_000, 1_000
 
 
 class Machine(Table):
-    """What one machine is. Say its exact ``type``, or what it needs: never both."""
+    """One machine. Say its exact ``type``, or what it needs: never both."""
 
     type: Text | None = Field(
         None,
@@ -101,7 +101,7 @@ class Machine(Table):
         return {key: value for key, value in found.items() if key not in NEEDS}
 
     def needs(self) -> Needs:
-        """What the machine must have. A GPU sold as "24GB" counts its GB in powers of ten."""
+        """Return the requirements of the machine. A GPU sold as "24GB" counts in powers of ten."""
         gpu = self.gpu_memory
         return Needs(
             cpus=self.cpus,
@@ -121,5 +121,5 @@ class Machine(Table):
 
     @property
     def on_spot(self) -> bool:
-        """Whether it is asked for as a spot machine, which the cloud may take back."""
+        """True if it is requested as a spot machine, which the cloud may take back."""
         return False

@@ -1,4 +1,4 @@
-"""Where on OpenStack."""
+"""The file's ``[openstack]`` table."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class PixInsight(Table):
 
     installer: Path = Field(
         description="The archive that you downloaded, relative to this file; "
-        "it is brought to the machine once.",
+        "it is uploaded to the machine once.",
         examples=["PI-linux-x64-1.9.3-20250402-c.tar.xz"],
     )
     license: Path | None = Field(
@@ -65,7 +65,7 @@ class PixInsight(Table):
 
 
 def _here(folder: Path, found: Path, allowed: str) -> Path:
-    """A file of this computer, from the root."""
+    """Return the absolute path of a file on this computer."""
     text = str(found)
     if text.startswith("s3:/"):
         raise wrong("S3 is not read yet", allowed=f"a file on this computer; {allowed}")

@@ -29,7 +29,7 @@ EXPECTED = {
     "bool_type": "true or false",
     "path_type": "a path, as a text in quotes",
 }
-"""What is allowed, for pydantic's errors of type."""
+"""The allowed kinds of value, by pydantic's error of type."""
 BOUNDS = {
     "greater_than": ("too small", "above {gt}"),
     "greater_than_equal": ("too small", "at least {ge}"),
@@ -40,12 +40,12 @@ BOUNDS = {
 }
 """Message and what is allowed, for pydantic's errors of size."""
 HIDDEN = frozenset({"folder", "digest"})
-"""What only a record has."""
+"""The keys that only a record has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is wrong with a key, without its place."""
+    """The explanation of a key's mistake, without its place."""
 
     message: str
     allowed: str = ""
@@ -58,7 +58,7 @@ def problems_of(
     raw: Mapping[str, Any],
     lines: Mapping[Path, int],
 ) -> tuple[Problem, ...]:
-    """All problems, in the order in which they stand in the file."""
+    """Return all problems, in the order in which they stand in the file."""
     details = error.errors(include_url=False)
     misspelt = {
         (*detail["loc"][:-1], nearest(str(detail["loc"][-1]), keys_of(_table_of(model, detail))))
@@ -79,7 +79,7 @@ def problems_of(
 def hidden_problems(
     raw: Mapping[str, Any], model: type[BaseModel], lines: Mapping[Path, int]
 ) -> tuple[Problem, ...]:
-    """Keys that only a record may have are in a file as unknown as any other."""
+    """Return keys of a file that only a record may have, as unknown keys."""
     tables: dict[Path, Any] = {(): raw, ("environment",): raw.get("environment")}
     return tuple(
         _problem((*path, key), _unknown(model, (*path, key)), raw, lines)
@@ -90,7 +90,7 @@ def hidden_problems(
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """As they stand in the file; last those that stand nowhere."""
+    """Sort by place in the file; problems without a place come last."""
     return tuple(sorted(problems, key=lambda p: (p.line is None, p.line or 0)))
 
 
@@ -108,14 +108,14 @@ def _problem(path: Path, said: Said, raw: Mapping[str, Any], lines: Mapping[Path
 
 
 def _path_of(detail: ErrorDetails, raw: Mapping[str, Any]) -> Path:
-    """Where the mistake is; checks of a whole table say where in it."""
+    """Return the path of the mistake; checks of a whole table say where in it."""
     path: Path = (*detail["loc"], *detail.get("ctx", {}).get("at", ()))
     of_a_key = path[-1:] == ("[key]",) and _at(raw, path) is None
     return path[:-1] if of_a_key else path
 
 
 def _said(detail: ErrorDetails, model: type[BaseModel], path: Path) -> Said:
-    """What is wrong, what is allowed, and a suggestion."""
+    """Explain a problem: the mistake, the allowed values, and a suggestion."""
     kind, facts = detail["type"], detail.get("ctx", {})
     if kind == "roost":
         return Said(facts["message"], facts["allowed"], facts["hint"])
@@ -130,7 +130,7 @@ def _said(detail: ErrorDetails, model: type[BaseModel], path: Path) -> Said:
 
 
 def _said_of(field: FieldInfo | None, detail: ErrorDetails, path: Path) -> Said:
-    """The same, where the field knows what is right."""
+    """Explain a problem by the field that knows what is right."""
     kind = detail["type"]
     if kind in ("model_type", "dict_type", "tuple_type"):
         return Said("the wrong kind of value", _shape(field, kind, path))
@@ -146,7 +146,7 @@ def _said_of(field: FieldInfo | None, detail: ErrorDetails, path: Path) -> Said:
 
 
 def _unknown(model: type[BaseModel], path: Path) -> Said:
-    """An unknown key: perhaps misspelt, perhaps one of another kind of file."""
+    """Explain an unknown key: perhaps misspelt, perhaps one of another kind of file."""
     key, known = str(path[-1]), keys_of(_model_at(model, path[:-1]))
     others = [name for name in KINDS if key in keys_of(model_of(name))]
     if len(path) == 1 and others:
@@ -155,7 +155,7 @@ def _unknown(model: type[BaseModel], path: Path) -> Said:
 
 
 def _shape(field: FieldInfo | None, kind: str, path: Path) -> str:
-    """The table or list that should be there."""
+    """Describe the table or list that should be there."""
     tables = field is not None and model_in(field.annotation) is not None
     if kind == "tuple_type":
         return f"a list of tables, each [[{written(path)}]]" if tables else "a list"
@@ -163,7 +163,7 @@ def _shape(field: FieldInfo | None, kind: str, path: Path) -> str:
 
 
 def _about(field: FieldInfo | None, path: Path) -> str:
-    """What a key is for, and an example."""
+    """Describe the purpose of a key, with an example."""
     if field is None:
         return ""
     example = f"; for example {path[-1]} = {_example(field)}" if field.examples else ""
@@ -183,7 +183,7 @@ def _lower(text: str) -> str:
 
 
 def written(path: Path) -> str:
-    """``("volumes", 0, "size")`` as ``volumes[1].size``: people count from 1."""
+    """Write ``("volumes", 0, "size")`` as ``volumes[1].size``: people count from 1."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -195,7 +195,7 @@ def written(path: Path) -> str:
 
 
 def shown(found: Any) -> str:
-    """The value as TOML has it, cut to fit a line."""
+    """Write the value as TOML has it, cut to fit a line."""
     if isinstance(found, Mapping | list | tuple):
         return "a table" if isinstance(found, Mapping) else "a list"
     if isinstance(found, date | time):  # a datetime is a date
@@ -211,7 +211,7 @@ def shown(found: Any) -> str:
 
 
 def _at(raw: Any, path: Path) -> Any:
-    """What stands at ``path`` in the file; None, which TOML does not have, if nothing does."""
+    """Return the value at ``path`` in the file; None, which TOML does not have, if it has none."""
     for part in path:
         if isinstance(raw, Mapping):
             raw = raw.get(part)
@@ -223,7 +223,7 @@ def _at(raw: Any, path: Path) -> Any:
 
 
 def keys_of(model: type[BaseModel] | None) -> tuple[str, ...]:
-    """The keys that a file may have in this table."""
+    """Return the keys that a file may have in this table."""
     if model is None:
         return ()
     return tuple(
@@ -243,13 +243,13 @@ def _table_of(model: type[BaseModel], detail: ErrorDetails) -> type[BaseModel] |
 
 
 def _field_at(model: type[BaseModel], path: Path) -> FieldInfo | None:
-    """The field of the last key in ``path``."""
+    """Return the field of the last key in ``path``."""
     names = [part for part in path if isinstance(part, str)]
     return _field(_model_at(model, tuple(names[:-1])), names[-1]) if names else None
 
 
 def _model_at(model: type[BaseModel] | None, path: Path) -> type[BaseModel] | None:
-    """The model of the table at ``path``."""
+    """Return the model of the table at ``path``."""
     for part in path:
         if isinstance(part, str):
             field = _field(model, part)
@@ -258,14 +258,14 @@ def _model_at(model: type[BaseModel] | None, path: Path) -> type[BaseModel] | No
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside ``X | None`` or ``tuple[X, ...]``."""
+    """Return the model inside ``X | None`` or ``tuple[X, ...]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((m for a in get_args(annotation) if (m := model_in(a)) is not None), None)
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:
-    """The texts of a Literal or a StrEnum, also inside ``X | None`` or ``tuple[X, ...]``."""
+    """Return the texts of a Literal or a StrEnum, also inside ``X | None`` or ``tuple[X, ...]``."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return tuple(annotation)
     found: list[str] = []

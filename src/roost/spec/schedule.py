@@ -1,4 +1,4 @@
-"""When machines stop by themselves, and what they may cost."""
+"""The times at which machines stop by themselves, and their budget."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_USD = 1_000_000_000
 
 
 def _usd(found: Any) -> Decimal:
-    """A number as it is written; a text is none."""
+    """Convert a number as it is written; refuse a text."""
     if type(found) not in (int, float):
         raise wrong("the wrong kind of value", allowed="a number")
     return Decimal(str(found))

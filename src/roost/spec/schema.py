@@ -13,7 +13,7 @@ from roost.units import format_size
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of all three kinds, told apart by ``kind``."""
+    """Return the schema of all three kinds, told apart by ``kind``."""
     any_kind: Any = reduce(or_, map(model_of, KINDS))
     adapter: TypeAdapter[Any] = TypeAdapter(Annotated[any_kind, Field(discriminator="kind")])
     schema = adapter.json_schema(by_alias=True, mode="validation")
@@ -35,7 +35,7 @@ def _table(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(key: dict[str, Any]) -> dict[str, Any]:
-    """As the file has it: no null, sizes with their unit, no title that repeats the name."""
+    """Convert to the file's form: no null, sizes with their unit, no title like the name."""
     key = {name: fact for name, fact in key.items() if name != "title"}
     choices = [choice for choice in key.pop("anyOf", ()) if choice != {"type": "null"}]
     key = {**(choices[0] if choices else {}), **key}

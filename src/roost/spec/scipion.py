@@ -11,7 +11,7 @@ from roost.spec.table import Table, wrong
 from roost.spec.values import Mount
 
 VERSION = "3.8.3"
-"""Of scipion-app, where the file names none."""
+"""The version of scipion-app where the file names none."""
 
 
 def _alias(found: str) -> str:

@@ -1,4 +1,4 @@
-"""What every table of the file is built on: strict, frozen, checked against its surroundings."""
+"""The base of every table of the file: strict, frozen, checked against its surroundings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Table(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a single key must be checked against: the rest of the file, read leniently.
+    """The rest of the file, read leniently, to check single keys against.
 
     ``rules`` are those of the file's cloud (None: there is no such cloud), ``tables`` the keys that
     the file has. ``types`` are what its machines' types are checked against, in ``region``.
@@ -48,7 +48,7 @@ class Surroundings:
 
 
 def around(info: ValidationInfo) -> Surroundings | None:
-    """The surroundings that the loader gave; None where a model is built by hand."""
+    """Return the surroundings that the loader gave; None where a model is built by hand."""
     found = info.context
     return found if isinstance(found, Surroundings) else None
 
@@ -56,7 +56,7 @@ def around(info: ValidationInfo) -> Surroundings | None:
 def wrong(
     message: str, *, allowed: str = "", hint: str = "", at: tuple[str | int, ...] = ()
 ) -> PydanticCustomError:
-    """An error of a key, with what would be right; ``at`` is where in a table or list it is."""
+    """Return the error of a key, with what is right; ``at`` is its place in a table or list."""
     facts: dict[str, Any] = {"message": message, "allowed": allowed, "hint": hint, "at": at}
     return PydanticCustomError("roost", "{message}", facts)
 
@@ -85,23 +85,23 @@ def one_of(found: object, names: tuple[str, ...]) -> str:
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
-    """The name that was probably meant; empty where none is close."""
+    """Return the nearest known name; empty where none is close."""
     folded = {name.casefold(): name for name in sorted(known)}
     close = get_close_matches(found.casefold(), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else ""
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """``did you mean "m7i.xlarge"?``, or nothing where nothing is close."""
+    """Suggest ``did you mean "m7i.xlarge"?``, or nothing where nothing is close."""
     near = nearest(found, known)
     return f'did you mean "{near}"?' if near else ""
 
 
 def quoted(names: Iterable[str], between: str = ", ") -> str:
-    """``"a", "b"``."""
+    """Quote names: ``"a", "b"``."""
     return between.join(f'"{name}"' for name in names)
 
 
 def project_folder(folder: Path, project: str) -> Path:
-    """The project's folder as the file in ``folder`` names it, from the root."""
+    """Return the absolute path of the project's folder that the file in ``folder`` names."""
     return Path(os.path.abspath(folder / os.path.expanduser(project)))

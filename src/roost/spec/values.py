@@ -30,7 +30,7 @@ SYSTEMS = ("ubuntu-24.04", "debian-12", "debian-13")
 
 
 def as_name(text: str) -> str:
-    """``text`` as a name; empty where nothing of it is left."""
+    """Turn ``text`` into a name; empty where nothing of it is left."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")[:30].rstrip("-")
     return name if is_name(name) else ""
 
@@ -59,7 +59,7 @@ def _size(found: Any) -> float:
 
 
 def _write_size(gib: float) -> str:
-    """Exactly, so that what is read again is the same number."""
+    """Write a size exactly, so that reading it gives the same number."""
     return f"{gib:.17g}GB"
 
 
@@ -125,7 +125,7 @@ def _mount(found: str) -> str:
 
 
 def check_free(mount: str, at: tuple[str, ...] = ()) -> None:
-    """What is there must not be the system's."""
+    """Refuse a mount point that belongs to the system."""
     if mount in TAKEN or PurePosixPath(mount).parts[1] in SYSTEM:
         allowed = 'a folder of its own: mount = "/data"' if at else 'a folder of its own: "/data"'
         raise wrong(f"{mount} belongs to the system", allowed=allowed, at=at)
@@ -159,7 +159,7 @@ Span = Annotated[
     WithJsonSchema({"type": "string", "pattern": SPAN, "examples": ["30m", "1h30m", "5d"]}),
 ]
 Package = Annotated[str, AfterValidator(_package)]
-"""Of the system: what apt-get installs."""
+"""The name of a system package, for apt-get."""
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Source = Annotated[
     str, AfterValidator(_source), WithJsonSchema({"type": "string", "pattern": SOURCE})
@@ -176,7 +176,7 @@ ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
 
 
 def _zone(found: str) -> str:
-    """By its shape, and by the list of this computer, where it has one."""
+    """Check a time zone by its form, and by this computer's list, where it has one."""
     from zoneinfo import available_timezones
 
     known = available_timezones()

@@ -68,12 +68,12 @@ class Volume(Table):
 
     @property
     def place(self) -> str:
-        """Where it is mounted."""
+        """The path at which it is mounted."""
         return self.mount or f"/{self.name}"
 
     @property
     def is_scratch(self) -> bool:
-        """Whether its data is worth nothing after a session: `roost park` discards it."""
+        """True if its data is worthless after a session: `roost park` discards it."""
         return self.park is ParkMode.DISCARD
 
     @field_validator("type", mode="before")

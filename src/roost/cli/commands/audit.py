@@ -22,8 +22,8 @@ def command(
 ) -> None:
     """List everything of roost's that costs money, with what it costs a month.
 
-    What lost its record comes first. It looks in your configured region and in those that this
-    computer has used. What is not roost's and costs while nobody uses it (volumes on no machine,
+    Resources without a record come first. It looks in your configured region and in those that this
+    computer has used. What is not roost's and costs while unused (volumes on no machine,
     idle addresses) is a hint at the end; roost never touches it.
 
     \b
@@ -43,4 +43,4 @@ def command(
     else:
         click.echo(audit_text(result.audit, result.inventories))
     if result.unknown:
-        raise PartlyDoneError("what is there is unknown of " + "; ".join(result.unknown))
+        raise PartlyDoneError("cannot list " + "; ".join(result.unknown))

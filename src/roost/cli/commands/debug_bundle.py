@@ -18,7 +18,7 @@ from roost.model.place import Place
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write; NAME-debug.tar.gz here, if none is said.",
+    help="The file to write; without it, NAME-debug.tar.gz here.",
 )
 @place_options
 @json_option

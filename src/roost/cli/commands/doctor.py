@@ -23,8 +23,8 @@ def command(target: str | None, place: Place, as_json: bool) -> None:
     """Check what `roost up` needs, before anything is made: one line for each check.
 
     Programs, credentials, clock, region, network, machine types, images, quotas, the machines'
-    role, permissions. Nothing is created or changed. What is a problem comes with the command or
-    page that mends it; a "warning", and what cannot be found out ("unknown"), stop nobody. The exit
+    role, permissions. Nothing is created or changed. A problem comes with the command or page
+    that fixes it; a "warning", and what cannot be found out ("unknown"), prevent nothing. The exit
     code is 0 without problems, 5 where the account must allow something, 1 for others.
 
     \b

@@ -22,13 +22,13 @@ from roost.model.place import Place
     show_default=True,
     help="Lines of each log.",
 )
-@click.option("--follow", "-f", is_flag=True, help="Go on with what is added; Ctrl-C ends it.")
+@click.option("--follow", "-f", is_flag=True, help="Print new lines too, until Ctrl-C.")
 @place_options
 @json_option
 def command(
     name: str, node: str | None, lines: int, follow: bool, place: Place, as_json: bool
 ) -> None:
-    """What its instances said while they set themselves up and ran.
+    """Print what its instances logged while they set themselves up and ran.
 
     On AWS it is the console's output, which is there even if the machine cannot be reached, and
     minutes behind; --follow reads the logs of one instance (the first, if none is named) by SSH.

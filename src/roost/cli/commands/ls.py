@@ -39,4 +39,4 @@ def command(place: Place, as_json: bool) -> None:
     for line in restoring_lines(listing.rows):
         say(line)
     if listing.unknown:
-        raise PartlyDoneError("what is there is unknown of " + "; ".join(listing.unknown))
+        raise PartlyDoneError("cannot list " + "; ".join(listing.unknown))

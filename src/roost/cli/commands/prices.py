@@ -96,7 +96,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
 
 def _next(nearest: tuple[Offer, ...]) -> str:
-    """What to ask instead: the nearest machine, or everything."""
+    """Return what to type next: for the nearest machine, or with fewer options."""
     if not nearest:
         return "roost prices   (without one of the options)"
     names = ", ".join(offer.instance_type.name for offer in nearest)

@@ -21,8 +21,8 @@ from roost.model.place import Place
 def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> None:
     """Copy to its machine what the file's [data] names: from S3 to folders.
 
-    The machine copies by itself, with its own role where it has one, and goes on whatever becomes
-    of this computer: the same command attaches to it again, and Ctrl-C ends it. Every seat of a
+    The machine copies by itself, with its own role where it has one, and continues if this
+    computer is off: the same command attaches to it again, and Ctrl-C ends it. Every seat of a
     classroom gets its own copy, all at once. With FOLDER or S3, only the entries that say so.
 
     \b

@@ -30,8 +30,8 @@ from roost.model.place import Place
 def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> None:
     """Copy from its machine what the file's [data] names: from folders to S3.
 
-    The machine copies by itself, with its own role where it has one, and goes on whatever becomes
-    of this computer: the same command attaches to it again, and Ctrl-C ends it. Each seat of a
+    The machine copies by itself, with its own role where it has one, and continues if this
+    computer is off: the same command attaches to it again, and Ctrl-C ends it. Each seat of a
     classroom has a folder of its own in S3: TARGET/seat-1. With FOLDER or S3, only the entries
     that say so.
 

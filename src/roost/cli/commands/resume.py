@@ -16,8 +16,8 @@ from roost.model.place import Place
 def command(name: str, place: Place, as_json: bool) -> None:
     """Bring back what was parked: machines, their disks, volumes and addresses.
 
-    It may come back in another zone of its region, wherever there is room. What was archived takes
-    up to 72 hours; until then no machine is rented, and the same command goes on later.
+    It may come back in another zone of its region, wherever there is room. Archived data takes
+    up to 72 hours; until then no machine is rented; type the same command again then.
 
     \b
     Example:

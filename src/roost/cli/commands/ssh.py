@@ -14,7 +14,7 @@ from roost.model.place import Place
 @click.argument("node", required=False)
 @place_options
 def command(name: str, node: str | None, place: Place) -> None:
-    """A shell, or a command, on one of its instances (the first, if none is named).
+    """Run a shell, or a command, on one of its instances (the first, if none is named).
 
     The exit code is that of the command. On your own machine it is your own shell, in the
     instance's environment.

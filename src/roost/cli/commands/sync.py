@@ -23,13 +23,14 @@ from roost.model.place import Place
 def command(source: str, target: str, **chosen: Any) -> None:
     """Make DST like SRC: a folder (here, or on a machine) and a place in S3.
 
-    What is the same by size and time is not copied again; a sync that was cut short goes on
-    where it was. Files appear whole or not at all; every byte that moves is compared by checksum.
-    Times and executable bits are kept. GLOBs know * and ? in one part of a path, and ** across.
+    Files that are the same by size and time are not copied again; an interrupted sync
+    continues where it was. Files appear whole or not at all; every byte that moves is compared by
+    checksum. Times and executable bits are kept. GLOBs know * and ? in one part of a path,
+    and ** across.
 
     NAME:PATH (or NAME/NODE:PATH) is a folder on a machine, from the home folder there if it does
-    not begin with a slash. The machine copies by itself, whatever becomes of this computer: the
-    same command attaches to it again, and Ctrl-C ends it.
+    not begin with a slash. The machine copies by itself, even if this computer is off: the same
+    command attaches to it again, and Ctrl-C ends it.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What ``roost audit`` prints: ``schema/output/audit.schema.json``."""
+"""The output of ``roost audit``: ``schema/output/audit.schema.json``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTES = (
 
 
 def audit_text(audit: Audit, inventories: tuple[Inventory, ...]) -> str:
-    """What costs, dearest first; how to end it; what is not roost's; and what is not counted."""
+    """List costs, the dearest first; how to end each; what is not roost's; what is not counted."""
     looked_at = ", ".join(one.region for one in inventories if not one.unknown)
     lines: list[str] = []
     if audit.rows:
@@ -82,7 +82,7 @@ def _unknown(audit: Audit) -> list[str]:
 
 
 def as_data(audit: Audit, inventories: tuple[Inventory, ...]) -> dict[str, Any]:
-    """All of it, for programs."""
+    """Return all of it, for programs."""
     return {
         "regions": [
             {"region": one.region, "known": not one.unknown, "reason": one.unknown or None}

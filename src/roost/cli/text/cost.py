@@ -1,4 +1,4 @@
-"""What ``roost cost`` prints: ``schema/output/cost.schema.json``."""
+"""The output of ``roost cost``: ``schema/output/cost.schema.json``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT_END = {"stop": "stops itself", "park": "stops itself, and is to be parked"}
 
 
 def cost_text(report: CostReport) -> str:
-    """So far by item, an hour now, until the end time, what is not known, and the budget."""
+    """Write the cost so far by item, per hour, until the end; unknown costs; and the budget."""
     cost, end = report.cost, report.spec.schedule.end if report.spec else None
     parts = [_items(cost.spent), "", f"so far: {click.style(str(cost.spent), bold=True)}"]
     parts.append(f"an hour, as it is now: {cost.per_hour.amount}")
@@ -38,7 +38,7 @@ def cost_text(report: CostReport) -> str:
 
 
 def percent_text(budget: BudgetUse) -> str:
-    """``"85 %"``, or ``"3 % to 85 %"``."""
+    """Return ``"85 %"``, or ``"3 % to 85 %"``."""
     if budget.least_percent == budget.most_percent:
         return f"{budget.most_percent} %"
     return f"{budget.least_percent} % to {budget.most_percent} %"
@@ -80,7 +80,7 @@ def _unknown(section: Section) -> list[str]:
 
 
 def as_data(report: CostReport) -> dict[str, Any]:
-    """All of it, for programs."""
+    """Return all of it, for programs."""
     spec, cost = report.spec, report.cost
     return {
         "name": report.name,

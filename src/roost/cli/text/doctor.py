@@ -15,14 +15,14 @@ COLORS = {"ok": "green", "warning": "yellow", "problem": "red", "unknown": "yell
 
 
 def finding_text(finding: Finding) -> str:
-    """The verdict, the check, and below it what mends it."""
+    """Write the verdict, the check, and below it the fix."""
     verdict = click.style(f"{finding.verdict:8}", fg=COLORS[finding.verdict])
     mend = f"\n{'':22}-> {finding.mend}" if finding.mend else ""
     return f"{verdict} {finding.check:12} {finding.text}{mend}"
 
 
 def as_data(findings: Sequence[Finding]) -> dict[str, Any]:
-    """All of them, and whether none is a problem."""
+    """Return all findings, and whether none is a problem."""
     return {
         "ok": not any(finding.verdict == "problem" for finding in findings),
         "checks": [

@@ -21,7 +21,7 @@ def show_extended(extended: Extended, as_json: bool) -> None:
 
 
 def describe(node: str, limits: Limits) -> str:
-    """``"head: it ends at 2027-01-01T02:00:00+00:00; $3.50 of its budget are left"``."""
+    """Describe ``"head: it ends at 2027-01-01T02:00:00+00:00; $3.50 of its budget are left"``."""
     parts = []
     if limits.get("idle_not_before"):
         parts.append(f"idleness stops nothing before {limits['idle_not_before']}")

@@ -31,7 +31,7 @@ def show(image: BakedImage, as_json: bool) -> None:
 
 
 def image_table(images: Iterable[BakedImage]) -> str:
-    """A row for each image, with what it costs a month."""
+    """Write a row for each image, with what it costs a month."""
     header = ("IMAGE", "REGION", "STATE", "SYSTEM", "ARCH", "SIZE", "MADE", "FROM", "A MONTH")
     rows = [
         (
@@ -51,7 +51,7 @@ def image_table(images: Iterable[BakedImage]) -> str:
 
 
 def image_json(image: BakedImage) -> Data:
-    """One image as ``--json`` shows it."""
+    """Return one image as ``--json`` shows it."""
     return {
         "name": image.name,
         "id": image.id,
@@ -68,7 +68,7 @@ def image_json(image: BakedImage) -> Data:
 
 
 def _monthly(image: BakedImage) -> Section:
-    """What it costs at most: its snapshot is of all that can be on its disk."""
+    """Return the most that it costs: its snapshot holds at most the whole disk."""
     from roost.cost.bill import Snapshots
     from roost.cost.inventory import Found, monthly
 

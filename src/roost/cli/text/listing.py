@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def names_text(rows: Sequence[Summary]) -> str:
-    """A line for each name: its kind, where it is, its instances by state, since when."""
+    """Write a line for each name: its kind, its cloud, its instances by state, since when."""
     cells = [
         (
             row.name,
@@ -30,7 +30,7 @@ def names_text(rows: Sequence[Summary]) -> str:
 
 
 def restoring_lines(rows: Sequence[Summary]) -> list[str]:
-    """A line for each name whose data is not all back from S3."""
+    """Write a line for each name whose data is not all restored from S3."""
     return [
         f"{row.name}: data of {', '.join(row.unfilled)} not all back yet: "
         + command_line("roost", "resume", row.name)

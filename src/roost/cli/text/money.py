@@ -13,7 +13,7 @@ Data = dict[str, Any]
 
 
 def amount_json(amount: Amount) -> Data:
-    """``usd`` is what is known of it: null where that is nothing."""
+    """Return ``usd`` as far as it is known: null where nothing is."""
     nothing = amount.at_least and not amount.usd
     return {
         "usd": None if nothing else amount.usd,
@@ -23,12 +23,12 @@ def amount_json(amount: Amount) -> Data:
 
 
 def section_json(section: Section) -> Data:
-    """The sum, and its lines."""
+    """Return the sum, and its lines."""
     return {**amount_json(section.amount), "lines": [line_json(line) for line in section.lines]}
 
 
 def line_json(line: Line) -> Data:
-    """One charge, with who named the price; or why there is none."""
+    """Return one charge, with the source of its price; or why there is none."""
     price = line.price
     if isinstance(price, Unknown):
         rate: Data = {"unit": None, "usd_per_unit": None, "source": None, "date": None}

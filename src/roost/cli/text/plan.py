@@ -93,7 +93,7 @@ def _shape(shape: Shape) -> str:
 def _reach(spec: Spec, *, rents: bool) -> str:
     if not rents:
         return "reached from this machine only (loopback), with a token; Dask speaks TLS"
-    ssh = _sources(spec.access.ssh) or "nobody"
+    ssh = _sources(spec.access.ssh) or "no address"
     https = _sources(spec.access.https)
     return f"ssh from {ssh}" + (f"; https from {https}" if https else "; nothing else is open")
 

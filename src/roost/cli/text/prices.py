@@ -17,7 +17,7 @@ HEADER = ("TYPE", "CPUS", "MEMORY GiB", "USD/HOUR", "USD/MONTH", "NOTE")
 
 
 def offers_text(offers: Sequence[Offer]) -> str:
-    """A line for each type, the cheapest first."""
+    """Write a line for each type, the cheapest first."""
     return table(HEADER, [_row(offer) for offer in offers], frozenset({1, 2, 3, 4}))
 
 
@@ -33,7 +33,7 @@ def _row(offer: Offer) -> tuple[str, ...]:
 
 
 def as_data(offer: Offer) -> dict[str, object]:
-    """One type, for programs."""
+    """Return one type, for programs."""
     price, found = offer.price, offer.instance_type
     if isinstance(price, Unknown):
         cost: dict[str, object] = {"usd_per_hour": None, "source": price.reason, "date": None}

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def policy_text(grant: Grant) -> str:
-    """The document itself, ready to be saved."""
+    """Write the document itself, ready to be saved."""
     return json.dumps(grant.policy, indent=2)
 
 
 def as_data(grant: Grant) -> dict[str, Any]:
-    """All of it, for programs."""
+    """Return all of it, for programs."""
     return {
         "name": grant.title,
         "policy": grant.policy,

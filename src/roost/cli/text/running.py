@@ -48,6 +48,6 @@ def _write(running: Running) -> None:
 
 
 def counted(state: State) -> str:
-    """``"1 head, 2 workers"``."""
+    """Count instances by role: ``"1 head, 2 workers"``."""
     roles = Counter(i.role for i in state.instances)
     return ", ".join(f"{n} {role}{'' if n == 1 else 's'}" for role, n in roles.items())

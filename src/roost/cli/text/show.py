@@ -1,4 +1,4 @@
-"""What ``roost show`` prints: ``schema/output/show.schema.json``."""
+"""The output of ``roost show``: ``schema/output/show.schema.json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DISKS = ("DISK", "WHAT", "SIZE", "STATE", "ON", "ID")
 
 
 def resources_text(shown: Shown) -> str:
-    """Its machines, its disks and the address, as far as there are any."""
+    """Write its machines, its disks and its address, as far as it has them."""
     disks = _disks(shown)
     parts = [
         _machines(shown.state) if shown.state.instances else "",
@@ -28,7 +28,7 @@ def resources_text(shown: Shown) -> str:
 
 
 def hints(shown: Shown) -> list[str]:
-    """What to type next, where machines are missing or failed, or data is not back."""
+    """Return what to type next, where machines are missing or failed, or data is not restored."""
     name, lines = shown.state.name, []
     if not shown.state.instances:
         up = command_line("roost", "up", name)
@@ -43,7 +43,7 @@ def hints(shown: Shown) -> list[str]:
 
 
 def as_data(shown: Shown) -> dict[str, object]:
-    """All of it, for programs."""
+    """Return all of it, for programs."""
     return {
         "name": shown.state.name,
         "kind": shown.kind,
@@ -71,7 +71,7 @@ def _machines(state: State) -> str:
 
 
 def _disks(shown: Shown) -> list[tuple[str, ...]]:
-    """Volumes, and the copies of what is or was there."""
+    """Return rows of volumes, and of the copies of present and former ones."""
     state = shown.state
     rows: list[tuple[str, ...]] = [
         (

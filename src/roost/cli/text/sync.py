@@ -23,7 +23,7 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def size(count: float) -> str:
-    """``1536`` -> ``"1.5 KiB"``."""
+    """Format ``1536`` as ``"1.5 KiB"``."""
     unit = 0
     while count >= 1024 and unit < len(UNITS) - 1:
         count, unit = count / 1024, unit + 1
@@ -166,7 +166,7 @@ class Board:
                 say(f"{before}{line.text}")
 
     def text(self) -> str:
-        """``"12 of 100 files, ..."``; the stages, where nothing is copied."""
+        """Write ``"12 of 100 files, ..."``; the stages, where nothing is copied."""
         with self.lock:
             transfers = list(self.latest.values())
         copying = [one for one in transfers if one.stage == "copying"]
@@ -182,7 +182,7 @@ class Board:
 
 
 def rate_line(*, files: int, moved: int, total_files: int, total: int, seconds: float) -> str:
-    """``"12 of 100 files, 1.5 GiB of 8.0 GiB, 95.0 MiB/s, 1 min left"``."""
+    """Write ``"12 of 100 files, 1.5 GiB of 8.0 GiB, 95.0 MiB/s, 1 min left"``."""
     rate = moved / max(seconds, 0.001)
     left = (total - moved) / rate if rate else 0
     return f"{files} of {total_files} files, {size(moved)} of {size(total)}, {size(rate)}/s" + (
@@ -198,7 +198,7 @@ def _span(seconds: float) -> str:
 
 @contextmanager
 def transferring(*, quiet: bool = False) -> Iterator[Callable[[str, str, Progress], None]]:
-    """A function that is told the progress of each copy; shown until the end.
+    """Yield a function that takes the progress of each copy, and show it until the end.
 
     On a terminal it is a line that changes, else a line now and then.
     """

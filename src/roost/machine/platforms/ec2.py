@@ -27,7 +27,7 @@ VENDOR = 3072
 
 @dataclass(slots=True)
 class Platform:
-    """EC2's own word on this machine, by its metadata service (IMDSv2)."""
+    """EC2's data on this machine, from its metadata service (IMDSv2)."""
 
     service: str = SERVICE
     token: str = ""
@@ -67,7 +67,7 @@ class Platform:
 
 
 def identify(path: str) -> bytes:
-    """What an NVMe controller says of itself. Raises OSError where it is none, or not root."""
+    """Return what an NVMe controller identifies as. Raises OSError if it is none, or not root."""
     page = ctypes.create_string_buffer(PAGE)
     fields = (IDENTIFY, 0, 0, 0, 0, 0, 0, ctypes.addressof(page), 0, PAGE, CONTROLLER)
     command = struct.pack("<BBHIIIQQIIIIIIIIII", *fields, 0, 0, 0, 0, 0, 0, 0)
@@ -80,7 +80,7 @@ def identify(path: str) -> bytes:
 
 
 def ebs_name(page: bytes) -> str | None:
-    """``"sdf"`` as EC2 calls it, from ``identify``; None where this is no EBS volume."""
+    """Return ``"sdf"`` as EC2 calls it, from ``identify``; None where this is no EBS volume."""
     if page[24:64].decode("ascii", "replace").strip() != EBS:
         return None
     name = page[VENDOR : VENDOR + 32].split(b"\0")[0].decode("ascii", "replace").strip()
@@ -90,7 +90,7 @@ def ebs_name(page: bytes) -> str | None:
 def find(
     machine: Machine, wanted: str, identified: Callable[[str], bytes] = identify
 ) -> str | None:
-    """The path of the device that EC2 attached as ``wanted`` (``"/dev/sdf"``), if it is there.
+    """Return the path of the device that EC2 attached as ``wanted`` (``"/dev/sdf"``), or None.
 
     By udev's link, by the name that older machines (Xen) give it, or by what the NVMe
     controllers say.

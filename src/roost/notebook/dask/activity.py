@@ -1,4 +1,4 @@
-"""Are workers at work? The scheduler touches a file while they are, so that looking costs nothing.
+"""Report activity: the scheduler touches a file while workers have tasks, so checks cost nothing.
 
 Loaded into the scheduler as a Dask preload. A machine that stops when idle goes by it: a task that
 waits for data uses no CPU, and is work all the same.
@@ -16,7 +16,7 @@ EVERY = 15.0
 
 
 def dask_setup(scheduler: Any) -> None:
-    """Called by Dask in the scheduler."""
+    """Set up the scheduler (called by Dask)."""
     from tornado.ioloop import PeriodicCallback
 
     file = Path(os.environ[WORKING_VARIABLE])

@@ -41,7 +41,7 @@ NOBODY: dict[str, Any] = {
     "total_threads": 0,
     "total_memory": 0,
 }
-"""What is shown while the scheduler does not answer."""
+"""The scheduler's information while it does not answer."""
 
 
 class RoostCluster(Cluster):  # type: ignore[misc]
@@ -117,7 +117,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
                 await self._reconnect()
 
     async def _reconnect(self) -> None:
-        """The scheduler may have come back, perhaps elsewhere."""
+        """Connect again: the scheduler may have come back, perhaps elsewhere."""
         with suppress(RoostError):
             found = find(self._attachment.name, self._attachment.place.path.parent.parent)
             if found.address != self._attachment.address:
@@ -141,7 +141,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
 
         return started().__await__()
 
-    # --- who is there ------------------------------------------------------------------------
+    # --- workers -----------------------------------------------------------------------------
 
     @property
     def scheduler_address(self) -> str:
@@ -181,7 +181,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         """The workers' names, as deploy classes have them."""
         return dict.fromkeys(sorted(self.plan))
 
-    # --- how many ----------------------------------------------------------------------------
+    # --- scaling -----------------------------------------------------------------------------
 
     def scale(self, n: int) -> Any:
         """Have ``n`` workers; this ends adaptive scaling. Raises RoostError if roost refuses.
@@ -227,7 +227,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
             await self._look()
 
     async def _least_loaded(self, count: int) -> list[str]:
-        """Whom the scheduler would let go; those it has not met go before."""
+        """Return the workers that the scheduler would stop; those that never joined come first."""
         strangers = sorted(self.plan - self.observed)[:count]
         if len(strangers) == count:
             return strangers
@@ -263,12 +263,12 @@ def _security(place: Folder) -> Security:
 
 
 def _is_local(place: Folder) -> bool:
-    """Whether the roost that made the cluster is on this machine and can be called."""
+    """Return whether the roost that made the cluster is on this machine and can be called."""
     return bool(json.loads(place.control.read_text()).get("roost"))
 
 
 def _not_from_here(place: Folder, n: int | str) -> RoostError:
-    """No machine holds the keys to its own cloud."""
+    """Return the error for a cluster in the cloud: no machine holds the keys to its own cloud."""
     scale = command_line("roost", "scale", place.name, n)
     return RoostError(
         f"the machines of {place.name} are rented, and their number is not changed from here: type"
@@ -294,7 +294,7 @@ def _scale_by_roost(place: Folder, n: int, drop: tuple[str, ...]) -> None:
 
 
 def _own_environment(place: Folder) -> dict[str, str]:
-    """roost runs in its own environment, not in the notebook's."""
+    """Return roost's own environment, not the notebook's."""
     mine = ("PYTHON", "VIRTUAL_ENV", "DASK_", "CONDA_")
     env = {k: v for k, v in os.environ.items() if not k.startswith(mine)}
     return {**env, "ROOST_HOME": str(place.path.parent.parent)}

@@ -29,12 +29,12 @@ class Attachment:
         return self.place.name
 
     def environment(self) -> dict[str, str]:
-        """The variables with which a plain ``distributed.Client()`` is this cluster's."""
+        """Return the variables that lead a plain ``distributed.Client()`` to this cluster."""
         return {**tls_variables(self.place), "DASK_SCHEDULER_ADDRESS": self.address}
 
 
 def tls_variables(place: Folder) -> dict[str, str]:
-    """Dask's own configuration, as variables: only TLS, with this name's certificate."""
+    """Return Dask's own configuration, as variables: only TLS, with this name's certificate."""
     tls = place.tls
     prefix = "DASK_DISTRIBUTED__COMM__"
     pairs = {
@@ -54,7 +54,7 @@ def tls_variables(place: Folder) -> dict[str, str]:
 
 
 def find(name: str | None = None, home: Path | None = None) -> Attachment:
-    """The running cluster of that name; $ROOST_NAME, or the only one there is, by default.
+    """Find the running cluster of that name; by default $ROOST_NAME, or the only one there is.
 
     Raises NotFoundError where there is no such name, RoostError where it does not run.
     """
@@ -78,7 +78,7 @@ def _only(home: Path | None) -> str:
 
 
 def scheduler(place: Folder) -> dict[str, Any] | None:
-    """What the scheduler wrote of itself; None until it has written all of it."""
+    """Read the scheduler's file; return None until it is complete."""
     try:
         said = json.loads(place.scheduler.read_text())
     except (OSError, ValueError):
@@ -87,13 +87,13 @@ def scheduler(place: Folder) -> dict[str, Any] | None:
 
 
 def dashboard(said: dict[str, Any]) -> str | None:
-    """The dashboard's address (``http://127.0.0.1:PORT``), from what the scheduler wrote."""
+    """Return the dashboard's address (``http://127.0.0.1:PORT``), from the scheduler's file."""
     port = said.get("services", {}).get("dashboard")
     return f"http://127.0.0.1:{port}" if port else None
 
 
 def wait_for_scheduler(place: Folder, patience: float) -> dict[str, Any] | None:
-    """What the scheduler wrote, as soon as it has; None after ``patience`` seconds."""
+    """Wait for the scheduler's file and return it; None after ``patience`` seconds."""
     deadline = time.monotonic() + patience
     while (said := scheduler(place)) is None and time.monotonic() < deadline:
         time.sleep(TICK)

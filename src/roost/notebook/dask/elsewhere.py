@@ -27,7 +27,7 @@ class OtherFolderWarning(UserWarning):
 
 
 def dask_setup(client: Any) -> None:
-    """Called by Dask in a client that has connected, to this cluster or to any other."""
+    """Set up a client that has connected to this cluster or another (called by Dask)."""
     name = os.environ.get("ROOST_NAME")
     if not name:
         return

@@ -1,4 +1,4 @@
-"""Who has joined: the scheduler keeps it in a file, so that looking costs no question.
+"""Record the workers that joined in a file of the scheduler, so that checks ask nobody.
 
 Loaded into the scheduler as a Dask preload. (Its own /json/identity.json breaks as soon as a task
 has run: the metrics in it have tuples as keys.)
@@ -19,7 +19,7 @@ PAUSE = 0.02
 
 
 def members(place: Folder) -> dict[str, int] | None:
-    """The workers that the scheduler knows, with their threads; None where none has said."""
+    """Return the workers that the scheduler knows, with their threads; None without a record."""
     try:
         found = json.loads(place.members.read_text())
     except (OSError, ValueError):
@@ -28,23 +28,23 @@ def members(place: Folder) -> dict[str, int] | None:
 
 
 def dask_setup(scheduler: Any) -> None:
-    """Called by Dask in the scheduler."""
+    """Set up the scheduler (called by Dask)."""
     from distributed.diagnostics.plugin import SchedulerPlugin
 
     file = Path(os.environ[FILE_VARIABLE])
 
     class Members(SchedulerPlugin):  # type: ignore[misc]
-        """Writes the file after every change."""
+        """A plugin that writes the file after every change."""
 
         due = False
 
         def add_worker(self, scheduler: Any, worker: str) -> None:
-            """Somebody has joined."""
+            """Record a worker that joined."""
             del worker
             self.later(scheduler)
 
         def remove_worker(self, scheduler: Any, worker: str, **kwargs: Any) -> None:
-            """Somebody has left."""
+            """Record a worker that left."""
             del worker, kwargs
             self.later(scheduler)
 

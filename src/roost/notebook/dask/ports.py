@@ -16,7 +16,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def take(place: Folder, service: str) -> int:
-    """The port that ``service`` had last time if it is still free, else any free one."""
+    """Take the port that ``service`` had last time if it is still free, else any free one."""
     memory = place.path / "ports" / service
     port = _remembered(memory)
     if port is None or not free(port):
@@ -27,7 +27,7 @@ def take(place: Folder, service: str) -> int:
 
 
 def free(port: int) -> bool:
-    """Whether nobody listens on a loopback port."""
+    """Return whether nobody listens on a loopback port."""
     with socket.socket() as probe:
         # As servers do it, so that a port that is merely cooling down counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,7 +39,7 @@ def free(port: int) -> bool:
 
 
 def any_free() -> int:
-    """A loopback port that is free now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

@@ -15,13 +15,13 @@ from importlib.util import find_spec
 from typing import Any
 
 PACKAGES = "numpy pandas xarray rasterio odc.stac"
-"""Those of them that the environment has; $ROOST_WARM names others."""
+"""Packages to import, if the environment has them; $ROOST_WARM names others."""
 LOW = 15
 """The thread's niceness, where threads can have one (Linux)."""
 
 
 def dask_setup(worker: Any) -> None:
-    """Called by Dask in the worker."""
+    """Set up the worker (called by Dask)."""
     worker.loop.call_later(0.5, lambda: threading.Thread(target=warm, daemon=True).start())
 
 

@@ -51,7 +51,7 @@ def dask_setup(server: Any) -> None:
     try:
         enter(os.environ[PROJECT_VARIABLE])
     except OSError as error:
-        # Dask goes on after an exception of a preload: in another folder, which loses data.
+        # Dask continues after an exception of a preload: in another folder, which loses data.
         print(f"roost: cannot work in {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
         sys.stderr.flush()
         os._exit(1)

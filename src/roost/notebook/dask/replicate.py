@@ -42,7 +42,7 @@ async def spread(address: str, names: list[str]) -> int:
 
 
 def room(workers: dict[str, dict[str, Any]]) -> float:
-    """Bytes that these workers can take."""
+    """Return the bytes that these workers can take."""
     free = (
         float(worker["memory_limit"] * FULL - worker["metrics"]["memory"])
         for worker in workers.values()

@@ -22,13 +22,13 @@ from roost.notebook.dask.discovery import scheduler, tls_variables
 
 PATIENCE = 90.0
 MARK_VARIABLE = "ROOST_RETIRED"
-"""Where a worker whose supervisor starts it again and again notes that it has retired."""
+"""The variable with the file in which a worker notes that it has retired."""
 AWAY = 600.0
 """Seconds for which a retired worker stays away. A machine that is not gone by then stays."""
 
 
 async def retire(address: str, names: list[str]) -> list[str]:
-    """Retire workers by name; those that the scheduler knew."""
+    """Retire workers by name; return those that the scheduler knew."""
     from distributed.core import rpc
     from distributed.security import Security
 
@@ -40,7 +40,7 @@ async def retire(address: str, names: list[str]) -> list[str]:
 
 
 async def _tell(asked: Any, names: list[str]) -> None:
-    """Their supervisors would start them again; they note that they shall not come back."""
+    """Tell these workers not to come back, although their supervisors start them again."""
     from distributed.protocol.pickle import dumps
 
     known = (await asked.identity(n_workers=-1))["workers"]
@@ -51,14 +51,14 @@ async def _tell(asked: Any, names: list[str]) -> None:
 
 
 def stay_away() -> None:
-    """On the worker: do not come back once this one has ended."""
+    """Keep this worker from coming back once it has ended."""
     if MARK_VARIABLE in os.environ:
         with suppress(OSError):
             Path(os.environ[MARK_VARIABLE]).touch()
 
 
 def still_retired() -> bool:
-    """On the worker: whether it has retired a short while ago."""
+    """Return whether this worker has retired a short while ago."""
     try:
         since = Path(os.environ[MARK_VARIABLE]).stat().st_mtime
     except (KeyError, OSError):
@@ -67,7 +67,7 @@ def still_retired() -> bool:
 
 
 def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """The folder and the names, those of this node where none are given."""
+    """Parse the folder and the names; without names, those of this node."""
     parser.add_argument("--folder", type=Path)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
@@ -78,7 +78,7 @@ def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Retire, and say who went."""
+    """Retire the workers, and print which ones did."""
     options = options_of(argparse.ArgumentParser(description=__doc__))
     place = Folder(options.folder)
     os.environ.update(tls_variables(place))

@@ -15,7 +15,7 @@ from roost.notebook.dask.project import announce
 
 
 def arguments(place: Folder, host: str = LOOPBACK, port: int | None = None) -> list[str]:
-    """The words for ``dask scheduler``: TLS, and the ports of last time where none is given."""
+    """Return the words for ``dask scheduler``: TLS, and last time's ports unless given."""
     return [
         *("--protocol", "tls"),
         *("--host", host),
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="this port and no other")
     options = parser.parse_args()
     place = Folder(options.folder.absolute())
-    # What a killed scheduler wrote would send the workers to where nobody is.
+    # The file of a killed scheduler would send the workers to a dead address.
     place.scheduler.unlink(missing_ok=True)
     place.members.unlink(missing_ok=True)
     place.working.unlink(missing_ok=True)

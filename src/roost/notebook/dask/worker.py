@@ -28,11 +28,11 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": 268_435_456,
 }
 SYSTEM_BYTES, SYSTEM_SHARE = 300 * 2**20, 0.05
-"""What a whole machine keeps for its system, the nanny and the cache of its disks."""
+"""Memory that a whole machine keeps for its system, the nanny and the disk cache."""
 
 
 def arguments(address: str, options: argparse.Namespace) -> list[str]:
-    """The words for ``dask worker``."""
+    """Return the words for ``dask worker``."""
     return [
         address,
         *("--name", options.name),
@@ -52,14 +52,14 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
 
 
 def cpus() -> int:
-    """The CPUs that this machine lets us use."""
+    """Return the number of CPUs that this process may use."""
     from dask.system import CPU_COUNT
 
     return int(CPU_COUNT)
 
 
 def memory() -> int:
-    """Bytes for the worker where it has the machine to itself."""
+    """Return the bytes for the worker where it has the machine to itself."""
     from distributed.system import MEMORY_LIMIT
 
     whole = int(MEMORY_LIMIT)

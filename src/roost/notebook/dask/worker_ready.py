@@ -1,4 +1,4 @@
-"""A Dask preload: the worker leaves a file once the scheduler has taken it in.
+"""A Dask preload: the worker leaves a file once the scheduler has accepted it.
 
 Its nanny is connected long before that, so that nobody else on the machine could tell.
 """
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 JOINED_VARIABLE = "ROOST_JOINED"
-"""Where the file is to be; without it there is none."""
+"""The variable with the file's path; without it no file is written."""
 EVERY = 0.1
 """Seconds between two looks."""
 
 
 def dask_setup(worker: Any) -> None:
-    """Called by Dask in the worker."""
+    """Set up the worker (called by Dask)."""
     if JOINED_VARIABLE in os.environ:
         look(worker, Path(os.environ[JOINED_VARIABLE]))
 
@@ -30,6 +30,6 @@ def look(worker: Any, file: Path) -> None:
 
 
 def forget() -> None:
-    """A worker that begins has not joined yet."""
+    """Delete the file: a worker that begins has not joined yet."""
     if JOINED_VARIABLE in os.environ:
         Path(os.environ[JOINED_VARIABLE]).unlink(missing_ok=True)

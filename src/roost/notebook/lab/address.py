@@ -7,5 +7,5 @@ from urllib.parse import quote
 
 
 def address(jupyter: dict[str, Any], token: str) -> str:
-    """Where the browser goes: from what ``jupyter.json`` says, and the token."""
+    """Return the browser's address, from ``jupyter.json`` and the token."""
     return f"{str(jupyter['url']).rstrip('/')}/?token={quote(token, safe='')}"

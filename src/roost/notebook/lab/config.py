@@ -1,4 +1,4 @@
-"""JupyterLab's configuration, as data: nothing is written that somebody could have changed."""
+"""JupyterLab's configuration, as data: no file that the user could have changed is written."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NOT_OURS = ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTERLAB_DIR", "JUPYTER_TO
 
 
 def workspaces(place: Folder) -> Path:
-    """Where JupyterLab saves its layouts."""
+    """Return JupyterLab's folder of layouts."""
     return place.path / "jupyter" / "workspaces"
 
 
 def overrides_file(place: Folder) -> Path:
-    """Where JupyterLab looks for other defaults than its own."""
+    """Return the file in which JupyterLab looks for defaults other than its own."""
     return place.path / "jupyter" / "config" / "labconfig" / "default_setting_overrides.json"
 
 
 def variables(place: Folder) -> dict[str, str]:
-    """Jupyter's folders: this cluster's own, so that it finds none of the user's other Jupyter."""
+    """Return Jupyter's folders: this cluster's own, so that it ignores the user's other Jupyter."""
     at = place.path / "jupyter"
     return {
         "JUPYTER_CONFIG_DIR": str(at / "config"),
@@ -43,7 +43,7 @@ def variables(place: Folder) -> dict[str, str]:
 def traits(
     place: Folder, *, project: Path, notebook: str | None, port: int, token: str, panes: bool = True
 ) -> dict[str, dict[str, Any]]:
-    """The configuration of JupyterLab and its server, by class; ``panes``: with Dask's."""
+    """Return the settings of JupyterLab and its server, by class; ``panes``: with Dask's."""
     return {
         "ServerApp": {
             "ip": LOOPBACK,
@@ -62,7 +62,7 @@ def traits(
         "IdentityProvider": {"token": token},
         "LabApp": {
             "default_url": f"/lab/tree/{quote(notebook)}" if notebook else "/lab",
-            # Neither asks anything of the network: it works offline, and nobody is told.
+            # Neither uses the network: it works offline, and reports to no server.
             "extension_manager": "readonly",
             "news_url": None,
             "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
@@ -77,13 +77,13 @@ def traits(
 
 
 def overrides(place: Folder) -> dict[str, dict[str, Any]]:
-    """Other defaults for JupyterLab's settings; what the user sets comes before them."""
+    """Return defaults for JupyterLab's settings; the user's own settings come before them."""
     return {
         "dask-labextension:plugin": {"defaultURL": dashboard_path(cluster_id(place.name))},
         "@jupyterlab/apputils-extension:notification": {
             "fetchNews": "false",
             "checkForUpdates": False,
         },
-        # There is one kernel, so there is nothing to ask.
+        # There is one kernel, so Jupyter need not ask for one.
         "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
     }

@@ -30,12 +30,12 @@ CONNECT = "5s"
 
 
 def cluster_id(name: str) -> str:
-    """The id that the cluster of this name has in every sidebar and layout."""
+    """Return the id that the cluster of this name has in every sidebar and layout."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"roost:{name}"))
 
 
 def dask_settings(place: Folder) -> dict[str, Any]:
-    """Dask's configuration with which dask-labextension attaches to this cluster."""
+    """Return the Dask configuration that attaches dask-labextension to this cluster."""
     at = str(place.path.parent.parent)
     return {
         "labextension.factory.module": "roost.dask",
@@ -52,7 +52,7 @@ def dask_settings(place: Folder) -> dict[str, Any]:
 
 
 class Keeper:
-    """Keeps the cluster in dask-labextension's manager, for as long as the server lives."""
+    """A task that keeps the cluster in dask-labextension's manager while the server lives."""
 
     def __init__(self, place: Folder, manager: Any, log: Any) -> None:
         self.place = place
@@ -89,7 +89,7 @@ class Keeper:
         self.failing = True
 
     def _tell_kernels(self) -> None:
-        """Kernels started from now on find the scheduler where it is now."""
+        """Tell kernels that start from now on the scheduler's present address."""
         with suppress(RoostError):
             found = find(self.place.name, self.place.path.parent.parent)
             os.environ.update(found.environment())
@@ -100,7 +100,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Called by Jupyter's server; the folder is in its configuration (see ``config.py``)."""
+    """Load the extension (called by Jupyter's server, which ``config.py`` tells the folder)."""
     place = Folder(Path(server.config.Roost.folder))
     try:
         import dask.config

@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, help="this port and no other")
     options = parser.parse_args()
     place = Folder(options.folder.absolute())
-    # What a killed JupyterLab wrote would send browsers to where nobody is.
+    # The file of a killed JupyterLab would send browsers to a dead address.
     place.jupyter.unlink(missing_ok=True)
     try:
         server = _prepare(place, options.notebook, options.port)
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def _prepare(place: Folder, notebook: str | None, port: int | None) -> Any:
-    """All that can go wrong, up to a server that is bound to its port."""
+    """Prepare all that can fail, up to a server that is bound to its port."""
     panes = _check_packages(Path(_read(place.project)))
     project, token = project_folder(place), _read(place.token)
     notebook = _existing(project, notebook)
@@ -76,7 +76,7 @@ def _prepare(place: Folder, notebook: str | None, port: int | None) -> Any:
 
 
 def _serve(place: Folder, server: Any) -> None:
-    """Serve; ``jupyter.json`` is there for exactly as long."""
+    """Serve; ``jupyter.json`` exists for exactly as long."""
     here = {"url": f"http://{LOOPBACK}:{server.port}/", "port": server.port, "pid": os.getpid()}
     server.io_loop.add_callback(write_private, place.jupyter, json.dumps(here))
     try:
@@ -100,7 +100,7 @@ def _read(file: Path) -> str:
 
 
 def _check_packages(project: Path) -> bool:
-    """Whether there can be Dask panes. Raises RoostError where there can be no JupyterLab."""
+    """Return whether Dask panes are possible. Raises RoostError where JupyterLab is not."""
     where = project / "pyproject.toml"
     if find_spec("jupyterlab") is None:
         raise RoostError(
@@ -115,7 +115,7 @@ def _check_packages(project: Path) -> bool:
 
 
 def _existing(project: Path, notebook: str | None) -> str | None:
-    """The notebook if it is in the project, else None and a line that says so."""
+    """Return the notebook if it is in the project, else None and print a line."""
     if notebook is None:
         return None
     path = PurePosixPath(notebook)
@@ -137,7 +137,7 @@ def _port(place: Folder, fixed: int | None) -> int:
 
 
 def _find_scheduler(place: Folder) -> None:
-    """Kernels get the scheduler's address. Raises RoostError where there is no scheduler."""
+    """Give kernels the scheduler's address. Raises RoostError where there is no scheduler."""
     said = wait_for_scheduler(place, PATIENCE)
     if said is None:
         raise RoostError(f"no scheduler wrote {place.scheduler} within {PATIENCE:g} s")
@@ -149,14 +149,14 @@ def _find_scheduler(place: Folder) -> None:
 
 
 def _set_environment(place: Folder) -> None:
-    """Before Jupyter and Dask are imported: both read their variables then."""
+    """Set the variables that Jupyter and Dask read when they are imported."""
     for name in NOT_OURS:
         os.environ.pop(name, None)
     os.environ.update(variables(place) | tls_variables(place))
 
 
 def _import_lab() -> Any:
-    """JupyterLab's application; this is most of the time that a start takes."""
+    """Import JupyterLab's application, which takes most of the time of a start."""
     if find_spec("dask_labextension") is not None:
         import distributed  # noqa: F401
     with _absent(SLOW_IMPORT):
@@ -167,7 +167,7 @@ def _import_lab() -> Any:
 
 @contextmanager
 def _absent(module: str) -> Iterator[None]:
-    """Importing ``module`` fails meanwhile, as if it were not installed."""
+    """Let the import of ``module`` fail meanwhile, as if it were not installed."""
     if module in sys.modules:
         yield
         return
@@ -179,7 +179,7 @@ def _absent(module: str) -> Iterator[None]:
 
 
 def _write_defaults(place: Folder, notebook: str | None, *, panes: bool) -> None:
-    """Defaults always; the layout once, because from then on it is the user's."""
+    """Write defaults always; the layout once, because from then on it is the user's."""
     file = overrides_file(place)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_private(file, json.dumps(overrides(place)))
@@ -193,7 +193,7 @@ def _write_defaults(place: Folder, notebook: str | None, *, panes: bool) -> None
 
 
 def _bind(lab_app: Any, config: dict[str, dict[str, Any]]) -> Any:
-    """A server that listens, and serves when it is started."""
+    """Return a server that listens, and serves when it is started."""
     from traitlets.config import Config  # type: ignore[import-not-found]
 
     server = lab_app.initialize_server(argv=[], config=Config(config))

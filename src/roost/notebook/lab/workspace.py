@@ -1,4 +1,4 @@
-"""What the browser shows first: the notebook, Dask's panes beside it, Dask's sidebar open.
+"""The first layout in the browser: the notebook, Dask's panes beside it, Dask's sidebar open.
 
 JupyterLab saves its layout as a *workspace*: one JSON object ``{"data": ..., "metadata": ...}``.
 ``data`` is its state database, written by ``LayoutRestorer`` (JupyterLab's
@@ -43,7 +43,7 @@ class Pane:
 
     @property
     def state(self) -> Json:
-        """What makes it again."""
+        """The state from which JupyterLab makes the pane again."""
         item = {"route": self.route, "label": self.label, "key": self.label}
         return {"data": {"item": item}}
 
@@ -54,12 +54,12 @@ WORKERS_MEMORY = Pane("/individual-workers-memory", "Workers Memory")
 
 
 def dashboard_path(cluster: str) -> str:
-    """Where JupyterLab passes on the dashboard of the cluster with this id."""
+    """Return the path at which JupyterLab proxies the dashboard of the cluster with this id."""
     return f"dask/dashboard/{cluster}"
 
 
 def workspace(cluster: str, notebook: str | None) -> Json:
-    """The saved layout for the cluster with this id (see ``extension.cluster_id``).
+    """Return the saved layout for the cluster with this id (see ``extension.cluster_id``).
 
     Without a notebook only the panes are in it: a layout cannot contain a launcher, so the small
     frontend plugin in ``labextension/`` puts one in the notebook's place.
@@ -96,7 +96,7 @@ def _layout(notebook: str | None) -> Json:
 
 
 def _dock(left: str | None) -> Json:
-    """The main area: Task Stream above Progress, beside what is on the left."""
+    """Return the main area: Task Stream above Progress, beside ``left``."""
     panes = _split("vertical", _tabs(TASK_STREAM.widget), _tabs(*_LOWER))
     return panes if left is None else _split("horizontal", _tabs(left), panes)
 

@@ -42,7 +42,7 @@ JULIA_SUMS = {
 
 
 def steps(spec: Spec, role: Role, sums: Mapping[str, str]) -> tuple[Step, ...]:
-    """The system's part on every node; what is shared, on the head only.
+    """Return the system's step on every node; the shared steps, on the head only.
 
     A Dask cluster has its own Python: there ``python`` says nothing more.
     """
@@ -57,7 +57,7 @@ def steps(spec: Spec, role: Role, sums: Mapping[str, str]) -> tuple[Step, ...]:
 
 
 def uploads(spec: Spec) -> dict[str, UploadSource]:
-    """The project whose packages are in the cluster's Python, if the file names one."""
+    """Return the project whose packages are in the cluster's Python, if the file names one."""
     if spec.kind != "cluster" or "python" not in _wanted(spec):
         return {}
     return environment.uploads(spec) if spec.environment.project else {}
@@ -69,7 +69,7 @@ RECIPE = Recipe(
 
 
 def software(spec: Cluster) -> str:
-    """The folder for what people install."""
+    """Return the folder for software that people install."""
     return f"{spec.shared or '/opt'}/software"
 
 
@@ -79,7 +79,7 @@ def _wanted(spec: Cluster) -> tuple[str, ...]:
 
 
 def _system(spec: Cluster) -> Step:
-    """Settings that hold for jobs too, which no login shell starts."""
+    """Return a step with settings that hold for jobs too, which no login shell starts."""
     packages = [package for one in _wanted(spec) for package in PACKAGES[one]]
     place = software(spec)
     texts = {
@@ -102,7 +102,7 @@ def _system(spec: Cluster) -> Step:
 
 
 def _python(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
-    """One environment for all nodes; the locked packages of the project are in it."""
+    """Make one environment for all nodes, with the locked packages of the project."""
     project = environment.project(sums) if spec.environment.project else ""
     brought = (
         Upload(key=environment.PROJECT, sha256=sums[environment.PROJECT], to=project, unpack=True)
@@ -127,7 +127,7 @@ def _python(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
 
 
 def _r(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
-    """R reads packages only from a folder that is there when it starts."""
+    """Make R's folder: R reads packages only from a folder that exists when it starts."""
     del sums
     line = 'dir.create(Sys.getenv("R_LIBS_USER"), recursive = TRUE, showWarnings = FALSE)'
     make = Command(argv=("Rscript", "-e", line), user="user", seconds=300)
@@ -157,7 +157,7 @@ def _julia(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
 
 
 def _folder(place: str) -> Command:
-    """The user's, like all that is in it. On a volume, so no image has it."""
+    """Make a folder of the user's. It is on a volume, so no image has it."""
     return Command(argv=("install", "-d", "-o", "1000", place), seconds=60)
 
 

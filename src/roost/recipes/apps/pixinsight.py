@@ -27,7 +27,7 @@ AT = "/usr/lib/roost/pixinsight"
 SOURCE = "/opt/roost/pixinsight"
 ICON = "PixInsight.desktop"
 SWAPS = 4
-"""As many as one disk is good for: each is written by a thread of its own."""
+"""The number of swap files that one disk can serve: each has a thread of its own."""
 LIBRARIES = (
     *("libgl1", "libgl1-mesa-dri", "libegl1", "libopengl0", "libpulse0", "alsa-utils"),
     *("libnss3", "libnspr4", "libgd3", "libgstreamer1.0-0", "libgstreamer-plugins-base1.0-0"),
@@ -50,7 +50,7 @@ TOOLS = (
 
 
 def steps(spec: Spec, context: Context) -> tuple[Step, ...]:
-    """Installing it, what is one machine's own, and its folders."""
+    """Return the steps: the installation, this machine's own settings, and its folders."""
     wanted = _wanted(spec)
     if wanted is None:
         return ()
@@ -65,7 +65,7 @@ def uploads(spec: Spec) -> dict[str, UploadSource]:
 
 
 def secrets(spec: Spec) -> dict[str, Path]:
-    """The licence, if the file names one."""
+    """Return the licence, if the file names one."""
     wanted = _wanted(spec)
     return {SECRET: wanted.license} if wanted and wanted.license else {}
 
@@ -80,20 +80,20 @@ def _wanted(spec: Spec) -> PixInsight | None:
 
 
 def swap(spec: Spec) -> tuple[str, ...]:
-    """The folders for swap files."""
+    """Return the folders for swap files."""
     wanted = _wanted(spec)
     given = wanted.swap if wanted else ()
     return given or tuple(f"{_scratch(spec)}/swap{number}" for number in range(1, SWAPS + 1))
 
 
 def downloads(spec: Spec) -> str:
-    """The folder for what it downloads."""
+    """Return the folder for its downloads."""
     wanted = _wanted(spec)
     return (wanted.downloads if wanted else None) or f"{_scratch(spec)}/downloads"
 
 
 def _scratch(spec: Spec) -> str:
-    """On the first volume whose data may go, or on the machine's own disk."""
+    """Return the folder on the first volume without valuable data, or on the machine's disk."""
     place = next((v.place for v in spec.volumes if v.is_scratch), "/var/tmp")  # noqa: S108
     return f"{place}/pixinsight"
 
@@ -103,7 +103,7 @@ def _folders(spec: Spec) -> tuple[str, ...]:
 
 
 def _installed(sha256: str) -> Step:
-    """Another archive is another PixInsight; nothing else installs it again."""
+    """Return the installation, by the archive's checksum: only another archive runs it again."""
     source = f"{SOURCE}/{sha256[:16]}"
     return Step(
         name="pixinsight",
@@ -116,7 +116,7 @@ def _installed(sha256: str) -> Step:
 
 
 def _own(spec: Spec, licensed: bool) -> Step:
-    """A licence is in nobody's image, and the folders may be on volumes, which no image holds."""
+    """Return the step that no image holds: the licence, and folders that may be on volumes."""
     made = Command(argv=("install", "--directory", "--mode=1777", *_folders(spec)))
     return Step(
         name="pixinsight-own",

@@ -35,7 +35,7 @@ CUDA = ("nvidia-cuda-toolkit",)
 
 
 def steps(spec: Spec) -> tuple[Step, ...]:
-    """A step for each version, and one for what is on volumes."""
+    """Return a step for each version, and one for the folders on volumes."""
     if spec.kind != "desktop" or spec.scipion is None:
         return ()
     wanted = spec.scipion
@@ -78,7 +78,7 @@ def _version(spec: Desktop, wanted: Scipion, alias: str, *, first: bool) -> Step
 
 
 def _datasets(spec: Desktop, wanted: Scipion) -> tuple[Step, ...]:
-    """They are on a volume, which no image holds."""
+    """Return the step for datasets, which are on a volume that no image holds."""
     if not wanted.datasets:
         return ()
     facts = f"{AT}/{next(iter(wanted.versions))}.json"
@@ -99,7 +99,7 @@ def _installer() -> File:
 
 
 def _facts(spec: Desktop, wanted: Scipion, alias: str) -> dict[str, Any]:
-    """What the machine's program reads; the user's home where no volume is kept."""
+    """Return the facts for the machine's program; the user's home where no volume is kept."""
     kept = next((v.place for v in spec.volumes if not v.is_scratch), "~")
     scratch = next((v.place for v in spec.volumes if v.is_scratch), None)
     return {
@@ -120,7 +120,7 @@ def _is_below_a_volume(spec: Desktop, folder: str) -> bool:
 
 
 def _has_cuda(spec: Desktop) -> bool:
-    """Where there is a GPU; Debian has CUDA in a part of its registry that is not switched on."""
+    """Return whether to install CUDA: with a GPU, and not on Debian, where it is not enabled."""
     from roost.providers.rules import has_gpu
 
     return has_gpu(spec.cloud, spec.machine) and spec.machine.image.startswith("ubuntu")

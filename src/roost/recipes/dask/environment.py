@@ -18,17 +18,17 @@ DONE = ".roost-ready"
 
 
 def environment_path(environment: Environment, at: Path) -> Path:
-    """Where the environment is below roost's home: another lock is another folder."""
+    """Return the environment's folder below roost's home: another lock is another folder."""
     return at / "environments" / environment.digest[:16]
 
 
 def environment_python(environment: Environment, at: Path) -> Path:
-    """Its Python."""
+    """Return the environment's Python."""
     return environment_path(environment, at) / "bin" / "python"
 
 
 def environment_step(environment: Environment, at: Path) -> Step:
-    """``uv sync --frozen``: exactly what the lock says, or nothing."""
+    """Return a step with ``uv sync --frozen``: exactly what the lock says, or nothing."""
     path = environment_path(environment, at)
     wanted = ("--python", environment.python) if environment.python else ()
     sync = ("sync", "--frozen", "--no-dev", "--compile-bytecode")
@@ -46,7 +46,7 @@ def environment_step(environment: Environment, at: Path) -> Step:
 
 
 def find_uv() -> str:
-    """The uv that runs us, one on the PATH, or the one that was installed with roost."""
+    """Return the uv that runs roost, one on the PATH, or the one installed with roost."""
     for candidate in (os.environ.get("UV"), shutil.which("uv")):
         if candidate and Path(candidate).is_file():
             return candidate

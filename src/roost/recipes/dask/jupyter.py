@@ -15,7 +15,7 @@ NICE = 5
 
 
 def lab(python: str, place: Folder, jupyter: Jupyter) -> Service:
-    """Ready once it listens and has written its address."""
+    """Return the service; it is ready once it listens and has written its address."""
     notebook = ("--notebook", jupyter.notebook) if jupyter.notebook else ()
     port = ("--port", str(jupyter.port)) if jupyter.port else ()
     return Service(

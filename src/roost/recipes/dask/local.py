@@ -8,7 +8,7 @@ from roost.recipes.step import Service
 
 
 def scheduler(python: str, place: Folder) -> Service:
-    """Ready once it has written where it listens."""
+    """Return the service; it is ready once it has written its address."""
     return Service(
         name="scheduler",
         argv=(python, "-m", "roost.notebook.dask.scheduler", "--folder", str(place.path)),
@@ -17,7 +17,7 @@ def scheduler(python: str, place: Folder) -> Service:
 
 
 def worker(python: str, place: Folder, instance: Instance) -> Service:
-    """A worker that finds the scheduler by itself, in whatever order the two start."""
+    """Return a worker that finds the scheduler by itself, whichever starts first."""
     memory = int(instance.shape.memory_gib * 2**30)
     return Service(
         name="worker",

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 BIN = "/opt/roost/bin"
 RUN = "/usr/lib/roost/run"
 RETIRE = (f"{BIN}/release",)
-"""On the head, as root, with names of workers: they hand over what they hold, and stay away. It
+"""Run on the head, as root, with names of workers: they hand over their data and retire. It
 ends with 1 where they cannot."""
 INSIDE = (f"{BIN}/in-cluster",)
-"""On every node, before a command: in the user's folder, with the environment of the cluster."""
+"""Put before a command on any node: run it in the user's folder and the cluster's environment."""
 CONSTANTS = "/etc/roost/node.env"
 JUPYTER_PORT = 8888
-"""On the head's loopback; ``roost open`` makes a tunnel to it."""
+"""A port on the head's loopback; ``roost open`` makes a tunnel to it."""
 SHARED = ("dask-ca.pem", "dask-cert.pem", "dask-key.pem")
 """Secrets that the head makes and every worker needs."""
 PACKAGE_KEY, NOTEBOOK = "roost", "notebook"
@@ -49,13 +49,13 @@ BROUGHT = f"{environment.AT}/project"
 NOTHING = f"{BROUGHT}/none"
 """A folder that is not there."""
 PACKAGE_PARTS = ("__init__.py", "errors.py", "home.py", "notebook", "dask")
-"""What of roost itself runs on the nodes."""
+"""The modules of roost that run on the nodes."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 READ_ONLY = (f"ReadOnlyPaths=-{BROUGHT}",)
 """Where machines share no folder, a task that writes a relative path fails: what it wrote would be
 on this machine alone, and lost with it."""
 MACHINE_WIDE = (
-    # The nanny goes on where the system ends a worker that took too much.
+    # The nanny survives when the system kills a worker that took too much memory.
     "OOMPolicy=continue",
     "OOMScoreAdjust=500",
     "RuntimeDirectory=roost-worker",
@@ -66,7 +66,7 @@ GENTLE_STOP = ("KillMode=mixed", "TimeoutStopSec=20s", "LimitNOFILE=1048576", "T
 
 
 def uploads(spec: Cluster) -> dict[str, UploadSource]:
-    """The project, roost's own modules, and a notebook that is in no project."""
+    """Return the project, roost's own modules, and a notebook that is in no project."""
     package = UploadSource(path=Path(roost.__file__).parent, only=PACKAGE_PARTS)
     found = {**environment.uploads(spec), PACKAGE_KEY: package}
     if spec.environment.project is None and spec.jupyter.notebook is not None:
@@ -75,7 +75,7 @@ def uploads(spec: Cluster) -> dict[str, UploadSource]:
 
 
 def steps(spec: Cluster, role: Role, sums: Mapping[str, str]) -> tuple[Step, ...]:
-    """Everything of a head or a worker; ``sums`` has the checksums of uploads."""
+    """Return all steps of a head or a worker; ``sums`` has the checksums of uploads."""
     services = _head(spec) if role == "head" else (_worker(spec),)
     return (
         *environment.steps(spec, sums),
@@ -99,24 +99,24 @@ RECIPE = Recipe(
 
 
 def folder(name: str) -> Folder:
-    """The folder of the cluster on each of its machines."""
+    """Return the folder of the cluster on each of its machines."""
     return Folder(Path(HOME) / "local" / name)
 
 
 def token_file(name: str) -> str:
-    """The user's file with JupyterLab's token, on the head."""
+    """Return the user's file with JupyterLab's token, on the head."""
     return str(folder(name).token)
 
 
 def work_folder(spec: Cluster) -> str:
-    """Where the user works: the project, below the folder that machines share, or at home."""
+    """Return the work folder: the project, below the shared folder, or at home."""
     project = spec.environment.project
     name = project.name if project is not None and project.name else spec.name
     return f"{spec.shared}/{name}" if spec.shared else f"~/{name}"
 
 
 def _project(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
-    """The head's copy is the user's to change. Workers read what was brought, by the same path."""
+    """Return the project's step. The head's copy is the user's to change; workers read theirs."""
     work = work_folder(spec)
     home = f"~/{work.rpartition('/')[2]}"
     source, more = _brought(spec, sums)
@@ -138,7 +138,7 @@ def _project(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
 
 
 def _brought(spec: Cluster, sums: Mapping[str, str]) -> tuple[str, tuple[Upload, ...]]:
-    """Where what the user works on was unpacked. What is built in is nothing to work on."""
+    """Return the folder of the unpacked upload that the user works on, and the upload."""
     if spec.environment.project is not None:
         return environment.project(sums), ()
     if NOTEBOOK in sums:
@@ -151,7 +151,7 @@ def _brought(spec: Cluster, sums: Mapping[str, str]) -> tuple[str, tuple[Upload,
 
 
 def _node(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
-    """roost's modules, the programs, and where this machine is in its cluster."""
+    """Return a step with roost's modules, the programs, and this machine's place in its cluster."""
     package = Upload(key=PACKAGE_KEY, sha256=sums[PACKAGE_KEY], to=PACKAGE, unpack=True)
     constants = {
         **node_variables(folder(spec.name), environment.path(spec)),
@@ -266,7 +266,7 @@ def _module(spec: Cluster, module: str) -> tuple[str, ...]:
 
 
 def _dask(spec: Cluster, module: str) -> tuple[str, ...]:
-    """As ``_module``, with nothing of the project's on the import path until Dask has started."""
+    """Return a command like ``_module``, without the project on the path until Dask has started."""
     path = node_variables(folder(spec.name), environment.path(spec))["PYTHONPATH"]
     return ("/usr/bin/env", f"PYTHONPATH={path}", *_module(spec, module))
 

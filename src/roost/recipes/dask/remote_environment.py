@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roost.spec import Cluster
 
 AT = Path("/opt/roost")
-"""Everything of it on a machine; an image of the machine keeps it."""
+"""The folder of the environments on a machine; an image of the machine keeps it."""
 UV = "0.13.8"
 PYTHONS = {"ubuntu-24.04": "3.12", "debian-12": "3.11", "debian-13": "3.13"}
 """The Python that each system has. Sources: its package lists."""
@@ -27,27 +27,27 @@ PROJECT = "project"
 
 
 def uploads(spec: Cluster) -> dict[str, UploadSource]:
-    """The project's folder; without a project, what the built-in environment is made from."""
+    """Return the project's folder; without a project, the source of the built-in environment."""
     return {PROJECT: UploadSource(path=spec.environment.locked)}
 
 
 def steps(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
-    """uv, and the environment; ``sums`` has the checksums of uploads."""
+    """Return the steps for uv and the environment; ``sums`` has the checksums of uploads."""
     return (uv_step(), _environment(spec, sums[PROJECT]))
 
 
 def path(spec: Cluster) -> Path:
-    """The folder of the environment on every machine."""
+    """Return the folder of the environment on every machine."""
     return environment_path(spec.environment, AT)
 
 
 def project(sums: Mapping[str, str]) -> str:
-    """The folder of the project as it was brought."""
+    """Return the folder of the uploaded project."""
     return f"{AT}/project/{sums[PROJECT][:16]}"
 
 
 def uv_step() -> Step:
-    """No system of today packages uv; its own users install it from PyPI."""
+    """Install uv from PyPI: no system packages it yet."""
     at = f"{AT}/uv"
     pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir")
     return Step(
@@ -63,7 +63,7 @@ def uv_step() -> Step:
 
 
 def _environment(spec: Cluster, sha256: str) -> Step:
-    """The user's own: ``uv pip install`` on one machine is hers to do."""
+    """Return the step of the environment, run as the user: it stays hers to change."""
     where = {
         "UV_PROJECT_ENVIRONMENT": str(path(spec)),
         # Beside the environments, so that its files are links and not copies.
@@ -92,7 +92,7 @@ def _environment(spec: Cluster, sha256: str) -> Step:
 
 
 def _python(spec: Cluster) -> tuple[str, ...]:
-    """Which Python, where that is not to be the one that uv finds by itself.
+    """Return the option for a Python other than the one that uv finds by itself.
 
     Head and workers send each other code, so they need the same one: machines of different
     systems take that of the head's.

@@ -34,7 +34,7 @@ SERVER, SESSION, PUBLIC = "dcvserver.service", "roost-dcv-session", "roost-dcv-p
 
 
 def steps(spec: Desktop) -> tuple[Step, ...]:
-    """The server, what is secret, and the session."""
+    """Return the steps for the server, its secrets, and the session."""
     return (
         Step(
             name="dcv",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roost.spec.desktop import Desktop
 
 AT = "/usr/lib/roost/desktop"
-"""Where the programs of a desktop are."""
+"""The folder of a desktop's programs."""
 UNITS = "/etc/systemd/system"
 XFCE = (
     *("xfce4-session", "xfwm4", "xfdesktop4", "xfce4-panel", "xfce4-settings", "xfce4-notifyd"),
@@ -32,11 +32,11 @@ HIDDEN = (
     *("blueman", "print-applet", "geoclue-demo-agent", "update-notifier", "snap-userd-autostart"),
     *("tracker-miner-fs-3", "gnome-keyring-ssh", "xiccd", "org.gnome.SettingsDaemon.Power"),
 )
-"""What would begin with every session, if the user's packages bring it, and is of no use here."""
+"""Programs that packages start with every session, and that are useless here."""
 
 
 def steps(spec: Desktop) -> tuple[Step, ...]:
-    """All that makes the machine of ``spec`` a desktop."""
+    """Return all steps that make the machine of ``spec`` a desktop."""
     from roost.recipes.desktop import dcv, novnc
 
     return dcv.steps(spec) if spec.protocol == "dcv" else novnc.steps(spec)
@@ -46,22 +46,22 @@ RECIPE = Recipe(steps=lambda spec, _role, _context: steps(spec))
 
 
 def browser(spec: Desktop) -> str:
-    """The system's browser; an image that only has a number counts as Ubuntu."""
+    """Return the system's browser; an image that only has a number counts as Ubuntu."""
     return DEBIANS_BROWSER if spec.machine.image.startswith("debian") else UBUNTUS_BROWSER
 
 
 def text(name: str) -> str:
-    """One of a desktop's programs or files."""
+    """Return the text of a desktop's program or file."""
     return files("roost.machine").joinpath("programs", "desktop", name).read_text()
 
 
 def program(name: str) -> File:
-    """A program of a desktop, without its suffix: ``/usr/lib/roost/desktop/session``."""
+    """Return a program of a desktop, without its suffix: ``/usr/lib/roost/desktop/session``."""
     return File(f"{AT}/{name.partition('.')[0]}", text(name), "0755")
 
 
 def notices() -> tuple[File, ...]:
-    """What roost says, on the desktop too, with one click that adds an hour."""
+    """Return the program that shows notices on the desktop; one click adds an hour."""
     return (
         program("ask.py"),
         File("/etc/roost/notice.d/50-desktop", text("notice.sh"), "0755"),
@@ -69,18 +69,18 @@ def notices() -> tuple[File, ...]:
 
 
 def icons(spec: Desktop) -> Command:
-    """The data volumes on the desktop."""
+    """Return the command that puts the data volumes on the desktop."""
     words = tuple(f"{volume.name}={volume.place}" for volume in spec.volumes)
     return Command(argv=(f"{AT}/home", *words), user="user")
 
 
 def unit(name: str) -> File:
-    """A unit of systemd."""
+    """Return a unit of systemd."""
     return File(f"{UNITS}/{name}", text(name))
 
 
 def look() -> tuple[File, ...]:
-    """How the desktop looks at first, and what it leaves away; the user's own settings win."""
+    """Return the desktop's first look, without needless parts; the user's own settings win."""
     xdg = f"{AT}/xdg"
     channels = f"{xdg}/xfce4/xfconf/xfce-perchannel-xml"
     return (
@@ -94,13 +94,13 @@ def look() -> tuple[File, ...]:
 
 
 def listening(name: str, path: str, spec: Desktop) -> File:
-    """A file that says where to listen: for everybody only where the spec opens HTTPS."""
+    """Return a file with the address to listen at: public only where the spec opens HTTPS."""
     where = "0.0.0.0" if spec.access.https else "127.0.0.1"  # noqa: S104 - the spec says so
     return File(path, text(name).replace("LISTEN", where))
 
 
 def gpu(spec: Desktop) -> tuple[Step, ...]:
-    """Drawing on the GPU, where the machine has one."""
+    """Return the step for drawing on the GPU, where the machine has one."""
     if not has_gpu(spec.cloud, spec.machine):
         return ()
     return (

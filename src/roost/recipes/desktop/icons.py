@@ -20,7 +20,7 @@ class Icon:
 
     @property
     def files(self) -> tuple[File, ...]:
-        """In the menu of everybody, and on the user's desktop."""
+        """The entry in everybody's menu, and on the user's desktop."""
         return (
             File(TRUST, program("icon-trust"), "0755"),
             File(f"/usr/local/share/applications/{self.name}", self.entry),
@@ -29,5 +29,5 @@ class Icon:
 
     @property
     def command(self) -> Command:
-        """Desktops ask before they start what they were not told to trust."""
+        """The command that makes the desktop trust the icon and start it without a question."""
         return Command(argv=(TRUST, self.name), user="user", seconds=60)

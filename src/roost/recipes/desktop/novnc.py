@@ -35,7 +35,7 @@ DESKTOP, SOCKET, PAGE = "roost-desktop", "roost-websockify", "roost-desktop-page
 
 
 def steps(spec: Desktop) -> tuple[Step, ...]:
-    """The packages, what is secret, the desktop, and its page."""
+    """Return the steps for the packages, the secrets, the desktop, and its page."""
     packages = (*XFCE, *SCREEN, *NOTIFY, browser(spec), *spec.apt)
     return (
         Step(
@@ -76,7 +76,7 @@ def steps(spec: Desktop) -> tuple[Step, ...]:
 
 
 def page(name: str) -> tuple[File, ...]:
-    """The page that asks for the password, and then shows noVNC."""
+    """Return the page that asks for the password, and then shows noVNC."""
     return (
         File(f"{AT}/page/index.html", text("index.html").replace("NAME", name)),
         File(f"{AT}/page/page.js", text("page.js")),

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 AT = "/usr/lib/roost/shared"
 UNIT = "roost-shared.service"
 NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
-"""Those from which a private network has its addresses."""
+"""The ranges from which a private network has its addresses."""
 PATIENCE = 1800
 """Seconds in which the head must be ready once its workers are."""
 
 
 def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
-    """The head exports the folder, a worker mounts it; nothing where the file has none."""
+    """Export the folder on the head, mount it on a worker; nothing where the file has none."""
     if spec.kind != "cluster" or spec.shared is None:
         return ()
     return (_exported(spec, spec.shared) if role == "head" else _mounted(spec.shared),)
@@ -69,7 +69,7 @@ def _mounted(folder: str) -> Step:
 
 
 def exports(spec: Cluster, folder: str) -> str:
-    """The line for ``exportfs``. On a volume: never the empty folder below it."""
+    """Return the line for ``exportfs``. On a volume: never the empty folder below it."""
     options = ["rw", "sync", "no_subtree_check", "root_squash"]
     volume = volume_below(spec, folder)
     options += [f"mountpoint={volume}"] if volume else []
@@ -78,7 +78,7 @@ def exports(spec: Cluster, folder: str) -> str:
 
 
 def volume_below(spec: Cluster, folder: str) -> str | None:
-    """Where the volume is mounted that holds the folder; None where the head's own disk does."""
+    """Return the mount point of the volume that holds the folder; None for the head's own disk."""
     places = [v.place for v in spec.volumes if f"{folder}/".startswith(f"{v.place}/")]
     return max(places, key=len, default=None)
 

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 AT = "/usr/lib/roost/slurm"
 UNITS = "/etc/systemd/system"
 RETIRE = (f"{AT}/nodes", "retire")
-"""On the head, as root, with names of workers: they get no more jobs, and leave Slurm. It ends with
+"""Run on the head, as root, with names of workers: they get no new jobs and leave. It ends with
 1 where they still run jobs, and then nothing has changed."""
 KEEP = (f"{AT}/nodes", "keep")
-"""On the head, as root, with the names of all workers that there are: others leave Slurm."""
+"""Run on the head, as root, with the names of all existing workers: others leave Slurm."""
 PACKAGES = ("munge", "slurm-client", "libpmix-dev")
-"""Of all nodes. Slurm opens libpmix.so, which is in the package for developers."""
+"""Packages of all nodes. Slurm opens libpmix.so, which is in the package for developers."""
 FOLDERS = ("/var/lib/slurm/slurmctld", "/var/log/slurm")
 """The controller's own."""
 PATIENCE = 1800
@@ -36,7 +36,7 @@ MOST = 10_000
 
 
 def steps(spec: Cluster, role: Role, workers: Sequence[str] = ()) -> tuple[Step, ...]:
-    """What the head, or a worker, of a Slurm cluster does; ``workers`` are those that there are."""
+    """Return the steps of the head or a worker; ``workers`` are those that exist."""
     if role != "head":
         return (_munge(), _worker(spec))
     return (_munge(), _head(spec), *((_known(workers),) if workers else ()))
@@ -51,7 +51,7 @@ RECIPE = Recipe(
 
 
 def _munge() -> Step:
-    """By its key, which is one cluster's own, nodes know each other's messages.
+    """Install munge: with one cluster's own key, nodes can verify each other's messages.
 
     A head that is made anew has another key: then the workers get that one, and it takes effect
     when its file changes.
@@ -94,7 +94,7 @@ def _head(spec: Cluster) -> Step:
 
 
 def _known(workers: Sequence[str]) -> Step:
-    """Workers that are no more, though nobody told Slurm: the cloud took them, or they broke."""
+    """Return a step that tells Slurm of workers that vanished: broken, or taken by the cloud."""
     return Step(
         name="nodes",
         title="comparing Slurm's nodes",
@@ -123,13 +123,13 @@ def _worker(spec: Cluster) -> Step:
 
 
 def _after(spec: Cluster) -> str:
-    """A node without the shared folder would fail the jobs that it is given."""
+    """Return unit lines that wait for the shared folder: jobs fail on a node without it."""
     unit = "roost-shared.service"
     return f"Wants={unit}\nAfter={unit}\n" if spec.shared else ""
 
 
 def configuration(spec: Cluster) -> str:
-    """``slurm.conf``, to which the head adds what its Slurm can do; for any number of workers.
+    """Return ``slurm.conf`` for any number of workers; the head adds what its Slurm can do.
 
     CPUs are what the file and AWS call so (a core may have two), and jobs share a node by CPUs;
     ``--mem`` limits a job's memory, and does not divide the node's.
@@ -166,7 +166,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 
 def _submit(spec: Cluster) -> str:
-    """Says so where a job's output would be on whichever node runs it."""
+    """Return the Lua plugin that warns where a job's output would be on any node's own disk."""
     return program("slurm-submit.lua").replace("SHARED", spec.shared or "")
 
 

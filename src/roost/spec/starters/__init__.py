@@ -11,11 +11,11 @@ DEFAULT_NAMES = {"cluster": "my-cluster", "desktop": "my-desktop", "classroom": 
 
 
 def starter(kind: str, name: str) -> str:
-    """The text of a starter file; ``name`` must be a usable one."""
+    """Return the text of a starter file; ``name`` must be a usable one."""
     text = (Path(__file__).parent / f"{kind}.toml").read_text(encoding="utf-8")
     return text.replace(PLACEHOLDER, name)
 
 
 def usable_name(text: str, kind: str) -> str:
-    """``text`` (a folder's name) as a name; a plain one where nothing of it is left."""
+    """Turn ``text`` (a folder's name) into a name; a plain one where nothing of it is left."""
     return as_name(text) or DEFAULT_NAMES[kind]

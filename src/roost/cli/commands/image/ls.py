@@ -34,7 +34,7 @@ def command(place: Place, as_json: bool) -> None:
     images = [image for library in among for image in library.all()]
     for library in among:
         for unfinished in library.unfinished():
-            say(f"half made in {library.region}: {unfinished}; `roost image bake` goes on with it")
+            say(f"half made in {library.region}: {unfinished}; `roost image bake` completes it")
     if as_json:
         write_json([image_json(image) for image in images])
     elif images:

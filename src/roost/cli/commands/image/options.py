@@ -14,7 +14,7 @@ class ImageName(Name):
     """The name of an image."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Raises UsageError where it is no name for one."""
+        """Return the name of an image. Raises UsageError where it cannot be one."""
         del ctx
         from roost.images.bake import image_name
 
@@ -25,7 +25,7 @@ class ImageName(Name):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Only the cloud knows the images, and it is not asked for a completion."""
+        """Complete nothing: only the cloud knows the images, which takes too long."""
         del ctx, param, incomplete
         return []
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(image: str, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
     """Delete an image and its snapshot, once you have typed its name.
 
-    Machines that were started from it go on; the next ones set themselves up again.
+    Machines that were started from it keep running; the next ones install all of it again.
 
     \b
     Examples:
@@ -38,4 +38,4 @@ def command(image: str, place: Place, as_json: bool, yes: bool, no_input: bool) 
         write_json({**which, "deleted": True})
         return
     say(f"deleted: image {gone.name} ({gone.id}) in {gone.region}")
-    say("machines that were started from it go on; the next ones set themselves up again")
+    say("machines that were started from it keep running; the next ones install all of it again")

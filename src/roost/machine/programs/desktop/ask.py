@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""``ask TEXT``: shows a notice on the user's desktop; one click gives the machine an hour."""
+"""``ask TEXT``: show a notice on the user's desktop; one click gives the machine an hour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINUTE = 60_000
 
 
 def for_people(text: str) -> tuple[str, bool]:
-    """What to show, and whether another hour helps."""
+    """Return the text to show, and whether another hour helps."""
     what, _, how = text.partition(" To go on: ")
     if what.startswith("it goes on: "):
         return _goes_on(what.removeprefix("it goes on: ")), False
@@ -38,7 +38,7 @@ def _goes_on(answer: str) -> str:
 
 
 def show(text: str, *, hour: bool) -> bool:
-    """Show it, until it is clicked away if it asks; whether the user wants the hour."""
+    """Show the notice, until a click if it asks; return whether the user wants the hour."""
     user = pwd.getpwuid(USER).pw_name
     last = LAST.read_text().strip() if LAST.exists() else ""
     words = ["notify-send", "--app-name=roost", "--icon=appointment-soon", "--print-id"]
@@ -59,7 +59,7 @@ def show(text: str, *, hour: bool) -> bool:
 
 
 def main() -> None:
-    """Not from our own unit: the notice that it goes on ends us."""
+    """Run outside our own unit: the notice of an extension ends this program."""
     text, hour = for_people(sys.argv[1])
     if show(text, hour=hour):
         subprocess.run(["systemd-run", "--quiet", "--collect", EXTEND, "1h"], check=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Installs Amazon DCV's server from Amazon's own archive, whose checksum is known here.
+"""Install Amazon DCV's server from Amazon's own archive, whose checksum is known here.
 
 The checksums are those that AWS's own tools hold this version to (ParallelCluster's cookbook), so
 they say more than a key that would come from the same place as the archive.
@@ -30,7 +30,7 @@ TRIES = 3
 
 
 def system() -> str:
-    """What Amazon calls this one: ``"ubuntu2404-x86_64"``."""
+    """Return Amazon's name of this system: ``"ubuntu2404-x86_64"``."""
     found = dict(
         line.split("=", 1)
         for line in Path("/etc/os-release").read_text().splitlines()
@@ -41,13 +41,13 @@ def system() -> str:
 
 
 def address(kind: str) -> str:
-    """Of the archive for a kind of system."""
+    """Return the address of the archive for a kind of system."""
     release = VERSION.partition("-")[0]
     return f"{SITE}/{release}/Servers/nice-dcv-{VERSION}-{kind}.tgz"
 
 
 def fetch(url: str, sha256: str, target: Path) -> None:
-    """The file, tried a few times. Raises OSError where it is another one."""
+    """Download the file, with a few tries. Raises OSError where its checksum differs."""
     for left in reversed(range(TRIES)):
         try:
             found = urllib.request.urlopen(url, timeout=120)  # noqa: S310 - https
@@ -64,7 +64,7 @@ def fetch(url: str, sha256: str, target: Path) -> None:
 
 
 def packages(folder: Path) -> list[str]:
-    """The wanted ones among what was unpacked. Raises OSError where one is missing."""
+    """Return the wanted packages among the unpacked. Raises OSError where one is missing."""
     found = []
     for name in PACKAGES:
         files = sorted(folder.glob(f"*/{name}_*.deb"))

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes the passwords with which one logs in to the desktop by DCV, and its certificate.
+"""Make the passwords for the login to the desktop by DCV, and its certificate.
 
 DCV asks the system who somebody is, so the machine's user gets a password; sshd does not take
 passwords. A second user, who has nothing else, may only look on.
@@ -18,19 +18,19 @@ from pathlib import Path
 SECRETS = Path("/etc/roost/secrets")
 VIEWER = "viewer"
 EASY = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Nothing that looks like something else."""
+"""Characters that cannot be mistaken for others."""
 CERTIFICATE = {"dcv.pem": 0o600, "dcv.key": 0o600}
 DCV = Path("/etc/dcv")
 YEARS = 10
 
 
 def easy() -> str:
-    """A password that can be typed: four times four, 79 bits."""
+    """Return a password that can be typed: four times four, 79 bits."""
     return "-".join("".join(secrets.choice(EASY) for _ in range(4)) for _ in range(4))
 
 
 def known(user: str) -> dict[str, str]:
-    """What was made before, and new what was not."""
+    """Return the existing secrets, and new ones for the missing."""
     fresh = {"user": user, "password": easy(), "view_user": VIEWER, "view_password": easy()}
     try:
         kept = json.loads((SECRETS / "desktop.json").read_text())
@@ -40,7 +40,7 @@ def known(user: str) -> dict[str, str]:
 
 
 def viewer() -> None:
-    """Who only looks on: a user without a home, a shell, and rights."""
+    """Create the user who may only look on, without a home, a shell, or rights."""
     try:
         pwd.getpwnam(VIEWER)
     except KeyError:
@@ -49,7 +49,7 @@ def viewer() -> None:
 
 
 def let_in(user: str, password: str) -> None:
-    """The hash is made of what goes through a pipe: arguments can be read by everybody."""
+    """Set a password by its hash, through a pipe: everybody can read arguments."""
     made = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"],
         input=f"{password}\n".encode(),
@@ -61,7 +61,7 @@ def let_in(user: str, password: str) -> None:
 
 
 def certificate() -> None:
-    """A key, and a certificate that it signs itself, where DCV looks for them."""
+    """Make a key, and a self-signed certificate, at DCV's paths."""
     if all((DCV / name).exists() for name in CERTIFICATE):
         return
     words = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -75,7 +75,7 @@ def certificate() -> None:
 
 
 def main() -> None:
-    """All of it; a second time changes nothing."""
+    """Make all of it; a second run changes nothing."""
     os.umask(0o077)
     SECRETS.mkdir(parents=True, exist_ok=True)
     found = known(os.environ["ROOST_USER"])

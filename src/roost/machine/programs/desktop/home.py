@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def link(icon: Path, place: str) -> None:
-    """A link to the place; what the user has put there under this name stays."""
+    """Link to the place; leave what the user has put there under this name."""
     if icon.is_symlink():
         icon.unlink()
     if not icon.exists():
@@ -16,7 +16,7 @@ def link(icon: Path, place: str) -> None:
 
 
 def main() -> None:
-    """One icon for each volume."""
+    """Make one icon for each volume."""
     desktop = Path.home() / "Desktop"
     desktop.mkdir(exist_ok=True)
     for word in sys.argv[1:]:

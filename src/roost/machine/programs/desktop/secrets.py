@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes what is secret of this machine's desktop, where it is not made yet.
+"""Make the missing secrets of this machine's desktop.
 
 The user types one password. nginx gives whoever knows it the address of the desktop's socket and
 the password of VNC, which would be too short to stand alone (8 characters).
@@ -16,23 +16,23 @@ from pathlib import Path
 
 SECRETS = Path("/etc/roost/secrets")
 EASY = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Nothing that looks like something else."""
+"""Characters that cannot be mistaken for others."""
 SOCKET = "unix_socket:/run/roost-desktop/vnc"
 YEARS = 10
 
 
 def easy() -> str:
-    """A password that can be typed: four times four, 79 bits."""
+    """Return a password that can be typed: four times four, 79 bits."""
     return "-".join("".join(secrets.choice(EASY) for _ in range(4)) for _ in range(4))
 
 
 def short() -> str:
-    """A password of VNC."""
+    """Return a password for VNC."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(8))
 
 
 def keep(name: str, content: bytes) -> None:
-    """The whole file, which only root may read, or none."""
+    """Write the file whole, readable by root only, or not at all."""
     beside = SECRETS / f".{name}.new"
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
@@ -40,7 +40,7 @@ def keep(name: str, content: bytes) -> None:
 
 
 def known() -> dict[str, str]:
-    """All of it, by name: what was made before, and new what was not."""
+    """Return all secrets, by name: the existing ones, and new ones for the missing."""
     fresh = {
         "password": easy(),
         "view_password": easy(),
@@ -57,7 +57,7 @@ def known() -> dict[str, str]:
 
 
 def nginx(found: dict[str, str]) -> str:
-    """The maps of its configuration: what each password opens."""
+    """Return the maps of nginx's configuration: what each password opens."""
     keys = ""
     for view in ("", "view_"):
         opens = {"socket": found["socket"], "password": found[f"{view}vnc"], "view": bool(view)}
@@ -71,7 +71,7 @@ def nginx(found: dict[str, str]) -> str:
 
 
 def certificate() -> None:
-    """A key, and a certificate that it signs itself."""
+    """Make a key, and a self-signed certificate."""
     key, made = SECRETS / "desktop.key", SECRETS / "desktop.crt"
     if key.exists() and made.exists():
         return
@@ -83,7 +83,7 @@ def certificate() -> None:
 
 
 def main() -> None:
-    """All of it; a second time changes nothing."""
+    """Make all of it; a second run changes nothing."""
     os.umask(0o077)
     SECRETS.mkdir(parents=True, exist_ok=True)
     found = known()
