@@ -25,7 +25,7 @@ ASKED = ("cloud", "provider")
 LARGEST_COMMAND, LARGEST = 150, 400
 """Lines of a file in cli/commands, and of any other."""
 
-ALLOWED: dict[str, dict[str, int]] = {"providers/fake/cloud.py": {"length": 1}}
+ALLOWED: dict[str, dict[str, int]] = {}
 """What is not done yet, by file and rule: it may only shrink, and is to become nothing."""
 
 

@@ -341,11 +341,26 @@ class StrictEc2(StrictDisks):
         self.still.clear()
         self._moving |= dict.fromkeys(asked["InstanceIds"], ("pending", self.weather.delay))
 
+    def _instead_TerminateInstances(self, through: Any, asked: Any) -> Any:  # noqa: N802
+        """EC2 takes it a second time; moto misses the network interface that went the first."""
+        dead = {i.id for i in self.backend.all_instances() if i.state == "terminated"}
+        ids = [one for one in asked["InstanceIds"] if one not in dead]
+        nothing: dict[str, Any] = {"TerminatingInstances": []}
+        return through("TerminateInstances", {**asked, "InstanceIds": ids}) if ids else nothing
+
     def _done_TerminateInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
-        del answer
-        moving = dict.fromkeys(asked["InstanceIds"], ("shutting-down", self.weather.delay))
-        self._moving |= moving
-        self._let_go(asked["InstanceIds"])
+        del asked
+        ids = [one["InstanceId"] for one in answer["TerminatingInstances"]]
+        self._moving |= dict.fromkeys(ids, ("shutting-down", self.weather.delay))
+        self._let_go(ids)
+
+    def _check_DeleteLaunchTemplate(self, through: Any, asked: Any) -> None:  # noqa: N802
+        """moto says of one that is gone that its name is missing."""
+        del through
+        name = asked["LaunchTemplateName"]
+        if name not in self.backend.launch_template_name_to_ids:
+            code = "InvalidLaunchTemplateName.NotFoundException"
+            raise _error("DeleteLaunchTemplate", code, name)
 
     def _check_AttachVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
         (volume,) = through("DescribeVolumes", {"VolumeIds": [asked["VolumeId"]]})["Volumes"]

@@ -68,7 +68,7 @@ class Slow(FakeCloud):
 
     def wait(self, name: str, since: float) -> None:
         self.clock.now += 10
-        for (_, one), thing in self._of(name).items():
+        for (_, one), thing in self.things.of(name).items():
             if one in self.stuck and isinstance(thing.resource, Instance):
                 thing.left = 2
         super().wait(name, since)

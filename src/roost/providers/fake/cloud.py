@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from roost.errors import BusyError, CapacityError, CloudError, ThrottledError, UsageError
 from roost.model.resources import (
@@ -50,44 +49,9 @@ from roost.model.steps import (
     describe,
 )
 from roost.providers.fake.disks import Disks
+from roost.providers.fake.things import Thing, Things
+from roost.providers.fake.weather import Killed, Weather
 from roost.providers.provider import Capabilities, Summary
-
-R = TypeVar("R", Instance, Volume)
-
-
-class Killed(BaseException):
-    """The process died here. Not an Exception, so that nothing but a test catches it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weather:
-    """How a fake cloud behaves.
-
-    ``delay`` is how many waits a change of state takes; ``blind`` how many observes a new
-    resource stays invisible for; ``throttle`` and ``kill_before``/``kill_after`` are the numbers
-    of the effects (from 0) that are refused or that kill the caller; ``capacity`` how many
-    instances of a type can be had; ``broken`` the instances whose set-up fails.
-    """
-
-    delay: int = 1
-    blind: int = 0
-    throttle: frozenset[int] = frozenset()
-    kill_before: int | None = None
-    kill_after: int | None = None
-    capacity: dict[str, int] = field(default_factory=dict)
-    broken: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class _Thing:
-    """A resource and what is still to happen to it."""
-
-    resource: Resource
-    blind: int
-    left: int = 0
-    then: InstanceState | None = None
-    gone: bool = False
-    seen: bool = False
 
 
 @dataclass(slots=True)
@@ -105,9 +69,9 @@ class FakeCloud:
     now: float = 0
     calls: Counter[str] = field(default_factory=Counter)
     disks: Disks = field(default_factory=Disks)
+    things: Things = field(default_factory=Things)
     retired: list[str] = field(default_factory=list)
     _records: dict[str, str] = field(default_factory=dict)
-    _things: dict[str, dict[tuple[str, str], _Thing]] = field(default_factory=dict)
     _holders: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -122,13 +86,7 @@ class FakeCloud:
     def observe(self, name: str) -> State:
         """What can be seen of ``name`` now; what was just made may not be seen yet."""
         self.calls["observe"] += 1
-        seen: list[Resource] = []
-        for thing in self._of(name).values():
-            if thing.blind > 0:
-                thing.blind -= 1
-            else:
-                thing.seen = True
-                seen.append(thing.resource)
+        seen = self.things.look(name)
         return State(
             name=name,
             record=self._records.get(name),
@@ -150,12 +108,10 @@ class FakeCloud:
     def summaries(self) -> tuple[Summary, ...]:
         """A row for every name that has anything."""
         self.calls["summaries"] += 1
-        names = sorted({*self._records, *(n for n, things in self._things.items() if things)})
-        return tuple(self._summary(name) for name in names)
+        return tuple(self._summary(name) for name in sorted({*self._records, *self.things.names()}))
 
     def _summary(self, name: str) -> Summary:
-        found = [t.resource for t in self._of(name).values()]
-        states: Counter[str] = Counter(r.state for r in found if isinstance(r, Instance))
+        states: Counter[str] = Counter(i.state for i in self.things.all(name, Instance))
         return Summary(name=name, kind="", cloud=self.name, states=dict(states))
 
     def logs(self, name: str, instance: str, lines: int) -> str:
@@ -174,7 +130,7 @@ class FakeCloud:
         known = {(r.kind, r.name) for r in state.resources}
         return tuple(
             f"{kind} {one}"
-            for (kind, one), thing in self._of(state.name).items()
+            for (kind, one), thing in self.things.of(state.name).items()
             if (kind, one) not in known and not thing.gone
         )
 
@@ -193,25 +149,9 @@ class FakeCloud:
         """Let one unit of time pass for ``name``."""
         del since
         self.now += 10
-        things = self._of(name)
         self._write(name)
         self.disks.wait(name)
-        for key, thing in list(things.items()):
-            if thing.left > 0:
-                thing.left -= 1
-                if thing.left == 0:
-                    self._settle(things, key, thing)
-
-    def _settle(
-        self, things: dict[tuple[str, str], _Thing], key: tuple[str, str], thing: _Thing
-    ) -> None:
-        if thing.gone:
-            del things[key]
-        elif isinstance(thing.resource, Instance) and thing.then is not None:
-            broken = thing.then == "running" and thing.resource.name in self.weather.broken
-            thing.resource = replace(thing.resource, state="failed" if broken else thing.then)
-        elif isinstance(thing.resource, Volume) and thing.resource.state == "creating":
-            thing.resource = replace(thing.resource, state="available")
+        self.things.wait(name, self.weather.broken)
 
     @contextmanager
     def hold(self, name: str, what: str) -> Iterator[None]:
@@ -250,8 +190,9 @@ class FakeCloud:
             case Create(_, resources):
                 self._create(name, resources)
             case Delete(kind, names) if kind not in ("snapshot", "image"):
-                for gone in names:
-                    self._delete(name, kind, gone)
+                for one in names:
+                    if not self.things.is_gone(name, kind, one):
+                        self._delete(name, kind, one)
             case _:
                 self._change(name, step)
 
@@ -259,20 +200,17 @@ class FakeCloud:
         """Machines that are up write to their disks all the time."""
         up = {
             one.name
-            for one in self._kind(name, Instance)
+            for one in self.things.all(name, Instance)
             if one.state in ("pending", "running", "stopping", "failed")
         }
-        self.disks.write(i.id for i in self._kind(name, Instance) if i.name in up)
-        volumes = self._kind(name, Volume)
+        self.disks.write(i.id for i in self.things.all(name, Instance) if i.name in up)
+        volumes = self.things.all(name, Volume)
         self.disks.write(v.id for v in volumes if v.state == "attached" and v.holder in up)
-
-    def _kind(self, name: str, kind: type[R]) -> list[R]:
-        return [t.resource for t in self._of(name).values() if isinstance(t.resource, kind)]
 
     def _copy(self, name: str, step: Step) -> None:
         """Snapshots and images."""
-        volumes = {v.name: v for v in self._kind(name, Volume)}
-        instances = {i.name: i for i in self._kind(name, Instance)}
+        volumes = {v.name: v for v in self.things.all(name, Volume)}
+        instances = {i.name: i for i in self.things.all(name, Instance)}
         match step:
             case CreateSnapshot(names, sealed):
                 for one in names:
@@ -301,22 +239,22 @@ class FakeCloud:
                     self._retype(name, one, kind)
             case Modify(volumes):
                 for volume in volumes:
-                    thing = self._thing(name, "volume", volume.name)
+                    thing = self.things.find(name, "volume", volume.name)
                     thing.resource = replace(volume, kind="volume")
             case Adopt(volumes):
                 for volume in volumes:
                     adopted = replace(volume, adopted=True, state="available")
-                    self._of(name)["volume", volume.name] = _Thing(adopted, 0)
+                    self.things.of(name)["volume", volume.name] = Thing(adopted, 0)
             case Disown(names):
                 for one in names:
-                    del self._of(name)["volume", one]
+                    del self.things.of(name)["volume", one]
             case Reboot():
                 pass  # nothing of it can be seen afterwards
             case _:
                 self._copy(name, step)
 
     def _retype(self, name: str, one: str, kind: str) -> None:
-        thing = self._thing(name, "instance", one)
+        thing = self.things.find(name, "instance", one)
         instance = thing.resource
         if not isinstance(instance, Instance) or instance.state != "stopped":
             raise CloudError(f"IncorrectInstanceState: {one}")
@@ -345,7 +283,7 @@ class FakeCloud:
 
     def _create(self, name: str, resources: tuple[Resource, ...]) -> None:
         self._check_capacity(resources)
-        things = self._of(name)
+        things = self.things.of(name)
         for resource in resources:
             key = (resource.kind, resource.name)
             old = things.get(key)
@@ -355,14 +293,14 @@ class FakeCloud:
                 raise CloudError(f"InvalidParameterValue: {resource.name} exists")
             things[key] = self._new(name, resource)
 
-    def _new(self, name: str, resource: Resource) -> _Thing:
+    def _new(self, name: str, resource: Resource) -> Thing:
         blind, delay = self.weather.blind, max(1, self.weather.delay)
         number = self.effects
         if isinstance(resource, Instance):
             one = f"i-{resource.name}-{number}"
             made = replace(resource, id=one, state="pending", started=self.now)
             self.disks.fill(name, one, resource.shape.image)
-            return _Thing(made, blind, delay, "running")
+            return Thing(made, blind, delay, "running")
         if isinstance(resource, Volume):
             one = f"vol-{resource.name}-{number}"
             self.disks.fill(name, one, resource.snapshot)
@@ -370,10 +308,10 @@ class FakeCloud:
                 self.disks.closed.add(one)  # its data comes later; till then nobody is let in
             else:
                 self.disks.dig_up(resource.name, one)
-            return _Thing(replace(resource, id=one, state="creating"), 0, delay)
+            return Thing(replace(resource, id=one, state="creating"), 0, delay)
         if isinstance(resource, Address):
-            return _Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
-        return _Thing(resource, blind)
+            return Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
+        return Thing(resource, blind)
 
     def _check_capacity(self, resources: tuple[Resource, ...]) -> None:
         asked = Counter(r.shape.type for r in resources if isinstance(r, Instance))
@@ -390,21 +328,27 @@ class FakeCloud:
         then: InstanceState,
     ) -> None:
         for one in names:
-            thing = self._thing(name, "instance", one)
+            thing = self.things.find(name, "instance", one)
             instance = thing.resource
+            if isinstance(instance, Instance) and instance.state in (state, then):
+                continue
             if not isinstance(instance, Instance) or instance.state not in allowed:
                 raise CloudError(f"IncorrectInstanceState: {one}")
             started = self.now if state == "pending" else instance.started
             if state == "pending":
-                held = [v for v in self._kind(name, Volume) if v.holder == one]
+                held = [v for v in self.things.all(name, Volume) if v.holder == one]
                 self.disks.still -= {v.id for v in held}
             thing.resource = replace(instance, state=state, started=started)
             thing.left, thing.then = max(1, self.weather.delay), then
 
     def _attach(self, name: str, volume: str, instance: str) -> None:
-        thing = self._thing(name, "volume", volume)
-        holder = self._thing(name, "instance", instance)
-        if not isinstance(thing.resource, Volume) or thing.resource.state != "available":
+        thing = self.things.find(name, "volume", volume)
+        holder = self.things.find(name, "instance", instance)
+        if not isinstance(thing.resource, Volume):
+            raise CloudError(f"NotFound: {volume}")
+        if (thing.resource.state, thing.resource.holder) == ("attached", instance):
+            return
+        if thing.resource.state != "available":
             raise CloudError(f"VolumeInUse: {volume}")
         if holder.gone:
             raise CloudError(f"IncorrectState: {instance}")
@@ -413,23 +357,23 @@ class FakeCloud:
         )
 
     def _associate(self, name: str, address: Address) -> None:
-        thing = self._thing(name, "address", address.name)
-        self._thing(name, "instance", address.holder)
+        thing = self.things.find(name, "address", address.name)
+        self.things.find(name, "instance", address.holder)
         if isinstance(thing.resource, Address):
             thing.resource = replace(thing.resource, attached=True)
 
     def _delete(self, name: str, kind: str, gone: str) -> None:
-        thing = self._thing(name, kind, gone)
+        thing = self.things.find(name, kind, gone)
         if isinstance(thing.resource, Volume):
             self._delete_volume(thing.resource)
-        if kind == "security-group" and any(k == "instance" for k, _ in self._of(name)):
+        if kind == "security-group" and any(k == "instance" for k, _ in self.things.of(name)):
             raise CloudError("DependencyViolation: the security group is in use")
         if isinstance(thing.resource, Instance):
             self._release(name, gone)
             thing.resource = replace(thing.resource, state="deleting")
             thing.left, thing.then, thing.gone = max(1, self.weather.delay), None, True
         else:
-            del self._of(name)[kind, gone]
+            self.things.drop(name, kind, gone)
 
     def _delete_volume(self, volume: Volume) -> None:
         if volume.state != "available":
@@ -438,7 +382,7 @@ class FakeCloud:
 
     def _release(self, name: str, instance: str) -> None:
         """A terminated instance lets go of its volumes and addresses."""
-        for thing in self._of(name).values():
+        for thing in self.things.of(name).values():
             held = thing.resource
             if isinstance(held, Volume) and held.state == "attached" and held.holder == instance:
                 thing.resource = replace(held, state="available")
@@ -449,15 +393,6 @@ class FakeCloud:
 
     def crash(self, name: str, instance: str) -> None:
         """An instance dies by itself."""
-        thing = self._thing(name, "instance", instance)
+        thing = self.things.find(name, "instance", instance)
         if isinstance(thing.resource, Instance):
             thing.resource = replace(thing.resource, state="failed", note="died")
-
-    def _of(self, name: str) -> dict[tuple[str, str], _Thing]:
-        return self._things.setdefault(name, {})
-
-    def _thing(self, name: str, kind: str, one: str) -> _Thing:
-        try:
-            return self._of(name)[kind, one]
-        except KeyError:
-            raise CloudError(f"NotFound: {kind} {one} of {name}") from None

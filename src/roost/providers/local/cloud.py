@@ -346,6 +346,8 @@ def _delete(place: Folder, instances: tuple[str, ...]) -> None:
 
 
 def _forget(place: Folder) -> None:
+    if not place.path.exists():
+        return
     gone = place.path.with_name(f".gone-{place.name}-{secrets.token_hex(4)}")
     place.path.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
