@@ -84,7 +84,7 @@ class FakeCloud:
     # --- looking -----------------------------------------------------------------------------
 
     def observe(self, name: str) -> State:
-        """What can be seen of ``name`` now; what was just made may not be seen yet."""
+        """Return what can be seen of ``name`` now; what was just created may not be visible yet."""
         self.calls["observe"] += 1
         seen = self.things.look(name)
         return State(
@@ -106,7 +106,7 @@ class FakeCloud:
         return self.disks.lost
 
     def summaries(self) -> tuple[Summary, ...]:
-        """A row for every name that has anything."""
+        """Return a row for every name that has anything."""
         self.calls["summaries"] += 1
         return tuple(self._summary(name) for name in sorted({*self._records, *self.things.names()}))
 
@@ -115,18 +115,18 @@ class FakeCloud:
         return Summary(name=name, kind="", cloud=self.name, states=dict(states))
 
     def logs(self, name: str, instance: str, lines: int) -> str:
-        """A broken instance has one line to say."""
+        """Return the one line of a broken instance, or its name."""
         return "E: set-up failed" if instance in self.weather.broken else f"{instance} of {name}"
 
     # --- capabilities ------------------------------------------------------------------------
 
     def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
-        """Raises UsageError where the cloud has none of that type."""
+        """Raise UsageError where the cloud has none of that type."""
         if self.weather.capacity.get(new, 1) < 0:
             raise UsageError(f"{', '.join(instances)} of {name} cannot become {new}")
 
     def remains(self, state: State) -> tuple[str, ...]:
-        """What there is of the name, seen or not, that is not in ``state``."""
+        """Return what there is of the name, visible or not, that is not in ``state``."""
         known = {(r.kind, r.name) for r in state.resources}
         return tuple(
             f"{kind} {one}"
@@ -381,7 +381,7 @@ class FakeCloud:
         self.disks.bury(volume)
 
     def _release(self, name: str, instance: str) -> None:
-        """A terminated instance lets go of its volumes and addresses."""
+        """Detach the volumes and addresses of a terminated instance."""
         for thing in self.things.of(name).values():
             held = thing.resource
             if isinstance(held, Volume) and held.state == "attached" and held.holder == instance:
@@ -392,7 +392,7 @@ class FakeCloud:
     # --- the past, for tests -----------------------------------------------------------------
 
     def crash(self, name: str, instance: str) -> None:
-        """An instance dies by itself."""
+        """Let an instance die by itself."""
         thing = self.things.find(name, "instance", instance)
         if isinstance(thing.resource, Instance):
             thing.resource = replace(thing.resource, state="failed", note="died")

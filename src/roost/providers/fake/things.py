@@ -48,11 +48,11 @@ class Things:
             raise CloudError(f"NotFound: {kind} {one} of {name}") from None
 
     def all(self, name: str, kind: type[R]) -> list[R]:
-        """The instances or the volumes of a name."""
+        """Return the instances or the volumes of a name."""
         return [t.resource for t in self.of(name).values() if isinstance(t.resource, kind)]
 
     def look(self, name: str) -> list[Resource]:
-        """What can be seen of a name now; each look brings what is new a little nearer."""
+        """Return what can be seen of a name now; each look brings new things nearer."""
         seen: list[Resource] = []
         for thing in self.of(name).values():
             if thing.blind > 0:
@@ -81,7 +81,7 @@ class Things:
             thing.resource = replace(thing.resource, state="available")
 
     def drop(self, name: str, kind: str, one: str) -> None:
-        """It is gone for good."""
+        """Remove a thing for good."""
         del self.of(name)[kind, one]
         self.deleted.add((name, (kind, one)))
 
