@@ -388,7 +388,7 @@ def test_open_by_the_public_address(
     monkeypatch.setattr(query, "asked", away)
     told = roost("open", "ndvi", "--no-browser")
     assert (told.code, told.out) == (0, "https://203.0.113.1/\n")
-    assert "could not be asked: " in told.err
+    assert "roost cannot read it now: " in told.err
 
 
 def test_only_a_desktop_is_looked_on(roost: Roost) -> None:

@@ -30,6 +30,8 @@ def up(session: Session, target: str | None) -> Running:
     cloud = connect(session, spec)
     provider_of(spec.cloud).remember(cloud, session.place, spec)
     wanted = wanted_for(spec)
+    if cloud.can.preflight is not None:
+        cloud.can.preflight.begin(spec)
     with held(session, cloud, spec.name):
         have = cloud.observe(spec.name)
         plan = plan_up(wanted, have)

@@ -110,6 +110,10 @@ class HostKeys(Protocol):
 class Preflight(Protocol):
     """The checks for what can fail before anything is made."""
 
+    def begin(self, spec: Spec) -> None:
+        """Raise RoostError for what must not even begin; nothing was touched or looked at yet."""
+        ...
+
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:

@@ -187,6 +187,9 @@ class AwsCloud:
             self._memories.pop(name, None)
             yield
 
+    def begin(self, spec: Spec) -> None:
+        """Do nothing: EC2 must be asked for all that can fail."""
+
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:

@@ -127,15 +127,21 @@ class LocalCloud:
         """Tell whether a killed roost has left something that is no name yet, or none any more."""
         return bool(_half(folder(name, self.at)))
 
-    def check(
-        self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
-    ) -> Iterator[Finding]:
-        """Check the room on the disk, and JupyterLab's port. Raises RoostError."""
-        del wanted, file, launches
-        from roost.providers.local.ready import check_port, check_room
+    def begin(self, spec: Spec) -> None:
+        """Check the room on the disk. Raise RoostError where there is too little."""
+        from roost.providers.local.ready import check_room
 
         if spec.kind == "cluster":
             check_room(spec.environment)
+
+    def check(
+        self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
+    ) -> Iterator[Finding]:
+        """Check that JupyterLab's port is free. Raises RoostError."""
+        del wanted, file, launches
+        from roost.providers.local.ready import check_port
+
+        if spec.kind == "cluster":
             check_port(spec.jupyter.port if spec.jupyter.enabled else None, have)
         yield from ()
 
