@@ -104,7 +104,10 @@ def test_a_plain_client_in_a_notebook_is_the_cluster(running):
 
 def test_a_notebook_can_have_the_cluster_itself(running):
     code = "from roost.dask import RoostCluster; print(len(RoostCluster().observed))"
-    assert in_kernel(running, code) == "1"
+    printed = in_kernel(running, code)
+    assert printed.splitlines()[0] == "1"
+    # The notebook is in a folder below the project's, where the workers are.
+    assert f"work in {running.project}, and this program works in" in printed
 
 
 def test_a_kernel_works_in_its_notebooks_folder(running):
