@@ -224,7 +224,7 @@ def test_it_goes_on_when_who_asked_is_gone_and_ends_when_told_to(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert "goes on where it was" in said
+    assert "continues where it was" in said
     assert units(machine) == []
     again = lab("push", "stars", "--json").ok().json["syncs"][0]
     assert 0 < again["copied"] < MANY
