@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from roost.errors import BusyError, NotFoundError, RoostError, UsageError, command_line
 from roost.model.place import NOWHERE, Place
+from roost.model.record import read_record
 
 if TYPE_CHECKING:
     from roost.model.resources import State, Wanted
@@ -188,10 +188,7 @@ def existing(cloud: Cloud, name: str) -> State:
 
 def kind_of(state: State) -> str:
     """Return desktop, cluster or classroom, even if the rest of the record is unreadable."""
-    try:
-        return str(json.loads(state.record or "")["kind"])
-    except (ValueError, KeyError, TypeError):
-        return "unknown"
+    return read_record(state.record).kind
 
 
 def missing(name: str, where: str = "") -> NotFoundError:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 from roost.errors import PartlyDoneError, RoostError, command_line
+from roost.model.record import read_record
 from roost.model.resources import S3Copy, State, Volume
 from roost.model.steps import RecordCopy
 from roost.parking.coordinator import not_running
-from roost.parking.modes import ParkMode
 from roost.parking.volume_agent import MOST_AT_ONCE, VolumeAgent
 from roost.plan.backups import pending_restore
 from roost.providers.provider import Cloud
@@ -115,7 +114,4 @@ def _fills(state: State, agent: VolumeAgent, off: Collection[str]) -> Iterator[F
 
 def _may_be_in_s3(state: State) -> bool:
     """Return whether a volume has a copy in S3, or an interrupted park may have begun one."""
-    if state.s3_copies:
-        return True
-    volumes = json.loads(state.record or "{}").get("volumes", ())
-    return any(volume.get("park") == ParkMode.S3 for volume in volumes)
+    return bool(state.s3_copies) or read_record(state.record).parks_in_s3

@@ -6,10 +6,10 @@ is computed again, if anybody still wants it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from roost.errors import CloudError, RoostError, UnreachableError
+from roost.model.record import read_record
 from roost.model.resources import State
 from roost.recipes.registry import recipes
 from roost.ssh.config import main_machine
@@ -41,11 +41,11 @@ def retire(
 
 def _words(record: str | None) -> tuple[str, ...]:
     """Return the program on the head, by what gives out the work."""
+    recorded = read_record(record)
+    if recorded.kind != "cluster":
+        return ()
     try:
-        spec = json.loads(record or "")
-        if spec["kind"] != "cluster":
-            return ()
-        given = recipes("cluster", spec.get("scheduler") or "dask")
-    except (ValueError, KeyError, TypeError):
+        given = recipes("cluster", recorded.scheduler)
+    except KeyError:  # a scheduler of a later roost
         return ()
     return next(one.retire for one in given if one.retire)
