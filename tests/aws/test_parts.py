@@ -18,7 +18,7 @@ from roost.errors import (
     UsageError,
 )
 from roost.model.resources import Instance, Rule, Shape, Volume
-from roost.providers.aws import parse, requests, tags
+from roost.providers.aws import access, requests, tags
 from roost.providers.aws.failures import translated
 from roost.providers.aws.images.lookup import image_source
 from roost.providers.aws.requests import Site
@@ -126,14 +126,18 @@ def test_a_token_is_the_same_for_the_same_wish_and_for_no_other():
 
 
 def test_who_may_enter():
-    rules = (Rule(port=22, source="caller"), Rule(port=443, source="2001:db8::/32"))
-    asked = requests.authorize("sg-1", rules, "203.0.113.7/32", own=True)
-    assert asked["IpPermissions"] == [
+    rules = (
+        Rule(port=22, source="caller"),
+        Rule(port=22, source="203.0.113.7/32"),
+        Rule(port=443, source="2001:db8::/32"),
+    )
+    caller = access.Caller("203.0.113.7/32", "SHA256:abc")
+    expected = [
         {
             "IpProtocol": "tcp",
             "FromPort": 22,
             "ToPort": 22,
-            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": parse.CALLER}],
+            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": "roost: me SHA256:abc"}],
         },
         {
             "IpProtocol": "tcp",
@@ -143,6 +147,9 @@ def test_who_may_enter():
         },
         {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1"}]},
     ]
+    assert access.missing("sg-1", rules, caller, {}) == expected
+    assert access.missing("sg-1", rules, caller, {"IpPermissions": expected[:1]}) == expected[1:]
+    assert access.missing("sg-1", rules, caller, {"IpPermissions": expected}) == []
 
 
 def test_a_volume_is_encrypted_and_as_the_file_says():

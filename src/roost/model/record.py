@@ -35,6 +35,7 @@ class Recorded:
     project: str = ""
     ssh_from: tuple[str, ...] = ()
     https_open: bool = False
+    lets_me_in: bool = False
     parks_in_s3: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +64,7 @@ def read_record(text: str | None) -> Recorded:
         project=_text(environment, "project") or _text(raw, "folder"),
         ssh_from=_texts(access.get("ssh")),
         https_open=bool(_texts(access.get("https"))),
+        lets_me_in="me" in (*_texts(access.get("ssh")), *_texts(access.get("https"))),
         parks_in_s3=any(
             isinstance(volume, dict) and volume.get("park") == "s3"
             for volume in _list(raw.get("volumes"))

@@ -86,12 +86,29 @@ class Group:
     least: int | None = None
 
 
+RuleOf = Literal["file", "me", "colleague", "somebody", "hand"]
+"""Whom a rule lets in: a network of the file; by their own address whoever runs roost, somebody
+else, or one of the two (an older roost did not say); or it was made by hand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """The right to reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost."""
+    """The right to reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost.
+
+    ``cidr`` is what is open in the cloud, "" for a rule that is only wanted.
+    """
 
     port: int
     source: str
+    cidr: str = field(default="", compare=False)
+    of: RuleOf = field(default="file", compare=False)
+
+    @property
+    def text(self) -> str:
+        """Return the rule for people: ``"port 443 from anywhere"``."""
+        network = self.cidr or self.source
+        named = {"0.0.0.0/0": "anywhere", "::/0": "anywhere by IPv6", "caller": "your address"}
+        return f"port {self.port} from {named.get(network, network)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from roost.model.resources import Address, Kind, Resource, S3Copy, Volume
+from roost.model.resources import Address, Kind, Resource, Rule, S3Copy, Volume
 
 NOT_THERE = "not there yet"
 """The reason to create what a file wants and a cloud has not."""
@@ -71,6 +71,19 @@ class Associate(Reasoned):
     """Connect addresses to their holders."""
 
     addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRules(Reasoned):
+    """Close what rules of a security group had opened."""
+
+    group: str
+    rules: tuple[Rule, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is closed, for people."""
+        return tuple(dict.fromkeys(rule.text for rule in self.rules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,7 @@ Step = (
     | Adopt
     | Disown
     | Associate
+    | CloseRules
     | CreateSnapshot
     | MarkStale
     | RecordCopy
@@ -241,6 +255,8 @@ def describe(step: Step) -> str:
     match step:
         case Record():
             return "save the file's settings in the cloud"
+        case CloseRules():
+            return f"close {shorten(about)}"
         case Forget():
             return "remove the file's settings from the cloud"
         case Create(kind, _) | Delete(kind, _):

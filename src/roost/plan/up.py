@@ -40,6 +40,7 @@ from roost.model.steps import (
     Step,
     Stop,
 )
+from roost.plan.access import close_rules
 from roost.plan.backups import image_of, source_of
 from roost.plan.notes import notes
 from roost.plan.reasons import (
@@ -106,6 +107,7 @@ def plan_up(
         *_modify(wanted, have),
         *_attach(wanted, have),
         *_associate(wanted, have),
+        *close_rules(wanted, have),
         *_close(close, wanted, have),
         *_release_surplus(wanted, have),
     ]

@@ -84,6 +84,11 @@ class Memory:
         heads = [i for i in (*self.there, *made) if i.role == "head" and i.state != "deleting"]
         return heads[-1].private if heads else None
 
+    def forget(self, kind: Kind) -> None:
+        """Forget how a kind is described, also what this process made of it: it has changed."""
+        self.described.pop(kind, None)
+        self.made = {key: made for key, made in self.made.items() if key[0] != kind}
+
     def remember_gone(self, kind: Kind, name: str) -> None:
         """Remember what was deleted just now."""
         self.made.pop((kind, name), None)

@@ -17,6 +17,7 @@ from roost.model.record import read_record
 from roost.model.resources import Instance, State
 from roost.model.steps import Create, Delete, Forget, Record, Step, describe
 from roost.providers.aws import ledger, parse, requests, s3_copies, tags
+from roost.providers.aws.access import Caller, fingerprint
 from roost.providers.aws.audit import sweep
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
@@ -108,7 +109,7 @@ class AwsCloud:
         """Return everything of one name."""
         memory = self._memory(name)
         with translated(f"look at {name}"):
-            state = Look(self.calls, memory, name, self.caller).state()
+            state = Look(self.calls, memory, name, self._who).state()
         memory.zone = parse.zone_of(memory.described) or memory.zone
         return memory.with_unseen(state, self.clock())
 
@@ -275,7 +276,7 @@ class AwsCloud:
             memory=memory,
             name=name,
             network=partial(self._network, name, memory),
-            caller=self.caller,
+            caller=self._who,
             public_key=self.public_key,
             clock=self.clock,
             wall=self.wall,
@@ -290,6 +291,10 @@ class AwsCloud:
             return None
         nodes = tags.launch([i.name for i in instances])
         return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
+
+    def _who(self) -> Caller:
+        """Return who runs roost. Raises RoostError where that cannot be found out."""
+        return Caller(self.caller(), fingerprint(self.public_key()))
 
     def _changes(self, name: str, memory: Memory) -> Changes:
         return Changes(

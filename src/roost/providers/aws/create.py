@@ -9,7 +9,8 @@ from typing import Any
 
 from roost.errors import CloudError, ThrottledError
 from roost.model.resources import Address, Instance, KeyPair, Resource, SecurityGroup, Volume
-from roost.providers.aws import parse, requests, tags
+from roost.providers.aws import access, requests, tags
+from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of
@@ -34,7 +35,7 @@ class Maker:
     memory: Memory
     name: str
     network: Callable[[], Network]
-    caller: Callable[[], str]
+    caller: Callable[[], Caller]
     public_key: Callable[[], bytes]
     clock: Callable[[], float]
     wall: Callable[[], datetime]
@@ -73,26 +74,25 @@ class Maker:
         self.made(key, key.name)
 
     def security_group(self, group: SecurityGroup) -> None:
-        """Make the firewall if it is missing, and let in who is missing in it."""
+        """Make the security group if it is missing, and let in who is missing in it."""
         vpc = self.network().vpc
         asked = requests.create_security_group(self.name, group.name, vpc, self.users)
         made = self.calls.unless_there(self.calls.ec2.create_security_group, **asked)
-        if made is not None:
-            group_id, missing, own = made["GroupId"], list(group.rules), True
-        else:
-            found = self._found_group(asked["GroupName"], vpc)
-            group_id = found["GroupId"]
-            (have,) = parse.security_groups([found], self.caller())
-            missing = [rule for rule in group.rules if rule not in have.rules]
-            own = not any(p.get("UserIdGroupPairs") for p in found.get("IpPermissions", ()))
-        if missing or own:
-            caller = self.caller() if any(r.source == "caller" for r in missing) else ""
-            self.calls.unless_there(
-                self.calls.ec2.authorize_security_group_ingress,
-                **requests.authorize(group_id, missing, caller, own=own),
-            )
+        described = made or self._found_group(asked["GroupName"], vpc)
+        group_id = described["GroupId"]
+        people = any(rule.source == "caller" for rule in group.rules)
+        caller = self.caller() if people else Caller()
+        lacking = access.missing(group_id, group.rules, caller, described)
+        if lacking and not self._authorized(group_id, lacking):
+            # The loop looks again: who is in already is not asked for then.
+            raise ThrottledError(f"the rules of {asked['GroupName']} cannot all be seen yet")
         self.memory.described.pop("security-group", None)
         self.made(group, group_id)
+
+    def _authorized(self, group_id: str, lacking: list[dict[str, Any]]) -> bool:
+        """Let these in; return False where one of them is in already: then EC2 lets in nobody."""
+        call = self.calls.ec2.authorize_security_group_ingress
+        return self.calls.unless_there(call, GroupId=group_id, IpPermissions=lacking) is not None
 
     def _found_group(self, name: str, vpc: str) -> dict[str, Any]:
         where = [

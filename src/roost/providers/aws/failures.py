@@ -28,6 +28,7 @@ GONE = frozenset(
         "InvalidKeyPair.NotFound",
         "InvalidLaunchTemplateId.NotFound",
         "InvalidLaunchTemplateName.NotFoundException",
+        "InvalidPermission.NotFound",
         "InvalidSnapshot.NotFound",
         "InvalidVolume.NotFound",
     }

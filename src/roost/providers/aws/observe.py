@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from roost.errors import RoostError
+from roost.model.record import read_record
 from roost.model.resources import Kind, State
-from roost.providers.aws import parse, requests, s3_copies, tags
+from roost.providers.aws import access, parse, requests, s3_copies, tags
+from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 
@@ -43,12 +46,12 @@ OWNED: dict[Kind, dict[str, list[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at one name; ``caller`` gives the CIDR of who looks, and is asked only if needed."""
+    """A look at one name; ``caller`` gives who looks, and is asked only if needed."""
 
     calls: Calls
     memory: Memory
     name: str
-    caller: Callable[[], str]
+    caller: Callable[[], Caller]
 
     def state(self) -> State:
         """Return all that EC2 describes of the name."""
@@ -124,5 +127,15 @@ class Look:
         )
         return {s["SnapshotId"]: s.get("LastTieringOperationStatus", "") for s in found}
 
-    def _caller(self, groups: list[Any]) -> str | None:
-        return self.caller() if parse.CALLER in str(groups) else None
+    def _caller(self, groups: list[Any]) -> Caller:
+        """Return who looks; nobody known where that cannot be said.
+
+        Only who opens a way in needs it, and asks again; all other commands go without it.
+        """
+        people = access.lets_people_in(groups) or read_record(self.memory.record).lets_me_in
+        if not (groups and people):
+            return Caller()
+        try:
+            return self.caller()
+        except RoostError:
+            return Caller()

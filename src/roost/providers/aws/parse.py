@@ -15,7 +15,6 @@ from roost.model.resources import (
     Instance,
     InstanceState,
     KeyPair,
-    Rule,
     SecurityGroup,
     Shape,
     Snapshot,
@@ -24,6 +23,7 @@ from roost.model.resources import (
     VolumeState,
 )
 from roost.providers.aws import tags
+from roost.providers.aws.access import Caller, rules
 
 Described = Mapping[str, Any]
 INSTANCE_STATES: dict[str, InstanceState] = {
@@ -46,8 +46,6 @@ IMAGE_STATES: dict[str, CopyState] = {
     "transient": "pending",
     "available": "completed",
 }
-CALLER = "roost: caller"
-"""How the rule for the user's own address is described."""
 ROLES = ("head", "worker", "desktop", "seat")
 
 
@@ -206,26 +204,12 @@ def _free(name: str, found: Mapping[str, object]) -> str:
     return name
 
 
-def security_groups(
-    described: Iterable[Described], caller: str | None
-) -> tuple[SecurityGroup, ...]:
-    """Return firewalls with their rules; ``caller`` is the CIDR of who looks, if it is known."""
+def security_groups(described: Iterable[Described], caller: Caller) -> tuple[SecurityGroup, ...]:
+    """Return security groups with their rules; ``caller`` is who looks."""
     return tuple(
-        SecurityGroup(name=tags.read(one.get("Tags"))[tags.NODE], rules=_rules(one, caller))
+        SecurityGroup(name=tags.read(one.get("Tags"))[tags.NODE], rules=rules(one, caller))
         for one in described
     )
-
-
-def _rules(described: Described, caller: str | None) -> tuple[Rule, ...]:
-    found = []
-    for permission in described.get("IpPermissions", ()):
-        for place in (*permission.get("IpRanges", ()), *permission.get("Ipv6Ranges", ())):
-            cidr = place.get("CidrIp") or place.get("CidrIpv6")
-            mine = cidr == caller and place.get("Description") == CALLER
-            found.append(
-                Rule(port=permission.get("FromPort", 0), source="caller" if mine else cidr)
-            )
-    return tuple(found)
 
 
 def key_pairs(described: Iterable[Described]) -> tuple[KeyPair, ...]:

@@ -110,6 +110,7 @@ CALLS: tuple[Call, ...] = (
     # Calls that change or delete. Deleting is always allowed: it covers older files' resources.
     Call(action="ec2:CreateLaunchTemplateVersion", verbs="up scale", own=True),
     Call(action="ec2:AuthorizeSecurityGroupIngress", verbs="up start", own=True),
+    Call(action="ec2:RevokeSecurityGroupIngress", verbs="up start", own=True),
     Call(action="ec2:StartInstances", verbs="up start", own=True),
     Call(action="ec2:StopInstances", verbs="stop", own=True),
     Call(action="ec2:AttachVolume", verbs="up", own=True, need="volume"),

@@ -12,9 +12,8 @@ from typing import Any
 
 from roost.errors import UsageError
 from roost.model.record import read_record
-from roost.model.resources import Address, Instance, Rule, Volume
+from roost.model.resources import Address, Instance, Volume
 from roost.providers.aws import tags
-from roost.providers.aws.parse import CALLER
 
 USER_DATA_LIMIT = 16_384
 """Bytes that EC2 keeps of a launch template's user-data."""
@@ -254,27 +253,6 @@ def create_security_group(
         "TagSpecifications": [
             tags.specification("security-group", tags.tags(name, group, {}, users))
         ],
-    }
-
-
-def authorize(group_id: str, rules: Iterable[Rule], caller: str, *, own: bool) -> dict[str, Any]:
-    """Return who may enter: those of ``rules``, and, with ``own``, the name's own machines."""
-    permissions: list[dict[str, Any]] = [_permission(rule, caller) for rule in rules]
-    if own:
-        permissions.append({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]})
-    return {"GroupId": group_id, "IpPermissions": permissions}
-
-
-def _permission(rule: Rule, caller: str) -> dict[str, Any]:
-    mine = rule.source == "caller"
-    cidr = caller if mine else rule.source
-    six = ":" in cidr
-    place = {"CidrIpv6" if six else "CidrIp": cidr, "Description": CALLER if mine else "roost"}
-    return {
-        "IpProtocol": "tcp",
-        "FromPort": rule.port,
-        "ToPort": rule.port,
-        "Ipv6Ranges" if six else "IpRanges": [place],
     }
 
 

@@ -29,6 +29,7 @@ from roost.model.steps import (
     Associate,
     Attach,
     ChangeType,
+    CloseRules,
     Create,
     CreateImage,
     CreateSnapshot,
@@ -49,6 +50,7 @@ from roost.model.steps import (
     describe,
 )
 from roost.providers.fake.disks import Disks
+from roost.providers.fake.firewall import closed, opened
 from roost.providers.fake.things import Thing, Things
 from roost.providers.fake.weather import Killed, Weather
 from roost.providers.provider import Capabilities, Summary
@@ -193,6 +195,9 @@ class FakeCloud:
                 for one in names:
                     if not self.things.is_gone(name, kind, one):
                         self._delete(name, kind, one)
+            case CloseRules(group, rules):
+                thing = self.things.find(name, "security-group", group)
+                thing.resource = closed(thing.resource, rules)
             case _:
                 self._change(name, step)
 
@@ -270,10 +275,10 @@ class FakeCloud:
                 self.retired += names
             case Attach(pairs):
                 for volume, instance in pairs:
-                    self._attach(name, volume, instance)
+                    self.things.attach(name, volume, instance, self.now)
             case Associate(addresses):
                 for address in addresses:
-                    self._associate(name, address)
+                    self.things.associate(name, address)
             case RecordCopy(copies):
                 self.disks.keep(name, copies)
             case ForgetCopy(names):
@@ -289,6 +294,9 @@ class FakeCloud:
             old = things.get(key)
             if old is not None and not old.gone and not old.seen:
                 continue  # the same client token: EC2 answers with what it made the first time
+            if old is not None and isinstance(resource, SecurityGroup):
+                old.resource = opened(resource, old.resource)
+                continue
             if old is not None:
                 raise CloudError(f"InvalidParameterValue: {resource.name} exists")
             things[key] = self._new(name, resource)
@@ -311,6 +319,8 @@ class FakeCloud:
             return Thing(replace(resource, id=one, state="creating"), 0, delay)
         if isinstance(resource, Address):
             return Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
+        if isinstance(resource, SecurityGroup):
+            return Thing(opened(resource), blind)
         return Thing(resource, blind)
 
     def _check_capacity(self, resources: tuple[Resource, ...]) -> None:
@@ -340,27 +350,6 @@ class FakeCloud:
                 self.disks.still -= {v.id for v in held}
             thing.resource = replace(instance, state=state, started=started)
             thing.left, thing.then = max(1, self.weather.delay), then
-
-    def _attach(self, name: str, volume: str, instance: str) -> None:
-        thing = self.things.find(name, "volume", volume)
-        holder = self.things.find(name, "instance", instance)
-        if not isinstance(thing.resource, Volume):
-            raise CloudError(f"NotFound: {volume}")
-        if (thing.resource.state, thing.resource.holder) == ("attached", instance):
-            return
-        if thing.resource.state != "available":
-            raise CloudError(f"VolumeInUse: {volume}")
-        if holder.gone:
-            raise CloudError(f"IncorrectState: {instance}")
-        thing.resource = replace(
-            thing.resource, state="attached", holder=instance, attached_at=self.now
-        )
-
-    def _associate(self, name: str, address: Address) -> None:
-        thing = self.things.find(name, "address", address.name)
-        self.things.find(name, "instance", address.holder)
-        if isinstance(thing.resource, Address):
-            thing.resource = replace(thing.resource, attached=True)
 
     def _delete(self, name: str, kind: str, gone: str) -> None:
         thing = self.things.find(name, kind, gone)
