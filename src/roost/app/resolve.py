@@ -175,7 +175,29 @@ def _record(cloud: Cloud, name: str) -> tuple[str, State]:
     state = existing(cloud, name)
     if state.record is None:
         raise RoostError(f"the record of {name} is lost", next=command_line("roost", "down", name))
+    _check_own(cloud, name, state.record)
     return state.record, state
+
+
+def _check_own(cloud: Cloud, name: str, record: str) -> None:
+    """Refuse a record of something else: others of the account can write it. Raises RoostError."""
+    from roost.providers.rules import rules_of
+    from roost.spec import from_json
+
+    said = read_record(record)
+    wrong = [] if said.name == name else [f"the name {said.name!r}"]
+    if said.cloud != cloud.name:
+        wrong.append(f"the cloud {said.cloud!r}")
+    elif not wrong:
+        region = rules_of(cloud.name).price_region(from_json(record))
+        wrong += [f"the region {region!r}"] if region not in (None, cloud.region) else []
+    if wrong:
+        raise RoostError(
+            f"the record of {name} says {' and '.join(wrong)[:200]}: somebody else has written it",
+            next=command_line("roost", "up", "FILE")
+            + "   (writes it anew from your file), or: "
+            + command_line("roost", "down", name),
+        )
 
 
 def existing(cloud: Cloud, name: str) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, command_line
@@ -21,8 +22,9 @@ def up(session: Session, target: str | None) -> Running:
 
     Everything that can fail or needs a yes comes before the first change.
     """
+    from roost.app.given import give
     from roost.app.lifecycle import bring_up
-    from roost.app.resolve import DEFAULT_FILE, connect, held, spec_of, wanted_for
+    from roost.app.resolve import DEFAULT_FILE, connect, file_or_name, held, spec_of, wanted_for
     from roost.plan.up import plan_up
     from roost.providers.registry import provider_of
 
@@ -40,6 +42,8 @@ def up(session: Session, target: str | None) -> Running:
         check_first(session, cloud, spec, wanted, have, plan, target or DEFAULT_FILE)
         if cloud.can.rents:
             agree_on_cost(session, cloud, spec, wanted, have, plan)
+            if isinstance(file_or_name(target), Path):  # a record's paths are others' words
+                give(cloud, spec)
         return bring_up(session, cloud, wanted, verb="up")
 
 

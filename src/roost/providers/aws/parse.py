@@ -75,6 +75,8 @@ def _instance(described: Described) -> Instance | None:
     role = held.get(tags.ROLE)
     if state is None or role not in ROLES or index >= len(names):
         return None
+    if not tags.is_node(names[index]):  # not of roost's making
+        return None
     return Instance(
         name=names[index],
         role=role,  # type: ignore[arg-type]

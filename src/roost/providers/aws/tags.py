@@ -7,6 +7,7 @@ launch, and the instance's launch index says which of them it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,8 @@ BAKING = "roost:baking"
 MOST = 50
 LONGEST = 256
 """Tags of one resource, and characters of one tag's value, that EC2 takes."""
+MOST_NAMES = 20_000
+"""Names of one launch."""
 IMAGES = "~images"
 """Instead of a name, on baked images and what makes them; no name begins so."""
 TITLE = "Name"
@@ -75,16 +78,28 @@ def launch(names: Sequence[str]) -> str:
 def launched(text: str) -> tuple[str, ...]:
     """Return the names that ``launch`` wrote."""
     names: list[str] = []
-    for part in text.split():
+    for part in text[:LONGEST].split():
         first, dots, last = part.partition("..")
         stem, number = _split(first)
-        if dots and number is not None and last.isdigit():
+        if dots and number is not None and _is_number(last):
+            if int(last) - number >= MOST_NAMES - len(names):
+                return ()  # nothing of roost's: it launches no more at once
             names += [f"{stem}-{one}" for one in range(number, int(last) + 1)]
         else:
             names.append(part)
     return tuple(names)
 
 
+def is_node(name: str) -> bool:
+    """Tell if a text can be the name of a node. It becomes a host's name, and part of paths."""
+    return re.fullmatch(r"[a-z]([a-z0-9-]{0,62}[a-z0-9])?", name) is not None
+
+
 def _split(name: str) -> tuple[str, int | None]:
     stem, _, number = name.rpartition("-")
-    return (stem, int(number)) if stem and number.isdigit() else (name, None)
+    return (stem, int(number)) if stem and _is_number(number) else (name, None)
+
+
+def _is_number(text: str) -> bool:
+    """Tell if a text is a number of a node: ASCII, and no longer than one that roost writes."""
+    return text.isascii() and text.isdigit() and len(text) <= 9
