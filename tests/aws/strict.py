@@ -64,7 +64,8 @@ class Killed(BaseException):
 
 @dataclass(kw_only=True)
 class Weather:
-    """What goes wrong, by the number of the call (from 0); ``blind`` is how many lists miss a new
+    """What goes wrong, by the number of the call (from 0); ``refuse`` has the code by the call's
+    name, for every such call; ``blind`` is how many lists miss a new
     resource; ``delay`` how many sleeps a change of state takes.
 
     ``full`` has (type, zone) pairs of which there is nothing, or (type, zone, "spot") and (type,
@@ -75,6 +76,7 @@ class Weather:
     kill_before: int | None = None
     kill_after: int | None = None
     errors: dict[int, str] = field(default_factory=dict)
+    refuse: dict[str, str] = field(default_factory=dict)
     lost_answers: frozenset[int] = frozenset()
     blind: int = 0
     delay: int = 1
@@ -173,6 +175,8 @@ class StrictEc2(StrictDisks):
         self.asked.append((name, copy.deepcopy(asked)))
         if number == self.weather.kill_before:
             raise Killed
+        if name in self.weather.refuse:
+            raise _error(name, self.weather.refuse[name], "so the account has it")
         if number in self.weather.errors:
             raise _error(name, self.weather.errors[number], "so the weather has it")
         try:

@@ -233,10 +233,10 @@ def test_up_makes_nothing_empty_while_a_copy_is_on_its_way():
     failed = replace(image, state="failed")
     plan = plan_up(BOTH, State(name="demo", record=BOTH.record, images=(failed,)))
     assert [s.kind for s in plan.steps if isinstance(s, Create)] == [
+        "address",
         "instance",
         "instance",
         "volume",
-        "address",
     ]
 
 

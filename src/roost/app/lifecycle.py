@@ -168,11 +168,15 @@ def _interrupts_explained(session: Session, cloud: Cloud, name: str) -> Iterator
     try:
         yield
     except KeyboardInterrupt:
+        from roost.app.cost import rate_now
+
         state = cloud.observe(name)
         if state.empty:
             session.say(f"\nnothing of {name} exists")
         else:
             session.say(f"\nleft as it is: {summary(state)}")
+            if cloud.can.rents:
+                session.say(f"  it costs {rate_now(cloud, name)}")
             up, down = command_line("roost", "up", name), command_line("roost", "down", name)
             session.say(f"  `{up}` continues, `{down}` removes it")
         raise

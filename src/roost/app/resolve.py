@@ -10,7 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.errors import BusyError, NotFoundError, RoostError, UsageError, command_line
+from roost.app.left import tell_costs
+from roost.errors import (
+    BusyError,
+    NeedsConfirmationError,
+    NotFoundError,
+    RoostError,
+    UsageError,
+    command_line,
+)
 from roost.model.place import NOWHERE, Place
 from roost.model.record import read_record
 
@@ -228,7 +236,10 @@ def missing(name: str, where: str = "") -> NotFoundError:
 
 @contextmanager
 def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
-    """Hold the lock of ``name``; wait for another roost that has it, and say which it is."""
+    """Hold the lock of ``name``; wait for another roost that has it, and say which it is.
+
+    An error says what it leaves behind, and what that costs.
+    """
     deadline = time.monotonic() + HOLD_PATIENCE
     told = False
     while True:
@@ -245,5 +256,11 @@ def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
             time.sleep(0.2)
     try:
         yield
+    except (UsageError, NeedsConfirmationError):
+        raise  # nothing has been changed
+    except RoostError as error:
+        if cloud.can.rents:
+            tell_costs(error, cloud, name)
+        raise
     finally:
         holding.__exit__(None, None, None)

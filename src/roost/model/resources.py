@@ -27,8 +27,9 @@ CopyState = Literal["pending", "completed", "failed"]
 Tier = Literal["standard", "archiving", "archived", "restoring"]
 """The storage of a snapshot: a volume is made only from one in ``standard``."""
 
-CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "instance", "volume", "address")
-"""The order of creation. A volume is made in the zone where its machine found room."""
+CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "address", "instance", "volume")
+"""The order of creation: what costs least and may be refused comes before machines, and a volume
+after them, in the zone where its machine found room."""
 
 
 SURPLUS = "+"
