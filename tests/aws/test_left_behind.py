@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from tests.aws.conftest import Account
 from tests.aws.strict import Weather
 from tests.aws.test_cli import ok, roost
-from tests.cli.calling import OUTPUTS, Roost
+from tests.cli.calling import OUTPUTS, REPO, Roost
 
 __all__ = ["roost"]
 
@@ -88,6 +88,38 @@ def test_where_nothing_was_made_nothing_costs(roost: Roost, account: Account, fi
     assert told.code == 4
     assert told.json["error"]["costs"] is None
     assert account.left() == {}
+
+
+def test_a_larger_volume_is_shown_with_its_price_and_asked_for(
+    roost: Roost, account: Account, file: Path
+) -> None:
+    """EBS makes none smaller: a mistyped size would cost for ever."""
+    ok(roost("up", file, "--yes", "--json"))
+    larger = 'size = "16TB"\niops = 16000'
+    file.write_text(FILE.replace('size = "100GB"', larger))
+    told = roost("up", file, "--no-input")
+    assert told.code == 4, told.err
+    assert "volume data: 100 GiB -> 16384 GiB, $9.52 -> $1,6" in told.err, told.err
+    assert "a volume never becomes smaller again: data" in told.err
+    assert "ModifyVolume" not in account.ec2.counted
+    ok(roost("up", file, "--yes", "--json"))
+    assert account.ec2.counted["ModifyVolume"] == 1
+
+
+def test_more_workers_are_asked_for_and_fewer_are_not(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    file = tmp_path / "many.toml"
+    file.write_text(
+        f'''name = "many"\nkind = "cluster"\ncloud = "aws"\n[aws]\nregion = "eu-central-1"
+[environment]\nproject = "{REPO}/examples/ndvi"\n[workers]\ncount = 2\ntype = "m5.large"\n'''
+    )
+    ok(roost("up", file, "--yes", "--json"))
+    told = roost("scale", "many", "58", "--no-input")
+    assert told.code == 4
+    assert "56 more workers: " in told.err
+    ok(roost("scale", "many", "1", "--no-input", "--json"))
+    assert len(ok(roost("scale", "many", "3", "--yes", "--json"))["instances"]) == 4
 
 
 def test_what_cannot_be_looked_at_is_unknown(roost: Roost, account: Account, file: Path) -> None:

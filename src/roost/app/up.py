@@ -24,6 +24,7 @@ def up(session: Session, target: str | None) -> Running:
     """
     from roost.app.given import give
     from roost.app.lifecycle import bring_up
+    from roost.app.price_rise import agree_on_volumes
     from roost.app.resolve import DEFAULT_FILE, connect, file_or_name, held, spec_of, wanted_for
     from roost.plan.up import plan_up
     from roost.providers.registry import provider_of
@@ -42,6 +43,7 @@ def up(session: Session, target: str | None) -> Running:
         check_first(session, cloud, spec, wanted, have, plan, target or DEFAULT_FILE)
         if cloud.can.rents:
             agree_on_cost(session, cloud, spec, wanted, have, plan)
+            agree_on_volumes(session, cloud, plan, have)
             if isinstance(file_or_name(target), Path):  # a record's paths are others' words
                 give(cloud, spec)
         return bring_up(session, cloud, wanted, verb="up")
