@@ -112,7 +112,7 @@ def test_another_file(cloud: FakeCloud) -> None:
     assert lines(plan_up(file, have)) == [
         "save the file's settings in the cloud: the settings saved there are other ones",
         "adopt 1 volume: raw: the file names it by its id, vol-raw",
-        "create 1 security group: demo: not open yet to 10.0.0.0/8 on port 443",
+        "open port 443 from 10.0.0.0/8: in the file, and not open yet",
         "create 1 instance: desktop: not there yet",
         "change 1 volume: data: 500GB and io2 and the included IOPS in the file,"
         " 100GB and gp3 and 3000 IOPS now",

@@ -74,16 +74,26 @@ class Associate(Reasoned):
 
 
 @dataclass(frozen=True, slots=True)
-class CloseRules(Reasoned):
-    """Close what rules of a security group had opened."""
+class _Rules(Reasoned):
+    """Rules of a security group that is there."""
 
     group: str
     rules: tuple[Rule, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is closed, for people."""
+        """Who may reach what, for people."""
         return tuple(dict.fromkeys(rule.text for rule in self.rules))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRules(_Rules):
+    """Let in whom the file names by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRules(_Rules):
+    """Close what rules had opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +203,7 @@ Step = (
     | Adopt
     | Disown
     | Associate
+    | OpenRules
     | CloseRules
     | CreateSnapshot
     | MarkStale
@@ -255,6 +266,8 @@ def describe(step: Step) -> str:
     match step:
         case Record():
             return "save the file's settings in the cloud"
+        case OpenRules():
+            return f"open {shorten(about)}"
         case CloseRules():
             return f"close {shorten(about)}"
         case Forget():

@@ -7,14 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roost.model.steps import CloseRules
+from roost.model.steps import CloseRules, OpenRules
 from roost.plan.reasons import NOT_IN_FILE, by_reason
 
 if TYPE_CHECKING:
     from roost.model.resources import Rule, SecurityGroup, State, Wanted
 
+NOT_OPEN = "in the file, and not open yet"
 MOVED = "your address before; you have another one now"
 NOBODY = 'the file lets nobody in as "me" any more'
+
+
+def open_rules(wanted: Wanted, have: State) -> list[OpenRules]:
+    """Return the steps that let in whom the file names, and a group that is there does not."""
+    there = {group.name: group for group in have.security_groups}
+    steps = []
+    for asked in wanted.security_groups:
+        if asked.name not in there:
+            continue  # it is created with all of its rules
+        closed = tuple(rule for rule in asked.rules if rule not in there[asked.name].rules)
+        if closed:
+            steps.append(OpenRules(asked.name, closed, reason=NOT_OPEN))
+    return steps
 
 
 def close_rules(wanted: Wanted, have: State) -> list[CloseRules]:

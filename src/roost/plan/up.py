@@ -18,7 +18,6 @@ from roost.model.resources import (
     Resource,
     Role,
     S3Copy,
-    SecurityGroup,
     Snapshot,
     State,
     Volume,
@@ -40,7 +39,7 @@ from roost.model.steps import (
     Step,
     Stop,
 )
-from roost.plan.access import close_rules
+from roost.plan.access import close_rules, open_rules
 from roost.plan.backups import image_of, source_of
 from roost.plan.notes import notes
 from roost.plan.reasons import (
@@ -102,6 +101,7 @@ def plan_up(
         *record,
         *mark_stale(have),
         *_adopt(wanted, have),
+        *open_rules(wanted, have),
         *_create_missing(wanted, have, back),
         *_start([i for i in keep if i.name not in given_up]),
         *_modify(wanted, have),
@@ -282,8 +282,7 @@ def _modify(wanted: Wanted, have: State) -> list[Step]:
 
 
 def _create_missing(wanted: Wanted, have: State, disks: list[Instance | Volume]) -> list[Step]:
-    closed = {g.name for g in have.security_groups if not _open(wanted, g)}
-    there = {(r.kind, r.name) for r in have.resources if r.name not in closed or not _guards(r)}
+    there = {(r.kind, r.name) for r in have.resources}
     others: list[Resource] = [
         *wanted.key_pairs,
         *wanted.security_groups,
@@ -295,16 +294,6 @@ def _create_missing(wanted: Wanted, have: State, disks: list[Instance | Volume])
         for batch in _batches(r for r in missing if r.kind == kind):
             steps.append(Create(kind, batch, reason=why_create(batch, wanted, have)))
     return steps
-
-
-def _guards(resource: Resource) -> bool:
-    return resource.kind == "security-group"
-
-
-def _open(wanted: Wanted, group: SecurityGroup) -> bool:
-    """Return whether a security group admits whom the file names; if not, Create opens it."""
-    rules = {r for asked in wanted.security_groups if asked.name == group.name for r in asked.rules}
-    return rules <= set(group.rules)
 
 
 def _batches(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:

@@ -15,7 +15,7 @@ from roost.errors import AccessError
 from roost.home import check_name
 from roost.model.record import read_record
 from roost.model.resources import Instance, State
-from roost.model.steps import Create, Delete, Forget, Record, Step, describe
+from roost.model.steps import Create, Delete, Forget, OpenRules, Record, Step, describe
 from roost.providers.aws import ledger, parse, requests, s3_copies, tags
 from roost.providers.aws.access import Caller, fingerprint
 from roost.providers.aws.audit import sweep
@@ -243,6 +243,8 @@ class AwsCloud:
                 self._record(name, memory, record)
             case Create(_, resources):
                 self._maker(name, memory).make(resources)
+            case OpenRules():
+                self._maker(name, memory).open_rules(step)
             case Delete(("snapshot" | "image") as kind, names):
                 self._changes(name, memory).note_gone(names)
                 for one in names:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from roost.errors import CloudError, ThrottledError
-from roost.model.resources import Address, Instance, KeyPair, Resource, SecurityGroup, Volume
+from roost.model.resources import Address, Instance, KeyPair, Resource, Rule, SecurityGroup, Volume
+from roost.model.steps import OpenRules
 from roost.providers.aws import access, requests, tags
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
@@ -80,19 +81,27 @@ class Maker:
         made = self.calls.unless_there(self.calls.ec2.create_security_group, **asked)
         described = made or self._found_group(asked["GroupName"], vpc)
         group_id = described["GroupId"]
-        people = any(rule.source == "caller" for rule in group.rules)
-        caller = self.caller() if people else Caller()
-        lacking = access.missing(group_id, group.rules, caller, described)
-        if lacking and not self._authorized(group_id, lacking):
-            # The loop looks again: who is in already is not asked for then.
-            raise ThrottledError(f"the rules of {asked['GroupName']} cannot all be seen yet")
+        self._let_in(group.rules, described)
         self.memory.described.pop("security-group", None)
         self.made(group, group_id)
 
-    def _authorized(self, group_id: str, lacking: list[dict[str, Any]]) -> bool:
-        """Let these in; return False where one of them is in already: then EC2 lets in nobody."""
+    def open_rules(self, step: OpenRules) -> None:
+        """Let more people in to a security group that is there."""
+        asked = requests.create_security_group(self.name, step.group, "", self.users)
+        self._let_in(step.rules, self._found_group(asked["GroupName"], self.network().vpc))
+        self.memory.forget("security-group")
+
+    def _let_in(self, rules: tuple[Rule, ...], described: dict[str, Any]) -> None:
+        people = any(rule.source == "caller" for rule in rules)
+        caller = self.caller() if people else Caller()
+        group_id = described["GroupId"]
+        lacking = access.missing(group_id, rules, caller, described)
         call = self.calls.ec2.authorize_security_group_ingress
-        return self.calls.unless_there(call, GroupId=group_id, IpPermissions=lacking) is not None
+        if not lacking:
+            return
+        if self.calls.unless_there(call, GroupId=group_id, IpPermissions=lacking) is None:
+            # One of them is in already, and EC2 lets in nobody then. The loop looks again.
+            raise ThrottledError("the rules of a security group cannot all be seen yet")
 
     def _found_group(self, name: str, vpc: str) -> dict[str, Any]:
         where = [

@@ -39,6 +39,7 @@ from roost.model.steps import (
     ForgetCopy,
     MarkStale,
     Modify,
+    OpenRules,
     Reboot,
     Record,
     RecordCopy,
@@ -195,6 +196,9 @@ class FakeCloud:
                 for one in names:
                     if not self.things.is_gone(name, kind, one):
                         self._delete(name, kind, one)
+            case OpenRules(group, rules):
+                thing = self.things.find(name, "security-group", group)
+                thing.resource = opened(SecurityGroup(name=group, rules=rules), thing.resource)
             case CloseRules(group, rules):
                 thing = self.things.find(name, "security-group", group)
                 thing.resource = closed(thing.resource, rules)
@@ -294,9 +298,6 @@ class FakeCloud:
             old = things.get(key)
             if old is not None and not old.gone and not old.seen:
                 continue  # the same client token: EC2 answers with what it made the first time
-            if old is not None and isinstance(resource, SecurityGroup):
-                old.resource = opened(resource, old.resource)
-                continue
             if old is not None:
                 raise CloudError(f"InvalidParameterValue: {resource.name} exists")
             things[key] = self._new(name, resource)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.model.resources import Rule, RuleOf, SecurityGroup, State, Wanted
-from roost.model.steps import CloseRules, Create, explain
+from roost.model.steps import CloseRules, OpenRules, explain
 from roost.plan.up import plan_up
 from roost.providers.aws import access
 from roost.providers.aws.access import Caller
@@ -88,7 +88,7 @@ def test_the_caller_colleagues_and_rules_by_hand_stay(
 
 def test_a_new_way_in_is_opened_before_the_old_one_is_closed() -> None:
     plan = plan_up(wanted(ASKS_ME), have(rule(BEFORE, "me")))
-    assert [type(step) for step in plan.steps] == [Create, CloseRules]
+    assert [type(step) for step in plan.steps] == [OpenRules, CloseRules]
 
 
 # --- as EC2 describes it -------------------------------------------------------------------------
@@ -133,8 +133,8 @@ def test_rules_come_to_match_the_file_and_stay_so(
         if not plan.steps:
             break
         for step in plan.steps:
-            if isinstance(step, Create):
-                for one in access.missing("sg-1", rules, CALLER, described(there)):
+            if isinstance(step, OpenRules):
+                for one in access.missing("sg-1", step.rules, CALLER, described(there)):
                     if one["IpProtocol"] == "-1":
                         continue
                     place = (one.get("IpRanges") or one.get("Ipv6Ranges"))[0]
