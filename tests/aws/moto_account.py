@@ -18,8 +18,9 @@ from moto.core import responses
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber
-from moto.core.utils import method_names_from_class
+from moto.core.serialize import XFormedAttributePicker
 from moto.ec2.models import amis
+from moto.kms import models as kms
 
 IMAGE = "ami-12c6146b"
 """The one image that each region has before anything is made."""
@@ -31,7 +32,9 @@ def empty_aws() -> Iterator[None]:
     with (
         patch("boto3.DEFAULT_SESSION", None),
         patch.object(amis.AmiBackend, "_load_amis", load_one_image),
-        patch.object(responses, "method_names_from_class", cache(method_names_from_class)),
+        patch.object(responses, "method_names_from_class", _methods),
+        patch.object(XFormedAttributePicker, "get_possible_keys", possible_keys),
+        patch.object(kms, "generate_private_key", _key),
         patch.object(JSONFileLoader, "load_file", load_once),
         patch.object(botocore_stubber, "enabled", True),
     ):
@@ -57,7 +60,19 @@ def forget() -> None:
     reset_model_data()
 
 
+_methods = cache(responses.method_names_from_class)
+_key = cache(kms.generate_private_key)
+_look_up = XFormedAttributePicker.get_possible_keys
+_possible: dict[Any, tuple[str, ...]] = {}
 _read = JSONFileLoader.load_file
+
+
+def possible_keys(self: XFormedAttributePicker, context: Any) -> tuple[str, ...]:
+    """Find out once under which names a class has what a shape calls by one."""
+    known = (type(context.obj), context.key, context.shape)
+    if known not in _possible:
+        _possible[known] = tuple(_look_up(self, context))
+    return _possible[known]
 
 
 @cache
