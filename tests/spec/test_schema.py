@@ -14,6 +14,7 @@ from roost.spec.kinds import KINDS, model_of
 from roost.spec.problems import keys_of
 from roost.spec.schema import json_schema
 from roost.spec.starters import starter
+from tests.laws import examples
 from tests.spec.strategies import specs, toml
 from tests.walk import each
 
@@ -78,7 +79,7 @@ def test_a_starter_fits(kind: str) -> None:
     assert errors(starter(kind, "my-own")) == []
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(specs)
 def test_whatever_is_right_fits(data: dict[str, Any]) -> None:
     assert errors(toml(data)) == []
