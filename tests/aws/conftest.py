@@ -11,9 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ec2 import ec2_backends
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from roost.model.resources import Role, State, Wanted
 from roost.parking.coordinator import Parking
@@ -24,12 +23,12 @@ from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.aws.cloud import AwsCloud
 from roost.reconcile.loop import reconcile
+from tests.aws.moto_account import empty_aws
 from tests.aws.sampling import Sweep, the_sample
 from tests.aws.strict import StrictEc2, Weather
 from tests.aws.volume_agent import DiskVolumeAgent
 
 SWEPT = "swept"
-IMAGE = "ami-12c6146b"
 REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
 
@@ -46,13 +45,13 @@ class Account:
     @cached_property
     def client(self) -> Any:
         """Its calls go through the strict double."""
-        return self.ec2.install(boto3.client("ec2", region_name=self.ec2.region))
+        unsigned = Config(signature_version=UNSIGNED)  # moto reads no signatures
+        return self.ec2.install(boto3.client("ec2", region_name=self.ec2.region, config=unsigned))
 
     def move(self, region: str) -> None:
         """Go on in another region."""
         self.ec2.region = region
         self.__dict__.pop("client", None)
-        only(IMAGE, region)
 
     def roost(self) -> AwsCloud:
         """A new process: it knows nothing."""
@@ -161,16 +160,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def account(tmp_path: Path, credentials: None) -> Iterator[Account]:
     """An empty account."""
     del credentials
-    with mock_aws():
-        only(IMAGE)
+    with empty_aws():
         yield Account(tmp_path / "locks")
-
-
-def only(image: str, region: str = REGION) -> None:
-    """moto has hundreds of images and snapshots of its own, which take it long to list."""
-    backend = ec2_backends[DEFAULT_ACCOUNT_ID][region]
-    backend.amis = {image: backend.amis[image]}
-    backend.snapshots.clear()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from roost.plan.backups import source_of, superseded
 from roost.plan.up import plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
 from roost.reconcile.loop import Planner, reconcile
+from tests.laws import examples
 from tests.plan import parking_world
 from tests.plan.parking_world import as_modes
 from tests.plan.test_park_laws import BOTH, down, park, stop, up
@@ -232,7 +233,7 @@ def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():
     assert cloud.disks.bucket == objects  # the bucket is the user's
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.integers(1, 3), st.integers(0, 2), st.integers(0, 20), st.booleans(), st.booleans())
 def test_a_killed_park_or_resume_goes_on(delay, blind, at, after, back):
     weather = Weather(delay=delay, blind=blind)

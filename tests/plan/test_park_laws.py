@@ -34,6 +34,7 @@ from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
 from roost.reconcile.loop import reconcile
+from tests.laws import examples
 from tests.plan import parking_world
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
@@ -305,7 +306,7 @@ moments = st.tuples(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     st.lists(moments, min_size=1, max_size=8),
     st.integers(1, 3),
@@ -346,7 +347,7 @@ def test_no_sequence_of_commands_kills_and_faults_loses_data(acts, delay, blind,
     assert not cloud.summaries()
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.integers(1, 3), st.integers(0, 2), st.integers(0, 14), st.booleans())
 def test_a_killed_park_comes_to_the_same_end(delay, blind, at, after):
     weather = Weather(delay=delay, blind=blind)

@@ -35,6 +35,7 @@ from roost.machine.platform import platform_of
 from roost.machine.platforms import ec2
 from roost.providers.aws import tags
 from tests.recipes.conftest import tell_facts
+from tests.serving import serving
 
 
 def program(path: Path, text: str) -> Path:
@@ -75,13 +76,10 @@ class Imds(BaseHTTPRequestHandler):
 @pytest.fixture
 def imds(monkeypatch: pytest.MonkeyPatch) -> Iterator[ec2.Platform]:
     Imds.items, Imds.token = {}, "token-1"
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Imds)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    here = ec2.Platform(service=f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(identity, "platform_of", lambda _: here)
-    yield here
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Imds)) as server:
+        here = ec2.Platform(service=f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(identity, "platform_of", lambda _: here)
+        yield here
 
 
 @pytest.mark.parametrize(
