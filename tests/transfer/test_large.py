@@ -12,6 +12,7 @@ import pytest
 
 from roost.transfer import upload as uploading
 from roost.transfer.context import Run
+from roost.transfer.key_rules import part_name
 from roost.transfer.s3.bucket import Upload
 from roost.transfer.s3.client import PART, S3Client
 from tests.transfer.conftest import Ran, Store, grow
@@ -115,9 +116,10 @@ def test_a_download_that_was_cut_short_goes_on(
     back.mkdir()
     from roost.transfer.local import Folder
 
-    part = Folder(back).receiving("big", tag)
+    part, file = Folder(back).receiving("big", tag)
+    os.close(file)
     part.write_bytes(noise(SIZE)[: PART + 5])
-    (back / ".0123.roost-part").write_bytes(b"of another object")
+    (back / part_name("of another object")).write_bytes(b"of another object")
     asked: list[str] = []
     real = S3Client.fetch
 
@@ -142,7 +144,8 @@ def test_a_damaged_beginning_is_found_and_fetched_again(
     back.mkdir()
     from roost.transfer.local import Folder
 
-    part = Folder(back).receiving("big", store.bucket.head(store.base + "big").tag)
+    part, file = Folder(back).receiving("big", store.bucket.head(store.base + "big").tag)
+    os.close(file)
     part.write_bytes(noise(PART + 5, 99))
     _, done = down(back)
     assert done.failed == []

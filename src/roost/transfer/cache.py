@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from roost.errors import BusyError
 from roost.home import home
+from roost.transfer.deletion import remove_own
 from roost.transfer.listing import Entry
 
 
@@ -47,8 +48,7 @@ class Cache:
         try:
             self._db = self._open()
         except sqlite3.DatabaseError:  # a damaged cache is made again
-            for path in base.glob(f"{known}.sqlite*"):
-                path.unlink()
+            remove_own(base.glob(f"{known}.sqlite*"))
             self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
