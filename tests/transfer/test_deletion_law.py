@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -373,11 +372,3 @@ def test_a_part_file_with_other_bytes_where_zeros_belong(
     told = roost("sync", PLACE, here)
     assert told.code == 0, told.err
     assert (here / "big").read_bytes() == body
-
-
-def aged(folder: Path, seconds: float = 3600) -> Path:
-    """Make all files so old."""
-    then = time.time() - seconds
-    for path in folder.rglob("*"):
-        os.utime(path, (then, then))
-    return folder

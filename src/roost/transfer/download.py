@@ -68,7 +68,7 @@ def _compare(run: Run, entry: Entry, head: Head, body: bytes) -> None:
     if head.crc64:
         same = head.crc64 == checksums.crc64_text(checksums.crc64(body))
     elif not checksums.is_md5(head.tag):
-        same = True
+        same = head.tag == entry.tag and len(body) == entry.size
     elif "-" not in head.tag:
         same = head.tag == checksums.md5_hex(body)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from roost.transfer import checksums, deletion, download, times, upload
+from roost.transfer import checksums, deletion, download, own_uploads, times, upload
 from roost.transfer.cache import Cursor, Known
 from roost.transfer.context import Run
 from roost.transfer.deletion import Root, Seen
@@ -15,7 +15,6 @@ from roost.transfer.key_rules import OURS, file_trouble
 from roost.transfer.listing import Entry
 from roost.transfer.plan import LATER, Copy, Delete, DisorderError, Judge, changes
 from roost.transfer.pool import Pool, why
-from roost.transfer.s3.bucket import Upload
 from roost.transfer.s3.client import PART, RANGE
 from roost.transfer.s3.failures import StoreError
 
@@ -264,13 +263,13 @@ class Sync:
         run, done = self.run, Done()
         run.meter.total_files = len(planned.copies)
         run.meter.total_bytes = planned.bytes
-        if not self.up:
+        if self.up:
+            run.conditional = True
+            run.over = {c.entry.name: c.over.tag for c in planned.copies if c.over}
+        else:
             over = ((copy.entry.name, copy.over) for copy in planned.copies)
             run.folder.seen.update((k, Seen(v.size, v.mtime_ns)) for k, v in over if v)
         try:
-            if self.up and (run.cache.unended() or any(_large(c) for c in planned.copies)):
-                for one in run.bucket.uploads(run.prefix):
-                    run.uploads.setdefault(one.key, []).append(one)
             failed = self._copy(planned.copies, done)
             done.failed = [(copy.entry.name, why(error)) for copy, error in failed]
             if not run.stop.is_set():
@@ -334,16 +333,10 @@ class Sync:
         if not self.up:
             deletion.clean_parts(run.folder, run.folder.leftovers)
             return
-        for key, known, *_ in run.cache.unended():
-            if key.removeprefix(run.prefix) not in failed:
-                run.bucket.abort(Upload(key, known))
-                run.cache.ended(known)
+        kept = {run.prefix + name for name in failed}
+        own_uploads.abort_own(run.bucket, run.cache, kept)
         large = {run.prefix + c.entry.name for c in planned.copies if _large(c)}
-        large -= {run.prefix + name for name in failed}
-        if large:  # an upload may have begun though the answer was lost
-            for upload in run.bucket.uploads(run.prefix):
-                if upload.key in large:
-                    run.bucket.abort(upload)
+        own_uploads.abort_stale(run.bucket, run.prefix, run.cache, large)
 
 
 def _noting(entries: Iterable[Entry], folders: set[str]) -> Iterator[Entry]:

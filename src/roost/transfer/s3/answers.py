@@ -10,6 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from urllib.parse import unquote
 from xml.sax.saxutils import unescape
@@ -179,6 +180,15 @@ def early_token(body: bytes) -> str:
 def unquote_plus(text: str) -> str:
     """Return the text of an address, in which a plus is a space."""
     return unquote(text.replace("+", " "))
+
+
+def age(at: str, now: str) -> float | None:
+    """Return the seconds from a time in an answer until the answer's own; None if unknown."""
+    then = _nanoseconds(at) / 1e9
+    try:
+        return parsedate_to_datetime(now).timestamp() - then if then else None
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 def _incomplete(what: str) -> StoreError:

@@ -24,20 +24,20 @@ _MOVED = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "Tempor
 
 
 class Upload(NamedTuple):
-    """A multipart upload that has not ended; ``at``: when it began, as S3 writes it."""
+    """A multipart upload that has not ended; ``age`` in seconds, by the server's own clock."""
 
     key: str
     id: str
-    at: str = ""
+    age: float | None = None
 
 
 class Part(NamedTuple):
-    """A part of an upload; ``at``: when it arrived, as S3 writes it."""
+    """A part of an upload; ``age``: the seconds since it arrived, by the server's own clock."""
 
     number: int
     size: int
     tag: str
-    at: str = ""
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,10 @@ class Bucket:
         """Return the attributes of an object. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
         reply = self.client.call("HeadObject", "HEAD", key, headers=headers)
-        return head_of(reply)
+        head = head_of(reply)
+        if not head.tag:
+            raise answers.foreign(b"", "HeadObject", key)
+        return head
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Put an object. Raises StoreError."""
@@ -178,7 +181,8 @@ class Bucket:
             root = _root(reply, "ListMultipartUploadsResult")
             for one in children(root, "Upload"):
                 key = unquote(text_in(one, "Key"))
-                listed.append(Upload(key, text_in(one, "UploadId"), text_in(one, "Initiated")))
+                age = answers.age(text_in(one, "Initiated"), reply.headers.get("date", ""))
+                listed.append(Upload(key, text_in(one, "UploadId"), age))
             if text_in(root, "IsTruncated") != "true":
                 return listed
             query["key-marker"] = unquote(text_in(root, "NextKeyMarker"))
@@ -198,8 +202,8 @@ class Bucket:
                 number, size = text_in(one, "PartNumber"), text_in(one, "Size")
                 if not number.isdigit() or not size.isdigit():
                     raise answers.foreign(reply.body, "ListParts", upload.key)
-                tag, at = text_in(one, "ETag").strip('"'), text_in(one, "LastModified")
-                listed.append(Part(int(number), int(size), tag, at))
+                age = answers.age(text_in(one, "LastModified"), reply.headers.get("date", ""))
+                listed.append(Part(int(number), int(size), text_in(one, "ETag").strip('"'), age))
             if text_in(root, "IsTruncated") != "true":
                 return listed
             query["part-number-marker"] = text_in(root, "NextPartNumberMarker")
