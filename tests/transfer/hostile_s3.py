@@ -356,6 +356,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet for an answer, and no waiting for its acknowledgement
+    disable_nagle_algorithm = True
     server: Hostile
 
     def log_message(self, *_: object) -> None:
