@@ -167,8 +167,8 @@ class Hostile(ThreadingHTTPServer):
         }
 
     def put(self, files: dict[str, bytes]) -> None:
-        for key, body in files.items():
-            self.objects[key] = Stored(body)
+        with self.lock:
+            self.objects.update({key: Stored(body) for key, body in files.items()})
 
     def bodies(self, prefix: str = "") -> dict[str, bytes]:
         """All objects below the prefix that are not roost's own."""

@@ -137,14 +137,14 @@ class World:
     locked: Path | None = None
     code: int = 0
     told: str = ""
-    came: set[bytes] = field(default_factory=set)
+    came: dict[tuple[str, bool], bytes] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def write(self, name: str, *, there: bool) -> None:
         """Write something new under a name, all of it at once."""
         self.written += 1
         body = b"%d " % self.written + b"." * self.written
-        self.came.add(body)
+        self.came[name, there] = body
         if there:
             self.s3.put({PREFIX + name: body})
         else:
@@ -257,35 +257,24 @@ class Step:
         now_source, now_target = after
         alive = {*now_source.values(), *now_target.values()}
         lost = {name for name, body in source.items() if body not in alive}
-        overwritten = world.came  # by the other program, which may do so
-        assert not {one for one in lost if not self._by_other(one, overwritten, now_source)}
-        gone = [body for body in world.came if body not in alive]
-        assert all(self._newer(body, after) for body in gone), "what came meanwhile was lost"
+        came = set(world.came.values())  # by another program, which may write over anything
+        assert not {one for one in lost if now_source.get(one) not in came}
+        assert came <= alive, "what came meanwhile was lost"
         deletes, files = "--delete" in self.words(), {n for n in source if takes_part(n)}
         for name, body in target.items():
-            if body in alive or self._by_other(name, overwritten, now_target):
+            if body in alive or now_target.get(name) in came:
                 continue
             assert takes_part(name), f"{name} was left out"
             if name in source:
                 assert now_target.get(name) == source[name], f"{name} was overwritten"
             else:
                 assert deletes, f"{name} was deleted"
+                assert name not in now_source, f"{name} had come back"
                 assert files or self.delete_all, f"{name} was deleted for an empty source"
                 unread = self.bend == "a folder that cannot be read" and self.up
                 assert not (unread and name.startswith("d/")), f"{name} was not read"
         if self.most == "0" and deletes:
             assert target.keys() - source.keys() <= now_target.keys()
-
-    @staticmethod
-    def _by_other(name: str, came: set[bytes], now: Contents) -> bool:
-        """Tell if somebody else has written over it while it was copied."""
-        return now.get(name) in came
-
-    @staticmethod
-    def _newer(body: bytes, after: tuple[Contents, Contents]) -> bool:
-        """Tell if the same program wrote once more over what it had written."""
-        number = int(body.split()[0])
-        return any(int(one.split()[0]) > number for side in after for one in side.values())
 
 
 steps = st.builds(
