@@ -78,7 +78,7 @@ class Bucket:
 
         Raises StoreError where the listing does not prove to be whole.
         """
-        whole, query = answers.Progress(), {"prefix": prefix, "encoding-type": "url"}
+        whole, query = answers.Progress(prefix), {"prefix": prefix, "encoding-type": "url"}
         coming = self._list({**query, "list-type": "2"})
         while True:
             body = coming.result().body
@@ -91,8 +91,8 @@ class Bucket:
                 expected = more.get("continuation-token") == token and early is not None
                 coming = early if early and expected else self._list({**query, **more})
             for entry in page.entries:
-                if len(entry.name) > len(prefix):
-                    yield entry._replace(name=entry.name[len(prefix) :])
+                if entry.name:
+                    yield entry
             if not more:
                 return
 
