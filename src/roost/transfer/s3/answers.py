@@ -206,21 +206,23 @@ def _incomplete(what: str) -> StoreError:
 def _entries(root: ET.Element, prefix: str, *, coded: bool) -> list[Entry]:
     space = root.tag[: -len(plain(root.tag))]
     contents, skip = f"{space}Contents", len(prefix)
-    tags = [f"{space}{name}" for name in ("Key", "Size", "LastModified", "ETag")]
+    named, sized, stored, tagged = (
+        f"{space}{name}" for name in ("Key", "Size", "LastModified", "ETag")
+    )
     entries: list[Entry] = []
     for one in root:
         if one.tag != contents:
             continue
         fields = {child.tag: child.text for child in one}
-        key, size, stored, etag = [fields.get(tag) or "" for tag in tags]
+        key, size = fields.get(named) or "", fields.get(sized) or ""
         if coded and ("%" in key or "+" in key):
             key = unquote_plus(key)
         if not key.startswith(prefix):
             raise _incomplete(f"it has {key!r}, which is not below {prefix!r}")
         if not key or not size.isdecimal():
             raise _incomplete(f"an object of it has the name {key!r} and the size {size!r}")
-        when, folder = _nanoseconds(stored), key.endswith("/")
-        entries.append(Entry(key[skip:], int(size), when, etag.strip('"'), folder))
+        when, tag = _nanoseconds(fields.get(stored) or ""), fields.get(tagged) or ""
+        entries.append(Entry(key[skip:], int(size), when, tag.strip('"'), key[-1] == "/"))
     return entries
 
 
