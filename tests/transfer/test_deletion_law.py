@@ -217,6 +217,16 @@ def test_what_comes_back_while_it_copies_is_not_deleted(
     assert s3.bodies("p/") == FILES | {"again": b"1", "changed": b"by somebody else"}
 
 
+def test_a_folder_in_the_place_of_a_file_and_back(
+    tmp_path: Path, s3: Hostile, roost: Roost
+) -> None:
+    here = grow(tmp_path / "here", {"was-file/x": b"1", "was-folder": b"2"})
+    in_s3(s3, {"was-file": b"old", "was-folder/y": b"old", "was-folder/": b""})
+    told = roost("sync", here, PLACE, "--delete", "--yes")
+    assert told.code == 0, told.err
+    assert s3.bodies("p/") == {"was-file/x": b"1", "was-folder": b"2"}
+
+
 def test_a_file_that_changes_while_it_copies_is_not_deleted(
     tmp_path: Path, s3: Hostile, roost: Roost
 ) -> None:
