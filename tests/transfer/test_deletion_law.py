@@ -136,7 +136,10 @@ def test_what_could_not_be_read_is_not_taken_for_absent(
     assert told.code == 3, told.err
     assert s3.bodies("p/") == files
     assert [one["name"] for one in told.json["failed"]] == ["b/"]
-    assert "Permission denied: 2 of it stay" in told.json["failed"][0]["why"]
+    assert (
+        "Permission denied; nothing below it is deleted in S3 (2 would be)"
+        in told.json["failed"][0]["why"]
+    )
 
 
 def test_an_unreadable_folder_that_is_excluded_is_nobody_s_concern(

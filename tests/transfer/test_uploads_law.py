@@ -29,6 +29,7 @@ COMPLETIONS = {
     "nothing": Answer(200),
     "an error": error(200, "Odd"),
     "another answer": xml("ListPartsResult", ""),
+    "a login page that is XML": Answer(200, b"<html><body>Sign in</body></html>"),
     "no ETag": xml(RESULT, "<Bucket>bucket</Bucket>"),
     "a good one": xml(RESULT, f"<ETag>&quot;{'0' * 32}-2&quot;</ETag>"),
     "one that is cut off": Answer(200, b"<CompleteMultipartUploadResult><ETag>"),

@@ -29,7 +29,10 @@ _ALIASES = ("-s3alias", "--ol-s3")
 
 
 def root_of(body: bytes, name: str, operation: str, key: str = "") -> ET.Element:
-    """Return the root of an answer. Raises StoreError where it is not of that name."""
+    """Return the root of an answer; ``name``: what it must be called, "" where its content tells.
+
+    Raises StoreError where it is something else, or an error.
+    """
     try:
         root = ET.fromstring(body)  # noqa: S314 - expat limits what entities may grow to
     except ET.ParseError:
@@ -37,7 +40,7 @@ def root_of(body: bytes, name: str, operation: str, key: str = "") -> ET.Element
     kind = plain(root.tag)
     if kind == "Error":
         raise StoreError(operation, key, text_in(root, "Code") or FOREIGN, text_in(root, "Message"))
-    if kind != name:
+    if name and kind != name:
         raise foreign(body, operation, key)
     return root
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -167,7 +166,8 @@ class Bucket:
         reply = self.client.call(
             "CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers
         )
-        upload = text_in(_root(reply, "InitiateMultipartUploadResult", key), "UploadId")
+        root = answers.root_of(reply.body, "", "CreateMultipartUpload", key)
+        upload = text_in(root, "UploadId")
         if not upload:
             raise answers.foreign(reply.body, "CreateMultipartUpload", key)
         return upload
@@ -178,7 +178,7 @@ class Bucket:
         query, marks = {"uploads": "", "prefix": prefix, "encoding-type": "url"}, set[str]()
         while True:
             reply = self.client.call("ListMultipartUploads", "GET", query=query)
-            root = _root(reply, "ListMultipartUploadsResult")
+            root = answers.root_of(reply.body, "ListMultipartUploadsResult", "ListMultipartUploads")
             for one in children(root, "Upload"):
                 key = unquote(text_in(one, "Key"))
                 age = answers.age(text_in(one, "Initiated"), reply.headers.get("date", ""))
@@ -195,7 +195,7 @@ class Bucket:
         query, marks = {"uploadId": upload.id}, set[str]()
         while True:
             reply = self.client.call("ListParts", "GET", upload.key, query=query)
-            root = _root(reply, "ListPartsResult", upload.key)
+            root = answers.root_of(reply.body, "ListPartsResult", "ListParts", upload.key)
             if text_in(root, "UploadId") not in {"", upload.id}:
                 raise answers.foreign(reply.body, "ListParts", upload.key)
             for one in children(root, "Part"):
@@ -224,7 +224,7 @@ class Bucket:
         reply = self.client.call(
             "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, headers, body
         )
-        root = _root(reply, "CompleteMultipartUploadResult", upload.key)
+        root = answers.root_of(reply.body, "", "CompleteMultipartUpload", upload.key)
         tag = text_in(root, "ETag").strip('"')
         if not tag:
             raise answers.foreign(reply.body, "CompleteMultipartUpload", upload.key)
@@ -278,13 +278,6 @@ def _stored(text: str) -> int:
     from email.utils import parsedate_to_datetime
 
     return int(parsedate_to_datetime(text).timestamp()) * 10**9 if text else 0
-
-
-def _root(reply: Reply, name: str, key: str = "") -> ET.Element:
-    """Return the root of an answer. Raises StoreError where it is another one."""
-    operation = name.removesuffix("Result").replace("Initiate", "Create")
-    operation = {"ListPartsResult": "ListParts"}.get(name, operation)
-    return answers.root_of(reply.body, name, operation, key)
 
 
 def _goes_on(mark: str, marks: set[str], reply: Reply) -> None:
