@@ -12,6 +12,8 @@ import pytest
 
 from roost.transfer import upload as uploading
 from roost.transfer.context import Run
+from roost.transfer.key_rules import part_name
+from roost.transfer.options import Options, opened
 from roost.transfer.s3.bucket import Upload
 from roost.transfer.s3.client import PART, S3Client
 from tests.transfer.conftest import Ran, Store, grow
@@ -68,33 +70,32 @@ def test_an_upload_that_was_cut_short_goes_on(
             file.unlink()
     sent = parts_sent(monkeypatch)
     up(source)
-    assert sent == []
+    # Without the cache nobody knows that it is not another computer's, which may be at work.
+    assert sent == ([] if cache else ["1", "2", "3"])
     assert store.all()["big"] == noise(SIZE)
-    assert store.unfinished() == []
+    assert store.unfinished() == ([] if cache else ["big"])
 
 
 def test_parts_of_what_the_file_was_before_are_not_taken(
-    tmp_path: Path, store: Store, home: Path, up: Move, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, store: Store, up: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = grow(tmp_path / "source", {"big": noise(SIZE)})
+    info = (source / "big").stat()
     left = store.bucket.begin(store.base + "big", {})
+    with opened(source, store.place, Options(), store.where) as sync:
+        sync.run.cache.began(store.base + "big", left, info.st_size, info.st_mtime_ns)
     for number, body in ((1, noise(SIZE)[:PART]), (2, noise(PART, 7))):
         query = {"partNumber": str(number), "uploadId": left}
         store.bucket.client.call("UploadPart", "PUT", store.base + "big", query, None, body)
     sent = parts_sent(monkeypatch)
     up(source)
-    # The time that this upload was begun with is not that of the file, so it is made anew.
-    assert sent[:2] == ["2", "3"]
+    assert sent == ["2", "3"]
     assert store.all()["big"] == noise(SIZE)
-    planned, _ = up(source)
-    assert planned.empty
     assert store.unfinished() == []
 
 
 def test_an_upload_of_a_file_that_is_gone_is_ended(tmp_path: Path, store: Store, up: Move) -> None:
     source = grow(tmp_path / "source", {"big": noise(SIZE), "a": b"1"})
-    from roost.transfer.options import Options, opened
-
     with opened(source, store.place, Options(), store.where) as sync:
         upload = store.bucket.begin(store.base + "big", {})
         sync.run.cache.began(store.base + "big", upload, SIZE, 1)
@@ -115,9 +116,10 @@ def test_a_download_that_was_cut_short_goes_on(
     back.mkdir()
     from roost.transfer.local import Folder
 
-    part = Folder(back).receiving("big", tag)
+    part, file = Folder(back).receiving("big", tag)
+    os.close(file)
     part.write_bytes(noise(SIZE)[: PART + 5])
-    (back / ".0123.roost-part").write_bytes(b"of another object")
+    (back / part_name("of another object")).write_bytes(b"of another object")
     asked: list[str] = []
     real = S3Client.fetch
 
@@ -142,7 +144,8 @@ def test_a_damaged_beginning_is_found_and_fetched_again(
     back.mkdir()
     from roost.transfer.local import Folder
 
-    part = Folder(back).receiving("big", store.bucket.head(store.base + "big").tag)
+    part, file = Folder(back).receiving("big", store.bucket.head(store.base + "big").tag)
+    os.close(file)
     part.write_bytes(noise(PART + 5, 99))
     _, done = down(back)
     assert done.failed == []

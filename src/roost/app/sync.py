@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, PartlyDoneError, RoostError, UsageError
+from roost.transfer.deletion_rules import limit
 from roost.transfer.job import Job, Note, Outcome, Progress, Tell, Transfer
 from roost.transfer.listing import side
 from roost.transfer.watch import janitor
@@ -70,7 +71,15 @@ def check(job: Job) -> None:
             "--verify, --move and --watch go from a folder to S3; what comes from S3 is always "
             "compared by checksum"
         )
-    if not job.up and job.options.storage:
+    options = job.options
+    limit(options.max_delete, 0)
+    if (options.max_delete or options.delete_all) and not options.delete:
+        raise UsageError("--max-delete and --delete-all go with --delete")
+    if options.min_age is not None and not (job.move or job.watch):
+        raise UsageError("--min-age goes with --move or --watch")
+    if options.assume_closed and not (job.move or job.janitors):
+        raise UsageError("--assume-closed goes with --move or --janitor")
+    if not job.up and options.storage:
         raise UsageError("--class is for what is stored in S3")
     for text in job.janitors:
         janitor(text)

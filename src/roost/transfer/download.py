@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-from roost.transfer import checksums, times
+from roost.transfer import checksums, deletion, times
 from roost.transfer.cache import Known
 from roost.transfer.context import DamagedError, Run
 from roost.transfer.key_rules import file_trouble
@@ -50,26 +49,26 @@ def _small(run: Run, entry: Entry) -> Known:
 def _receive(run: Run, entry: Entry, reply: Reply) -> Known:
     head = head_of(reply)
     _compare(run, entry, head, reply.body)
-    part = run.folder.receiving(entry.name, "")
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+    part, file = run.folder.receiving(entry.name, "")
     try:
+        os.ftruncate(file, 0)
         write_at(file, memoryview(reply.body), 0)
         os.ftruncate(file, len(reply.body))
         os.fsync(file)
+        run.meter.moved(len(reply.body))
+        return _settle(run, entry, part, head)
     except OSError:
-        part.unlink()
+        deletion.discard_part(str(part))
         raise
     finally:
         os.close(file)
-    run.meter.moved(len(reply.body))
-    return _settle(run, entry, part, head)
 
 
 def _compare(run: Run, entry: Entry, head: Head, body: bytes) -> None:
     if head.crc64:
         same = head.crc64 == checksums.crc64_text(checksums.crc64(body))
     elif not checksums.is_md5(head.tag):
-        same = True
+        same = head.tag == entry.tag and len(body) == entry.size
     elif "-" not in head.tag:
         same = head.tag == checksums.md5_hex(body)
     else:
@@ -86,8 +85,7 @@ def _settle(run: Run, entry: Entry, part: Path, head: Head) -> Known:
     try:
         info = run.folder.settle(part, entry.name, mtime_ns, executable=executable)
     except OSError:
-        with suppress(OSError):
-            part.unlink()
+        deletion.discard_part(str(part))
         raise
     return Known(entry.name, head.tag, info.st_size, info.st_mtime_ns)
 
@@ -95,20 +93,19 @@ def _settle(run: Run, entry: Entry, part: Path, head: Head) -> Known:
 def _large(run: Run, entry: Entry) -> Known:
     """Fetch parallel ranges. What an earlier run has received of the same object is kept."""
     key = run.prefix + entry.name
-    part = run.folder.receiving(entry.name, entry.tag)
-    run.folder.leftovers.discard(part)
-    file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    part, file = run.folder.receiving(entry.name, entry.tag)
     try:
         have = min(os.fstat(file).st_size, entry.size - 1) // RANGE * RANGE
-        crc = _received(file, have)
+        os.ftruncate(file, have)  # zeros are not written: where they belong nothing else may be
+        crc, end = _received(file, have), have
         run.meter.moved(have)
 
         def write(data: memoryview, at: int) -> None:
-            nonlocal crc
+            nonlocal crc, end
             run.check()
             write_at(file, data, at)
             flush_early(file, at, len(data))
-            crc = checksums.crc64(data, crc)
+            crc, end = checksums.crc64(data, crc), end + len(data)
             run.meter.moved(len(data))
 
         headers = {"if-match": f'"{entry.tag}"'}
@@ -117,16 +114,16 @@ def _large(run: Run, entry: Entry) -> Known:
         run.bucket.client.fetch(key, headers, write)
         os.ftruncate(file, entry.size)
         os.fsync(file)
+        head = run.bucket.head(key)
+        if end != entry.size:
+            raise DamagedError(f"{end} of its {entry.size} bytes arrived")
+        _prove(run, key, head, part, checksums.crc64_text(crc), whole=not have)
+        return _settle(run, entry, part, head)
+    except DamagedError:
+        deletion.discard_part(str(part))
+        raise
     finally:
         os.close(file)
-    head = run.bucket.head(key)
-    try:
-        _prove(run, key, head, part, checksums.crc64_text(crc), whole=not have)
-    except DamagedError:
-        with suppress(OSError):
-            part.unlink()
-        raise
-    return _settle(run, entry, part, head)
 
 
 def _received(file: int, size: int) -> int:

@@ -22,7 +22,13 @@ CONCURRENCY = 32
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a sync. ``storage``: the class of what is stored in S3."""
+    """The options of a sync. ``storage``: the class of what is stored in S3.
+
+    ``delete_all``: also delete all of the target, where the source is empty. ``max_delete``: how
+    many at most, a number or a part in %; "" for any. ``min_age``: the seconds for which a file
+    must not have changed before it is moved, or copied while it is watched; None for the usual.
+    ``assume_closed``: delete also where the system does not tell if a file is open.
+    """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -31,6 +37,10 @@ class Options:
     follow: bool = False
     storage: str | None = None
     concurrency: int = CONCURRENCY
+    delete_all: bool = False
+    max_delete: str = ""
+    min_age: float | None = None
+    assume_closed: bool = False
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from roost.transfer.filters import NameFilter
 from roost.transfer.listing import Entry
 
 LATER = "?"
@@ -27,6 +26,7 @@ class Delete(NamedTuple):
 
 
 Action = Copy | Delete
+Included = Callable[[str], bool]
 Judge = Callable[[Entry, Entry], str | None]
 """A function of a source and its target: the reason to copy, LATER, or None if they are equal."""
 
@@ -39,7 +39,7 @@ def changes(
     source: Iterable[Entry],
     target: Iterable[Entry],
     judge: Judge,
-    included: NameFilter,
+    included: Included,
     *,
     delete: bool = False,
 ) -> Iterator[Action]:
@@ -73,7 +73,7 @@ def _copy(entry: Entry, same: Entry | None, judge: Judge) -> Iterator[Copy]:
         yield Copy(entry, reason, same)
 
 
-def _extra(entry: Entry, included: NameFilter, *, delete: bool) -> Iterator[Delete]:
+def _extra(entry: Entry, included: Included, *, delete: bool) -> Iterator[Delete]:
     # A folder that is not empty goes with the last thing in it.
     if delete and included(entry.name) and (entry.empty or not entry.folder):
         yield Delete(entry)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from roost.errors import NotFoundError, RoostError
-from roost.transfer import checksums
+from roost.transfer import checksums, deletion
 from roost.transfer.context import DamagedError, Run
 from roost.transfer.engine import Planned, Sync
 from roost.transfer.manifest import BEGINS, KEPT, KINDS, Leaf, TreeError, read
@@ -239,6 +239,7 @@ def _same(run: Run, leaf: Leaf) -> bool:
         info = path.lstat()
     except OSError:
         return False
+    run.folder.seen[leaf.path] = deletion.Seen(info.st_size, info.st_mtime_ns)
     if not stat.S_ISREG(info.st_mode) or info.st_size != leaf.size:
         return False
     kind, value = leaf.sums
@@ -264,7 +265,7 @@ def _special(run: Run, leaf: Leaf) -> None:
         now = os.lstat(path)
         if KINDS[stat.S_IFMT(now.st_mode)] == leaf.kind and _leads(path, leaf) == leaf.to:
             return
-        os.unlink(path)
+        deletion.remove_special(path, now)
     if leaf.kind == "link":
         os.symlink(leaf.to, path)
     else:
