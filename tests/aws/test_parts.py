@@ -206,6 +206,45 @@ def test_what_errors_mean(code, kind, said):
         raise ClientError(answer, "RunInstances")
 
 
+BLOB = "Encoded authorization failure message: " + "x9A_" * 220
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "said", "next_command"),
+    [
+        (
+            "SignatureDoesNotMatch",
+            "Signature not yet current: 2030",
+            "clock is wrong",
+            "timedatectl",
+        ),
+        ("RequestExpired", "Request has expired.", "clock is wrong", "timedatectl"),
+        ("AuthFailure", "not able to validate the credentials", "AuthFailure", "enable-region"),
+        ("SignatureDoesNotMatch", "Check your key", "Check your key", "aws sso login"),
+        (
+            "UnauthorizedOperation",
+            "You are not authorized to perform: ec2:RunInstances with an explicit deny in a service"
+            f" control policy. {BLOB}",
+            "your organisation forbids ec2:RunInstances here",
+            "administrators of your organisation",
+        ),
+        ("UnauthorizedOperation", f"No. {BLOB}", "ec2:RunInstances is missing", "roost iam FILE"),
+        ("OptInRequired", "no", "OptInRequired", "terms of the image"),
+        ("PendingVerification", "no", "PendingVerification", "4 hours"),
+    ],
+)
+def test_a_refused_caller_hears_why_and_what_to_do(
+    code: str, message: str, said: str, next_command: str
+) -> None:
+    answer = {"Error": {"Code": code, "Message": message}}
+    with pytest.raises(AccessError) as raised, translated("launch"):
+        raise ClientError(answer, "RunInstances")
+    assert said in raised.value.what
+    assert next_command in str(raised.value.next)
+    assert "x9A_" not in raised.value.what
+    assert raised.value.exit_code == 5
+
+
 def test_without_credentials_the_next_command_is_said():
     with pytest.raises(CredentialsError) as raised, translated("look"):
         raise NoCredentialsError
