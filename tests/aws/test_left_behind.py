@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,30 @@ def test_more_workers_are_asked_for_and_fewer_are_not(
     assert "56 more workers: " in told.err
     ok(roost("scale", "many", "1", "--no-input", "--json"))
     assert len(ok(roost("scale", "many", "3", "--yes", "--json"))["instances"]) == 4
+
+
+def test_an_end_that_has_passed_rents_nothing(
+    roost: Roost, account: Account, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = datetime.now(UTC) + timedelta(hours=1)
+    file.write_text(f"{FILE}[schedule]\nend = {end:%Y-%m-%dT%H:%M:%SZ}\n")
+    ok(roost("up", file, "--yes", "--json"))
+    ok(roost("stop", "lab", "--json"))
+    monkeypatch.setattr("roost.app.ends.now", lambda: end)
+    told = roost("start", "lab")
+    assert told.code == 0
+    assert "warning: the end time of lab has passed" in told.err
+    assert "roost extend lab 2h" in told.err
+    before = len(account.ec2.calls)
+    told = roost("up", file, "--yes")
+    assert told.code == 2
+    assert "a later end in [schedule] of the file, then: roost up FILE" in told.err
+    assert account.ec2.calls[before:] == []
+    assert "warning: the end time of lab has passed" in roost("plan", file).out
+    ok(roost("park", "lab", "--yes", "--mode", "data=snapshot", "--json"))
+    told = roost("resume", "lab")
+    assert told.code == 2
+    assert "has passed" in told.err
 
 
 def test_what_cannot_be_looked_at_is_unknown(roost: Roost, account: Account, file: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.machine import extend, guard, idle_policy, memory
+from roost.machine import extend, guard, idle_policy, limits, memory
 from roost.machine.common import Machine, read, write
 from roost.machine.idle_policy import Memory, Rules, Seen, judge
 from roost.recipes.programs import system
@@ -126,6 +126,45 @@ def test_extending_says_when_it_can_keep_nothing(machine: Machine) -> None:
     full(machine, DISK, RUN)
     with pytest.raises(OSError, match=r"guard\.lock|run/roost"):
         extend.extend(machine, 7200, END)
+
+
+# --- limits of the file that change --------------------------------------------------------------
+
+
+def launched(machine: Machine, **facts: object) -> None:
+    tell_facts(machine, role="desktop", **{"idle": None, "end": None, "budget": None, **facts})
+
+
+def test_a_machine_that_runs_takes_the_limits_of_the_file_over(machine: Machine) -> None:
+    launched(machine, budget={"usd": 300.0, "running": 1.0})
+    limits.bring(machine, {"idle": None, "end": None, "budget": {"usd": 300.0, "running": 1.0}})
+    write(machine.at(memory.DISK), {"spent": 250.0, "early": True})
+    less = {"usd": 200.0, "running": 1.0}
+    assert limits.bring(machine, {"idle": 900, "end": ENDS["end"], "budget": less})
+    facts = machine.facts
+    assert (facts["idle"], facts["end"], facts["budget"]) == (900, ENDS["end"], less)
+    assert machine.at(memory.LIMITS).read_text() == f"{END} 720000\n"
+    assert minutes_until_off(machine) == 9  # 250 of 200 dollars
+    assert not limits.bring(machine, {"idle": 900, "end": ENDS["end"], "budget": less})
+
+
+def test_what_was_extended_stays_until_the_file_says_something_else_of_it(
+    machine: Machine,
+) -> None:
+    same = {"idle": 1800, "end": ENDS["end"], "budget": {"usd": 5.0, "running": 1.0}}
+    launched(machine, **same)
+    limits.bring(machine, same)
+    extend.budget(machine, 9.0)
+    extend.extend(machine, 7200, END - 60)
+    limits.bring(machine, same)
+    assert machine.facts["budget"]["usd"] == 9.0
+    assert memory.load(machine).end == END + 7200
+    limits.bring(machine, {**same, "idle": 3600})
+    assert memory.load(machine).end == END + 7200
+    limits.bring(machine, {**same, "idle": 3600, "end": "2027-03-12T20:00:00+00:00"})
+    assert memory.load(machine).end is None
+    assert machine.at(memory.LIMITS).read_text().startswith(f"{END + 3600} ")
+    assert machine.facts["budget"]["usd"] == 9.0
 
 
 # --- the clock -----------------------------------------------------------------------------------

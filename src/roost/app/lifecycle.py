@@ -78,11 +78,15 @@ def bring_up(
 
 def bring_back(session: Session, name: str, *, verb: str, as_parked: bool = False) -> Running:
     """Make all run that a name was made as, by its record, wherever it is."""
+    from roost.app.ends import refuse_past_end, warn_of_past_end
     from roost.app.resolve import held, locate, recorded, wanted_for
 
     cloud = locate(session, name)
     with held(session, cloud, name):
         spec, _ = recorded(cloud, name)
+        if as_parked:
+            refuse_past_end(spec)
+        warn_of_past_end(session, spec)
         wanted = wanted_for(spec)
         if cloud.can.rents:
             session.say(f"while it runs it costs {hourly(cloud, wanted)}")

@@ -129,6 +129,7 @@ class Provisioner:
         from roost.provision.bundle import Part
         from roost.recipes.base import Context
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
+        from roost.recipes.rented import limits_of
 
         for key, source in uploads_of(self.spec).items():
             if key not in self.checksums:
@@ -143,7 +144,10 @@ class Provisioner:
             for name, path in secrets_of(self.spec).items()
             if path.absolute() in self.allowed and path.is_file()
         }
-        handover = handover_of(self.spec, cast("Role", role), context)
+        handover = replace(
+            handover_of(self.spec, cast("Role", role), context),
+            limits=limits_of(self.spec, cast("Role", role)),
+        )
         return Part(handover, self._file, {**secrets, **shared})
 
     def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ def up(session: Session, target: str | None) -> Running:
 
     Everything that can fail or needs a yes comes before the first change.
     """
+    from roost.app.ends import refuse_past_end
     from roost.app.given import give
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_volumes
@@ -30,6 +31,7 @@ def up(session: Session, target: str | None) -> Running:
     from roost.providers.registry import provider_of
 
     spec = spec_of(session, target)
+    refuse_past_end(spec)
     cloud = connect(session, spec)
     provider_of(spec.cloud).remember(cloud, session.place, spec)
     wanted = wanted_for(spec)
