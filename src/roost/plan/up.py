@@ -33,6 +33,7 @@ from roost.model.steps import (
     MarkStale,
     Modify,
     Record,
+    RecordBackups,
     RecordCopy,
     Restore,
     Retire,
@@ -54,6 +55,8 @@ from roost.plan.reasons import (
     why_record,
     why_start,
 )
+from roost.plan.recorded import lost, obsolete
+from roost.plan.refusal import Refusal, refuse_lost, refuse_states, refuse_unread
 
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 """Roles of which there can be many: worker-1, worker-2, ..."""
@@ -64,13 +67,15 @@ class Plan:
     """The steps to do now, in order; the names to wait for; notes on all that stays.
 
     The work is done when there are neither steps nor anything to wait for. ``slow`` is on its way
-    for hours or days: nobody waits for that, and the rest is not begun.
+    for hours or days: nobody waits for that, and the rest is not begun. ``refusal``: nothing can be
+    done before a person has decided something.
     """
 
     steps: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    refusal: Refusal | None = None
 
     @property
     def done(self) -> bool:
@@ -85,6 +90,7 @@ def plan_up(
     drop: frozenset[str] = frozenset(),
     given_up: frozenset[str] = frozenset(),
     as_parked: bool = False,
+    fresh: frozenset[str] = frozenset(),
 ) -> Plan:
     """Return the steps from ``have`` to all of ``wanted`` running.
 
@@ -99,6 +105,7 @@ def plan_up(
         return _wait_for(later, record)
     steps = [
         *record,
+        *_forget_obsolete(have),
         *mark_stale(have),
         *_adopt(wanted, have),
         *_create_missing(wanted, have, back),
@@ -110,6 +117,27 @@ def plan_up(
         *_release_surplus(wanted, have),
     ]
     return Plan(tuple(steps), _in_transit(have), notes=tuple(notes(wanted, have, keep)))
+
+
+def _refusal(
+    wanted: Wanted, have: State, missing: list[Instance], fresh: frozenset[str]
+) -> Refusal | None:
+    """Return why nothing may be made: a broken volume, an unknown state, or a copy that is gone."""
+    names = {v.name for v in wanted.volumes}
+    there = {v.name for v in have.volumes}
+    volumes = [v for v in wanted.volumes if v.name not in there and not v.id]
+    gone = [backup for backup in lost(have, volumes, missing) if backup.name not in fresh]
+    unknown = [v.name for v in volumes if source_of(v.name, have) is None]
+    unknown += [i.name for i in missing if i.role != "worker" and image_of(i.name, have) is None]
+    unread = refuse_unread(have, set(unknown) - fresh)
+    return refuse_states(have, names) or unread or refuse_lost(have, gone)
+
+
+def _forget_obsolete(have: State) -> list[Step]:
+    """Forget recorded copies that are gone, where their volumes and machines are there."""
+    kept = obsolete(have)
+    why = "a recorded copy is gone, and what it was made of is there"
+    return [RecordBackups(kept, reason=why)] if kept is not None else []
 
 
 def save_settings(wanted: Wanted, have: State) -> list[Record]:
@@ -186,15 +214,18 @@ def _brought_back(
 ) -> tuple[list[Instance | Volume], list[Snapshot | Image]]:
     """Return the things to create now, from copies where there are any; and copies to wait for.
 
-    Nothing is made empty while a copy of it is on its way.
+    Nothing is made empty while a copy of it is on its way. What a lost copy would be needed for is
+    made empty: the caller has asked for it (else the plan is refused before).
     """
     there = {v.name for v in have.volumes}
+    missing = [v for v in wanted.volumes if v.name not in there and not v.id]
+    empty = {backup.name for backup in lost(have, missing, instances)}
     now: list[Instance | Volume] = []
     later: list[Snapshot | Image] = []
     for volume in wanted.volumes:
         if volume.name in there or volume.id:
             continue
-        source = source_of(volume.name, have)
+        source = None if volume.name in empty else source_of(volume.name, have)
         if source is None:
             now.append(volume)
         elif isinstance(source, S3Copy):
@@ -204,7 +235,7 @@ def _brought_back(
         else:
             later.append(source)
     for instance in instances:
-        image = image_of(instance.name, have)
+        image = None if instance.name in empty else image_of(instance.name, have)
         if image is None:
             now.append(instance)
         elif image.state == "completed":
@@ -367,5 +398,5 @@ def _release_surplus(wanted: Wanted, have: State) -> list[Step]:
 def _in_transit(have: State) -> tuple[str, ...]:
     return (
         *(i.name for i in have.instances if i.state in ("pending", "stopping", "deleting")),
-        *(v.name for v in have.volumes if v.state in ("creating", "deleting")),
+        *(v.name for v in have.volumes if v.state in ("creating", "detaching", "deleting")),
     )

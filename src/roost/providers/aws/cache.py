@@ -19,6 +19,7 @@ from roost.model.resources import (
     State,
     Volume,
 )
+from roost.providers.aws.record import Kept
 
 if TYPE_CHECKING:
     from roost.model.images import BakedImage
@@ -34,7 +35,9 @@ class Memory:
     """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
 
     ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
-    ``seen`` the ids of all instances, gone ones too; ``s3_copies`` are the copies in S3.
+    ``seen`` the ids of all instances, gone ones too; ``s3_copies`` are the copies in S3, and
+    ``kept`` is what the launch template has: the record, and the copies that park made.
+    ``troubles`` says what became of recorded copies that are missed, by their ids.
     ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
@@ -46,6 +49,8 @@ class Memory:
     kinds: set[str] = field(default_factory=set)
     record: str | None = None
     s3_copies: tuple[S3Copy, ...] = ()
+    kept: Kept = field(default_factory=Kept)
+    troubles: dict[str, str] = field(default_factory=dict)
     zone: str | None = None
     ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)

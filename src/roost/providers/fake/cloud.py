@@ -40,6 +40,7 @@ from roost.model.steps import (
     Modify,
     Reboot,
     Record,
+    RecordBackups,
     RecordCopy,
     Restore,
     Retire,
@@ -98,6 +99,7 @@ class FakeCloud:
             snapshots=self.disks.snapshots_of(name),
             images=self.disks.images_of(name),
             s3_copies=self.disks.s3_copies_of(name),
+            backups=self.disks.backups.get(name, ()),
         )
 
     @property
@@ -184,8 +186,11 @@ class FakeCloud:
         match step:
             case Record(record):
                 self._records[name] = record
+            case RecordBackups(backups):
+                self.disks.backups[name] = backups
             case Forget():
                 self._records.pop(name, None)
+                self.disks.backups.pop(name, None)
                 self.disks.drop(name, [s.name for s in self.disks.s3_copies_of(name)])
             case Create(_, resources):
                 self._create(name, resources)
@@ -376,7 +381,7 @@ class FakeCloud:
             self.things.drop(name, kind, gone)
 
     def _delete_volume(self, volume: Volume) -> None:
-        if volume.state != "available":
+        if volume.state not in ("available", "failed"):
             raise CloudError(f"VolumeInUse: {volume.name}")
         self.disks.bury(volume)
 
