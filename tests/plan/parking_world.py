@@ -30,6 +30,8 @@ class Bucket:
     sent: list[str] = field(default_factory=list)
     listed: list[str] = field(default_factory=list)
     refused: bool = False
+    used_gib: float = 1
+    entries: int = 1
     rules: BucketRules = field(default_factory=lambda: BucketRules(place="", versioned=True))
 
     def send(self, state: State, volumes: tuple[Volume, ...]) -> dict[str, str]:
@@ -56,7 +58,7 @@ class Bucket:
                     tree="tree",
                     sha256="0",
                     size_gib=volume.size_gib,
-                    used_gib=1,
+                    used_gib=self.used_gib,
                     since=since,
                     taken=since,
                     sealed=False,
@@ -80,7 +82,7 @@ class Bucket:
         bucket = self.cloud.disks.bucket
         there = {copy.name for copy in copies if copy.place in bucket}
         gone = {c.name: "1 of 1 objects are not there" for c in copies if c.name not in there}
-        return Listed(frozenset(there), gone)
+        return Listed(frozenset(there), gone, entries=dict.fromkeys(there, self.entries))
 
     def bucket_rules(self, places: tuple[str, ...]) -> tuple[BucketRules, ...]:
         return tuple(replace(self.rules, place=place) for place in dict.fromkeys(places))

@@ -8,6 +8,8 @@ from roost.errors import NeedsConfirmationError, command_line
 from roost.model.steps import Create, explain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from roost.app.lifecycle import Running
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
     from roost.spec import Spec
 
 
-def up(session: Session, target: str | None) -> Running:
+def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Running:
     """Bring up a file or a name; without a target, the file of this folder.
 
-    Everything that can fail or needs a yes comes before the first change.
+    Everything that can fail or needs a yes comes before the first change. ``fresh`` are volumes and
+    machines to be made empty, because their copies are lost.
     """
+    from roost.app.comeback import check_copies
     from roost.app.lifecycle import bring_up
     from roost.app.resolve import DEFAULT_FILE, connect, held, spec_of, wanted_for
     from roost.plan.up import plan_up
@@ -34,13 +38,14 @@ def up(session: Session, target: str | None) -> Running:
         cloud.can.preflight.begin(spec)
     with held(session, cloud, spec.name):
         have = cloud.observe(spec.name)
-        plan = plan_up(wanted, have)
         agree_on_folder(session, spec, have.record)
+        empty = check_copies(session, cloud, wanted, have, fresh)
+        plan = plan_up(wanted, have, fresh=empty)
         agree_on_losses(session, plan, have)
         check_first(session, cloud, spec, wanted, have, plan, target or DEFAULT_FILE)
         if cloud.can.rents:
             agree_on_cost(session, cloud, spec, wanted, have, plan)
-        return bring_up(session, cloud, wanted, verb="up")
+        return bring_up(session, cloud, wanted, verb="up", fresh=empty)
 
 
 def agree_on_folder(session: Session, spec: Spec, record: str | None) -> None:

@@ -135,7 +135,8 @@ class Volume:
     made from; ``warm`` the MiB/s at which it is then read in. ``copy_of`` is the id of the volume
     whose copy in S3 it is made for: it is made empty, and filled later. ``adopted``: it was there
     before roost, which never deletes it. ``attached_at`` is in seconds since 1970. ``note`` is the
-    cloud's own word where the state is failed or unknown, or where detaching does not end.
+    cloud's own word where the state is failed or unknown, or where detaching does not end; of a
+    volume that is in order it says why it cannot be changed now.
     """
 
     name: str

@@ -104,6 +104,8 @@ class Parking:
             return True
         for name, why in sorted(wrong.items()):
             self.tell(f"volume {name}: its copy in S3 does not count: {why}")
+            self._verified.pop(name, None)
+            self._listed.pop(name, None)
         there = {volume.name for volume in state.volumes}
         if alone := sorted(wrong.keys() - there):
             raise _not_whole(state, {name: wrong[name] for name in alone})

@@ -41,10 +41,11 @@ def list_copies(copies: tuple[S3Copy, ...], here: Where) -> Listed:
     complete: set[str] = set()
     troubles: dict[str, str] = {}
     refused: dict[str, str] = {}
+    entries: dict[str, int] = {}
     for copy in copies:
         where = replace(here, region=copy.region or here.region, endpoint=copy.endpoint or None)
         try:
-            wrong = _wrong(copy, where)
+            wrong, entries[copy.name] = _wrong(copy, where)
         except (AccessError, CredentialsError, UsageError) as error:
             refused[copy.name] = f"{copy.place} cannot be listed from here: {error.what}"
             continue
@@ -54,25 +55,31 @@ def list_copies(copies: tuple[S3Copy, ...], here: Where) -> Listed:
             troubles[copy.name] = wrong
         else:
             complete.add(copy.name)
-    return Listed(frozenset(complete), troubles, refused)
+    return Listed(frozenset(complete), troubles, refused, entries)
 
 
-def _wrong(copy: S3Copy, where: Where) -> str:
-    """Return what is wrong with a copy; empty where all of it is there. Raises RoostError."""
+def _wrong(copy: S3Copy, where: Where) -> tuple[str, int]:
+    """Return what is wrong with a copy ("": all of it is there), and how many entries it has.
+
+    Raises RoostError.
+    """
     place = side(copy.place)
     assert isinstance(place, Prefix)
     bucket = at(place, where, connections=8)
     try:
-        expected, stored = _tree(bucket, copy)
-        return _compared(bucket, place.prefix, expected, stored)
+        expected, stored, entries = _tree(bucket, copy)
+        return _compared(bucket, place.prefix, expected, stored), entries
     except StoreError as error:
         if error.gone:
-            return f"{copy.tree}, which lists all of it, is not there"
+            return f"{copy.tree}, which lists all of it, is not there", 0
         raise error.explained(copy.place) from error
 
 
-def _tree(bucket: Bucket, copy: S3Copy) -> tuple[dict[str, tuple[int, str]], int]:
-    """Return size and ETag ("": not known) of each object of the tree, and when it was stored."""
+def _tree(bucket: Bucket, copy: S3Copy) -> tuple[dict[str, tuple[int, str]], int, int]:
+    """Return size and ETag ("": not known) of each object of the tree.
+
+    And when the tree was stored, and how many entries it has, folders and links too.
+    """
     key = copy.tree.removeprefix(f"s3://{bucket.name}/")
     with tempfile.TemporaryFile() as file:
         if _fetched(bucket, key, file) != copy.sha256:
@@ -84,7 +91,8 @@ def _tree(bucket: Bucket, copy: S3Copy) -> tuple[dict[str, tuple[int, str]], int
             raise RoostError(f"{copy.tree}: {error}") from None
     tags = {leaf.path: leaf.sums[1] if leaf.sums[0] == "etag" else "" for leaf in leaves}
     files = (leaf for leaf in leaves if leaf.kind == "file")
-    return {leaf.path: (leaf.size, tags[leaf.path]) for leaf in files}, bucket.head(key).stored_ns
+    objects = {leaf.path: (leaf.size, tags[leaf.path]) for leaf in files}
+    return objects, bucket.head(key).stored_ns, len(leaves)
 
 
 def _fetched(bucket: Bucket, key: str, file: IO[bytes]) -> str:

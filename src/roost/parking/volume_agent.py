@@ -27,11 +27,13 @@ class Listed:
 
     ``complete`` are the volumes whose objects are all there; ``troubles`` says what is wrong with
     others, by volume. ``refused`` says why nobody here could look: nothing is known of those.
+    ``entries`` counts the files and folders of those that are complete.
     """
 
     complete: frozenset[str] = frozenset()
     troubles: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    entries: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

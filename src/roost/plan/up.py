@@ -17,7 +17,6 @@ from roost.model.resources import (
     Instance,
     Resource,
     Role,
-    S3Copy,
     SecurityGroup,
     Snapshot,
     State,
@@ -41,7 +40,7 @@ from roost.model.steps import (
     Step,
     Stop,
 )
-from roost.plan.backups import image_of, source_of
+from roost.plan.comeback import bring_back, refusal_of
 from roost.plan.notes import notes
 from roost.plan.reasons import (
     HAND_OVER,
@@ -55,8 +54,8 @@ from roost.plan.reasons import (
     why_record,
     why_start,
 )
-from roost.plan.recorded import lost, obsolete
-from roost.plan.refusal import Refusal, refuse_lost, refuse_states, refuse_unread
+from roost.plan.recorded import obsolete
+from roost.plan.refusal import Refusal
 
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 """Roles of which there can be many: worker-1, worker-2, ..."""
@@ -96,10 +95,13 @@ def plan_up(
 
     ``drop`` names the instances to close first where there are too many; ``given_up`` those that
     failed in this very run and are not tried again. ``as_parked``: what was parked comes back as
-    the type that it was, also where the file's needs would choose another today.
+    the type that it was, also where the file's needs would choose another today. ``fresh`` are
+    the volumes and machines that may be made empty, where a recorded copy of them is gone.
     """
     keep, close, missing = _sort_instances(wanted, have, drop)
-    back, later = _brought_back(wanted, have, missing, as_parked)
+    if refusal := refusal_of(wanted, have, missing, fresh):
+        return Plan(notes=(refusal.what,), refusal=refusal)
+    back, later = bring_back(wanted, have, missing, as_parked)
     record = save_settings(wanted, have)
     if later:
         return _wait_for(later, record)
@@ -117,20 +119,6 @@ def plan_up(
         *_release_surplus(wanted, have),
     ]
     return Plan(tuple(steps), _in_transit(have), notes=tuple(notes(wanted, have, keep)))
-
-
-def _refusal(
-    wanted: Wanted, have: State, missing: list[Instance], fresh: frozenset[str]
-) -> Refusal | None:
-    """Return why nothing may be made: a broken volume, an unknown state, or a copy that is gone."""
-    names = {v.name for v in wanted.volumes}
-    there = {v.name for v in have.volumes}
-    volumes = [v for v in wanted.volumes if v.name not in there and not v.id]
-    gone = [backup for backup in lost(have, volumes, missing) if backup.name not in fresh]
-    unknown = [v.name for v in volumes if source_of(v.name, have) is None]
-    unknown += [i.name for i in missing if i.role != "worker" and image_of(i.name, have) is None]
-    unread = refuse_unread(have, set(unknown) - fresh)
-    return refuse_states(have, names) or unread or refuse_lost(have, gone)
 
 
 def _forget_obsolete(have: State) -> list[Step]:
@@ -209,55 +197,6 @@ def _names(role: Role, most: int) -> Iterator[str]:
         yield f"{role}-{number}"
 
 
-def _brought_back(
-    wanted: Wanted, have: State, instances: list[Instance], as_parked: bool
-) -> tuple[list[Instance | Volume], list[Snapshot | Image]]:
-    """Return the things to create now, from copies where there are any; and copies to wait for.
-
-    Nothing is made empty while a copy of it is on its way. What a lost copy would be needed for is
-    made empty: the caller has asked for it (else the plan is refused before).
-    """
-    there = {v.name for v in have.volumes}
-    missing = [v for v in wanted.volumes if v.name not in there and not v.id]
-    empty = {backup.name for backup in lost(have, missing, instances)}
-    now: list[Instance | Volume] = []
-    later: list[Snapshot | Image] = []
-    for volume in wanted.volumes:
-        if volume.name in there or volume.id:
-            continue
-        source = None if volume.name in empty else source_of(volume.name, have)
-        if source is None:
-            now.append(volume)
-        elif isinstance(source, S3Copy):
-            now.append(_to_fill(volume, source))
-        elif source.state == "completed" and source.tier == "standard":
-            now.append(_from_snapshot(volume, source))
-        else:
-            later.append(source)
-    for instance in instances:
-        image = None if instance.name in empty else image_of(instance.name, have)
-        if image is None:
-            now.append(instance)
-        elif image.state == "completed":
-            kind = image.type if as_parked and image.type else instance.shape.type
-            shape = replace(instance.shape, image=image.name, type=kind)
-            now.append(replace(instance, shape=shape))
-        else:
-            later.append(image)
-    return now, later
-
-
-def _from_snapshot(volume: Volume, source: Snapshot) -> Volume:
-    """Return the volume as the file wants it now, but never smaller than what it held."""
-    size = max(volume.size_gib, source.size_gib)
-    return replace(volume, snapshot=source.name, size_gib=size)
-
-
-def _to_fill(volume: Volume, source: S3Copy) -> Volume:
-    """Return an empty volume, large enough for what comes from S3 once its machine is ready."""
-    return replace(volume, copy_of=source.source, size_gib=max(volume.size_gib, source.size_gib))
-
-
 def mark_stale(have: State) -> list[Step]:
     """Mark the copies of existing volumes as not current, before anything may write to these."""
     there = {v.id for v in have.volumes}
@@ -296,6 +235,8 @@ def _modify(wanted: Wanted, have: State) -> list[Step]:
         want = asked.get(volume.name)
         if want is None or volume.adopted or volume.state not in ("available", "attached"):
             continue
+        if volume.note:
+            continue  # the cloud does not change it now
         same = want.type == volume.type
         new = replace(
             volume,

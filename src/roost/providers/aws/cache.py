@@ -38,7 +38,8 @@ class Memory:
     ``seen`` the ids of all instances, gone ones too; ``s3_copies`` are the copies in S3, and
     ``kept`` is what the launch template has: the record, and the copies that park made.
     ``troubles`` says what became of recorded copies that are missed, by their ids.
-    ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
+    ``state`` is what the last look saw; ``changed`` has volumes as they are becoming,
+    and ``unchanged`` says why others stay as they are, by their ids.
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
@@ -59,6 +60,7 @@ class Memory:
     seen: set[str] = field(default_factory=set)
     state: State | None = None
     changed: dict[str, Volume] = field(default_factory=dict)
+    unchanged: dict[str, str] = field(default_factory=dict)
     there: tuple[Instance, ...] = ()
     fresh: bool = False
     notes: list[str] = field(default_factory=list)
@@ -99,7 +101,7 @@ class Memory:
         """Return a volume with its new size: EC2 shows the old one for a while."""
         new = self.changed.get(volume.id)
         if new is None:
-            return volume
+            return replace(volume, note=volume.note or self.unchanged.get(volume.id, ""))
         return replace(
             volume,
             size_gib=new.size_gib,

@@ -18,6 +18,7 @@ from roost.model.record import read_backups, write_backups
 from roost.model.resources import Backup
 from roost.providers.aws import requests
 from roost.providers.aws.client import Calls
+from roost.providers.aws.failures import GONE, code_of
 
 WHOLE, PART, PARTS = b"1", b"2", b"3"
 """What a block is: all copies; a part of them; the versions that have the parts.
@@ -93,13 +94,17 @@ def _joined(calls: Calls, name: str, block: bytes) -> bytes | None:
 
 
 def _versions(calls: Calls, name: str, numbers: list[str]) -> list[dict[str, Any]]:
-    answer = calls.unless_gone(
-        calls.ec2.describe_launch_template_versions,
-        LaunchTemplateName=requests.template_name(name),
-        Versions=numbers,
-    )
-    found: list[dict[str, Any]] = answer["LaunchTemplateVersions"] if answer else []
-    return found
+    """Return these versions; none where somebody has deleted one, or the template."""
+    asked = {"LaunchTemplateName": requests.template_name(name), "Versions": numbers}
+    call, field = "describe_launch_template_versions", "LaunchTemplateVersions"
+    try:
+        if len(numbers) == 1:
+            return list(calls.ec2.describe_launch_template_versions(**asked)[field])
+        return calls.every(call, field, **asked)
+    except calls.ec2.exceptions.ClientError as error:
+        if code_of(error) not in GONE and "VersionNotFound" not in code_of(error):
+            raise
+        return []
 
 
 def _unpacked(data: bytes) -> tuple[Backup, ...] | None:

@@ -138,7 +138,6 @@ class FakeCloud:
 
     def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
         """There is room for as many copies as anybody makes here."""
-        del name, volumes
 
     @property
     def profile(self) -> str | None:
@@ -149,7 +148,6 @@ class FakeCloud:
 
     def wait(self, name: str, since: float) -> None:
         """Let one unit of time pass for ``name``."""
-        del since
         self.now += 10
         self._write(name)
         self.disks.wait(name)
