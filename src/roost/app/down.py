@@ -112,7 +112,8 @@ def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> fro
     known = {before.name, *(v.name for v in before.volumes), *(s.name for s in before.s3_copies)}
     known |= {s.volume for s in before.snapshots} | {i.instance for i in before.images}
     known |= {b.name for b in before.backups} | {i.name for i in before.instances}
-    known |= set(read_record(before.record).volumes)  # gone already, if this was killed before
+    recorded = read_record(before.record)  # what is gone already, if this was killed before
+    known |= {*recorded.volumes, *recorded.machines}
     if unknown := set(typed) - known:
         raise UsageError(
             f"{before.name} has no data called {', '.join(sorted(unknown))}"

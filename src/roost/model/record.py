@@ -30,8 +30,8 @@ class Recorded:
     """The content of a record, as far as it can be read.
 
     ``kind`` is "unknown" where it cannot; ``readable``: the text is a JSON object. ``tags`` are the
-    user's own; ``volumes`` the names that volumes have in a cloud; ``aws`` is the table of that
-    name, unchecked.
+    user's own; ``volumes`` and ``machines`` the names that these have in a cloud, without workers;
+    ``aws`` is the table of that name, unchecked.
     """
 
     readable: bool = False
@@ -46,6 +46,7 @@ class Recorded:
     https_open: bool = False
     parks_in_s3: bool = False
     volumes: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     aws: Mapping[str, Any] | None = None
@@ -78,6 +79,7 @@ def read_record(text: str | None) -> Recorded:
             for volume in _list(raw.get("volumes"))
         ),
         volumes=_volumes(raw),
+        machines=_machines(raw),
         tags={k: v for k, v in _table(raw, "tags").items() if isinstance(v, str)},
         images={
             table: _text(_table(raw, table), "image") for table in ("machine", "head", "workers")
@@ -158,10 +160,18 @@ def _volumes(raw: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of its volumes; of a classroom, those of every seat."""
     tables = [one for one in _list(raw.get("volumes")) if isinstance(one, dict)]
     names = [name for name in (_text(table, "name") for table in tables) if name]
-    seats = raw.get("seats")
-    if _text(raw, "kind") != "classroom" or not isinstance(seats, int) or seats > MOST_SEATS:
+    if _text(raw, "kind") != "classroom":
         return tuple(names)
-    return tuple(f"seat-{number}-{name}" for number in range(1, seats + 1) for name in names)
+    return tuple(f"{seat}-{name}" for seat in _machines(raw) for name in names)
+
+
+def _machines(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the machines whose disks are kept: all but workers."""
+    kind, seats = _text(raw, "kind"), raw.get("seats")
+    if kind == "classroom":
+        count = min(seats, MOST_SEATS) if isinstance(seats, int) else 0
+        return tuple(f"seat-{number}" for number in range(1, count + 1))
+    return {"desktop": ("desktop",), "cluster": ("head",)}.get(kind, ())
 
 
 def _texts(value: Any) -> tuple[str, ...]:
