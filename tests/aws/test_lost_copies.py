@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from roost.errors import CloudError
 from tests.aws.conftest import Account
+from tests.aws.strict import Killed, Weather
 from tests.aws.test_cli import ok
 from tests.aws.test_cli import roost as on_aws
 from tests.aws.volume_agent import DiskVolumeAgent
@@ -305,3 +307,85 @@ def test_as_many_copies_as_a_class_has(seats: int, account: Account) -> None:
     cloud.apply("class", Record(text + " "))
     again = account.roost().observe("class")
     assert (again.record, again.backups) == (text + " ", backups)
+
+
+def written(account: Account, backups: tuple[Any, ...], text: str = "{}") -> None:
+    from roost.model.steps import Record, RecordBackups
+
+    cloud = account.roost()
+    cloud.observe("class")
+    cloud.apply("class", Record(text))
+    cloud.apply("class", RecordBackups(backups))
+
+
+@pytest.mark.parametrize("old", [2, 900])
+def test_killed_between_the_versions_that_have_them(old: int, account: Account) -> None:
+    """The copies that were recorded before count until all of the new are there."""
+    from roost.model.resources import Backup
+
+    def many(number: int, word: str) -> tuple[Backup, ...]:
+        numbers = (n * 2654435761**2 % 16**17 for n in range(1, number + 1))
+        return tuple(
+            Backup(kind="snapshot", name=f"{word}-{n}", id=f"snap-{one:017x}", taken=1.8e9 + n)
+            for n, one in enumerate(numbers)
+        )
+
+    before, after = many(old, "old"), many(1500, "new")
+    written(account, before)
+    account.ec2.begin()
+    written(account, after)
+    calls = [n for n, call in enumerate(account.ec2.calls) if call.endswith("TemplateVersion")]
+    assert len(calls) > 3
+    written(account, before)
+    for call in (calls[1], calls[-2]):
+        account.ec2.begin()
+        account.ec2.weather = Weather(kill_after=call)
+        with pytest.raises(Killed):
+            written(account, after)
+        account.ec2.weather = Weather()
+        state = account.roost().observe("class")
+        assert (state.record, state.backups, state.backups_unread) == ("{}", before, False)
+    written(account, after)
+    assert account.roost().observe("class").backups == after
+
+
+def test_too_many_for_one_record(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    from roost.model.resources import Backup
+
+    monkeypatch.setattr("roost.providers.aws.record.MOST_PARTS", 2)
+
+    written(account, ())
+    numbers = (n * 2654435761**3 % 16**17 for n in range(1, 3000))
+    many = tuple(
+        Backup(kind="snapshot", name=f"v-{one}", id=f"snap-{one:017x}", taken=1.8e9)
+        for one in numbers
+    )
+    with pytest.raises(CloudError, match="there is no room; nothing was deleted"):
+        written(account, many)
+
+
+def test_copies_that_this_version_cannot_read(roost: Roost, parked: Account) -> None:
+    """Nothing is made in their place, parked over them, or lost by a change of the settings."""
+    from roost.model.steps import Record
+    from roost.providers.aws.requests import block_in, record_in, template_version
+
+    versions = {"LaunchTemplateName": "roost-stars", "Versions": ["$Latest"]}
+
+    def latest() -> Any:
+        found = parked.client.describe_launch_template_versions(**versions)
+        return found["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+
+    record, block = record_in(latest()), block_in(latest())
+    assert record is not None
+    parked.client.create_launch_template_version(**template_version("stars", record, b"9later"))
+    ok(roost("show", "stars"))
+    cloud = parked.roost()
+    state = cloud.observe("stars")
+    assert (state.backups, state.backups_unread) == ((), True)
+    cloud.apply("stars", Record(record + " "))
+    assert block_in(latest()) == b"9later"
+    parked.client.delete_snapshot(SnapshotId=snapshot_of(parked, "data"))
+    refused(roost("resume", "stars"), "this version of roost cannot read that")
+    assert running(parked) == []
+    parked.client.create_launch_template_version(**template_version("stars", record, block))
+    refused(roost("resume", "stars"), "was deleted")

@@ -25,6 +25,7 @@ from roost.transfer.s3.config import Where
 from roost.transfer.s3.failures import StoreError
 
 MOST_NAMES = 5
+ANSWERS = {"versioning": "VersioningConfiguration", "lifecycle": "LifecycleConfiguration"}
 NOTHING = frozenset({"NoSuchLifecycleConfiguration"})
 PERMISSIONS = {
     "GetBucketVersioning": "s3:GetBucketVersioning",
@@ -163,7 +164,10 @@ def _asked(bucket: Bucket, operation: str, query: str, unknown: list[str]) -> ET
     """Return S3's answer; None where there is nothing, or where it is not known."""
     try:
         body = bucket.client.call(operation, "GET", query={query: ""}).body
-        return ET.fromstring(body)  # noqa: S314 - S3's own answer
+        answer = ET.fromstring(body)  # noqa: S314 - S3's own answer
+        if answer.tag.rpartition("}")[2] == ANSWERS[query]:
+            return answer
+        unknown.append(f"{operation}: the answer is not S3's")
     except StoreError as error:
         if error.code not in NOTHING:
             permission = (
