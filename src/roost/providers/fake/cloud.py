@@ -307,10 +307,7 @@ class FakeCloud:
         if isinstance(resource, Volume):
             one = f"vol-{resource.name}-{number}"
             self.disks.fill(name, one, resource.snapshot)
-            if resource.copy_of:
-                self.disks.closed.add(one)  # its data comes later; till then nobody is let in
-            else:
-                self.disks.dig_up(resource.name, one)
+            self.disks.begin(resource, one)
             return Thing(replace(resource, id=one, state="creating"), 0, delay)
         if isinstance(resource, Address):
             return Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)

@@ -61,6 +61,13 @@ class Disks:
         if not self.is_copied(volume.id):
             self.lost.append(volume.name)
 
+    def begin(self, volume: Volume, one: str) -> None:
+        """Note that a volume is made as ``one``; nobody is let in while its data comes from S3."""
+        if volume.copy_of:
+            self.closed.add(one)
+        else:
+            self.dig_up(volume.name, one)
+
     def dig_up(self, volume: str, one: str) -> None:
         """Compare a volume made anew, as ``one``, with its deleted one; note lost content."""
         if self.buried.pop(volume, self.contents[one]) != self.contents[one]:
