@@ -48,6 +48,7 @@ STEADY = {
     "DescribeSecurityGroups": ("SecurityGroups", "GroupId"),
     "DescribeVolumes": ("Volumes", "VolumeId"),
 }
+USER_DATA = 16 * 1024
 TIMES = (
     ("InstanceId", "LaunchTime"),
     ("SnapshotId", "StartTime"),
@@ -300,6 +301,9 @@ class StrictEc2(StrictDisks):
         return self._blind[one] < 0
 
     def _as_it_is(self, instance: Any) -> Any:
+        if odd := self.states.get(instance["InstanceId"]):
+            instance["State"] = {"Name": odd, "Code": 0}
+            return instance
         moving = self._moving.get(instance["InstanceId"])
         if moving is not None:
             instance["State"] = {"Name": moving[0], "Code": 0}
@@ -344,6 +348,14 @@ class StrictEc2(StrictDisks):
         self._times |= {f"LaunchTime {one}": self.wall() for one in asked["InstanceIds"]}
         self.still.clear()
         self._moving |= dict.fromkeys(asked["InstanceIds"], ("pending", self.weather.delay))
+
+    def _check_CreateLaunchTemplate(self, through: Any, asked: Any) -> None:  # noqa: N802
+        del through
+        if len(asked["LaunchTemplateData"].get("UserData", "")) > USER_DATA:
+            raise _error("CreateLaunchTemplate", "InvalidUserData.Malformed", "limited to 16 KB")
+
+    def _check_CreateLaunchTemplateVersion(self, through: Any, asked: Any) -> None:  # noqa: N802
+        self._check_CreateLaunchTemplate(through, asked)
 
     def _instead_TerminateInstances(self, through: Any, asked: Any) -> Any:  # noqa: N802
         """EC2 takes it a second time; moto misses the network interface that went the first."""

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from roost.providers.aws import parse, tags
 from roost.providers.aws.requests import record_in, template_data
 from roost.provision.machines import News
-from tests.aws.conftest import IMAGE, Account
+from tests.aws.conftest import Account
+from tests.aws.moto_account import IMAGE
 from tests.aws.test_cli import ok, roost
 from tests.cli.calling import Roost
 

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from roost.errors import PartlyDoneError, RoostError
 from roost.model.resources import S3Copy, Snapshot, State, Volume
-from roost.model.steps import Create, CreateImage, Delete, RecordCopy, Retire, Start, Step, Stop
+from roost.model.steps import (
+    Create,
+    CreateImage,
+    Delete,
+    RecordBackups,
+    RecordCopy,
+    Retire,
+    Start,
+    Step,
+    Stop,
+)
 from roost.parking.coordinator import Parking
 from roost.parking.modes import ParkMode
 from roost.parking.planner import plan_park
@@ -52,7 +62,8 @@ def test_a_volume_goes_to_s3_and_comes_back():
     park(cloud, data="s3", scratch="s3")
     kinds = [type(step) for step in cloud.seen]
     # Nothing of it is written down before the machine has stopped, nothing deleted before that.
-    assert kinds == [Retire, Delete, Stop, RecordCopy, CreateImage, Delete, Delete]
+    before = [Retire, Delete, Stop, RecordCopy, CreateImage, RecordBackups]
+    assert kinds == [*before, Delete, Delete]
     state = cloud.observe("demo")
     assert (state.instances, state.volumes, state.snapshots) == ((), (), ())
     assert [i.instance for i in state.images] == ["head"]

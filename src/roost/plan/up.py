@@ -17,7 +17,6 @@ from roost.model.resources import (
     Instance,
     Resource,
     Role,
-    S3Copy,
     Snapshot,
     State,
     Volume,
@@ -32,6 +31,7 @@ from roost.model.steps import (
     MarkStale,
     Modify,
     Record,
+    RecordBackups,
     RecordCopy,
     Restore,
     Retire,
@@ -40,7 +40,7 @@ from roost.model.steps import (
     Stop,
 )
 from roost.plan.access import close_rules, open_rules
-from roost.plan.backups import image_of, source_of
+from roost.plan.comeback import bring_back, refusal_of
 from roost.plan.notes import notes
 from roost.plan.reasons import (
     HAND_OVER,
@@ -54,6 +54,8 @@ from roost.plan.reasons import (
     why_record,
     why_start,
 )
+from roost.plan.recorded import obsolete
+from roost.plan.refusal import Refusal
 
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 """Roles of which there can be many: worker-1, worker-2, ..."""
@@ -64,13 +66,15 @@ class Plan:
     """The steps to do now, in order; the names to wait for; notes on all that stays.
 
     The work is done when there are neither steps nor anything to wait for. ``slow`` is on its way
-    for hours or days: nobody waits for that, and the rest is not begun.
+    for hours or days: nobody waits for that, and the rest is not begun. ``refusal``: nothing can be
+    done before a person has decided something.
     """
 
     steps: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    refusal: Refusal | None = None
 
     @property
     def done(self) -> bool:
@@ -85,20 +89,25 @@ def plan_up(
     drop: frozenset[str] = frozenset(),
     given_up: frozenset[str] = frozenset(),
     as_parked: bool = False,
+    fresh: frozenset[str] = frozenset(),
 ) -> Plan:
     """Return the steps from ``have`` to all of ``wanted`` running.
 
     ``drop`` names the instances to close first where there are too many; ``given_up`` those that
     failed in this very run and are not tried again. ``as_parked``: what was parked comes back as
-    the type that it was, also where the file's needs would choose another today.
+    the type that it was, also where the file's needs would choose another today. ``fresh`` are
+    the volumes and machines that may be made empty, where a recorded copy of them is gone.
     """
     keep, close, missing = _sort_instances(wanted, have, drop)
-    back, later = _brought_back(wanted, have, missing, as_parked)
+    if refusal := refusal_of(wanted, have, missing, fresh):
+        return Plan(notes=(refusal.what,), refusal=refusal)
+    back, later = bring_back(wanted, have, missing, as_parked)
     record = save_settings(wanted, have)
     if later:
         return _wait_for(later, record)
     steps = [
         *record,
+        *_forget_obsolete(have),
         *mark_stale(have),
         *_adopt(wanted, have),
         *open_rules(wanted, have),
@@ -112,6 +121,13 @@ def plan_up(
         *_release_surplus(wanted, have),
     ]
     return Plan(tuple(steps), _in_transit(have), notes=tuple(notes(wanted, have, keep)))
+
+
+def _forget_obsolete(have: State) -> list[Step]:
+    """Forget recorded copies that are gone, where their volumes and machines are there."""
+    kept = obsolete(have)
+    why = "a recorded copy is gone, and what it was made of is there"
+    return [RecordBackups(kept, reason=why)] if kept is not None else []
 
 
 def save_settings(wanted: Wanted, have: State) -> list[Record]:
@@ -183,52 +199,6 @@ def _names(role: Role, most: int) -> Iterator[str]:
         yield f"{role}-{number}"
 
 
-def _brought_back(
-    wanted: Wanted, have: State, instances: list[Instance], as_parked: bool
-) -> tuple[list[Instance | Volume], list[Snapshot | Image]]:
-    """Return the things to create now, from copies where there are any; and copies to wait for.
-
-    Nothing is made empty while a copy of it is on its way.
-    """
-    there = {v.name for v in have.volumes}
-    now: list[Instance | Volume] = []
-    later: list[Snapshot | Image] = []
-    for volume in wanted.volumes:
-        if volume.name in there or volume.id:
-            continue
-        source = source_of(volume.name, have)
-        if source is None:
-            now.append(volume)
-        elif isinstance(source, S3Copy):
-            now.append(_to_fill(volume, source))
-        elif source.state == "completed" and source.tier == "standard":
-            now.append(_from_snapshot(volume, source))
-        else:
-            later.append(source)
-    for instance in instances:
-        image = image_of(instance.name, have)
-        if image is None:
-            now.append(instance)
-        elif image.state == "completed":
-            kind = image.type if as_parked and image.type else instance.shape.type
-            shape = replace(instance.shape, image=image.name, type=kind)
-            now.append(replace(instance, shape=shape))
-        else:
-            later.append(image)
-    return now, later
-
-
-def _from_snapshot(volume: Volume, source: Snapshot) -> Volume:
-    """Return the volume as the file wants it now, but never smaller than what it held."""
-    size = max(volume.size_gib, source.size_gib)
-    return replace(volume, snapshot=source.name, size_gib=size)
-
-
-def _to_fill(volume: Volume, source: S3Copy) -> Volume:
-    """Return an empty volume, large enough for what comes from S3 once its machine is ready."""
-    return replace(volume, copy_of=source.source, size_gib=max(volume.size_gib, source.size_gib))
-
-
 def mark_stale(have: State) -> list[Step]:
     """Mark the copies of existing volumes as not current, before anything may write to these."""
     there = {v.id for v in have.volumes}
@@ -267,6 +237,8 @@ def _modify(wanted: Wanted, have: State) -> list[Step]:
         want = asked.get(volume.name)
         if want is None or volume.adopted or volume.state not in ("available", "attached"):
             continue
+        if volume.note:
+            continue  # the cloud does not change it now
         same = want.type == volume.type
         new = replace(
             volume,
@@ -358,5 +330,5 @@ def _release_surplus(wanted: Wanted, have: State) -> list[Step]:
 def _in_transit(have: State) -> tuple[str, ...]:
     return (
         *(i.name for i in have.instances if i.state in ("pending", "stopping", "deleting")),
-        *(v.name for v in have.volumes if v.state in ("creating", "deleting")),
+        *(v.name for v in have.volumes if v.state in ("creating", "detaching", "deleting")),
     )

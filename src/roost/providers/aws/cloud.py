@@ -11,12 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import AccessError
+from roost.errors import AccessError, CloudError, command_line
 from roost.home import check_name
 from roost.model.record import read_record
-from roost.model.resources import Instance, State
-from roost.model.steps import Create, Delete, Forget, OpenRules, Record, Step, describe
-from roost.providers.aws import ledger, parse, requests, s3_copies, tags
+from roost.model.resources import Backup, Instance, State
+from roost.model.steps import (
+    Create,
+    Delete,
+    Forget,
+    OpenRules,
+    Record,
+    RecordBackups,
+    Step,
+    describe,
+)
+from roost.providers.aws import ledger, parse, record, requests, s3_copies, tags
 from roost.providers.aws.access import Caller, fingerprint
 from roost.providers.aws.audit import sweep
 from roost.providers.aws.cache import Memory
@@ -239,8 +248,10 @@ class AwsCloud:
 
     def _apply(self, name: str, memory: Memory, step: Step) -> None:
         match step:
-            case Record(record):
-                self._record(name, memory, record)
+            case Record(text):
+                self._record(name, memory, text)
+            case RecordBackups(backups):
+                self._record_backups(name, memory, backups)
             case Create(_, resources):
                 self._maker(name, memory).make(resources)
             case OpenRules():
@@ -255,21 +266,43 @@ class AwsCloud:
                     self.ec2.delete_launch_template,
                     LaunchTemplateName=requests.template_name(name),
                 )
-                memory.record, memory.s3_copies = None, ()
+                memory.record, memory.s3_copies, memory.kept = None, (), record.Kept()
             case _ if isinstance(step, DISK_STEPS):
                 self._disks(name, memory).apply(step)
             case _:
                 self._changes(name, memory).apply(step)
 
-    def _record(self, name: str, memory: Memory, record: str) -> None:
+    def _record(self, name: str, memory: Memory, text: str) -> None:
         """Write the record: the first makes the template; a later one is a new version of it."""
         made = None
         if memory.record is None:
-            asked = requests.create_template(name, record, read_record(record).tags)
+            asked = requests.create_template(name, text, read_record(text).tags)
             made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
-        if made is None:
-            self.ec2.create_launch_template_version(**requests.template_version(name, record))
-        memory.record = record
+        if made is not None:
+            memory.kept = record.Kept(text, version=1)
+        elif memory.kept.unread:
+            asked = requests.template_version(name, text, memory.kept.block)
+            self.ec2.create_launch_template_version(**asked)
+        else:
+            self._keep(name, memory, text, memory.kept.backups)
+        memory.record = text
+
+    def _keep(self, name: str, memory: Memory, text: str, backups: tuple[Backup, ...]) -> None:
+        """Write the record and the copies that it names. Raises CloudError."""
+        kept = memory.kept
+        version, block = record.write(self.calls, name, text, backups, kept.version)
+        memory.kept = record.Kept(text, backups, version, block)
+
+    def _record_backups(self, name: str, memory: Memory, backups: tuple[Backup, ...]) -> None:
+        """Write down which copies a name comes back from. Raises CloudError without a record."""
+        if memory.record is None:
+            raise CloudError(
+                f"the record of {name} is missing: roost cannot note which copies it comes back"
+                " from; nothing was deleted",
+                next="roost up FILE   (makes it again), then: "
+                + command_line("roost", "park", name),
+            )
+        self._keep(name, memory, memory.record, backups)
 
     def _maker(self, name: str, memory: Memory) -> Maker:
         return Maker(

@@ -7,13 +7,14 @@ only those; nothing is asked about kinds that are not there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from roost.errors import RoostError
 from roost.model.record import read_record
-from roost.model.resources import Kind, State
-from roost.providers.aws import access, parse, requests, s3_copies, tags
+from roost.model.resources import Backup, Kind, State
+from roost.plan.recorded import is_intact, key_of
+from roost.providers.aws import access, parse, record, s3_copies, tags, trouble
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
@@ -37,9 +38,9 @@ DESCRIBED: dict[Kind, tuple[str, str]] = {
     "snapshot": ("describe_snapshots", "Snapshots"),
     "image": ("describe_images", "Images"),
 }
-OWNED: dict[Kind, dict[str, list[str]]] = {
+OWNED: dict[Kind, dict[str, Any]] = {
     "snapshot": {"OwnerIds": ["self"]},
-    "image": {"Owners": ["self"]},
+    "image": {"Owners": ["self"], "IncludeDisabled": True},
 }
 """Those of other accounts are described too, unless one asks for one's own."""
 
@@ -74,7 +75,10 @@ class Look:
             snapshots=parse.snapshots(snapshots, self._tiers(snapshots)),
             images=parse.images(self._every("image"), snapshots),
             s3_copies=self.memory.s3_copies,
+            backups=self.memory.kept.backups,
+            backups_unread=self.memory.kept.unread,
         )
+        state = replace(state, backups=self._missed(state))
         for group in groups:
             node = tags.read(group["Tags"])[tags.NODE]
             self.memory.ids["security-group", node] = group["GroupId"]
@@ -92,19 +96,20 @@ class Look:
             self.memory.baked = None
         self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
         recorded = "launch-template" in found
-        self.memory.record = self._record() if recorded else None
+        self.memory.kept = record.read(self.calls, self.name) if recorded else record.Kept()
+        self.memory.record = self.memory.kept.record
         self.memory.s3_copies = s3_copies.read(self.calls, self.name) if recorded else ()
         self.memory.looked = True
 
-    def _record(self) -> str | None:
-        answer = self.calls.unless_gone(
-            self.calls.ec2.describe_launch_template_versions,
-            LaunchTemplateName=requests.template_name(self.name),
-            Versions=["$Latest"],
-        )
-        if answer is None:
-            return None
-        return requests.record_in(answer["LaunchTemplateVersions"][0]["LaunchTemplateData"])
+    def _missed(self, state: State) -> tuple[Backup, ...]:
+        """Return the recorded copies, with what became of those that are needed and not there."""
+        there = {("snapshot", v.name) for v in state.volumes}
+        there |= {("image", i.name) for i in state.instances}
+        missed = [b for b in state.backups if key_of(b) not in there and not is_intact(b, state)]
+        if not missed:
+            return state.backups
+        self.memory.troubles = self.memory.troubles or trouble.of(self.calls, missed)
+        return tuple(replace(b, trouble=self.memory.troubles.get(b.id, "")) for b in state.backups)
 
     def _every(self, kind: Kind) -> list[Any]:
         """Return all of a kind that carry the tag; nothing is asked where there is none."""

@@ -86,6 +86,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeSubnets", verbs="up doctor"),
     Call(action="ec2:DescribeTags", verbs="every command"),
     Call(action="ec2:DescribeVolumes", verbs="every command"),
+    Call(action="ec2:DescribeVolumesModifications", verbs="up resume"),
     Call(action="sts:GetCallerIdentity", verbs="doctor", free=True),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
     # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
@@ -108,7 +109,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:CreateLaunchTemplate", verbs="up", makes=("launch-template",)),
     Call(action="ec2:AllocateAddress", verbs="up", makes=("elastic-ip",), need="fixed address"),
     # Calls that change or delete. Deleting is always allowed: it covers older files' resources.
-    Call(action="ec2:CreateLaunchTemplateVersion", verbs="up scale", own=True),
+    Call(action="ec2:CreateLaunchTemplateVersion", verbs="up scale park", own=True),
     Call(action="ec2:AuthorizeSecurityGroupIngress", verbs="up start", own=True),
     Call(action="ec2:RevokeSecurityGroupIngress", verbs="up start", own=True),
     Call(action="ec2:StartInstances", verbs="up start", own=True),

@@ -78,7 +78,7 @@ def launch(names: Sequence[str]) -> str:
 def launched(text: str) -> tuple[str, ...]:
     """Return the names that ``launch`` wrote."""
     names: list[str] = []
-    for part in text[:LONGEST].split():
+    for part in text.split():
         first, dots, last = part.partition("..")
         stem, number = _split(first)
         if dots and number is not None and _is_number(last):

@@ -42,6 +42,7 @@ from roost.model.steps import (
     OpenRules,
     Reboot,
     Record,
+    RecordBackups,
     RecordCopy,
     Restore,
     Retire,
@@ -101,6 +102,7 @@ class FakeCloud:
             snapshots=self.disks.snapshots_of(name),
             images=self.disks.images_of(name),
             s3_copies=self.disks.s3_copies_of(name),
+            backups=self.disks.backups.get(name, ()),
         )
 
     @property
@@ -139,7 +141,6 @@ class FakeCloud:
 
     def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
         """There is room for as many copies as anybody makes here."""
-        del name, volumes
 
     @property
     def profile(self) -> str | None:
@@ -150,7 +151,6 @@ class FakeCloud:
 
     def wait(self, name: str, since: float) -> None:
         """Let one unit of time pass for ``name``."""
-        del since
         self.now += 10
         self._write(name)
         self.disks.wait(name)
@@ -187,8 +187,11 @@ class FakeCloud:
         match step:
             case Record(record):
                 self._records[name] = record
+            case RecordBackups(backups):
+                self.disks.backups[name] = backups
             case Forget():
                 self._records.pop(name, None)
+                self.disks.backups.pop(name, None)
                 self.disks.drop(name, [s.name for s in self.disks.s3_copies_of(name)])
             case Create(_, resources):
                 self._create(name, resources)
@@ -313,10 +316,7 @@ class FakeCloud:
         if isinstance(resource, Volume):
             one = f"vol-{resource.name}-{number}"
             self.disks.fill(name, one, resource.snapshot)
-            if resource.copy_of:
-                self.disks.closed.add(one)  # its data comes later; till then nobody is let in
-            else:
-                self.disks.dig_up(resource.name, one)
+            self.disks.begin(resource, one)
             return Thing(replace(resource, id=one, state="creating"), 0, delay)
         if isinstance(resource, Address):
             return Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
@@ -366,7 +366,7 @@ class FakeCloud:
             self.things.drop(name, kind, gone)
 
     def _delete_volume(self, volume: Volume) -> None:
-        if volume.state != "available":
+        if volume.state not in ("available", "failed"):
             raise CloudError(f"VolumeInUse: {volume.name}")
         self.disks.bury(volume)
 
