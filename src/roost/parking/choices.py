@@ -80,7 +80,7 @@ def _modes(
     for name, mode in wishes:
         if name != EVERY and name not in modes:
             known = ", ".join(modes) or "none"
-            raise UsageError(f"{have.name} has no volume {name} (there are: {known})")
+            raise UsageError(f"{have.name} has no volume {name}. There are: {known}")
         modes |= dict.fromkeys(modes, mode) if name == EVERY else {name: mode}
     return modes
 
