@@ -135,5 +135,5 @@ for name in ("lief", "life"):
 """
     )
     lines = said.splitlines()
-    assert lines[0].startswith('NotFoundError no cluster is named "lief" (there are: life)')
+    assert lines[0].startswith("NotFoundError no such cluster: lief. There are: life")
     assert lines[1] == "RoostError life does not run roost up life"

@@ -123,7 +123,7 @@ class TestSsh:
     def test_no_such_node(self, roost: Roost) -> None:
         told = roost("ssh", "ndvi", "worker-9")
         assert told.code == 2
-        assert "no instance worker-9 (there are: head, worker-1)" in told.err
+        assert "no instance worker-9. There are: head, worker-1" in told.err
 
 
 class OwnMachine:

@@ -117,7 +117,7 @@ def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> fro
     if unknown := set(typed) - known:
         raise UsageError(
             f"{before.name} has no data called {', '.join(sorted(unknown))}"
-            f" (there are: {', '.join(sorted(known))})"
+            f". There are: {', '.join(sorted(known))}"
         )
     return frozenset(typed)
 

@@ -228,10 +228,9 @@ def missing(name: str, where: str = "") -> NotFoundError:
     known = names()
     close = get_close_matches(name, known, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else ""
-    there = f" (there are: {', '.join(known)})" if known else ""
-    return NotFoundError(
-        f'nothing named "{name}" exists {where or "here"}{there}{hint}', next="roost ls"
-    )
+    others = f". There are: {', '.join(known)}" if known else ""
+    place = f" {where}" if where else ""
+    return NotFoundError(f"no such name{place}: {name}{others}{hint}", next="roost ls")
 
 
 @contextmanager
