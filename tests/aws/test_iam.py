@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -411,3 +412,33 @@ def run_refused(*words: str) -> UsageError:
     with pytest.raises(UsageError) as caught:
         run(*words)
     return caught.value
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")],
+)
+def test_the_arns_are_those_of_the_regions_part_of_aws(region: str, partition: str) -> None:
+    """A policy for arn:aws: allows nothing in the others."""
+    for document in (policy("lab", region, NEEDS), operator_policy("lab", region)):
+        arns = re.findall(r'"arn:([a-z-]+):', json.dumps(document))
+        assert set(arns) == {partition}
+    passed = re.findall(
+        r'"iam:PassedToService": "([^"]+)"', json.dumps(policy("lab", region, NEEDS))
+    )
+    suffix = ".cn" if partition == "aws-cn" else ""
+    assert passed == [f"ec2.amazonaws.com{suffix}"]
+
+
+def test_nothing_of_the_name_can_be_made_another_names() -> None:
+    statements = policy("lab", "eu-west-1", NEEDS)["Statement"]
+    tagging = [one for one in statements if "ec2:CreateTags" in one["Action"]]
+    assert [one["Sid"] for one in tagging] == ["TagOnlyAsTheSameName", "TagOnlyInMaking"]
+    for one in tagging:
+        asked = {
+            key: value
+            for operator, keys in one["Condition"].items()
+            for key, value in keys.items()
+            if operator.startswith("StringEquals")
+        }
+        assert asked["aws:RequestTag/roost"] == "lab"
