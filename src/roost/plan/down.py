@@ -8,7 +8,7 @@ from roost.errors import command_line
 from roost.model.resources import State, Volume
 from roost.model.steps import Delete, Disown, Forget, ForgetCopy, RecordBackups, Step
 from roost.plan.reasons import by_reason
-from roost.plan.recorded import obsolete
+from roost.plan.recorded import lost_backups, obsolete
 from roost.plan.up import Plan
 
 DELETABLE = ("available", "failed")
