@@ -120,6 +120,25 @@ def test_a_deleted_snapshot_is_missed(roost: Roost, parked: Account, file: Path)
         assert running(parked) == [], words
 
 
+def test_show_names_what_is_lost(roost: Roost, parked: Account) -> None:
+    gone = snapshot_of(parked, "data")
+    parked.client.delete_snapshot(SnapshotId=gone)
+    parked.ec2.lost.clear()
+    told = roost("show", "stars")
+    assert told.code == 0
+    (line,) = [line for line in told.out.splitlines() if gone in line]
+    assert line.split() == ["data", "snapshot", "500", "GiB", "lost", gone]
+    assert f"volume data: its copy, snapshot {gone}, 500 GiB" in told.err
+    told = roost("plan", "stars", "--diff")
+    assert (told.code, "stars cannot come back as it was parked" in told.out + told.err) == (
+        0,
+        True,
+    )
+    # And `scale`, `restart` and the like make nothing either.
+    assert roost("restart", "stars").code == 1
+    assert running(parked) == []
+
+
 def test_fresh_makes_it_empty_with_a_yes(roost: Roost, parked: Account) -> None:
     gone = snapshot_of(parked, "data")
     parked.client.delete_snapshot(SnapshotId=gone)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from roost.errors import RoostError
 from roost.model.resources import State, Volume
+from roost.model.steps import Create
 from roost.plan.comeback import most_entries, room_needed
 from roost.plan.recorded import due, is_intact
 from roost.plan.up import Plan, plan_up
@@ -122,5 +123,6 @@ def test_a_volume_of_a_file_that_wants_more_is_not_refused() -> None:
     cloud = FakeCloud()
     up(cloud)
     park(cloud, data="s3", scratch="s3")
-    (made,) = (s for s in plan_up(larger, cloud.observe("demo")).steps if "volume" in repr(s)[:30])
-    assert all(isinstance(v, Volume) and v.size_gib == 900 for v in made.resources)  # type: ignore[union-attr]
+    steps = [s for s in plan_up(larger, cloud.observe("demo")).steps if isinstance(s, Create)]
+    volumes = [one for step in steps for one in step.resources if isinstance(one, Volume)]
+    assert [(v.name, v.size_gib) for v in volumes] == [("data", 900), ("scratch", 900)]

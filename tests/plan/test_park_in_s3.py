@@ -227,7 +227,13 @@ def test_the_newest_copy_counts_whatever_it_is():
         if r.name == "data"
     ]
     assert isinstance(volume, Volume)
-    assert (volume.size_gib, volume.snapshot, volume.copy_of) == (700, "", "vol-1")
+    # As large as the file asks now, as that holds what is used.
+    assert (volume.size_gib, volume.snapshot, volume.copy_of) == (500, "", "vol-1")
+    full = replace(have, s3_copies=(replace(stored, used_gib=600),))
+    refusal = plan_up(BOTH, full).refusal
+    assert refusal is not None
+    assert "600 GiB come back from s3://work/demo/data/vol-1/, which need 620GB" in refusal.what
+    assert "the file asks for 500GB" in refusal.what
 
 
 def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():

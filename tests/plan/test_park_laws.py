@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import replace
 from functools import partial
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -386,6 +387,10 @@ def test_the_oracle_sees_a_loss():
     park(cloud)
     (held,) = [s.name for s in cloud.observe("demo").snapshots if s.volume == "data"]
     cloud.apply("demo", Delete("snapshot", (held,)))
+    with pytest.raises(RoostError, match="volume data: its copy, snapshot"):
+        up(cloud)
+    assert not cloud.lost
+    cloud.disks.backups.clear()  # as of a roost that recorded nothing
     up(cloud)
     assert cloud.lost == ["data"]  # made again, and empty
 

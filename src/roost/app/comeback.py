@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from roost.errors import NeedsConfirmationError, RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
-    from roost.model.resources import Backup, S3Copy, State, Wanted
+    from roost.model.resources import S3Copy, State, Wanted
     from roost.parking.volume_agent import Listed
     from roost.providers.provider import Cloud
     from roost.session import Session
@@ -24,13 +24,14 @@ def check_copies(
     Return those that are to be made so. Raises RoostError naming a copy that is gone, UsageError
     for a name that cannot be made fresh, NeedsConfirmationError.
     """
+    from roost.plan.recorded import lost_backups
     from roost.plan.up import plan_up
     from roost.reconcile.loop import refuse
 
     asked = _to_be_made(wanted, have, fresh)
     copies = _in_s3(wanted, have)
     listed = _look(session, cloud, have, copies)
-    gone = {b.name: f"{b.description}, {b.trouble or 'is gone'}" for b in _lost(have)}
+    gone = {b.name: f"{b.description}, {b.trouble or 'is gone'}" for b in lost_backups(have)}
     gone |= {name: why for name, why in listed.troubles.items() if name not in gone}
     if whole := sorted(name for name in asked - gone.keys() if _has_copy(name, have, listed)):
         raise UsageError(
@@ -62,15 +63,6 @@ def _to_be_made(wanted: Wanted, have: State, fresh: Iterable[str]) -> frozenset[
         )
     there = {v.name for v in have.volumes} | {i.name for i in have.instances}
     return names - there
-
-
-def _lost(have: State) -> list[Backup]:
-    """Return the recorded copies that are gone, of volumes and machines that are not there."""
-    from roost.plan.recorded import is_intact, key_of
-
-    there = {("snapshot", v.name) for v in have.volumes}
-    there |= {("image", i.name) for i in have.instances}
-    return [b for b in have.backups if key_of(b) not in there and not is_intact(b, have)]
 
 
 def _has_copy(name: str, have: State, listed: Listed) -> bool:

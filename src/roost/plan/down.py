@@ -8,7 +8,7 @@ from roost.errors import command_line
 from roost.model.resources import State, Volume
 from roost.model.steps import Delete, Disown, Forget, ForgetCopy, RecordBackups, Step
 from roost.plan.reasons import by_reason
-from roost.plan.recorded import is_intact, key_of, obsolete
+from roost.plan.recorded import lost_backups, obsolete
 from roost.plan.up import Plan
 
 DELETABLE = ("available", "failed")
@@ -107,11 +107,8 @@ def _kept(have: State, discard: frozenset[str], everything: bool) -> Iterator[st
 
 def _missed(have: State, discard: frozenset[str]) -> Iterator[str]:
     """Name the recorded copies that are gone: the record stays for their sake."""
-    there = {("snapshot", v.name) for v in have.volumes} | {
-        ("image", i.name) for i in have.instances
-    }
-    for backup in have.backups:
-        if backup.name in discard or key_of(backup) in there or is_intact(backup, have):
+    for backup in lost_backups(have):
+        if backup.name in discard:
             continue
         forget = command_line("roost", "down", have.name, "--delete-data", backup.name)
         yield (

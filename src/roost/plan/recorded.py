@@ -83,6 +83,13 @@ def lost(have: State, volumes: Iterable[Volume], instances: Iterable[Instance]) 
     return [backup for backup in those if not is_intact(backup, have)]
 
 
+def lost_backups(have: State) -> list[Backup]:
+    """Return the recorded copies that are gone, of volumes and machines that are not there."""
+    there = {("snapshot", v.name) for v in have.volumes}
+    there |= {("image", i.name) for i in have.instances}
+    return [b for b in have.backups if key_of(b) not in there and not is_intact(b, have)]
+
+
 def is_intact(backup: Backup, have: State) -> bool:
     """Return whether this copy is there to be used, or a newer one in its place."""
     kind, name = key_of(backup)

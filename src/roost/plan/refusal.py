@@ -30,7 +30,8 @@ def refuse_lost(have: State, backups: Iterable[Backup]) -> Refusal | None:
     lines = [f"{b.subject}: its copy, {b.description}, {b.trouble or 'is gone'}" for b in gone]
     more = f"\n  and {len(lines) - MOST} more" if len(lines) > MOST else ""
     text = "\n  ".join(lines[:MOST]) + more
-    names = " ".join(f"--fresh {b.name}" for b in gone)
+    names = " ".join(f"--fresh {b.name}" for b in gone[:MOST])
+    names += " ..." if len(gone) > MOST else ""
     resume = command_line("roost", "resume", have.name)
     empty = "a volume is empty then, a disk as new"
     return Refusal(

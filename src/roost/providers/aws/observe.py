@@ -13,7 +13,7 @@ from typing import Any
 from roost.errors import RoostError
 from roost.model.record import read_record
 from roost.model.resources import Backup, Kind, State
-from roost.plan.recorded import is_intact, key_of
+from roost.plan.recorded import lost_backups
 from roost.providers.aws import access, parse, record, s3_copies, tags, trouble
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
@@ -103,9 +103,7 @@ class Look:
 
     def _missed(self, state: State) -> tuple[Backup, ...]:
         """Return the recorded copies, with what became of those that are needed and not there."""
-        there = {("snapshot", v.name) for v in state.volumes}
-        there |= {("image", i.name) for i in state.instances}
-        missed = [b for b in state.backups if key_of(b) not in there and not is_intact(b, state)]
+        missed = lost_backups(state)
         if not missed:
             return state.backups
         self.memory.troubles = self.memory.troubles or trouble.of(self.calls, missed)
