@@ -223,7 +223,7 @@ class Sync:
                 for one in run.bucket.uploads(run.prefix):
                     run.uploads.setdefault(one.key, []).append(one)
             failed = self._copy(planned.copies, done)
-            done.failed = [(copy.entry.name, why(error)) for copy, error in failed]
+            done.failed = [(name, why(error)) for name, error in failed]
             if not run.stop.is_set():
                 self._delete(planned, done)
                 self._tidy(planned, {name for name, _ in done.failed})
@@ -240,7 +240,7 @@ class Sync:
     ) -> list[tuple[Copy, Exception]]:
         return Pool(work, self.run.stop).all(items, min(self.threads, len(items)))
 
-    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[Copy, Exception]]:
+    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[str, Exception]]:
         run = self.run
         move, begin = (
             (upload.upload, upload.begin) if self.up else (download.download, download.begin)
@@ -252,13 +252,18 @@ class Sync:
             run.meter.finished()
 
         pool = Pool[Copy](
-            work=lambda copy: finished(move(run, copy.entry)),
+            work=lambda copy: move(run, copy.entry, finished),
             stop=run.stop,
             begin=lambda copy: begin(run, copy.entry, finished),
             depth=UP_DEPTH if self.up else DOWN_DEPTH,
         )
         larger = min(LARGER, sum(copy.entry.size > upload.SMALL for copy in copies), self.threads)
-        return pool.all(copies, min(max(-(-self.threads // pool.depth), larger), len(copies)))
+        count = min(max(-(-self.threads // pool.depth), larger), len(copies))
+        try:
+            failed = pool.all(copies, count)
+        finally:  # what has arrived gets its names, whatever became of the rest
+            late = download.settle(run)
+        return [(copy.entry.name, error) for copy, error in failed] + late
 
     def _delete(self, planned: Planned, done: Done) -> None:
         # Only if nothing failed: a failed copy may be the new form of what would be deleted.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -10,7 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
+from roost.transfer.below import Below
 from roost.transfer.key_rules import PART, key_trouble
 from roost.transfer.listing import Entry
 
@@ -27,16 +28,21 @@ class Folder:
     follow: bool = False
     prefix: str = ""
     leftovers: set[Path] = field(default_factory=set)
+    _opened: Below | None = None
+    _lock: Lock = field(default_factory=Lock)
 
     def files(self, tell: Tell) -> Iterator[Entry]:
         """Yield everything below, a folder before its content, in order of names."""
         if self.root.is_dir():
             yield from self._below(os.fspath(self.root), "", frozenset(), tell)
 
-    def _below(self, path: str, base: str, above: frozenset[int], tell: Tell) -> Iterator[Entry]:
+    def _below(
+        self, path: str, base: str, above: frozenset[tuple[int, int]], tell: Tell
+    ) -> Iterator[Entry]:
         try:
             if self.follow:
-                here = os.stat(path).st_ino
+                info = os.stat(path)
+                here = (info.st_dev, info.st_ino)  # each file system counts from one
                 if here in above:
                     tell(base, "a symlink leads back to where it is")
                     return
@@ -91,51 +97,45 @@ class Folder:
 
     # --- receiving ---------------------------------------------------------------------------
 
+    @property
+    def below(self) -> Below:
+        """The folders below the root, to write in. Raises OSError, RoostError."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = Below(self.root)
+            return self._opened
+
+    def close(self) -> None:
+        """Close what was opened to write in."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
     def make(self, name: str) -> None:
         """Make the folder of that name. Raises OSError where it would be elsewhere."""
-        path = self.path(name)
-        path.mkdir(parents=True, exist_ok=True)
-        self._check(path, name)
+        with self.below.folder(name.rstrip("/"), make=True):
+            pass
 
     def receiving(self, name: str, tag: str) -> Path:
-        """Return the file to write to, beside the place where it will be. Raises OSError."""
+        """Return the file to write to, beside the place where it will be."""
         path = self.path(name)
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._check(path.parent, name)
-        known = sha256(f"{path.name}\0{tag}".encode()).hexdigest()[:24]
+        known = sha256(f"{path.name}\0{tag}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
         return path.parent / f".{known}{PART}"
-
-    def _check(self, parent: Path, name: str) -> None:
-        """Refuse to write through a symlink: it may lead out of the destination."""
-        relative = parent.relative_to(self.root)
-        here = self.root
-        for part in relative.parts:
-            here = here / part
-            if here.is_symlink():
-                raise OSError(errno.ELOOP, "its folder is a symlink", name)
-
-    def settle(self, part: Path, name: str, mtime_ns: int, *, executable: bool) -> os.stat_result:
-        """Give a received file, which is on the disk by now, its times and its name."""
-        os.utime(part, ns=(mtime_ns, mtime_ns))
-        if executable:
-            now = part.stat().st_mode
-            part.chmod(now | (now & 0o444) >> 2)
-        info = part.stat()
-        target = self.path(name)
-        if target.is_symlink():
-            raise OSError(errno.ELOOP, "a symlink is in its place", name)
-        part.rename(target)
-        return info
 
     def remove(self, name: str) -> None:
         """Delete a file, or an empty folder. Raises OSError."""
-        path = self.path(name)
-        self._check(path.parent, name)
-        if name.endswith("/"):
-            path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
+        above, _, last = name.rstrip("/").rpartition("/")
+        try:
+            with self.below.folder(above) as at:
+                if name.endswith("/"):
+                    os.rmdir(last, dir_fd=at)
+                    self.below.forget(name.rstrip("/"))
+                else:
+                    os.unlink(last, dir_fd=at)
+        except FileNotFoundError:
+            if name.endswith("/"):
+                raise
 
     def remove_empty(self, names: set[str], keep: set[str]) -> None:
         """Delete those folders (and those above) that nothing is in any more."""
@@ -144,13 +144,13 @@ class Folder:
         } - keep
         for folder in sorted(above, key=len, reverse=True):
             with suppress(OSError):
-                self.path(folder).rmdir()
+                self.remove(folder)
 
     def clean(self) -> None:
         """Delete what an earlier run was receiving and nobody goes on with."""
         for path in self.leftovers:
             with suppress(OSError):
-                path.unlink()
+                self.remove(path.relative_to(self.root).as_posix())
 
 
 def write_at(file: int, data: memoryview, at: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,20 +44,22 @@ def opened(source: Side, target: Side, options: Options, where: Where) -> Iterat
     root = folder.resolve()
     place = str(prefix)
     with Cache(root, place, where.endpoint or "aws") as cache:
-        yield Sync(
-            run=Run(
-                bucket=bucket.at(prefix, where, connections=options.concurrency),
-                prefix=prefix.prefix,
-                folder=Folder(root, options.follow, prefix.prefix),
-                cache=cache,
-                storage=options.storage,
-            ),
-            up=up,
-            included=name_filter(options.include, options.exclude),
-            delete=options.delete,
-            checksum=options.checksum,
-            threads=options.concurrency,
+        run = Run(
+            bucket=bucket.at(prefix, where, connections=options.concurrency),
+            prefix=prefix.prefix,
+            folder=Folder(root, options.follow, prefix.prefix),
+            cache=cache,
+            storage=options.storage,
         )
+        with closing(run):
+            yield Sync(
+                run=run,
+                up=up,
+                included=name_filter(options.include, options.exclude),
+                delete=options.delete,
+                checksum=options.checksum,
+                threads=options.concurrency,
+            )
 
 
 def _sides(source: Side, target: Side) -> tuple[Path, Prefix, bool]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from errno import EDQUOT, ENOSPC, EROFS
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from roost.transfer.context import ChangedError, DamagedError, StoppedError
-from roost.transfer.s3.client import Reply
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
 
 T = TypeVar("T")
 EXPECTED = (OSError, StoreError, DamagedError, ChangedError)
@@ -20,10 +19,17 @@ PATIENCE = 15
 """Seconds to wait for threads to finish their items after an interrupt."""
 
 
+class Answer(Protocol):
+    """An answer that comes later."""
+
+    def result(self) -> Reply:
+        """Wait for it. Raises StoreError."""
+
+
 class Begun(NamedTuple):
     """A request on its way, and what to do with its answer."""
 
-    answer: Future[Reply]
+    answer: Answer
     finish: Callable[[Reply], None]
 
 

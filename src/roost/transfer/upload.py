@@ -17,8 +17,9 @@ from roost.transfer.context import ChangedError, DamagedError, Run
 from roost.transfer.listing import Entry
 from roost.transfer.pool import Begun
 from roost.transfer.s3.bucket import CRC64, Upload
-from roost.transfer.s3.client import PART, Reply
+from roost.transfer.s3.client import PART
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
 
 MOST_PARTS = 9000
 SMALL = 2**20
@@ -26,15 +27,16 @@ SMALL = 2**20
 _MB = 2**20
 
 
-def upload(run: Run, entry: Entry) -> Known:
+def upload(run: Run, entry: Entry, done: Callable[[Known], None]) -> None:
     """Send a file, or make the object of an empty folder.
 
     Raises OSError, StoreError, DamagedError, ChangedError, StoppedError.
     """
     if entry.folder:
         reply = run.patiently(lambda: run.bucket.put(run.prefix + entry.name, b"", {}))
-        return Known(entry.name, _tag(reply), 0, 0)
-    return run.patiently(lambda: _send(run, entry))
+        done(Known(entry.name, _tag(reply), 0, 0))
+    else:
+        done(run.patiently(lambda: _send(run, entry)))
 
 
 def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
@@ -167,7 +169,7 @@ class _Parts:
                 self.run.check()
                 data = _read(self.file, min(size, self.before.st_size - at), at)
                 crc = sums.crc64(data)
-                self.crc = _joined(self.crc, crc, len(data))
+                self.crc = sums.joined(self.crc, crc, len(data))
                 if have.get(number) == (len(data), sums.md5_hex(data) if number in have else ""):
                     self.tags[number] = have[number][1]
                     self.run.meter.moved(len(data))
@@ -271,9 +273,3 @@ class _Parts:
 def part_size(size: int) -> int:
     """Return 16 MiB, or as much more as keeps the number of parts within the limit of S3."""
     return max(PART, -(-size // MOST_PARTS // _MB) * _MB)
-
-
-def _joined(first: int, second: int, size: int) -> int:
-    from awscrt import checksums
-
-    return checksums.combine_crc64nvme(first, second, size)  # type: ignore[no-any-return]

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from roost.transfer.listing import Entry, Prefix
-from roost.transfer.s3.client import Reply, S3Client
+from roost.transfer.s3.client import S3Client
 from roost.transfer.s3.config import Where
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
 
 CRC64 = "x-amz-checksum-crc64nvme"
+_SUM = "x-amz-checksum-"
+_SUMS = frozenset({"crc64nvme", "crc32", "crc32c", "sha1", "sha256"})
 META = "x-amz-meta-"
 _NEXT = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
 _MOVED = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
@@ -39,14 +42,37 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The attributes of an object."""
+    """The attributes of an object.
+
+    ``sums``: the checksums that S3 keeps, by kind; one of the parts' checksums ends with ``-`` and
+    their number. ``encrypted``: its ETag is no MD5. ``restoring``: what S3 says of an object of
+    the archive that was asked for.
+    """
 
     size: int
     tag: str
-    stored_ns: int
+    stored: str
     meta: Mapping[str, str]
     crc64: str | None
     storage: str = "STANDARD"
+    others: Mapping[str, str] = field(default_factory=dict)
+    encrypted: bool = False
+    restoring: str = ""
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """All checksums, the best first."""
+        return {"crc64nvme": self.crc64, **self.others} if self.crc64 else self.others
+
+    @property
+    def stored_ns(self) -> int:
+        """The time at which it was stored; 0 if S3 does not say so."""
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return int(parsedate_to_datetime(self.stored).timestamp()) * 10**9
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return 0
 
 
 class Bucket:
@@ -172,10 +198,24 @@ class Bucket:
             if not error.gone:
                 raise
 
-    def first_part(self, key: str) -> int:
-        """Return the size of the first part of an object that came in parts. Raises StoreError."""
-        reply = self.client.call("HeadObject", "HEAD", key, query={"partNumber": "1"})
-        return int(reply.headers["content-length"])
+    def part_size(self, key: str, number: int) -> int | None:
+        """Return the size of a part of an object that came in parts; None if S3 does not say so.
+
+        Raises StoreError.
+        """
+        try:
+            query = {"partNumber": str(number)}
+            reply = self.client.call("HeadObject", "HEAD", key, query=query)
+        except StoreError as error:
+            if error.status in {400, 416, 501}:
+                return None
+            raise
+        return int(reply.headers.get("content-length") or 0)
+
+    def part_sizes(self, key: str, count: int) -> list[int] | None:
+        """Return the sizes of all parts; None if S3 does not say so. Raises StoreError."""
+        sizes = [self.part_size(key, number) for number in range(1, count + 1)]
+        return [size for size in sizes if size is not None] if None not in sizes else None
 
 
 def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
@@ -191,26 +231,32 @@ def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
 def head_of(reply: Reply) -> Head:
     """Return the attributes of the object from the headers of an answer."""
     head = reply.headers
-    whole = head.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
+    sums = {
+        name[len(_SUM) :]: value
+        for name, value in head.items()
+        if name.startswith(_SUM) and name[len(_SUM) :] in _SUMS
+    }
+    crc64 = sums.get("crc64nvme")
+    if crc64 and "-" not in crc64:
+        del sums["crc64nvme"]
+    else:
+        crc64 = None
     return Head(
         size=_size(head),
         tag=head.get("etag", "").strip('"'),
-        stored_ns=_stored(head.get("last-modified", "")),
-        meta={k.removeprefix(META): v for k, v in head.items() if k.startswith(META)},
-        crc64=head.get(CRC64) if whole else None,
+        stored=head.get("last-modified", ""),
+        meta={k[len(META) :]: v for k, v in head.items() if k.startswith(META)},
+        crc64=crc64,
         storage=head.get("x-amz-storage-class", "STANDARD"),
+        others=sums,
+        encrypted="kms" in head.get("x-amz-server-side-encryption", ""),
+        restoring=head.get("x-amz-restore", ""),
     )
 
 
 def _size(head: Mapping[str, str]) -> int:
     ranged = head.get("content-range", "").rpartition("/")[2]
-    return int(ranged) if ranged.isdigit() else int(head.get("content-length", 0))
-
-
-def _stored(text: str) -> int:
-    from email.utils import parsedate_to_datetime
-
-    return int(parsedate_to_datetime(text).timestamp()) * 10**9 if text else 0
+    return int(ranged) if ranged.isdigit() else int(head.get("content-length") or 0)
 
 
 def _entries(page: bytes, skip: int) -> Iterator[Entry]:

@@ -40,7 +40,10 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """One S3. ``endpoint`` None: Amazon's; ``keys`` None: they must be asked for."""
+    """One S3. ``endpoint`` None: Amazon's; ``keys`` None: they must be asked for.
+
+    ``anonymous``: requests are not signed; ``payer``: who asks pays for them.
+    """
 
     region: str
     endpoint: str | None = None
@@ -48,6 +51,13 @@ class Where:
     profile: str | None = None
     ask_botocore: bool = False
     ca_bundle: str | None = None
+    anonymous: bool = False
+    payer: bool = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of every request."""
+        return {"x-amz-request-payer": "requester"} if self.payer else {}
 
     def at(self, region: str) -> Where:
         """Return the same S3 in another region."""

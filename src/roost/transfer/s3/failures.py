@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from roost.errors import (
@@ -52,6 +54,14 @@ class StoreError(Exception):
             None,
         )
         return made
+
+    @classmethod
+    def answered(
+        cls, operation: str, key: str, status: int, headers: Mapping[str, str], body: bytes
+    ) -> StoreError:
+        """Return the error for an answer that is no success."""
+        error = SimpleNamespace(status_code=status, headers=headers.items(), body=body, message="")
+        return cls.of(error, operation, key)
 
     @property
     def gone(self) -> bool:

@@ -1,0 +1,39 @@
+"""Data on the disk: of one file, or of all files of a disk at once."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+
+_REPORTS = (5, 8)
+"""The version of Linux from which on syncfs says that something could not be written."""
+
+
+def whole_disk() -> Callable[[int], None] | None:
+    """Return a function that puts all of a file system on its disk, by any descriptor on it.
+
+    The descriptor must be older than what is written: then it hears of each error. None where the
+    system has no such call, or one that keeps errors to itself: ``os.fsync`` each file then.
+    """
+    if sys.platform != "linux" or _linux() < _REPORTS:
+        return None
+    import ctypes
+
+    function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if function is None:
+        return None
+
+    def sync(file: int) -> None:
+        if function(file):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    return sync
+
+
+def _linux() -> tuple[int, int]:
+    major, _, rest = platform.release().partition(".")
+    minor = rest.partition(".")[0].partition("-")[0]
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
