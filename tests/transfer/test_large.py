@@ -12,6 +12,7 @@ import pytest
 
 from roost.transfer import upload as uploading
 from roost.transfer.context import Run
+from roost.transfer.key_rules import part_name
 from roost.transfer.ranges import AHEAD, RANGE
 from roost.transfer.s3.bucket import Upload
 from roost.transfer.s3.client import PART, S3Client
@@ -122,7 +123,7 @@ def test_a_download_that_was_cut_short_goes_on(
     # The last ranges may have arrived in any order: only what is before them is kept.
     sure, doubtful = 4 * RANGE, AHEAD * RANGE
     part.write_bytes(noise(size)[:sure] + noise(doubtful + 5, 9))
-    (back / ".0123.roost-part").write_bytes(b"of another object")
+    (back / part_name("of another object")).write_bytes(b"of another object")
     asked: list[str] = []
     real = Wire.get
 

@@ -72,6 +72,10 @@ def check(job: Job) -> None:
         )
     if not job.up and job.options.storage:
         raise UsageError("--class is for what is stored in S3")
+    if not job.up and job.options.kms_key:
+        raise UsageError("--kms-key is for what is stored in S3")
+    if job.up and job.options.restore:
+        raise UsageError("--restore is for what comes from S3")
     for text in job.janitors:
         janitor(text)
     if job.janitors and not job.watch:
@@ -90,12 +94,10 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     results = _round(session, transfers, computers)
     asking = [result for result in results if result.asks]
     if asking:
-        count = sum(len(result.outcome.to_delete) for result in asking if result.outcome)
+        what = _wanted([result.outcome for result in asking if result.outcome])
         session.consent.ask(
-            f"delete {count}?",
-            NeedsConfirmationError(
-                f"{count} would be deleted, which needs a yes", next="the same command with --yes"
-            ),
+            f"{what}?",
+            NeedsConfirmationError(f"to {what} needs a yes", next="the same command with --yes"),
         )
         agreed = [_agreed(result) for result in asking]
         again = [_unchanged(one) for one in _round(session, agreed, computers, shown=True)]
@@ -104,6 +106,15 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     if len(results) == 1 and results[0].error is not None:
         raise results[0].error
     return results
+
+
+def _wanted(outcomes: Sequence[Outcome]) -> str:
+    """Return in words what needs a yes."""
+    gone = sum(len(outcome.to_delete) for outcome in outcomes)
+    back = sum(len(outcome.to_restore) for outcome in outcomes)
+    words = [f"delete {gone}"] if gone else []
+    words += [f"ask for {back} of the archive"] if back else []
+    return " and ".join(words)
 
 
 def judge(results: Sequence[Result]) -> None:
@@ -134,7 +145,7 @@ def _unchanged(result: Result) -> Result:
         return result
     target = result.transfer.target
     error = PartlyDoneError(
-        f"{target}: what would be deleted is not what was shown any more; nothing was changed",
+        f"{target}: what would be done is not what was shown any more; nothing was changed",
         next="the same command again",
     )
     return replace(result, outcome=None, error=error)

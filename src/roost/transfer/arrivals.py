@@ -13,19 +13,22 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
 from roost.transfer.below import Below
-from roost.transfer.durable import whole_disk
-from roost.transfer.key_rules import PART
+from roost.transfer.durable import open_files, whole_disk
+from roost.transfer.key_rules import part_name
 from roost.transfer.local import write_at
 
 FILES, BYTES, SECONDS = 512, 256 * 2**20, 2.0
 """A batch ends at so many files or bytes, or when its first file has waited so long."""
 FEW = 16
 """Fewer files than this are put on the disk one by one: nobody else's data is waited for."""
+OTHERS = 256
+"""Open files of all else."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -37,11 +40,15 @@ class Stat(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A written file without its name. ``part`` and ``last`` are names in ``folder``."""
+    """A written file without its name. ``part`` and ``last`` are names in ``folder``.
+
+    It stays open, and locked, until it has its name: another roost leaves it alone.
+    """
 
     folder: str
     part: str
     last: str
+    file: int
     info: os.stat_result
     settled: Callable[[os.stat_result], None]
 
@@ -60,33 +67,31 @@ class Arrivals:
         self._sync = whole_disk()
         self._device = os.fstat(below.root).st_dev
         self._token, self._numbers = os.urandom(8).hex(), count()
+        self._files = min(FILES, max(FEW, (open_files() - OTHERS) // 3))
         self._lock, self._bytes, self._since = Lock(), 0, 0.0
         self._waiting: list[Arrival] = []
 
     def write(
-        self,
-        name: str,
-        body: bytes | bytearray,
-        kept: Stat,
-        settled: Callable[[os.stat_result], None],
+        self, name: str, body: bytes, kept: Stat, settled: Callable[[os.stat_result], None]
     ) -> None:
         """Write a file; ``settled`` is called when it has its name, maybe later. Raises OSError."""
         folder, _, last = name.rpartition("/")
-        part = f".{self._token}{next(self._numbers):08x}{PART}"
+        part = part_name(f"{self._token} {next(self._numbers)}")
         with self.below.folder(folder, make=True) as at:
             file = os.open(part, _NEW, 0o666, dir_fd=at)
             try:
+                with suppress(OSError):  # not every file system has locks
+                    flock(file, LOCK_EX | LOCK_NB)
                 _fill(file, body)
                 info = dress(file, kept)
                 if self._sync is None or info.st_dev != self._device:
                     os.fsync(file)
             except OSError:
+                os.close(file)
                 with suppress(OSError):
                     os.unlink(part, dir_fd=at)
                 raise
-            finally:
-                os.close(file)
-        self._add(Arrival(folder, part, last, info, settled))
+        self._add(Arrival(folder, part, last, file, info, settled))
 
     def _add(self, arrival: Arrival) -> None:
         now = time.monotonic()
@@ -95,7 +100,7 @@ class Arrivals:
                 self._since = now
             self._waiting.append(arrival)
             self._bytes += arrival.info.st_size
-            full = len(self._waiting) >= FILES or self._bytes >= BYTES
+            full = len(self._waiting) >= self._files or self._bytes >= BYTES
             if not full and now - self._since < SECONDS:
                 return
             batch = self._taken()
@@ -113,28 +118,29 @@ class Arrivals:
 
     def _settle(self, batch: list[Arrival]) -> None:
         try:
-            if self._sync is not None and len(batch) >= FEW:
+            self._put_on_disk(batch)
+            folders: dict[str, list[Arrival]] = {}
+            for one in batch:
+                folders.setdefault(one.folder, []).append(one)
+            for folder, inside in folders.items():
+                self._name(folder, inside)
+        finally:
+            for one in batch:
+                os.close(one.file)
+
+    def _put_on_disk(self, batch: list[Arrival]) -> None:
+        if self._sync is None:
+            return  # each is there already
+        try:
+            if len(batch) >= FEW:
                 self._sync(self.below.root)
-            elif self._sync is not None:
+            else:
                 for one in batch:
-                    self._sync_one(one)
+                    os.fsync(one.file)
         except OSError as error:
             for one in batch:
                 self._discard(one, error)
             raise
-        folders: dict[str, list[Arrival]] = {}
-        for one in batch:
-            folders.setdefault(one.folder, []).append(one)
-        for folder, inside in folders.items():
-            self._name(folder, inside)
-
-    def _sync_one(self, one: Arrival) -> None:
-        with self.below.folder(one.folder) as at:
-            file = os.open(one.part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-            try:
-                os.fsync(file)
-            finally:
-                os.close(file)
 
     def _discard(self, one: Arrival, error: OSError) -> None:
         self.failed.append((one.name, error))

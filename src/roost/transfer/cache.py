@@ -63,7 +63,9 @@ class Cache:
             "CREATE TABLE IF NOT EXISTS uploads "
             " (key TEXT, id TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER)"
         )
-        made.execute("CREATE TEMP TABLE sorted (name TEXT, size INT, mtime_ns INT, tag TEXT)")
+        made.execute(
+            "CREATE TEMP TABLE sorted (name TEXT, size INT, mtime_ns INT, tag TEXT, class TEXT)"
+        )
         return made
 
     def __enter__(self) -> Cache:
@@ -104,13 +106,13 @@ class Cache:
     def sort(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield the lines in order of names, however many: by the disk, not in memory."""
         self._db.execute("DELETE FROM sorted")
-        rows = ((one.name, one.size, one.mtime_ns, one.tag) for one in entries)
+        rows = ((one.name, one.size, one.mtime_ns, one.tag, one.storage) for one in entries)
         self._db.execute("BEGIN")
-        self._db.executemany("INSERT INTO sorted VALUES (?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT INTO sorted VALUES (?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
         for row in self._db.execute("SELECT * FROM sorted ORDER BY name"):
-            name, size, mtime_ns, tag = row
-            yield Entry(name, size, mtime_ns, tag, empty=name.endswith("/"))
+            name, size, mtime_ns, tag, storage = row
+            yield Entry(name, size, mtime_ns, tag, name.endswith("/"), storage)
 
     # --- multipart uploads that are ours -----------------------------------------------------
 

@@ -72,6 +72,7 @@ class Run:
     folder: Folder
     cache: Cache
     storage: str | None = None
+    kms_key: str = ""
     verify: bool = False
     meter: Meter = field(default_factory=Meter)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -95,7 +96,20 @@ class Run:
         """Close what was opened for the transfers."""
         if self._ranges is not None:
             self._ranges.close()
+        self.bucket.client.close()
         self.folder.close()
+
+    def unfinished(self) -> list[Upload]:
+        """Return the uploads below the prefix that have not ended; none where S3 does not say so.
+
+        They only save work, and who may not list them may still upload. Raises StoreError.
+        """
+        try:
+            return self.bucket.uploads(self.prefix)
+        except StoreError as error:
+            if error.fatal or not error.hopeless:
+                raise
+            return []
 
     def check(self) -> None:
         """Raise StoppedError where the sync shall end."""

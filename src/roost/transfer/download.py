@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from roost.transfer import checksums, times
+from roost.transfer import checksums, thaw, times
 from roost.transfer.arrivals import Arrivals, Stat, dress, name_file
 from roost.transfer.cache import Known
 from roost.transfer.context import DamagedError, Run
@@ -16,6 +16,7 @@ from roost.transfer.local import flush_early, write_at
 from roost.transfer.pool import Begun
 from roost.transfer.s3.bucket import Head, head_of
 from roost.transfer.s3.client import RANGE
+from roost.transfer.s3.failures import StoreError
 from roost.transfer.s3.reply import Reply
 from roost.transfer.s3.wire import NEVER, WireError
 from roost.transfer.upload import SMALL
@@ -37,12 +38,17 @@ def download(run: Run, entry: Entry, settled: Settled) -> None:
     if entry.folder:
         run.folder.make(entry.name)
         settled(Known(entry.name, entry.tag, 0, 0))
-    elif entry.size <= RANGE:
-        run.patiently(
-            lambda: _receive(run, entry, run.bucket.get(run.prefix + entry.name), settled)
-        )
-    else:
-        settled(run.patiently(lambda: _large(run, entry)))
+        return
+    try:
+        if entry.size <= RANGE:
+            key = run.prefix + entry.name
+            run.patiently(lambda: _receive(run, entry, run.bucket.get(key), settled))
+        else:
+            settled(run.patiently(lambda: _large(run, entry)))
+    except StoreError as error:
+        if error.code != "InvalidObjectState":
+            raise
+        raise thaw.explained(run, run.prefix + entry.name) from None
 
 
 def begin(run: Run, entry: Entry, settled: Settled) -> Begun | None:

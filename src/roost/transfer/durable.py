@@ -10,6 +10,9 @@ from collections.abc import Callable
 _REPORTS = (5, 8)
 """The version of Linux from which on syncfs says that something could not be written."""
 
+ENOUGH = 4096
+"""Open files that are enough for several batches of received ones."""
+
 
 def whole_disk() -> Callable[[int], None] | None:
     """Return a function that puts all of a file system on its disk, by any descriptor on it.
@@ -37,3 +40,15 @@ def _linux() -> tuple[int, int]:
     major, _, rest = platform.release().partition(".")
     minor = rest.partition(".")[0].partition("-")[0]
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
+
+
+def open_files() -> int:
+    """Return how many files this process may have open, after asking for as many as it needs."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(ENOUGH, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return ENOUGH if soft == resource.RLIM_INFINITY else soft

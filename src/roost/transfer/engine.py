@@ -28,11 +28,15 @@ LARGER = 8
 
 @dataclass(slots=True)
 class Planned:
-    """The plan of a sync. ``skipped``: names that do not take part, and why."""
+    """The plan of a sync. ``skipped``: names that do not take part, and why.
+
+    ``unsure``: what keeps both sides from being equal, and why.
+    """
 
     copies: list[Copy] = field(default_factory=list)
     deletions: list[Entry] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    unsure: list[tuple[str, str]] = field(default_factory=list)
     same: int = 0
     folders: set[str] = field(default_factory=set)
 
@@ -59,6 +63,7 @@ class Done:
     deleted: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     bytes: int = 0
+    unproved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +169,18 @@ class Sync:
             except OSError as error:
                 reasons[copy.entry.name] = error.strerror or str(error)
 
-        failed = self._by_many(unsure, ask)
-        if failed:
-            raise failed[0][1]
+        unknown = set[str]()
+        for copy, error in self._by_many(unsure, ask):
+            if self.up and isinstance(error, StoreError) and error.gone:
+                reasons[copy.entry.name] = "new"  # it is listed, and gone
+            else:
+                unknown.add(copy.entry.name)
+                planned.unsure.append((copy.entry.name, why(error)))
         planned.same += sum(reason is None for reason in reasons.values())
         sure: list[Copy] = []
         for copy in planned.copies:
             reason = reasons.get(copy.entry.name, copy.reason)
-            if reason is not None:
+            if reason is not None and copy.entry.name not in unknown:
                 sure.append(copy._replace(reason=reason))
         return sure
 
@@ -220,17 +229,18 @@ class Sync:
         run.meter.total_bytes = planned.bytes
         try:
             if self.up and (run.cache.unended() or any(_large(c) for c in planned.copies)):
-                for one in run.bucket.uploads(run.prefix):
+                for one in run.unfinished():
                     run.uploads.setdefault(one.key, []).append(one)
             failed = self._copy(planned.copies, done)
             done.failed = [(name, why(error)) for name, error in failed]
             if not run.stop.is_set():
                 self._delete(planned, done)
                 self._tidy(planned, {name for name, _ in done.failed})
+            done.failed += planned.unsure
         except StoreError as error:
             raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
         finally:
-            done.bytes = run.meter.bytes
+            done.bytes, done.unproved = run.meter.bytes, run.meter.unproved
             run.cache.save()
         run.check()
         return done
@@ -300,7 +310,7 @@ class Sync:
         large = {run.prefix + c.entry.name for c in planned.copies if _large(c)}
         large -= {run.prefix + name for name in failed}
         if large:  # an upload may have begun though the answer was lost
-            for upload in run.bucket.uploads(run.prefix):
+            for upload in run.unfinished():
                 if upload.key in large:
                     run.bucket.abort(upload)
 

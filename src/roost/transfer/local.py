@@ -7,12 +7,11 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
 from roost.transfer.below import Below
-from roost.transfer.key_rules import PART, key_trouble
+from roost.transfer.key_rules import PART, is_part, key_trouble, part_name
 from roost.transfer.listing import Entry
 
 Tell = Callable[[str, str], None]
@@ -67,7 +66,7 @@ class Folder:
         return f"{one.name}/" if one.is_dir(follow_symlinks=self.follow) else one.name
 
     def _file(self, one: os.DirEntry[str], name: str, tell: Tell) -> Iterator[Entry]:
-        if one.name.endswith(PART):
+        if is_part(one.name):
             self.leftovers.add(Path(one.path))
             return
         trouble = key_trouble(name, self.prefix)
@@ -120,8 +119,7 @@ class Folder:
     def receiving(self, name: str, tag: str) -> Path:
         """Return the file to write to, beside the place where it will be."""
         path = self.path(name)
-        known = sha256(f"{path.name}\0{tag}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
-        return path.parent / f".{known}{PART}"
+        return path.parent / part_name(f"{path.name}\0{tag}")
 
     def remove(self, name: str) -> None:
         """Delete a file, or an empty folder. Raises OSError."""

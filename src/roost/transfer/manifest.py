@@ -12,7 +12,6 @@ import base64
 import hashlib
 import json
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roost.transfer.context import Run
-from roost.transfer.key_rules import OURS, PART
+from roost.transfer.key_rules import OURS, is_part
 from roost.transfer.verify import Proof
 from roost.transfer.verify import Proven as ProvenFile
 
@@ -40,7 +39,6 @@ KINDS = {
 }
 KEPT = ("user.", "system.posix_acl_", "security.capability")
 """The beginnings of the extended attributes that a user keeps."""
-_RECEIVING = re.compile(rf"\.[0-9a-f]{{24}}{re.escape(PART)}")
 Tell = Callable[[str, str], None]
 
 
@@ -163,7 +161,7 @@ def _why(run: Run, leaf: Leaf) -> str:
 
 def _left_over(leaf: Leaf) -> bool:
     name = leaf.path.rpartition("/")[2]
-    return leaf.kind == "file" and _RECEIVING.fullmatch(name) is not None
+    return leaf.kind == "file" and is_part(name)
 
 
 def leaves(root: str, tell: Tell) -> Iterator[Leaf]:

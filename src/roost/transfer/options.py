@@ -22,7 +22,11 @@ CONCURRENCY = 32
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a sync. ``storage``: the class of what is stored in S3."""
+    """The options of a sync. ``storage``: the class of what is stored in S3.
+
+    ``restore``: the days for which objects of the archive are asked back; 0 for not at all.
+    ``kms_key``: the key that S3 encrypts with.
+    """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -31,6 +35,9 @@ class Options:
     follow: bool = False
     storage: str | None = None
     concurrency: int = CONCURRENCY
+    restore: int = 0
+    restore_tier: str = "Standard"
+    kms_key: str = ""
 
 
 @contextmanager
@@ -50,6 +57,7 @@ def opened(source: Side, target: Side, options: Options, where: Where) -> Iterat
             folder=Folder(root, options.follow, prefix.prefix),
             cache=cache,
             storage=options.storage,
+            kms_key=options.kms_key,
         )
         with closing(run):
             yield Sync(

@@ -91,6 +91,9 @@ def _headers(run: Run, before: os.stat_result) -> dict[str, str]:
     headers = times.headers(before.st_mtime_ns, before.st_mode)
     if run.storage:
         headers["x-amz-storage-class"] = run.storage
+    if run.kms_key:
+        headers["x-amz-server-side-encryption"] = "aws:kms"
+        headers["x-amz-server-side-encryption-aws-kms-key-id"] = run.kms_key
     return headers
 
 
@@ -238,7 +241,7 @@ class _Parts:
         return made["etag"]
 
     def _is_it(self, made: Mapping[str, str]) -> bool:
-        if made[CRC64]:
+        if made[CRC64] and "-" not in made[CRC64]:  # else it is one of the parts' checksums
             return made[CRC64] == sums.crc64_text(self.crc)
         if not all(sums.is_md5(tag) for tag in self.tags.values()):
             return True  # each part was compared

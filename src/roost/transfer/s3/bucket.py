@@ -19,6 +19,7 @@ from roost.transfer.s3.reply import Reply
 
 CRC64 = "x-amz-checksum-crc64nvme"
 _SUM = "x-amz-checksum-"
+_XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 _SUMS = frozenset({"crc64nvme", "crc32", "crc32c", "sha1", "sha256"})
 META = "x-amz-meta-"
 _NEXT = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
@@ -46,7 +47,7 @@ class Head:
 
     ``sums``: the checksums that S3 keeps, by kind; one of the parts' checksums ends with ``-`` and
     their number. ``encrypted``: its ETag is no MD5. ``restoring``: what S3 says of an object of
-    the archive that was asked for.
+    the archive that was asked for. ``archive``: the archive that Intelligent-Tiering has put it in.
     """
 
     size: int
@@ -58,6 +59,7 @@ class Head:
     others: Mapping[str, str] = field(default_factory=dict)
     encrypted: bool = False
     restoring: str = ""
+    archive: str = ""
 
     @property
     def sums(self) -> Mapping[str, str]:
@@ -123,6 +125,18 @@ class Bucket:
         """Return the whole object, in memory. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
         return self.client.call("GetObject", "GET", key, headers=headers)
+
+    def restore(self, key: str, days: int, tier: str) -> None:
+        """Ask for an object of the archive, for so many days (0: for good). Raises StoreError."""
+        lasting = f"<Days>{days}</Days>" if days else ""
+        how = f"<GlacierJobParameters><Tier>{tier}</Tier></GlacierJobParameters>"
+        body = f'<RestoreRequest xmlns="{_XMLNS}">{lasting}{how}</RestoreRequest>'.encode()
+        headers = {"content-md5": _md5(body), "content-type": "application/xml"}
+        try:
+            self.client.call("RestoreObject", "POST", key, {"restore": ""}, headers, body)
+        except StoreError as error:
+            if error.status != 202:  # "accepted", which the client takes for a failure
+                raise
 
     def delete(self, keys: list[str]) -> dict[str, str]:
         """Delete up to a thousand; return those that failed, with the reason. Raises StoreError."""
@@ -251,6 +265,7 @@ def head_of(reply: Reply) -> Head:
         others=sums,
         encrypted="kms" in head.get("x-amz-server-side-encryption", ""),
         restoring=head.get("x-amz-restore", ""),
+        archive=head.get("x-amz-archive-status", ""),
     )
 
 
@@ -260,8 +275,9 @@ def _size(head: Mapping[str, str]) -> int:
 
 
 def _entries(page: bytes, skip: int) -> Iterator[Entry]:
+    encoded = b"<EncodingType>url<" in page  # not every service does what it is asked
     for one in _all(page, "Contents"):
-        key = size = stored = tag = ""
+        key = size = stored = tag = storage = ""
         for child in one:
             name = child.tag.rpartition("}")[2]
             if name == "Key":
@@ -272,19 +288,24 @@ def _entries(page: bytes, skip: int) -> Iterator[Entry]:
                 stored = child.text or ""
             elif name == "ETag":
                 tag = child.text or ""
-        key = unquote(key.replace("+", " ")) if "%" in key or "+" in key else key
+            elif name == "StorageClass":
+                storage = child.text or ""
+        if encoded and ("%" in key or "+" in key):
+            key = unquote(key.replace("+", " "), errors="surrogateescape")
         if len(key) > skip:
             folder = key.endswith("/")
-            yield Entry(key[skip:], int(size), _nanoseconds(stored), tag.strip('"'), folder)
+            when = _nanoseconds(stored)
+            yield Entry(key[skip:], int(size), when, tag.strip('"'), folder, storage)
 
 
 def _nanoseconds(stored: str) -> int:
-    when = datetime.fromisoformat(stored.replace("Z", "+00:00"))
-    return (
-        int(when.timestamp() * 1000) * 10**6
-        if when.tzinfo
-        else int(when.replace(tzinfo=UTC).timestamp() * 1000) * 10**6
-    )
+    """Return a time; 0 where it is none: it is compared with nothing then."""
+    try:
+        when = datetime.fromisoformat(stored.replace("Z", "+00:00"))
+        utc = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return int(utc.timestamp() * 1000) * 10**6
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _all(page: bytes, name: str) -> list[ET.Element]:
