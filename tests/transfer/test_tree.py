@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from roost.transfer.job import ANY, Job, Outcome
-from roost.transfer.key_rules import PART as RECEIVING
+from roost.transfer.key_rules import part_name
 from roost.transfer.manifest import KINDS, TreeError, read
 from roost.transfer.options import Options
 from roost.transfer.s3.client import PART
@@ -195,14 +195,14 @@ def test_folders_and_links_of_any_name_are_held(tmp_path: Path, store: Store, he
 
 
 def test_a_socket_is_left_out_with_a_word(tmp_path: Path, store: Store, here: Here) -> None:
-    source = grow(tmp_path / "source", {"a": b"1", f".{'0' * 24}{RECEIVING}": b"half"})
+    source = grow(tmp_path / "source", {"a": b"1", part_name("a"): b"half"})
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(source / "s"))
     saved = here.run(up(store, source))
     server.close()
     assert saved.proof is not None
     assert saved.proof.whole
-    assert [note.partition(":")[0] for note in saved.notes] == [f".{'0' * 24}{RECEIVING}", "s"]
+    assert [note.partition(":")[0] for note in saved.notes] == [part_name("a"), "s"]
 
 
 def test_what_lost_and_found_holds_is_held(tmp_path: Path, store: Store, here: Here) -> None:
