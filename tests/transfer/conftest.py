@@ -14,6 +14,8 @@ from roost.transfer.listing import Prefix
 from roost.transfer.options import Options, opened
 from roost.transfer.s3.bucket import Bucket
 from roost.transfer.s3.config import Keys, Where
+from tests.cli.calling import Roost, caller
+from tests.transfer.hostile_s3 import Hostile, hostile
 from tests.transfer.weed import KEY, SECRET, Weed, weed
 
 
@@ -121,3 +123,22 @@ def grow(folder: Path, files: dict[str, bytes]) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
     return folder
+
+
+@pytest.fixture
+def s3(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
+    """A hostile S3, and nothing else, for every command of this test."""
+    del home
+    with hostile() as server:
+        for key, value in server.env().items():
+            monkeypatch.setenv(key, value)
+        yield server
+
+
+@pytest.fixture
+def roost(
+    s3: Hostile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Roost:
+    """``roost("sync", ...)`` against the hostile S3."""
+    del s3
+    return caller(monkeypatch, capsys)

@@ -118,7 +118,7 @@ def test_names_that_differ_in_case_on_a_disk_that_does_not_tell_them_apart(
     tmp_path: Path, store: Store, down: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put({"README": b"1", "readme": b"2", "other": b"3"})
-    monkeypatch.setattr("roost.transfer.engine.folds_case", lambda root: True)
+    monkeypatch.setattr("roost.transfer.deletion.folds_case", lambda root: True)
     planned, _ = down(tmp_path / "back")
     assert [name for name, _ in planned.skipped] == ["readme"]
     assert tree(tmp_path / "back") == {"README": b"1", "other": b"3"}

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, PartlyDoneError, RoostError, UsageError
+from roost.transfer.deletion_rules import limit
 from roost.transfer.job import Job, Note, Outcome, Progress, Tell, Transfer
 from roost.transfer.listing import side
 from roost.transfer.watch import janitor
@@ -70,12 +71,15 @@ def check(job: Job) -> None:
             "--verify, --move and --watch go from a folder to S3; what comes from S3 is always "
             "compared by checksum"
         )
-    if not job.up and job.options.storage:
-        raise UsageError("--class is for what is stored in S3")
-    if not job.up and job.options.kms_key:
-        raise UsageError("--kms-key is for what is stored in S3")
-    if job.up and job.options.restore:
-        raise UsageError("--restore is for what comes from S3")
+    options = job.options
+    limit(options.max_delete, 0)
+    if (options.max_delete or options.delete_all) and not options.delete:
+        raise UsageError("--max-delete and --delete-all go with --delete")
+    if options.min_age is not None and not (job.move or job.watch):
+        raise UsageError("--min-age goes with --move or --watch")
+    if options.assume_closed and not (job.move or job.janitors):
+        raise UsageError("--assume-closed goes with --move or --janitor")
+    _check_way(job)
     for text in job.janitors:
         janitor(text)
     if job.janitors and not job.watch:
@@ -84,6 +88,16 @@ def check(job: Job) -> None:
         raise UsageError("--watch goes without --delete, --dry-run and --json")
     if job.move and job.options.delete:
         raise UsageError("--move and --delete together would delete what was moved before")
+
+
+def _check_way(job: Job) -> None:
+    """Raise UsageError for options of S3 that are for the other way."""
+    if not job.up and job.options.storage:
+        raise UsageError("--class is for what is stored in S3")
+    if not job.up and job.options.kms_key:
+        raise UsageError("--kms-key is for what is stored in S3")
+    if job.up and job.options.restore:
+        raise UsageError("--restore is for what comes from S3")
 
 
 def copy_all(session: Session, transfers: Sequence[Transfer], computers: Computers) -> list[Result]:

@@ -35,6 +35,13 @@ BOTH_WAYS = (
     _option("--include", help="Only what fits (repeatable).", **GLOB),
     _option("--exclude", help="All but what fits (repeatable).", **GLOB),
     _option("--delete", is_flag=True, help="Delete from DST what SRC does not have; asks first."),
+    _option(
+        "--max-delete",
+        metavar="N|N%",
+        default="",
+        help="With --delete: refuse to delete more than N, or N % of what DST has.",
+    ),
+    _option("--delete-all", is_flag=True, help="With --delete: even if SRC is empty."),
     _option("--dry-run", is_flag=True, help="Say what would be done, and what it would cost."),
     _option("--checksum", is_flag=True, help="Compare contents, not sizes and times."),
 )
@@ -48,6 +55,18 @@ TO_S3 = (
         multiple=True,
         metavar="WASTE=WANTED",
         help="With --watch: delete WASTE once WANTED of the same * is proven in S3.",
+    ),
+    _option(
+        "--min-age",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="With --move or --watch: only files that have not changed for so long [60; 5 for"
+        " --watch alone].",
+    ),
+    _option(
+        "--assume-closed",
+        is_flag=True,
+        help="With --move: also where the system does not say if a program has a file open.",
     ),
     _option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class."),
     _option("--kms-key", metavar="KEY", default="", help="The KMS key that S3 encrypts with."),

@@ -18,10 +18,11 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
-from roost.transfer.below import Below
+from roost.transfer import deletion
+from roost.transfer.deletion import Seen
 from roost.transfer.durable import open_files, whole_disk
 from roost.transfer.key_rules import part_name
-from roost.transfer.local import write_at
+from roost.transfer.local import Folder, write_at
 
 FILES, BYTES, SECONDS = 512, 256 * 2**20, 2.0
 """A batch ends at so many files or bytes, or when its first file has waited so long."""
@@ -50,6 +51,7 @@ class Arrival(NamedTuple):
     last: str
     file: int
     info: os.stat_result
+    seen: Seen | None
     settled: Callable[[os.stat_result], None]
 
     @property
@@ -61,11 +63,11 @@ class Arrival(NamedTuple):
 class Arrivals:
     """The received files of one sync. Many threads add to them."""
 
-    def __init__(self, below: Below) -> None:
-        self.below = below
+    def __init__(self, folder: Folder) -> None:
+        self.folder, self.below = folder, folder.below
         self.failed: list[tuple[str, OSError]] = []
         self._sync = whole_disk()
-        self._device = os.fstat(below.root).st_dev
+        self._device = os.fstat(self.below.root).st_dev
         self._token, self._numbers = os.urandom(8).hex(), count()
         self._files = min(FILES, max(FEW, (open_files() - OTHERS) // 3))
         self._lock, self._bytes, self._since = Lock(), 0, 0.0
@@ -88,10 +90,9 @@ class Arrivals:
                     os.fsync(file)
             except OSError:
                 os.close(file)
-                with suppress(OSError):
-                    os.unlink(part, dir_fd=at)
+                deletion.discard_part(part, at=at)
                 raise
-        self._add(Arrival(folder, part, last, file, info, settled))
+        self._add(Arrival(folder, part, last, file, info, self.folder.seen.get(name), settled))
 
     def _add(self, arrival: Arrival) -> None:
         now = time.monotonic()
@@ -145,7 +146,7 @@ class Arrivals:
     def _discard(self, one: Arrival, error: OSError) -> None:
         self.failed.append((one.name, error))
         with suppress(OSError), self.below.folder(one.folder) as at:
-            os.unlink(one.part, dir_fd=at)
+            deletion.discard_part(one.part, at=at)
 
     def _name(self, folder: str, inside: list[Arrival]) -> None:
         """Give the files in one folder their names."""
@@ -156,7 +157,7 @@ class Arrivals:
                 while left:
                     one = left.pop()
                     try:
-                        name_file(at, one.part, one.last)
+                        deletion.give_name(one.part, one.last, one.seen, at=at)
                         settled.append(one)
                     except OSError as error:
                         self._discard(one, error)
@@ -189,11 +190,3 @@ def dress(file: int, kept: Stat) -> os.stat_result:
         os.fchmod(file, stat.S_IMODE(mode) | (mode & 0o444) >> 2)
     os.utime(file, ns=(kept.mtime_ns, kept.mtime_ns))
     return os.fstat(file)
-
-
-def name_file(at: int, part: str, last: str) -> None:
-    """Give a file in an open folder its name. Raises OSError where a symlink has that name."""
-    with suppress(FileNotFoundError):
-        if stat.S_ISLNK(os.stat(last, dir_fd=at, follow_symlinks=False).st_mode):
-            raise OSError(errno.ELOOP, "a symlink is in its place", last)
-    os.rename(part, last, src_dir_fd=at, dst_dir_fd=at)

@@ -7,6 +7,7 @@ then each object is asked once for the time of its file.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from roost.errors import BusyError
 from roost.home import home
+from roost.transfer.deletion import remove_own
 from roost.transfer.listing import Entry
 
 
@@ -47,8 +49,7 @@ class Cache:
         try:
             self._db = self._open()
         except sqlite3.DatabaseError:  # a damaged cache is made again
-            for path in base.glob(f"{known}.sqlite*"):
-                path.unlink()
+            remove_own(base.glob(f"{known}.sqlite*"))
             self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -63,6 +64,7 @@ class Cache:
             "CREATE TABLE IF NOT EXISTS uploads "
             " (key TEXT, id TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER)"
         )
+        made.execute("CREATE TABLE IF NOT EXISTS begins (key TEXT, at REAL)")
         made.execute(
             "CREATE TEMP TABLE sorted (name TEXT, size INT, mtime_ns INT, tag TEXT, class TEXT)"
         )
@@ -116,9 +118,24 @@ class Cache:
 
     # --- multipart uploads that are ours -----------------------------------------------------
 
-    def began(self, key: str, upload: str, size: int, mtime_ns: int) -> None:
-        """Remember a multipart upload that begins, to end it later."""
+    def begins(self, key: str) -> float:
+        """Remember that a multipart upload is asked for, as the answer may be lost; return when."""
+        now = time.time()
+        self._db.execute("INSERT INTO begins VALUES (?, ?)", (key, now))
+        return now
+
+    def began(self, key: str, upload: str, size: int, mtime_ns: int, asked: float = 0) -> None:
+        """Remember a multipart upload that begins, to end it later, and was ``asked`` for then."""
         self._db.execute("REPLACE INTO uploads VALUES (?, ?, ?, ?)", (key, upload, size, mtime_ns))
+        self._db.execute("DELETE FROM begins WHERE key = ? AND at = ?", (key, asked))
+
+    def lost(self) -> list[tuple[str, float]]:
+        """Return the keys of uploads that were asked for without an answer, and when."""
+        return list(self._db.execute("SELECT key, at FROM begins"))
+
+    def forget_lost(self) -> None:
+        """Forget the uploads without an answer: they have ended."""
+        self._db.execute("DELETE FROM begins")
 
     def ended(self, upload: str) -> None:
         """Forget an upload that has ended."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from roost.transfer.cache import Cache
 from roost.transfer.local import Folder
-from roost.transfer.s3.bucket import Bucket, Upload
+from roost.transfer.s3.bucket import Bucket
 from roost.transfer.s3.failures import StoreError
 
 if TYPE_CHECKING:
@@ -65,7 +65,11 @@ class Meter:
 
 @dataclass(slots=True)
 class Run:
-    """One sync between a folder and a prefix."""
+    """One sync between a folder and a prefix.
+
+    ``over``: the ETags of the objects that copies take the place of, as the plan saw them;
+    ``conditional``: the service can be asked to overwrite nothing else.
+    """
 
     bucket: Bucket
     prefix: str
@@ -77,8 +81,9 @@ class Run:
     meter: Meter = field(default_factory=Meter)
     stop: threading.Event = field(default_factory=threading.Event)
     slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(IN_FLIGHT))
-    uploads: dict[str, list[Upload]] = field(default_factory=dict)
     arrivals: Arrivals | None = None
+    over: dict[str, str] = field(default_factory=dict)
+    conditional: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     _ranges: Ranges | None = None
 
@@ -99,17 +104,12 @@ class Run:
         self.bucket.client.close()
         self.folder.close()
 
-    def unfinished(self) -> list[Upload]:
-        """Return the uploads below the prefix that have not ended; none where S3 does not say so.
-
-        They only save work, and who may not list them may still upload. Raises StoreError.
-        """
-        try:
-            return self.bucket.uploads(self.prefix)
-        except StoreError as error:
-            if error.fatal or not error.hopeless:
-                raise
-            return []
+    def condition(self, name: str) -> dict[str, str]:
+        """Return the headers that let S3 overwrite only what the plan saw."""
+        if not self.conditional:
+            return {}
+        tag = self.over.get(name)
+        return {"if-match": f'"{tag}"'} if tag else {"if-none-match": "*"}
 
     def check(self) -> None:
         """Raise StoppedError where the sync shall end."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 
-from roost.transfer import checksums, thaw, times
-from roost.transfer.arrivals import Arrivals, Stat, dress, name_file
+from roost.transfer import checksums, deletion, thaw, times
+from roost.transfer.arrivals import Arrivals, Stat, dress
 from roost.transfer.cache import Known
 from roost.transfer.context import DamagedError, Run
 from roost.transfer.key_rules import file_trouble
@@ -77,7 +76,7 @@ def arrivals(run: Run) -> Arrivals:
     """Return the batches of this sync."""
     with run.lock:
         if run.arrivals is None:
-            run.arrivals = Arrivals(run.folder.below)
+            run.arrivals = Arrivals(run.folder)
         return run.arrivals
 
 
@@ -101,9 +100,11 @@ def _compare(run: Run, entry: Entry, head: Head, body: bytes | bytearray) -> Non
     else:
         key = run.prefix + entry.name
         found = checksums.compared(run.bucket, key, head, checksums.of_bytes(body))
-        same = len(body) == head.size if found is None else found[1] == found[2]
         if found is None:
+            same = head.tag == entry.tag and len(body) == entry.size
             run.meter.unproven()
+        else:
+            same = found[1] == found[2]
     if not same:
         raise DamagedError(DIFFERS)
 
@@ -113,21 +114,16 @@ def _compare(run: Run, entry: Entry, head: Head, body: bytes | bytearray) -> Non
 
 def _large(run: Run, entry: Entry) -> Known:
     """Fetch parallel ranges. What an earlier run has received of the same object is kept."""
-    folder, _, last = entry.name.rpartition("/")
-    path = run.folder.receiving(entry.name, entry.tag)
-    run.folder.leftovers.discard(path)
+    folder = entry.name.rpartition("/")[0]
     with run.folder.below.folder(folder, make=True) as at:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(path.name, flags, 0o666, dir_fd=at)
+        part, file = run.folder.receiving(entry.name, entry.tag, at)
         try:
             head = _fill(run, entry, file)
             info = dress(file, _stat(head))
             os.fsync(file)
-            name_file(at, path.name, last)
-            os.fsync(at)
+            _give_name(run, entry, part, at)
         except DamagedError:
-            with suppress(OSError):
-                os.unlink(path.name, dir_fd=at)
+            deletion.discard_part(part, at=at)
             raise
         finally:
             os.close(file)
@@ -135,6 +131,16 @@ def _large(run: Run, entry: Entry) -> Known:
             run.folder.below.forget(folder)
             raise OSError("its folder was replaced while it was written")
     return Known(entry.name, head.tag, info.st_size, info.st_mtime_ns)
+
+
+def _give_name(run: Run, entry: Entry, part: str, at: int) -> None:
+    try:
+        last = entry.name.rpartition("/")[2]
+        deletion.give_name(part, last, run.folder.seen.get(entry.name), at=at)
+        os.fsync(at)
+    except OSError:
+        deletion.discard_part(part, at=at)
+        raise
 
 
 def _fill(run: Run, entry: Entry, file: int) -> Head:
@@ -190,6 +196,7 @@ def _fetch(
     """Fetch all but what is there, whose size and CRC64 are known; return the CRC64 of all."""
     key, headers = run.prefix + entry.name, {"if-match": f'"{entry.tag}"'}
     start, crc = have
+    end = start
     if run.bucket.client.wire.usable:
         try:
             return run.ranges.fetch(key, headers, (start, entry.size), write, crc)
@@ -199,13 +206,15 @@ def _fetch(
             os.ftruncate(file, start)
 
     def in_order(data: memoryview, at: int) -> None:
-        nonlocal crc
+        nonlocal crc, end
         write(data, at)
-        crc = checksums.crc64(data, crc)
+        crc, end = checksums.crc64(data, crc), end + len(data)
 
     if start:
         headers["range"] = f"bytes={start}-{entry.size - 1}"
     run.bucket.client.fetch(key, headers, in_order)
+    if end != entry.size:
+        raise DamagedError(f"{end} of its {entry.size} bytes arrived")
     return crc
 
 

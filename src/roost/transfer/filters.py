@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 
-NameFilter = Callable[[str], bool]
+
+@dataclass(frozen=True, slots=True)
+class NameFilter:
+    """The names that take part: they fit an ``include`` (if there are any) and no ``exclude``."""
+
+    include: tuple[re.Pattern[str], ...] = ()
+    exclude: tuple[re.Pattern[str], ...] = ()
+
+    def __call__(self, name: str) -> bool:
+        """Tell if a name takes part."""
+        if self.include and not any(one.fullmatch(name) for one in self.include):
+            return False
+        return not any(one.fullmatch(name) for one in self.exclude)
+
+    def cuts(self, folder: str) -> bool:
+        """Tell if nothing in a folder takes part, whatever its name is."""
+        return any(one.fullmatch(f"{folder.rstrip('/')}/") for one in self.exclude)
 
 
 def name_filter(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> NameFilter:
-    """Return a filter of names: they fit an ``include`` (if there are any) and no ``exclude``.
+    """Return a filter of names.
 
     ``*`` and ``?`` stay within one part of a path, ``**`` crosses parts. A pattern without a
     slash fits the last part of a name; one that fits a folder fits all that is in it.
     """
-    inside = [_regex(one) for one in include]
-    outside = [_regex(one) for one in exclude]
-    if not inside and not outside:
-        return lambda name: True
-
-    def fits(name: str) -> bool:
-        if inside and not any(one.fullmatch(name) for one in inside):
-            return False
-        return not any(one.fullmatch(name) for one in outside)
-
-    return fits
+    return NameFilter(tuple(map(_regex, include)), tuple(map(_regex, exclude)))
 
 
 def _regex(glob: str) -> re.Pattern[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
+from roost.transfer import deletion
 from roost.transfer.below import Below
-from roost.transfer.key_rules import PART, is_part, key_trouble, part_name
+from roost.transfer.deletion import Seen
+from roost.transfer.key_rules import is_part, key_trouble, part_name
 from roost.transfer.listing import Entry
 
 Tell = Callable[[str, str], None]
@@ -21,19 +22,38 @@ _ZEROS = bytes(2**20)
 
 @dataclass(slots=True)
 class Folder:
-    """One side of a sync. ``leftovers`` are files that an earlier run was receiving."""
+    """One side of a sync. ``leftovers`` are files that an earlier run was receiving.
+
+    ``left_out`` has what the last listing left out, and why; ``unread`` what of it could not be
+    read. ``seen``: the files that copies take the place of, as they were when the plan was made.
+    """
 
     root: Path
     follow: bool = False
     prefix: str = ""
     leftovers: set[Path] = field(default_factory=set)
+    left_out: dict[str, str] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    seen: dict[str, Seen] = field(default_factory=dict)
     _opened: Below | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def files(self, tell: Tell) -> Iterator[Entry]:
         """Yield everything below, a folder before its content, in order of names."""
-        if self.root.is_dir():
-            yield from self._below(os.fspath(self.root), "", frozenset(), tell)
+        self.left_out.clear()
+        self.unread.clear()
+
+        def note(name: str, why: str) -> None:
+            self.left_out[name] = why
+            tell(name, why)
+
+        yield from self._below(os.fspath(self.root), "", frozenset(), note)
+
+    def _failed(self, name: str, error: OSError, tell: Tell) -> None:
+        """Note what could not be read; a file that has just gone, or a link to nowhere, is none."""
+        if not isinstance(error, FileNotFoundError) or not name:
+            self.unread.add(name)
+        tell(name, error.strerror or str(error))
 
     def _below(
         self, path: str, base: str, above: frozenset[tuple[int, int]], tell: Tell
@@ -49,7 +69,7 @@ class Folder:
             with os.scandir(path) as found:
                 inside = sorted((self._sort_key(one), one) for one in found)
         except OSError as error:
-            tell(base, error.strerror or str(error))
+            self._failed(base, error, tell)
             return
         trouble = key_trouble(base, self.prefix)
         if trouble and not inside:
@@ -76,7 +96,7 @@ class Folder:
         try:
             info = one.stat(follow_symlinks=self.follow)
         except OSError as error:
-            tell(name, error.strerror or str(error))
+            self._failed(name, error, tell)
             return
         if stat.S_ISREG(info.st_mode):
             yield Entry(name, info.st_size, info.st_mtime_ns)
@@ -116,39 +136,17 @@ class Folder:
         with self.below.folder(name.rstrip("/"), make=True):
             pass
 
-    def receiving(self, name: str, tag: str) -> Path:
-        """Return the file to write to, beside the place where it will be."""
+    def receiving(self, name: str, tag: str, at: int) -> tuple[str, int]:
+        """Open a file to write to, in its open folder ``at``, beside its place. Raises OSError.
+
+        The same object has the same one, to continue with it, unless another sync receives it now.
+        """
         path = self.path(name)
-        return path.parent / part_name(f"{path.name}\0{tag}")
-
-    def remove(self, name: str) -> None:
-        """Delete a file, or an empty folder. Raises OSError."""
-        above, _, last = name.rstrip("/").rpartition("/")
-        try:
-            with self.below.folder(above) as at:
-                if name.endswith("/"):
-                    os.rmdir(last, dir_fd=at)
-                    self.below.forget(name.rstrip("/"))
-                else:
-                    os.unlink(last, dir_fd=at)
-        except FileNotFoundError:
-            if name.endswith("/"):
-                raise
-
-    def remove_empty(self, names: set[str], keep: set[str]) -> None:
-        """Delete those folders (and those above) that nothing is in any more."""
-        above = {
-            name[: at + 1] for name in names for at, one in enumerate(name) if one == "/"
-        } - keep
-        for folder in sorted(above, key=len, reverse=True):
-            with suppress(OSError):
-                self.remove(folder)
-
-    def clean(self) -> None:
-        """Delete what an earlier run was receiving and nobody goes on with."""
-        for path in self.leftovers:
-            with suppress(OSError):
-                self.remove(path.relative_to(self.root).as_posix())
+        part = part_name(f"{path.name}\0{tag}")
+        self.leftovers.discard(path.parent / part)
+        while (file := deletion.open_part(part, at=at)) is None:
+            part = part_name(os.urandom(16).hex())
+        return part, file
 
 
 def write_at(file: int, data: memoryview, at: int) -> None:
@@ -167,15 +165,3 @@ def flush_early(file: int, at: int, size: int) -> None:
     """Let the disk begin with what was written, so that little is left for the end to wait for."""
     if hasattr(os, "posix_fadvise"):  # Linux writes the pages out before it drops them
         os.posix_fadvise(file, at, size, os.POSIX_FADV_DONTNEED)
-
-
-def folds_case(root: Path) -> bool:
-    """Tell if the file system takes "A" and "a" for the same name."""
-    probe = root / f".CASE-{os.getpid()}{PART}"
-    try:
-        probe.touch()
-        return probe.with_name(probe.name.swapcase()).exists()
-    except OSError:
-        return False
-    finally:
-        probe.unlink(missing_ok=True)

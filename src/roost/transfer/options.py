@@ -26,6 +26,10 @@ class Options:
 
     ``restore``: the days for which objects of the archive are asked back; 0 for not at all.
     ``kms_key``: the key that S3 encrypts with.
+    ``delete_all``: also delete all of the target, where the source is empty. ``max_delete``: how
+    many at most, a number or a part in %; "" for any. ``min_age``: the seconds for which a file
+    must not have changed before it is moved, or copied while it is watched; None for the usual.
+    ``assume_closed``: delete also where the system does not tell if a file is open.
     """
 
     include: tuple[str, ...] = ()
@@ -38,6 +42,10 @@ class Options:
     restore: int = 0
     restore_tier: str = "Standard"
     kms_key: str = ""
+    delete_all: bool = False
+    max_delete: str = ""
+    min_age: float | None = None
+    assume_closed: bool = False
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from roost.errors import NotFoundError, RoostError
-from roost.transfer import attributes, checksums
+from roost.transfer import attributes, checksums, deletion
 from roost.transfer.context import DamagedError, Run
 from roost.transfer.engine import Planned, Sync
 from roost.transfer.manifest import BEGINS, KINDS, Leaf, TreeError, read
@@ -248,6 +248,7 @@ def _same(run: Run, leaf: Leaf) -> bool:
 
 def _has_content(run: Run, leaf: Leaf, file: int) -> bool:
     info = os.fstat(file)
+    run.folder.seen[leaf.path] = deletion.Seen(info.st_size, info.st_mtime_ns)
     if not stat.S_ISREG(info.st_mode) or info.st_size != leaf.size:
         return False
     if info.st_nlink > 1:
@@ -278,7 +279,7 @@ def _special(run: Run, leaf: Leaf) -> None:
             now = os.stat(last, dir_fd=at, follow_symlinks=False)
             if KINDS[stat.S_IFMT(now.st_mode)] == leaf.kind and _leads(at, last, leaf) == leaf.to:
                 return
-            os.unlink(last, dir_fd=at)
+            deletion.remove_special(last, now, at=at)
         if leaf.kind == "link":
             os.symlink(leaf.to, last, dir_fd=at)
         else:

@@ -18,9 +18,9 @@ from typing import IO
 
 from roost.transfer import checksums, times
 from roost.transfer.context import DamagedError, Run
-from roost.transfer.filters import NameFilter
 from roost.transfer.key_rules import OURS
 from roost.transfer.listing import Entry
+from roost.transfer.plan import Included
 from roost.transfer.pool import Pool, why
 from roost.transfer.s3.bucket import Head
 from roost.transfer.s3.failures import StoreError
@@ -65,7 +65,7 @@ class Proof:
         return sum(one.size for one in self.proven)
 
 
-def verify(run: Run, included: NameFilter, *, threads: int = 16, manifest: bool = True) -> Proof:
+def verify(run: Run, included: Included, *, threads: int = 16, manifest: bool = True) -> Proof:
     """Compare every file with its object. Raises RoostError where S3 cannot be asked."""
     skipped: list[tuple[str, str]] = []
     files = run.folder.files(lambda name, why: skipped.append((name, why)))

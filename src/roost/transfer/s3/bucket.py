@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from roost.transfer.listing import Entry, Prefix
+from roost.transfer.s3 import answers
+from roost.transfer.s3.answers import children, text_in
 from roost.transfer.s3.client import S3Client
 from roost.transfer.s3.config import Where
 from roost.transfer.s3.failures import StoreError
@@ -22,23 +24,24 @@ _SUM = "x-amz-checksum-"
 _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 _SUMS = frozenset({"crc64nvme", "crc32", "crc32c", "sha1", "sha256"})
 META = "x-amz-meta-"
-_NEXT = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
 _MOVED = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
 
 
 class Upload(NamedTuple):
-    """A multipart upload that has not ended."""
+    """A multipart upload that has not ended; ``age`` in seconds, by the server's own clock."""
 
     key: str
     id: str
+    age: float | None = None
 
 
 class Part(NamedTuple):
-    """A part of an upload."""
+    """A part of an upload; ``age``: the seconds since it arrived, by the server's own clock."""
 
     number: int
     size: int
     tag: str
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,10 @@ class Bucket:
 
     def find(self, prefix: str) -> None:
         """Find the bucket: whether it is there and ours, and its region. Raises StoreError."""
-        query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
+        query = {"list-type": "2", "max-keys": "1", "prefix": prefix, "encoding-type": "url"}
         try:
-            self.client.call("ListObjectsV2", "GET", query=query)
+            reply = self.client.call("ListObjectsV2", "GET", query=query)
+            answers.page(reply.body, self.name, prefix)
         except StoreError as error:
             moved = error.code in _MOVED or error.status in {301, 307, 400}
             if not (moved and error.region) or error.region == self.client.where.region:
@@ -98,24 +102,40 @@ class Bucket:
             self.client = S3Client(self.name, where, connections=self._connections)
 
     def objects(self, prefix: str) -> Iterator[Entry]:
-        """Yield all objects below the prefix, with the rest of their names. Raises StoreError."""
-        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
-        coming = self.client.send("ListObjectsV2", "GET", query=query)
+        """Yield all objects below the prefix, with the rest of their names.
+
+        Raises StoreError where the listing does not prove to be whole.
+        """
+        whole, query = answers.Progress(), {"prefix": prefix, "encoding-type": "url"}
+        coming = self._list({**query, "list-type": "2"})
         while True:
-            page = coming.result().body
-            token = _NEXT.search(page)
+            body = coming.result().body
+            token, early = answers.early_token(body), None
             if token:  # the next page comes while this one is read
-                more = {**query, "continuation-token": _text(token[1])}
-                coming = self.client.send("ListObjectsV2", "GET", query=more)
-            yield from _entries(page, len(prefix))
-            if not token:
+                early = self._list({**query, "list-type": "2", "continuation-token": token})
+            page = answers.page(body, self.name, prefix)
+            more = whole.next_query(page)
+            if more:
+                expected = more.get("continuation-token") == token and early is not None
+                coming = early if early and expected else self._list({**query, **more})
+            for entry in page.entries:
+                if len(entry.name) > len(prefix):
+                    yield entry._replace(name=entry.name[len(prefix) :])
+            if not more:
                 return
+
+    def _list(self, query: Mapping[str, str]) -> Future[Reply]:
+        operation = "ListObjectsV2" if "list-type" in query else "ListObjects"
+        return self.client.send(operation, "GET", query=query)
 
     def head(self, key: str) -> Head:
         """Return the attributes of an object. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
         reply = self.client.call("HeadObject", "HEAD", key, headers=headers)
-        return head_of(reply)
+        head = head_of(reply)
+        if not head.tag:
+            raise answers.foreign(b"", "HeadObject", key)
+        return head
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Put an object. Raises StoreError."""
@@ -139,19 +159,46 @@ class Bucket:
                 raise
 
     def delete(self, keys: list[str]) -> dict[str, str]:
-        """Delete up to a thousand; return those that failed, with the reason. Raises StoreError."""
-        objects = "".join(f"<Object><Key>{_xml(key)}</Key></Object>" for key in keys)
-        body = f"<Delete><Quiet>true</Quiet>{objects}</Delete>".encode()
-        headers = {"content-md5": _md5(body), "content-type": "application/xml"}
+        """Delete up to a thousand; return those that failed, with the reason. Raises StoreError.
+
+        What S3 does not answer for is looked at: only what is gone counts as deleted.
+        """
         # A name with a character that XML cannot hold goes alone.
         if any(_unwritable(key) for key in keys):
             for key in keys:
                 self.client.call("DeleteObject", "DELETE", key)
-            return {}
+            return self._still_there(keys, "S3 did not delete it")
+        objects = "".join(f"<Object><Key>{_xml(key)}</Key></Object>" for key in keys)
+        body = f"<Delete>{objects}</Delete>".encode()
+        headers = {"content-md5": _md5(body), "content-type": "application/xml"}
         reply = self.client.call(
             "DeleteObjects", "POST", query={"delete": ""}, headers=headers, body=body
         )
-        return {_in(one, "Key"): _in(one, "Message") for one in _all(reply.body, "Error")}
+        try:
+            root = answers.root_of(reply.body, "DeleteResult", "DeleteObjects")
+        except StoreError as error:
+            return self._still_there(keys, error.text or error.code)
+        failed = {
+            text_in(one, "Key"): text_in(one, "Message") or text_in(one, "Code")
+            for one in children(root, "Error")
+        }
+        deleted = {text_in(one, "Key") for one in children(root, "Deleted")}
+        open_ = [key for key in keys if key not in deleted and key not in failed]
+        failed = {key: why for key, why in failed.items() if key in set(keys)}
+        return {**failed, **self._still_there(open_, "S3 did not answer for it")}
+
+    def _still_there(self, keys: list[str], why: str) -> dict[str, str]:
+        """Return the keys whose objects S3 does not say to be gone."""
+        looks = [(key, self.client.send("HeadObject", "HEAD", key)) for key in keys]
+        there: dict[str, str] = {}
+        for key, look in looks:
+            try:
+                look.result()
+                there[key] = f"it is still there: {why}"
+            except StoreError as error:
+                if not error.gone:
+                    there[key] = f"it may still be there: {why}"
+        return there
 
     # --- multipart ---------------------------------------------------------------------------
 
@@ -160,48 +207,68 @@ class Bucket:
         reply = self.client.call(
             "CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers
         )
-        return _in(ET.fromstring(reply.body), "UploadId")  # noqa: S314 - S3's own answer
+        upload = text_in(_root(reply, "InitiateMultipartUploadResult", key), "UploadId")
+        if not upload:
+            raise answers.foreign(reply.body, "CreateMultipartUpload", key)
+        return upload
 
     def uploads(self, prefix: str) -> list[Upload]:
         """Return all uploads that have not ended. Raises StoreError."""
-        found: list[Upload] = []
-        query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
+        listed: list[Upload] = []
+        query, marks = {"uploads": "", "prefix": prefix, "encoding-type": "url"}, set[str]()
         while True:
-            page = self.client.call("ListMultipartUploads", "GET", query=query).body
-            for one in _all(page, "Upload"):
-                found.append(Upload(unquote(_in(one, "Key")), _in(one, "UploadId")))
-            root = ET.fromstring(page)  # noqa: S314
-            if _in(root, "IsTruncated") != "true":
-                return found
-            query["key-marker"] = unquote(_in(root, "NextKeyMarker"))
-            query["upload-id-marker"] = _in(root, "NextUploadIdMarker")
+            reply = self.client.call("ListMultipartUploads", "GET", query=query)
+            root = _root(reply, "ListMultipartUploadsResult")
+            for one in children(root, "Upload"):
+                key = unquote(text_in(one, "Key"))
+                age = answers.age(text_in(one, "Initiated"), reply.headers.get("date", ""))
+                listed.append(Upload(key, text_in(one, "UploadId"), age))
+            if text_in(root, "IsTruncated") != "true":
+                return listed
+            query["key-marker"] = unquote(text_in(root, "NextKeyMarker"))
+            query["upload-id-marker"] = text_in(root, "NextUploadIdMarker")
+            _goes_on(query["key-marker"] + "\0" + query["upload-id-marker"], marks, reply)
 
     def parts(self, upload: Upload) -> list[Part]:
         """Return the parts that have arrived. Raises StoreError."""
-        found: list[Part] = []
-        query = {"uploadId": upload.id}
+        listed: list[Part] = []
+        query, marks = {"uploadId": upload.id}, set[str]()
         while True:
-            page = self.client.call("ListParts", "GET", upload.key, query=query).body
-            for one in _all(page, "Part"):
-                number, size = int(_in(one, "PartNumber")), int(_in(one, "Size"))
-                found.append(Part(number, size, _in(one, "ETag").strip('"')))
-            root = ET.fromstring(page)  # noqa: S314
-            if _in(root, "IsTruncated") != "true":
-                return found
-            query["part-number-marker"] = _in(root, "NextPartNumberMarker")
+            reply = self.client.call("ListParts", "GET", upload.key, query=query)
+            root = _root(reply, "ListPartsResult", upload.key)
+            if text_in(root, "UploadId") not in {"", upload.id}:
+                raise answers.foreign(reply.body, "ListParts", upload.key)
+            for one in children(root, "Part"):
+                number, size = text_in(one, "PartNumber"), text_in(one, "Size")
+                if not number.isdigit() or not size.isdigit():
+                    raise answers.foreign(reply.body, "ListParts", upload.key)
+                age = answers.age(text_in(one, "LastModified"), reply.headers.get("date", ""))
+                listed.append(Part(int(number), int(size), text_in(one, "ETag").strip('"'), age))
+            if text_in(root, "IsTruncated") != "true":
+                return listed
+            query["part-number-marker"] = text_in(root, "NextPartNumberMarker")
+            _goes_on(query["part-number-marker"], marks, reply)
 
-    def complete(self, upload: Upload, tags: Mapping[int, str]) -> Mapping[str, str]:
-        """Make an object of the parts; return the ETag and checksum of it. Raises StoreError."""
+    def complete(
+        self, upload: Upload, tags: Mapping[int, str], headers: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        """Make an object of the parts; return the ETag and checksum that S3 answers.
+
+        Raises StoreError; an answer without an ETag is none, whatever its status.
+        """
         listed = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{_xml(tag)}</ETag></Part>"
             for number, tag in sorted(tags.items())
         )
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         reply = self.client.call(
-            "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, None, body
+            "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, headers, body
         )
-        root = ET.fromstring(reply.body)  # noqa: S314
-        return {"etag": _in(root, "ETag").strip('"'), CRC64: _in(root, "ChecksumCRC64NVME")}
+        root = _root(reply, "CompleteMultipartUploadResult", upload.key)
+        tag = text_in(root, "ETag").strip('"')
+        if not tag:
+            raise answers.foreign(reply.body, "CompleteMultipartUpload", upload.key)
+        return {"etag": tag, CRC64: text_in(root, "ChecksumCRC64NVME")}
 
     def abort(self, upload: Upload) -> None:
         """Forget what has arrived of it. Raises StoreError."""
@@ -274,56 +341,18 @@ def _size(head: Mapping[str, str]) -> int:
     return int(ranged) if ranged.isdigit() else int(head.get("content-length") or 0)
 
 
-def _entries(page: bytes, skip: int) -> Iterator[Entry]:
-    encoded = b"<EncodingType>url<" in page  # not every service does what it is asked
-    for one in _all(page, "Contents"):
-        key = size = stored = tag = storage = ""
-        for child in one:
-            name = child.tag.rpartition("}")[2]
-            if name == "Key":
-                key = child.text or ""
-            elif name == "Size":
-                size = child.text or "0"
-            elif name == "LastModified":
-                stored = child.text or ""
-            elif name == "ETag":
-                tag = child.text or ""
-            elif name == "StorageClass":
-                storage = child.text or ""
-        if encoded and ("%" in key or "+" in key):
-            key = unquote(key.replace("+", " "), errors="surrogateescape")
-        if len(key) > skip:
-            folder = key.endswith("/")
-            when = _nanoseconds(stored)
-            yield Entry(key[skip:], int(size), when, tag.strip('"'), folder, storage)
+def _root(reply: Reply, name: str, key: str = "") -> ET.Element:
+    """Return the root of an answer. Raises StoreError where it is another one."""
+    operation = name.removesuffix("Result").replace("Initiate", "Create")
+    operation = {"ListPartsResult": "ListParts"}.get(name, operation)
+    return answers.root_of(reply.body, name, operation, key)
 
 
-def _nanoseconds(stored: str) -> int:
-    """Return a time; 0 where it is none: it is compared with nothing then."""
-    try:
-        when = datetime.fromisoformat(stored.replace("Z", "+00:00"))
-        utc = when if when.tzinfo else when.replace(tzinfo=UTC)
-        return int(utc.timestamp() * 1000) * 10**6
-    except (ValueError, OverflowError):
-        return 0
-
-
-def _all(page: bytes, name: str) -> list[ET.Element]:
-    root = ET.fromstring(page)  # noqa: S314 - S3's own answer
-    return [child for child in root if child.tag.rpartition("}")[2] == name]
-
-
-def _in(element: ET.Element, name: str) -> str:
-    for child in element:
-        if child.tag.rpartition("}")[2] == name:
-            return child.text or ""
-    return ""
-
-
-def _text(raw: bytes) -> str:
-    from xml.sax.saxutils import unescape
-
-    return unescape(raw.decode(), {"&#34;": '"', "&#39;": "'", "&quot;": '"', "&#43;": "+"})
+def _goes_on(mark: str, marks: set[str], reply: Reply) -> None:
+    """Raise StoreError where a listing asks for what it had asked for before."""
+    if not mark.strip("\0") or mark in marks:
+        raise answers.foreign(reply.body, "List")
+    marks.add(mark)
 
 
 def _xml(text: str) -> str:
