@@ -108,7 +108,7 @@ class Sync:
         return not name.endswith("/") and self.included(name)
 
     def _objects(self) -> Iterator[Entry]:
-        for entry in self.run.bucket.objects(self.run.prefix):
+        for entry in self.run.bucket.objects(self.run.prefix, self.included.begins):
             if not entry.name.startswith(OURS):
                 yield entry
 
@@ -158,7 +158,7 @@ class Sync:
             if unread or self.included(name):
                 planned.skipped.append((name or ".", why))
 
-        for entry in folder.files(tell):
+        for entry in folder.files(tell, self.included.enters):
             if entry.name == OURS:
                 tell(entry.name, "the name is reserved for roost's manifests")
             elif not entry.name.startswith(OURS) and (entry.folder or self._is_ready(entry)):

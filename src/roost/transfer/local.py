@@ -17,6 +17,8 @@ from roost.transfer.listing import Entry
 
 Tell = Callable[[str, str], None]
 """A function of a name and the reason for which it does not take part."""
+Enters = Callable[[str], bool]
+"""A function that tells if a folder shall be looked into."""
 _ZEROS = bytes(2**20)
 
 
@@ -38,8 +40,11 @@ class Folder:
     _opened: Below | None = None
     _lock: Lock = field(default_factory=Lock)
 
-    def files(self, tell: Tell) -> Iterator[Entry]:
-        """Yield everything below, a folder before its content, in order of names."""
+    def files(self, tell: Tell, enters: Enters = lambda folder: True) -> Iterator[Entry]:
+        """Yield everything below, a folder before its content, in order of names.
+
+        A folder below that ``enters`` refuses is left out with all that is in it.
+        """
         self.left_out.clear()
         self.unread.clear()
 
@@ -47,7 +52,7 @@ class Folder:
             self.left_out[name] = why
             tell(name, why)
 
-        yield from self._below(os.fspath(self.root), "", frozenset(), note)
+        yield from self._below(os.fspath(self.root), "", frozenset(), note, enters)
 
     def _failed(self, name: str, error: OSError, tell: Tell) -> None:
         """Note what could not be read; a file that has just gone, or a link to nowhere, is none."""
@@ -56,7 +61,7 @@ class Folder:
         tell(name, error.strerror or str(error))
 
     def _below(
-        self, path: str, base: str, above: frozenset[tuple[int, int]], tell: Tell
+        self, path: str, base: str, above: frozenset[tuple[int, int]], tell: Tell, enters: Enters
     ) -> Iterator[Entry]:
         try:
             if self.follow:
@@ -78,7 +83,8 @@ class Folder:
             yield Entry(base, 0, 0, empty=not inside)
         for name, one in inside:
             if name.endswith("/"):
-                yield from self._below(one.path, base + name, above, tell)
+                if enters(base + name):
+                    yield from self._below(one.path, base + name, above, tell, enters)
             else:
                 yield from self._file(one, base + name, tell)
 

@@ -16,6 +16,7 @@ from roost.transfer.listing import Prefix, Side
 from roost.transfer.local import Folder
 from roost.transfer.s3 import bucket
 from roost.transfer.s3.config import Where
+from roost.transfer.single import Sides, file_sides, object_sides
 
 CONCURRENCY = 32
 
@@ -52,17 +53,23 @@ class Options:
 def opened(source: Side, target: Side, options: Options, where: Where) -> Iterator[Sync]:
     """Open a sync of a folder with S3, or back. Raises RoostError."""
     folder, prefix, up = _sides(source, target)
-    if up and not folder.is_dir():
-        raise NotFoundError(f"{folder} is no folder", next="roost sync FOLDER s3://BUCKET/PREFIX")
+    sides = Sides(folder, prefix, name_filter(options.include, options.exclude))
+    if up:
+        sides = file_sides(sides)
+        if not sides.folder.is_dir():
+            raise NotFoundError(
+                f"{folder} is no folder", next="roost sync FOLDER s3://BUCKET/PREFIX"
+            )
+    connection = bucket.at(prefix, where, connections=options.concurrency)
     if not up:
-        folder.mkdir(parents=True, exist_ok=True)
-    root = folder.resolve()
-    place = str(prefix)
-    with Cache(root, place, where.endpoint or "aws") as cache:
+        sides = sides if options.delete else object_sides(connection, sides)
+        sides.folder.mkdir(parents=True, exist_ok=True)
+    root = sides.folder.resolve()
+    with Cache(root, str(sides.prefix), where.endpoint or "aws") as cache:
         run = Run(
-            bucket=bucket.at(prefix, where, connections=options.concurrency),
-            prefix=prefix.prefix,
-            folder=Folder(root, options.follow, prefix.prefix),
+            bucket=connection,
+            prefix=sides.prefix.prefix,
+            folder=Folder(root, options.follow, sides.prefix.prefix),
             cache=cache,
             storage=options.storage,
             kms_key=options.kms_key,
@@ -71,7 +78,7 @@ def opened(source: Side, target: Side, options: Options, where: Where) -> Iterat
             yield Sync(
                 run=run,
                 up=up,
-                included=name_filter(options.include, options.exclude),
+                included=sides.included,
                 delete=options.delete,
                 checksum=options.checksum,
                 threads=options.concurrency,

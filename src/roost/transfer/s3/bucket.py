@@ -101,11 +101,12 @@ class Bucket:
             where = self.client.where.at(error.region)
             self.client = S3Client(self.name, where, connections=self._connections)
 
-    def objects(self, prefix: str) -> Iterator[Entry]:
-        """Yield all objects below the prefix, with the rest of their names.
+    def objects(self, below: str, begins: str = "") -> Iterator[Entry]:
+        """Yield all objects below a prefix, or those whose names begin so, with these names.
 
         Raises StoreError where the listing does not prove to be whole.
         """
+        prefix = below + begins
         whole, query = answers.Progress(), {"prefix": prefix, "encoding-type": "url"}
         coming = self._list({**query, "list-type": "2"})
         while True:
@@ -119,8 +120,8 @@ class Bucket:
                 expected = more.get("continuation-token") == token and early is not None
                 coming = early if early and expected else self._list({**query, **more})
             for entry in page.entries:
-                if len(entry.name) > len(prefix):
-                    yield entry._replace(name=entry.name[len(prefix) :])
+                if len(entry.name) > len(below):
+                    yield entry._replace(name=entry.name[len(below) :])
             if not more:
                 return
 

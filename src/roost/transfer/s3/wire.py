@@ -112,8 +112,8 @@ class Wire:
     def request(self, key: str, headers: Mapping[str, str]) -> bytes:
         """Return the bytes of a request."""
         path = f"{self._base}/{quote(key, safe=SAFE, errors='surrogateescape')}"
-        more = {"host": self._host, **headers}
         where = self._where
+        more = {"host": self._host, **headers, **where.headers}
         lines = signed(path, more, self._keys(), where.region, self._stamp())
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         return f"GET {path} HTTP/1.1\r\n{text}\r\n".encode()
