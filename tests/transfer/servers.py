@@ -22,7 +22,7 @@ BIN = Path(sys.executable).parent
 def moto(folder: Path) -> Iterator[Weed]:
     port = _free_port()
     with _running([BIN / "moto_server", "-H", "127.0.0.1", "-p", str(port)], folder, port) as url:
-        yield Weed(url)
+        yield Weed(url, "moto")
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def ministack(folder: Path) -> Iterator[Weed]:
     port = _free_port()
     where = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "TMPDIR": str(folder)}
     with _running([BIN / "ministack"], folder, port, **where) as url:
-        yield Weed(url)
+        yield Weed(url, "ministack")
 
 
 SERVERS: dict[str, Callable[[Path], AbstractContextManager[Weed]]] = {

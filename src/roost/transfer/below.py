@@ -21,7 +21,7 @@ from roost.errors import RoostError
 MOST = 128
 """Folders that are kept open."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEEDED = (os.open, os.mkdir, os.stat, os.rename, os.unlink, os.rmdir)
+_NEEDED = ("open", "mkdir", "stat", "rename", "unlink", "rmdir")
 
 
 class Held:
@@ -65,7 +65,7 @@ class Below:
     """The folders below a root, by their names: ``""`` is the root, ``"a/b"`` a folder in it."""
 
     def __init__(self, root: str | os.PathLike[str], most: int = MOST) -> None:
-        if any(one not in os.supports_dir_fd for one in _NEEDED):
+        if any(getattr(os, name) not in os.supports_dir_fd for name in _NEEDED):
             raise RoostError(
                 "this system cannot open a file below a folder that is open: roost could not "
                 "keep what it writes inside of the destination, and writes nothing"

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from roost.transfer.s3.bucket import Bucket, Head
 
 CHUNK = 4 * 2**20
+USUAL = tuple(size * 2**20 for size in (16, 8, 5, 10, 15, 20, 25, 32, 50, 64, 100, 128, 256, 512))
+"""The sizes of parts that programs send."""
 PARTS_ASKED = 100
 """Parts of different sizes that are asked for one by one."""
 Bytes = bytes | bytearray | memoryview
@@ -194,7 +196,7 @@ def _of_parts(
     if first is None and count == 1:
         first = head.size
     if not first or (first == head.size and count > 1):
-        return None  # the service does not tell parts apart
+        return _guessed(head, content, known, count)  # the service does not tell parts apart
     even = even_parts(head.size, first)
     if len(even) == count:
         here = parts_sum(kind, content, even)
@@ -204,3 +206,15 @@ def _of_parts(
     if sizes is None or sum(sizes) != head.size or sizes == even:
         return (kind, there, parts_sum(kind, content, even)) if len(even) == count else None
     return "parts", there, parts_sum(kind, content, sizes)
+
+
+def _guessed(
+    head: Head, content: Content, known: tuple[str, str], count: int
+) -> tuple[str, str, str] | None:
+    """Try the usual sizes of parts: a checksum that fits is a proof, one that does not is none."""
+    kind, there = known
+    for part in USUAL:
+        sizes = even_parts(head.size, part)
+        if len(sizes) == count and parts_sum(kind, content, sizes) == there:
+            return "parts", there, there
+    return None

@@ -141,7 +141,9 @@ def run(job: Job, tracker: Tracker) -> Outcome:
         if job.options.restore:
             planned.unsure += _ask_back(job, sync, from_archive)
         work = _up_with_tree if job.tree else _plain
-        return work(sync, job, tracker, planned, plan)
+        ended = work(sync, job, tracker, planned, plan)
+        trouble = sync.run.cache.trouble
+        return replace(ended, notes=(*ended.notes, trouble)) if trouble else ended
 
 
 def _side(text: str) -> Side:
