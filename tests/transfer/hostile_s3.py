@@ -167,8 +167,8 @@ class Hostile(ThreadingHTTPServer):
         }
 
     def put(self, files: dict[str, bytes]) -> None:
-        for key, body in files.items():
-            self.objects[key] = Stored(body)
+        with self.lock:
+            self.objects.update({key: Stored(body) for key, body in files.items()})
 
     def bodies(self, prefix: str = "") -> dict[str, bytes]:
         """All objects below the prefix that are not roost's own."""
@@ -356,6 +356,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet for an answer, and no waiting for its acknowledgement
+    disable_nagle_algorithm = True
     server: Hostile
 
     def log_message(self, *_: object) -> None:

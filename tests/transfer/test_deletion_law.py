@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -372,3 +375,68 @@ def test_a_part_file_with_other_bytes_where_zeros_belong(
     told = roost("sync", PLACE, here)
     assert told.code == 0, told.err
     assert (here / "big").read_bytes() == body
+
+
+def test_two_syncs_at_once_into_one_folder(tmp_path: Path, s3: Hostile, roost: Roost) -> None:
+    here = grow(tmp_path / "data", {"raw/": b""})
+    body = os.urandom(5 * 2**20)
+    in_s3(s3, {"raw/big": body, "raw/x": b"1", "y": b"2"})
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow_for_the_first(request: Request) -> None:
+        if request.name == "GetObject" and not asked.is_set():
+            asked.set()
+            go_on.wait(30)
+
+    s3.before = slow_for_the_first
+    line = [sys.executable, "-m", "roost", "sync", f"{PLACE}/raw", str(here / "raw")]
+    first = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        assert asked.wait(30)
+        told = roost("sync", PLACE, here)
+        assert told.code == 0, told.err
+        go_on.set()
+        out, _ = first.communicate(timeout=60)
+        assert first.returncode == 0, out.decode()
+    finally:
+        go_on.set()
+        first.kill()
+        first.communicate()
+    assert tree(here) == {"raw/big": body, "raw/x": b"1", "y": b"2"}
+
+
+def test_what_is_being_received_is_not_sent(tmp_path: Path, s3: Hostile, roost: Roost) -> None:
+    from roost.transfer.key_rules import part_name
+
+    here = grow(tmp_path / "here", {"a": b"1", f"sub/{part_name('x')}": b"half"})
+    in_s3(s3, {"a": b"1", f"sub/{part_name('x')}": b"a name that no file can have"})
+    told = roost("sync", here, PLACE)
+    assert told.code == 0, told.err
+    assert (here / "sub" / part_name("x")).read_bytes() == b"half"
+    told = roost("sync", PLACE, tmp_path / "back")
+    assert told.code == 0, told.err
+    assert "left out" in told.err
+    assert tree(tmp_path / "back") == {"a": b"1"}
+
+
+def test_a_folder_here_that_cannot_be_read_is_not_overwritten(
+    tmp_path: Path, s3: Hostile, roost: Roost, locked: Callable[[Path], None]
+) -> None:
+    here = grow(tmp_path / "here", {"b/y": b"only here", "z": b"4", "gone": b"5"})
+    in_s3(s3, {"b/y": b"in S3", "z": b"4"})
+    locked(here / "b")
+    told = roost("sync", PLACE, here, "--delete", "--yes", "--json")
+    assert told.code == 3, told.err
+    assert {one["name"] for one in told.json["failed"]} == {"b/", "b/y"}
+    assert (here / "b/y").read_bytes() == b"only here"
+
+
+def test_a_name_that_is_another_s_on_this_disk_is_not_deleted(
+    tmp_path: Path, s3: Hostile, roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roost.transfer.deletion.folds_case", lambda root: True)
+    here = grow(tmp_path / "here", {"frame.fits": b"1", "gone": b"2"})
+    in_s3(s3, {"Frame.fits": b"the one that comes"})
+    told = roost("sync", PLACE, here, "--delete", "--yes", "--json")
+    assert told.json["deleted"] == ["gone"], told.err
+    assert (here / "frame.fits").exists()

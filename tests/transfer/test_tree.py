@@ -276,6 +276,16 @@ def test_nothing_is_written_through_a_link_that_is_in_the_way(
     assert sorted(path.name for path in outside.iterdir()) == ["link"]
 
 
+def test_a_file_where_a_link_belongs_is_not_lost(tmp_path: Path, store: Store, here: Here) -> None:
+    source = grow(tmp_path / "source", {"file": b"1"})
+    (source / "link").symlink_to("file")
+    saved = here.run(up(store, source))
+    back = grow(tmp_path / "back", {"link": b"written here, and nowhere else"})
+    came = here.run(down(store, back, saved))
+    assert came.failed == (("link", "a file is in its place"),)
+    assert (back / "link").read_bytes() == b"written here, and nowhere else"
+
+
 def killed(here: Here, job: Job, moment: float) -> bool:
     """Begin it, and kill its unit after so many seconds; whether it was at work then."""
     said = here.attend(job)
