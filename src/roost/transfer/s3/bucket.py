@@ -101,6 +101,10 @@ class Bucket:
             where = self.client.where.at(error.region)
             self.client = S3Client(self.name, where, connections=self._connections)
 
+    def use(self, where: Where) -> None:
+        """Ask with other credentials from now on. Raises CredentialsError."""
+        self.client = S3Client(self.name, where, connections=self._connections)
+
     def objects(self, below: str, begins: str = "") -> Iterator[Entry]:
         """Yield all objects below a prefix, or those whose names begin so, with these names.
 

@@ -20,7 +20,14 @@ from roost.transfer.key_rules import show
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 _WHO = frozenset(
-    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "NoCredentials"}
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "NoCredentials",
+    }
 )
 _ALL = frozenset({"NoSuchBucket", "InvalidBucketName", "RequestTimeTooSkewed", *_WHO})
 _OWN = frozenset({"InvalidObjectState"})
