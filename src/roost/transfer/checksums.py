@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from roost.transfer.s3.bucket import Bucket, Head
 
-CHUNK = 4 * 2**20
+CHUNK = 2**20
 USUAL = tuple(size * 2**20 for size in (16, 8, 5, 10, 15, 20, 25, 32, 50, 64, 100, 128, 256, 512))
 """The sizes of parts that programs send."""
 PARTS_ASKED = 100

@@ -9,9 +9,10 @@ from roost.transfer import checksums, deletion, thaw, times
 from roost.transfer.arrivals import Arrivals, Stat, dress
 from roost.transfer.cache import Known
 from roost.transfer.context import DamagedError, Run
+from roost.transfer.durable import early_start
 from roost.transfer.key_rules import file_trouble
 from roost.transfer.listing import Entry
-from roost.transfer.local import flush_early, write_at
+from roost.transfer.local import write_at
 from roost.transfer.pool import Begun
 from roost.transfer.s3.bucket import Head, head_of
 from roost.transfer.s3.client import RANGE
@@ -149,11 +150,12 @@ def _fill(run: Run, entry: Entry, file: int) -> Head:
     have = _kept(run, entry, file)
     crc = _crc_until(file, have)
     run.meter.moved(have)
+    start_early = early_start()
 
     def write(data: memoryview, at: int) -> None:
         run.check()
         write_at(file, data, at)
-        flush_early(file, at, len(data))
+        start_early(file, at, len(data))
         run.meter.moved(len(data))
 
     crc = _fetch(run, entry, file, write, (have, crc))

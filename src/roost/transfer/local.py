@@ -165,9 +165,3 @@ def write_at(file: int, data: memoryview, at: int) -> None:
                 wrote = os.pwrite(file, left, to)
                 left, to = left[wrote:], to + wrote
         data, at = data[len(block) :], at + len(block)
-
-
-def flush_early(file: int, at: int, size: int) -> None:
-    """Let the disk begin with what was written, so that little is left for the end to wait for."""
-    if hasattr(os, "posix_fadvise"):  # Linux writes the pages out before it drops them
-        os.posix_fadvise(file, at, size, os.POSIX_FADV_DONTNEED)

@@ -14,6 +14,7 @@ from roost.errors import CredentialsError, UsageError
 from roost.transfer.s3.config import Keys, Where
 from roost.transfer.s3.failures import StoreError
 from roost.transfer.s3.reply import SAFE, Reply
+from roost.transfer.s3.span import Span
 
 if TYPE_CHECKING:
     from roost.transfer.s3.wire import Wire
@@ -89,7 +90,7 @@ class S3Client:
         key: str = "",
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
+        body: bytes | Span = b"",
     ) -> Future[Reply]:
         """Send one request; the answer comes later."""
         from awscrt.s3 import S3RequestType
@@ -189,7 +190,7 @@ class S3Client:
         key: str,
         query: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
-        body: bytes,
+        body: bytes | Span,
     ) -> Any:
         from awscrt.http import HttpHeaders, HttpRequest
 
@@ -200,7 +201,11 @@ class S3Client:
         lines = [("host", self._host), *(headers or {}).items(), *self.where.headers.items()]
         if body or method in {"PUT", "POST"}:
             lines.append(("content-length", str(len(body))))
-        return HttpRequest(method, path, HttpHeaders(lines), io.BytesIO(body) if body else None)
+        return HttpRequest(method, path, HttpHeaders(lines), _stream(body) if body else None)
+
+
+def _stream(body: bytes | Span) -> io.IOBase:
+    return body.stream() if isinstance(body, Span) else io.BytesIO(body)
 
 
 def _keep_headers(reply: Reply) -> Callable[..., None]:
