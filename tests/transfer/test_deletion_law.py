@@ -136,7 +136,10 @@ def test_what_could_not_be_read_is_not_taken_for_absent(
     assert told.code == 3, told.err
     assert s3.bodies("p/") == files
     assert [one["name"] for one in told.json["failed"]] == ["b/"]
-    assert "Permission denied: 2 of it stay" in told.json["failed"][0]["why"]
+    assert (
+        "Permission denied; nothing below it is deleted in S3 (2 would be)"
+        in told.json["failed"][0]["why"]
+    )
 
 
 def test_an_unreadable_folder_that_is_excluded_is_nobody_s_concern(
@@ -215,6 +218,16 @@ def test_what_comes_back_while_it_copies_is_not_deleted(
     assert told.json["deleted"] == ["gone"]
     assert sorted(one["name"] for one in told.json["failed"]) == ["again", "changed"]
     assert s3.bodies("p/") == FILES | {"again": b"1", "changed": b"by somebody else"}
+
+
+def test_a_folder_in_the_place_of_a_file_and_back(
+    tmp_path: Path, s3: Hostile, roost: Roost
+) -> None:
+    here = grow(tmp_path / "here", {"was-file/x": b"1", "was-folder": b"2"})
+    in_s3(s3, {"was-file": b"old", "was-folder/y": b"old", "was-folder/": b""})
+    told = roost("sync", here, PLACE, "--delete", "--yes")
+    assert told.code == 0, told.err
+    assert s3.bodies("p/") == {"was-file/x": b"1", "was-folder": b"2"}
 
 
 def test_a_file_that_changes_while_it_copies_is_not_deleted(

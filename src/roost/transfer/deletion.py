@@ -131,10 +131,10 @@ def _exists(folder: Folder, name: str) -> bool:
     if file_trouble(name):
         return False  # no file can have it
     try:
-        os.lstat(f"{folder.base}{name}")
+        info = os.lstat(f"{folder.base}{name}")
     except OSError as error:
         return error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
-    return True
+    return name.endswith("/") or not stat.S_ISDIR(info.st_mode)
 
 
 def delete_older_trees(bucket: Bucket, below: str, newest: str) -> Names:

@@ -26,7 +26,7 @@ def unread_kept(deletions: Sequence[Entry], unread: Mapping[str, str]) -> tuple[
         else:
             kept[above] = kept.get(above, 0) + 1
     words = [
-        (name or ".", f"{unread[name]}: {count} of it stay in the target, as it is not known")
+        (name or ".", f"{unread[name]}; nothing below it is deleted in S3 ({count} would be)")
         for name, count in kept.items()
     ]
     return sure, words

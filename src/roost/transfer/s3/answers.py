@@ -29,7 +29,10 @@ _ALIASES = ("-s3alias", "--ol-s3")
 
 
 def root_of(body: bytes, name: str, operation: str, key: str = "") -> ET.Element:
-    """Return the root of an answer. Raises StoreError where it is not of that name."""
+    """Return the root of an answer; ``name``: what it must be called, "" where its content tells.
+
+    Raises StoreError where it is something else, or an error.
+    """
     try:
         root = ET.fromstring(body)  # noqa: S314 - expat limits what entities may grow to
     except ET.ParseError:
@@ -37,7 +40,7 @@ def root_of(body: bytes, name: str, operation: str, key: str = "") -> ET.Element
     kind = plain(root.tag)
     if kind == "Error":
         raise StoreError(operation, key, text_in(root, "Code") or FOREIGN, text_in(root, "Message"))
-    if kind not in {name, name.replace("Result", "Response")}:  # moto's ListParts
+    if name and kind != name:
         raise foreign(body, operation, key)
     return root
 
@@ -80,7 +83,8 @@ def text_in(element: ET.Element, name: str) -> str:
 class Page:
     """A part of a listing. ``more``: it is not the last; ``token`` asks for the next one.
 
-    ``newer``: the server knows the second version of listings. The names are whole keys.
+    ``newer``: the server knows the second version of listings. The names are below the prefix,
+    which may itself be one of the keys.
     """
 
     entries: list[Entry]
@@ -89,14 +93,14 @@ class Page:
     newer: bool
 
     @property
-    def first(self) -> str:
-        """The first key, "" for none."""
-        return self.entries[0].name if self.entries else ""
+    def first(self) -> str | None:
+        """The first name, None for an empty page."""
+        return self.entries[0].name if self.entries else None
 
     @property
-    def last(self) -> str:
-        """The last key, "" for none."""
-        return self.entries[-1].name if self.entries else ""
+    def last(self) -> str | None:
+        """The last name, None for an empty page."""
+        return self.entries[-1].name if self.entries else None
 
     @property
     def in_order(self) -> bool:
@@ -107,7 +111,8 @@ class Page:
 def page(body: bytes, bucket: str, prefix: str) -> Page:
     """Return a part of the listing of a prefix. Raises StoreError where it is anything else."""
     root = root_of(body, "ListBucketResult", "ListObjectsV2")
-    fields = {plain(child.tag): child.text or "" for child in root if not len(child)}
+    contents = f"{root.tag[: -len(plain(root.tag))]}Contents"
+    fields = {plain(one.tag): one.text or "" for one in root if one.tag != contents}
     named, below = fields.get("Name", ""), fields.get("Prefix")
     if named not in {"", bucket} and not bucket.endswith(_ALIASES):
         raise _incomplete(f"it lists the bucket {named}, not {bucket}")
@@ -117,13 +122,9 @@ def page(body: bytes, bucket: str, prefix: str) -> Page:
     if truncated not in {"true", "false"}:
         raise _incomplete("it does not say if it is whole")
     coded = fields.get("EncodingType", "").lower() == "url"
-    entries = [_entry(one, coded=coded) for one in children(root, "Contents")]
-    other = next((one.name for one in entries if not one.name.startswith(prefix)), None)
-    if other is not None:
-        raise _incomplete(f"it has {other!r}, which is not below {prefix!r}")
     token = fields.get("NextContinuationToken", "")
     return Page(
-        entries=entries,
+        entries=_entries(root, prefix, coded=coded),
         more=truncated == "true" or bool(token),
         token=token,
         newer="KeyCount" in fields or "ContinuationToken" in fields,
@@ -135,11 +136,12 @@ class Progress:
 
     MOST_EMPTY = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
         self._tokens: set[str] = set()
         self._firsts: set[str] = set()
         self._empty = 0
-        self._marker = ""
+        self._marker: str | None = None
 
     def next_query(self, page: Page) -> dict[str, str]:
         """Return how the page after this one is asked for. Raises StoreError if it never ends.
@@ -147,21 +149,25 @@ class Progress:
         Servers that know only the first version of listings are asked for what comes after the
         last key; their keys must come in order, so that none is left out.
         """
-        if page.first:
-            if page.first in self._firsts:
-                raise _incomplete("it begins again from where it was")
-            self._firsts.add(page.first)
-        self._empty = 0 if page.first else self._empty + 1
+        first, last, marker = page.first, page.last, self._marker
+        if first is None:
+            self._empty += 1
+        elif first in self._firsts:
+            raise _incomplete("it begins again from where it was")
+        else:
+            self._firsts.add(first)
+            self._empty = 0
         marks = page.more and not page.token
-        if marks and (page.newer or not page.last):
+        if marks and (page.newer or last is None):
             raise _incomplete("it says that there is more, and not how to ask for it")
-        if (marks or self._marker) and not (page.in_order and page.first >= self._marker):
+        after = marker is None or first is None or first > marker
+        if (marks or marker is not None) and not (page.in_order and after):
             raise _incomplete("its keys do not come in order")
         if not page.more:
             return {}
-        if marks:
-            self._marker = page.last
-            return {"marker": page.last}
+        if marks and last is not None:
+            self._marker = last
+            return {"marker": self._prefix + last}
         if page.token in self._tokens or self._empty > self.MOST_EMPTY:
             raise _incomplete("it begins again from where it was")
         self._tokens.add(page.token)
@@ -200,32 +206,34 @@ def _incomplete(what: str) -> StoreError:
     )
 
 
-def _entry(one: ET.Element, *, coded: bool) -> Entry:
-    key = size = stored = tag = storage = ""
-    for child in one:
-        name = plain(child.tag)
-        if name == "Key":
-            key = child.text or ""
-        elif name == "Size":
-            size = child.text or ""
-        elif name == "LastModified":
-            stored = child.text or ""
-        elif name == "ETag":
-            tag = child.text or ""
-        elif name == "StorageClass":
-            storage = child.text or ""
-    if coded and ("%" in key or "+" in key):
-        key = unquote(key.replace("+", " "), errors="surrogateescape")
-    if not key or not size.isdecimal():
-        raise _incomplete(f"an object of it has the name {key!r} and the size {size!r}")
-    when, folder = _nanoseconds(stored), key.endswith("/")
-    return Entry(key, int(size), when, tag.strip('"'), folder, storage)
+def _entries(root: ET.Element, prefix: str, *, coded: bool) -> list[Entry]:
+    space = root.tag[: -len(plain(root.tag))]
+    contents, skip = f"{space}Contents", len(prefix)
+    named, sized, stored, tagged, kind = (
+        f"{space}{name}" for name in ("Key", "Size", "LastModified", "ETag", "StorageClass")
+    )
+    entries: list[Entry] = []
+    for one in root:
+        if one.tag != contents:
+            continue
+        fields = {child.tag: child.text for child in one}
+        key, size = fields.get(named) or "", fields.get(sized) or ""
+        if coded and ("%" in key or "+" in key):
+            key = unquote(key.replace("+", " "), errors="surrogateescape")
+        if not key.startswith(prefix):
+            raise _incomplete(f"it has {key!r}, which is not below {prefix!r}")
+        if not key or not size.isdecimal():
+            raise _incomplete(f"an object of it has the name {key!r} and the size {size!r}")
+        when, tag = _nanoseconds(fields.get(stored) or ""), fields.get(tagged) or ""
+        name, folder, storage = key[skip:], key[-1] == "/", fields.get(kind) or ""
+        entries.append(Entry(name, int(size), when, tag.strip('"'), folder, storage))
+    return entries
 
 
 def _nanoseconds(stored: str) -> int:
     """Return the time in nanoseconds, 0 where none can be read."""
     try:
-        when = datetime.fromisoformat(stored.strip().replace("Z", "+00:00"))
+        when = datetime.fromisoformat(stored)
         when = when if when.tzinfo else when.replace(tzinfo=UTC)
         return int(when.timestamp() * 1000) * 10**6
     except (ValueError, OverflowError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -111,7 +110,7 @@ class Bucket:
         Raises StoreError where the listing does not prove to be whole.
         """
         prefix = below + begins
-        whole, query = answers.Progress(), {"prefix": prefix, "encoding-type": "url"}
+        whole, query = answers.Progress(prefix), {"prefix": prefix, "encoding-type": "url"}
         coming = self._list({**query, "list-type": "2"})
         while True:
             body = coming.result().body
@@ -124,8 +123,10 @@ class Bucket:
                 expected = more.get("continuation-token") == token and early is not None
                 coming = early if early and expected else self._list({**query, **more})
             for entry in page.entries:
-                if len(entry.name) > len(below):
-                    yield entry._replace(name=entry.name[len(below) :])
+                if begins:
+                    yield entry._replace(name=begins + entry.name)
+                elif entry.name:
+                    yield entry
             if not more:
                 return
 
@@ -212,7 +213,8 @@ class Bucket:
         reply = self.client.call(
             "CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers
         )
-        upload = text_in(_root(reply, "InitiateMultipartUploadResult", key), "UploadId")
+        root = answers.root_of(reply.body, "", "CreateMultipartUpload", key)
+        upload = text_in(root, "UploadId")
         if not upload:
             raise answers.foreign(reply.body, "CreateMultipartUpload", key)
         return upload
@@ -223,7 +225,7 @@ class Bucket:
         query, marks = {"uploads": "", "prefix": prefix, "encoding-type": "url"}, set[str]()
         while True:
             reply = self.client.call("ListMultipartUploads", "GET", query=query)
-            root = _root(reply, "ListMultipartUploadsResult")
+            root = answers.root_of(reply.body, "ListMultipartUploadsResult", "ListMultipartUploads")
             for one in children(root, "Upload"):
                 key = unquote(text_in(one, "Key"))
                 age = answers.age(text_in(one, "Initiated"), reply.headers.get("date", ""))
@@ -240,7 +242,7 @@ class Bucket:
         query, marks = {"uploadId": upload.id}, set[str]()
         while True:
             reply = self.client.call("ListParts", "GET", upload.key, query=query)
-            root = _root(reply, "ListPartsResult", upload.key)
+            root = answers.root_of(reply.body, "ListPartsResult", "ListParts", upload.key)
             if text_in(root, "UploadId") not in {"", upload.id}:
                 raise answers.foreign(reply.body, "ListParts", upload.key)
             for one in children(root, "Part"):
@@ -269,7 +271,7 @@ class Bucket:
         reply = self.client.call(
             "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, headers, body
         )
-        root = _root(reply, "CompleteMultipartUploadResult", upload.key)
+        root = answers.root_of(reply.body, "", "CompleteMultipartUpload", upload.key)
         tag = text_in(root, "ETag").strip('"')
         if not tag:
             raise answers.foreign(reply.body, "CompleteMultipartUpload", upload.key)
@@ -344,13 +346,6 @@ def head_of(reply: Reply) -> Head:
 def _size(head: Mapping[str, str]) -> int:
     ranged = head.get("content-range", "").rpartition("/")[2]
     return int(ranged) if ranged.isdigit() else int(head.get("content-length") or 0)
-
-
-def _root(reply: Reply, name: str, key: str = "") -> ET.Element:
-    """Return the root of an answer. Raises StoreError where it is another one."""
-    operation = name.removesuffix("Result").replace("Initiate", "Create")
-    operation = {"ListPartsResult": "ListParts"}.get(name, operation)
-    return answers.root_of(reply.body, name, operation, key)
 
 
 def _goes_on(mark: str, marks: set[str], reply: Reply) -> None:
