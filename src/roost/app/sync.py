@@ -108,10 +108,12 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     results = _round(session, transfers, computers)
     asking = [result for result in results if result.asks]
     if asking:
-        what = _wanted([result.outcome for result in asking if result.outcome])
+        question, what = _wanted([result.outcome for result in asking if result.outcome])
         session.consent.ask(
-            f"{what}?",
-            NeedsConfirmationError(f"to {what} needs a yes", next="the same command with --yes"),
+            question,
+            NeedsConfirmationError(
+                f"{what}, which needs a yes", next="the same command with --yes"
+            ),
         )
         agreed = [_agreed(result) for result in asking]
         again = [_unchanged(one) for one in _round(session, agreed, computers, shown=True)]
@@ -122,13 +124,14 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     return results
 
 
-def _wanted(outcomes: Sequence[Outcome]) -> str:
-    """Return in words what needs a yes."""
+def _wanted(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """Return the question about what needs a yes, and the same as a statement."""
     gone = sum(len(outcome.to_delete) for outcome in outcomes)
     back = sum(len(outcome.to_restore) for outcome in outcomes)
-    words = [f"delete {gone}"] if gone else []
-    words += [f"ask for {back} of the archive"] if back else []
-    return " and ".join(words)
+    todo = [f"delete {gone}"] * bool(gone) + [f"ask for {back} of the archive"] * bool(back)
+    done = [f"{gone} would be deleted"] * bool(gone)
+    done += [f"{back} of the archive would be asked for"] * bool(back)
+    return f"{' and '.join(todo)}?", " and ".join(done)
 
 
 def judge(results: Sequence[Result]) -> None:
