@@ -18,7 +18,6 @@ from roost.transfer.s3.bucket import Head, head_of
 from roost.transfer.s3.client import RANGE
 from roost.transfer.s3.failures import StoreError
 from roost.transfer.s3.reply import Reply
-from roost.transfer.s3.wire import NEVER, WireError
 from roost.transfer.upload import SMALL
 
 Settled = Callable[[Known], None]
@@ -196,6 +195,8 @@ def _fetch(
     have: tuple[int, int],
 ) -> int:
     """Fetch all but what is there, whose size and CRC64 are known; return the CRC64 of all."""
+    from roost.transfer.s3.wire import NEVER, WireError
+
     key, headers = run.prefix + entry.name, {"if-match": f'"{entry.tag}"'}
     start, crc = have
     end = start

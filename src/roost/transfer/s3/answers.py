@@ -10,10 +10,8 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from urllib.parse import unquote
-from xml.sax.saxutils import unescape
 
 from roost.transfer.listing import Entry
 from roost.transfer.s3.failures import StoreError
@@ -180,7 +178,10 @@ def early_token(body: bytes) -> str:
     if token is None:
         return ""
     escapes = {"&#34;": '"', "&#39;": "'", "&quot;": '"', "&#43;": "+"}
-    return unescape(token[1].decode(errors="replace"), escapes)
+    text = token[1].decode(errors="replace")
+    for coded, plain_text in escapes.items():
+        text = text.replace(coded, plain_text)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def unquote_plus(text: str) -> str:
@@ -190,6 +191,8 @@ def unquote_plus(text: str) -> str:
 
 def age(at: str, now: str) -> float | None:
     """Return the seconds from a time in an answer until the answer's own; None if unknown."""
+    from email.utils import parsedate_to_datetime
+
     then = _nanoseconds(at) / 1e9
     try:
         return parsedate_to_datetime(now).timestamp() - then if then else None

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
 
 from roost.transfer.listing import Entry, Prefix
 from roost.transfer.s3 import answers
@@ -356,7 +355,8 @@ def _goes_on(mark: str, marks: set[str], reply: Reply) -> None:
 
 
 def _xml(text: str) -> str:
-    return escape(text, {"\r": "&#13;", "\n": "&#10;"})
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;").replace("\n", "&#10;")
 
 
 def _unwritable(key: str) -> bool:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable, Mapping
 from threading import Lock
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from roost.transfer.s3.config import Keys, Where
 from roost.transfer.s3.failures import StoreError
 from roost.transfer.s3.reply import SAFE, Reply
 from roost.transfer.s3.signing import signed
+
+if TYPE_CHECKING:
+    import ssl
 
 CONNECTING, WAITING = 10, 30
 """Seconds to wait for a connection, and for the next bytes of an answer."""
@@ -46,10 +49,11 @@ class WireError(StoreError):
 class Connection:
     """One connection, and what has arrived of the next answer."""
 
-    __slots__ = ("buffer", "end", "fresh", "socket", "start")
+    __slots__ = ("buffer", "end", "flags", "fresh", "socket", "start")
 
-    def __init__(self, made: socket.socket) -> None:
+    def __init__(self, made: socket.socket, *, tls: bool) -> None:
         self.socket = made
+        self.flags = 0 if tls else socket.MSG_WAITALL
         self.buffer = bytearray(_BUFFER)
         self.start = self.end = 0
         self.fresh = True
@@ -79,14 +83,9 @@ class Connection:
         if ready:
             into[:ready] = self.buffer[self.start : self.start + ready]
             self.start += ready
-        plain = not isinstance(self.socket, ssl.SSLSocket)
         while ready < size:
             rest = into[ready:]
-            count = (
-                self.socket.recv_into(rest, 0, socket.MSG_WAITALL)
-                if plain
-                else self.socket.recv_into(rest)
-            )
+            count = self.socket.recv_into(rest, 0, self.flags)
             if not count:
                 raise ConnectionError("the connection ended")
             ready += count
@@ -144,7 +143,7 @@ class Wire:
         limit = struct.pack("ll", WAITING, 0)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             made.setsockopt(socket.SOL_SOCKET, option, limit)
-        return Connection(made)
+        return Connection(made, tls=self._tls is not None)
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end for the next request."""
@@ -233,6 +232,8 @@ class Answer:
 
 
 def _context(where: Where) -> ssl.SSLContext:
+    import ssl
+
     context = ssl.create_default_context(cafile=where.ca_bundle)
     if where.ca_bundle is None and not context.cert_store_stats()["x509_ca"]:
         for bundle in _BUNDLES:  # a Python that does not know where this system keeps them
