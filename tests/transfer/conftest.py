@@ -16,12 +16,22 @@ from roost.transfer.s3.bucket import Bucket
 from roost.transfer.s3.config import Keys, Where
 from tests.cli.calling import Roost, caller
 from tests.transfer.hostile_s3 import Hostile, hostile
-from tests.transfer.weed import KEY, SECRET, Weed, weed
+from tests.transfer.servers import SERVERS
+from tests.transfer.weed import KEY, SECRET, Weed
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
-    with weed(tmp_path_factory.mktemp("weed")) as running:
+@pytest.fixture(
+    scope="session",
+    params=[
+        "seaweedfs",
+        pytest.param("moto", marks=pytest.mark.slow),
+        pytest.param("ministack", marks=pytest.mark.slow),
+    ],
+)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Weed]:
+    with SERVERS[request.param](tmp_path_factory.mktemp(request.param)) as running:
         where = Where("us-east-1", running.endpoint, Keys(KEY, SECRET))
         Bucket("bucket", where).client.call("CreateBucket", "PUT")
         yield running

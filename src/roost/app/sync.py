@@ -79,8 +79,7 @@ def check(job: Job) -> None:
         raise UsageError("--min-age goes with --move or --watch")
     if options.assume_closed and not (job.move or job.janitors):
         raise UsageError("--assume-closed goes with --move or --janitor")
-    if not job.up and options.storage:
-        raise UsageError("--class is for what is stored in S3")
+    _check_way(job)
     for text in job.janitors:
         janitor(text)
     if job.janitors and not job.watch:
@@ -91,6 +90,16 @@ def check(job: Job) -> None:
         raise UsageError("--move and --delete together would delete what was moved before")
 
 
+def _check_way(job: Job) -> None:
+    """Raise UsageError for options of S3 that are for the other way."""
+    if not job.up and job.options.storage:
+        raise UsageError("--class is for what is stored in S3")
+    if not job.up and job.options.kms_key:
+        raise UsageError("--kms-key is for what is stored in S3")
+    if job.up and job.options.restore:
+        raise UsageError("--restore is for what comes from S3")
+
+
 def copy_all(session: Session, transfers: Sequence[Transfer], computers: Computers) -> list[Result]:
     """Do all transfers, and ask once for all deletions. Raises RoostError.
 
@@ -99,11 +108,11 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     results = _round(session, transfers, computers)
     asking = [result for result in results if result.asks]
     if asking:
-        count = sum(len(result.outcome.to_delete) for result in asking if result.outcome)
+        question, what = _wanted([result.outcome for result in asking if result.outcome])
         session.consent.ask(
-            f"delete {count}?",
+            question,
             NeedsConfirmationError(
-                f"{count} would be deleted, which needs a yes", next="the same command with --yes"
+                f"{what}, which needs a yes", next="the same command with --yes"
             ),
         )
         agreed = [_agreed(result) for result in asking]
@@ -113,6 +122,16 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     if len(results) == 1 and results[0].error is not None:
         raise results[0].error
     return results
+
+
+def _wanted(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """Return the question about what needs a yes, and the same as a statement."""
+    gone = sum(len(outcome.to_delete) for outcome in outcomes)
+    back = sum(len(outcome.to_restore) for outcome in outcomes)
+    todo = [f"delete {gone}"] * bool(gone) + [f"ask for {back} of the archive"] * bool(back)
+    done = [f"{gone} would be deleted"] * bool(gone)
+    done += [f"{back} of the archive would be asked for"] * bool(back)
+    return f"{' and '.join(todo)}?", " and ".join(done)
 
 
 def judge(results: Sequence[Result]) -> None:
@@ -143,7 +162,7 @@ def _unchanged(result: Result) -> Result:
         return result
     target = result.transfer.target
     error = PartlyDoneError(
-        f"{target}: what would be deleted is not what was shown any more; nothing was changed",
+        f"{target}: what would be done is not what was shown any more; nothing was changed",
         next="the same command again",
     )
     return replace(result, outcome=None, error=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -69,8 +69,30 @@ TO_S3 = (
         help="With --move: also where the system does not say if a program has a file open.",
     ),
     _option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class."),
+    _option("--kms-key", metavar="KEY", default="", help="The KMS key that S3 encrypts with."),
 )
 """The options of ``sync`` and ``push``."""
+FROM_S3 = (
+    _option(
+        "--restore",
+        type=click.IntRange(1, 365),
+        metavar="DAYS",
+        help="Ask S3 for objects in the archive, to be read for DAYS; asks first.",
+    ),
+    _option(
+        "--restore-tier",
+        type=click.Choice(("Standard", "Bulk")),
+        default="Standard",
+        show_default=True,
+        help="How fast: Bulk is slower and costs less.",
+    ),
+)
+"""The options of ``sync`` and ``pull``."""
+S3 = (
+    _option("--request-payer", "payer", is_flag=True, help="Pay for the requests yourself."),
+    _option("--no-sign-request", "anonymous", is_flag=True, help="Without credentials."),
+)
+"""How S3 is asked."""
 HOW = (
     _option("--follow-symlinks", "follow", is_flag=True, help="Copy what symlinks lead to."),
     _option(
@@ -111,11 +133,13 @@ def job(chosen: dict[str, Any], source: str = "", target: str = "") -> Job:
     if chosen.get("watch") and chosen["as_json"]:
         raise UsageError("--watch goes without --delete, --dry-run and --json")
     how = [field.name for field in fields(Options)]
+    there = where(chosen["profile"], chosen["region"], chosen["endpoint_url"])
+    asking = {key: chosen.get(key, False) for key in ("payer", "anonymous")}
     return Job(
         source=source,
         target=target,
-        where=where(chosen["profile"], chosen["region"], chosen["endpoint_url"]),
-        options=Options(**{key: chosen[key] for key in how if key in chosen}),
+        where=replace(there, **asking),
+        options=Options(**{key: chosen[key] for key in how if chosen.get(key) is not None}),
         verify=chosen.get("verify", False),
         move=chosen.get("move", False),
         watch=chosen.get("watch", False),

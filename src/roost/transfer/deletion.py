@@ -197,12 +197,13 @@ def _is_still(folder: Folder, entry: Entry) -> bool:
 
 def remove(folder: Folder, name: str) -> None:
     """Remove a file, or an empty folder, of which the caller has the evidence. Raises OSError."""
-    path = folder.path(name)
-    folder.check(path.parent, name)
-    if name.endswith("/"):
-        path.rmdir()
-    else:
-        path.unlink()
+    above, _, last = name.rstrip("/").rpartition("/")
+    with folder.below.folder(above) as at:
+        if name.endswith("/"):
+            os.rmdir(last, dir_fd=at)
+            folder.below.forget(name.rstrip("/"))
+        else:
+            os.unlink(last, dir_fd=at)
 
 
 def remove_empty(folder: Folder, names: Iterable[str], keep: Iterable[str]) -> None:
@@ -210,7 +211,7 @@ def remove_empty(folder: Folder, names: Iterable[str], keep: Iterable[str]) -> N
     above = {name[: at + 1] for name in names for at, one in enumerate(name) if one == "/"}
     for each in sorted(above - set(keep), key=len, reverse=True):
         with suppress(OSError):
-            folder.path(each).rmdir()
+            remove(folder, each)
 
 
 # --- what is stored ------------------------------------------------------------------------------
@@ -222,14 +223,21 @@ def remove_stored(folder: Folder, stored: Stored, rule: openness.Rule) -> str:
     Nobody may open it for writing between the last look and its end (``openness.settled``).
     """
     path = f"{folder.base}{stored.name}"
+    above, _, last = stored.name.rpartition("/")
     try:
-        folder.check(folder.path(stored.name).parent, stored.name)
-        with openness.settled(path, rule, follow=folder.follow) as look:
+        with (
+            folder.below.folder(above) as at,
+            openness.settled(path, rule, follow=folder.follow) as look,
+        ):
             if look.reason:
                 return look.reason
             if not stored.seen.holds(look.info):
                 return openness.Passing("it changed since it was looked at")
-            os.unlink(path)
+            if not folder.follow and not os.path.samestat(
+                os.stat(last, dir_fd=at, follow_symlinks=False), look.info
+            ):
+                return openness.Passing("its folder was replaced")
+            os.unlink(last, dir_fd=at)
     except OSError as error:
         return error.strerror or str(error)
     return ""
@@ -271,14 +279,14 @@ def give_name(part: str, name: str, seen: Seen | None, *, at: int | None = None)
     os.rename(part, name, src_dir_fd=at, dst_dir_fd=at)
 
 
-def remove_special(path: str, info: os.stat_result) -> None:
+def remove_special(name: str, info: os.stat_result, *, at: int | None = None) -> None:
     """Remove a link, FIFO, socket or device that a tree has differently. Raises OSError.
 
     A file has content that is nowhere else: it stays.
     """
     if stat.S_ISREG(info.st_mode):
-        raise OSError(errno.EEXIST, "a file is in its place", path)
-    os.unlink(path)
+        raise OSError(errno.EEXIST, "a file is in its place", name)
+    os.unlink(name, dir_fd=at)
 
 
 # --- files that are being received ---------------------------------------------------------------
@@ -324,13 +332,14 @@ def discard_part(name: str, *, at: int | None = None) -> None:
 def clean_parts(folder: Folder, paths: Iterable[Path]) -> None:
     """Remove what an earlier run was receiving: roost's own names that nobody has locked."""
     for path in paths:
-        with suppress(OSError):
-            folder.check(path.parent, path.name)
-            file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        above = path.parent.relative_to(folder.root).as_posix()
+        with suppress(OSError), folder.below.folder("" if above == "." else above) as at:
+            file = os.open(path.name, os.O_RDWR | os.O_NOFOLLOW, dir_fd=at)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if is_part(path.name) and os.path.samestat(os.lstat(path), os.fstat(file)):
-                    path.unlink()
+                now = os.stat(path.name, dir_fd=at, follow_symlinks=False)
+                if is_part(path.name) and os.path.samestat(now, os.fstat(file)):
+                    os.unlink(path.name, dir_fd=at)
             finally:
                 os.close(file)
 

@@ -13,7 +13,7 @@ from roost.transfer.deletion_rules import unread_kept
 from roost.transfer.filters import NameFilter
 from roost.transfer.key_rules import OURS, file_trouble
 from roost.transfer.listing import Entry
-from roost.transfer.plan import LATER, Copy, Delete, DisorderError, Judge, changes
+from roost.transfer.plan import LATER, NEW, Copy, Delete, DisorderError, Judge, changes
 from roost.transfer.pool import Pool, why
 from roost.transfer.s3.client import PART, RANGE
 from roost.transfer.s3.failures import StoreError
@@ -67,6 +67,7 @@ class Done:
     deleted: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     bytes: int = 0
+    unproved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Sync:
         return not name.endswith("/") and self.included(name)
 
     def _objects(self) -> Iterator[Entry]:
-        for entry in self.run.bucket.objects(self.run.prefix):
+        for entry in self.run.bucket.objects(self.run.prefix, self.included.begins):
             if not entry.name.startswith(OURS):
                 yield entry
 
@@ -157,7 +158,7 @@ class Sync:
             if unread or self.included(name):
                 planned.skipped.append((name or ".", why))
 
-        for entry in folder.files(tell):
+        for entry in folder.files(tell, self.included.enters):
             if entry.name == OURS:
                 tell(entry.name, "the name is reserved for roost's manifests")
             elif not entry.name.startswith(OURS) and (entry.folder or self._is_ready(entry)):
@@ -205,15 +206,20 @@ class Sync:
             except OSError as error:
                 reasons[copy.entry.name] = error.strerror or str(error)
 
-        failed = self._by_many(unsure, ask)
-        if failed:
-            raise failed[0][1]
+        unknown = set[str]()
+        for copy, error in self._by_many(unsure, ask):
+            if self.up and isinstance(error, StoreError) and error.gone:
+                reasons[copy.entry.name] = NEW  # it is listed, and gone
+            else:
+                unknown.add(copy.entry.name)
+                planned.unsure.append((copy.entry.name, why(error)))
         planned.same += sum(reason is None for reason in reasons.values())
         sure: list[Copy] = []
         for copy in planned.copies:
             reason = reasons.get(copy.entry.name, copy.reason)
-            if reason is not None:
-                sure.append(copy._replace(reason=reason))
+            if reason is not None and copy.entry.name not in unknown:
+                over = None if reason == NEW else copy.over
+                sure.append(copy._replace(reason=reason, over=over))
         return sure
 
     def _differ(self, copy: Copy) -> str | None:
@@ -271,7 +277,7 @@ class Sync:
             run.folder.seen.update((k, Seen(v.size, v.mtime_ns)) for k, v in over if v)
         try:
             failed = self._copy(planned.copies, done)
-            done.failed = [(copy.entry.name, why(error)) for copy, error in failed]
+            done.failed = [(name, why(error)) for name, error in failed]
             if not run.stop.is_set():
                 copied_not = {name for name, _ in done.failed}
                 self._delete(planned, done)
@@ -280,7 +286,7 @@ class Sync:
         except StoreError as error:
             raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
         finally:
-            done.bytes = run.meter.bytes
+            done.bytes, done.unproved = run.meter.bytes, run.meter.unproved
             run.cache.save()
         run.check()
         return done
@@ -290,7 +296,7 @@ class Sync:
     ) -> list[tuple[Copy, Exception]]:
         return Pool(work, self.run.stop).all(items, min(self.threads, len(items)))
 
-    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[Copy, Exception]]:
+    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[str, Exception]]:
         run = self.run
         move, begin = (
             (upload.upload, upload.begin) if self.up else (download.download, download.begin)
@@ -302,13 +308,18 @@ class Sync:
             run.meter.finished()
 
         pool = Pool[Copy](
-            work=lambda copy: finished(move(run, copy.entry)),
+            work=lambda copy: move(run, copy.entry, finished),
             stop=run.stop,
             begin=lambda copy: begin(run, copy.entry, finished),
             depth=UP_DEPTH if self.up else DOWN_DEPTH,
         )
         larger = min(LARGER, sum(copy.entry.size > upload.SMALL for copy in copies), self.threads)
-        return pool.all(copies, min(max(-(-self.threads // pool.depth), larger), len(copies)))
+        count = min(max(-(-self.threads // pool.depth), larger), len(copies))
+        try:
+            failed = pool.all(copies, count)
+        finally:  # what has arrived gets its names, whatever became of the rest
+            late = download.settle(run)
+        return [(copy.entry.name, error) for copy, error in failed] + late
 
     def _delete(self, planned: Planned, done: Done) -> None:
         # Only if nothing failed: a failed copy may be the new form of what would be deleted.

@@ -34,7 +34,7 @@ def file_trouble(name: str) -> str | None:
         return 'its name has a part "." or ".."'
     if "\0" in name:
         return "its name has a NUL"
-    if any(len(part.encode()) > LONGEST_NAME for part in parts):
+    if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_NAME for part in parts):
         return f"a part of its name has more than {LONGEST_NAME} bytes"
     if any(is_part(part) for part in parts):
         return "such a name is for files that are being received"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from roost.transfer import deletion
+from roost.transfer.below import Below
 from roost.transfer.deletion import Seen
 from roost.transfer.key_rules import is_part, key_trouble, part_name
 from roost.transfer.listing import Entry
 
 Tell = Callable[[str, str], None]
 """A function of a name and the reason for which it does not take part."""
+Enters = Callable[[str], bool]
+"""A function that tells if a folder shall be looked into."""
 _ZEROS = bytes(2**20)
 
 
@@ -34,9 +37,14 @@ class Folder:
     left_out: dict[str, str] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     seen: dict[str, Seen] = field(default_factory=dict)
+    _opened: Below | None = None
+    _lock: Lock = field(default_factory=Lock)
 
-    def files(self, tell: Tell) -> Iterator[Entry]:
-        """Yield everything below, a folder before its content, in order of names."""
+    def files(self, tell: Tell, enters: Enters = lambda folder: True) -> Iterator[Entry]:
+        """Yield everything below, a folder before its content, in order of names.
+
+        A folder below that ``enters`` refuses is left out with all that is in it.
+        """
         self.left_out.clear()
         self.unread.clear()
 
@@ -44,7 +52,7 @@ class Folder:
             self.left_out[name] = why
             tell(name, why)
 
-        yield from self._below(os.fspath(self.root), "", frozenset(), note)
+        yield from self._below(os.fspath(self.root), "", frozenset(), note, enters)
 
     def _failed(self, name: str, error: OSError, tell: Tell) -> None:
         """Note what could not be read; a file that has just gone, or a link to nowhere, is none."""
@@ -52,10 +60,13 @@ class Folder:
             self.unread.add(name)
         tell(name, error.strerror or str(error))
 
-    def _below(self, path: str, base: str, above: frozenset[int], tell: Tell) -> Iterator[Entry]:
+    def _below(
+        self, path: str, base: str, above: frozenset[tuple[int, int]], tell: Tell, enters: Enters
+    ) -> Iterator[Entry]:
         try:
             if self.follow:
-                here = os.stat(path).st_ino
+                info = os.stat(path)
+                here = (info.st_dev, info.st_ino)  # each file system counts from one
                 if here in above:
                     tell(base, "a symlink leads back to where it is")
                     return
@@ -72,7 +83,8 @@ class Folder:
             yield Entry(base, 0, 0, empty=not inside)
         for name, one in inside:
             if name.endswith("/"):
-                yield from self._below(one.path, base + name, above, tell)
+                if enters(base + name):
+                    yield from self._below(one.path, base + name, above, tell, enters)
             else:
                 yield from self._file(one, base + name, tell)
 
@@ -110,45 +122,37 @@ class Folder:
 
     # --- receiving ---------------------------------------------------------------------------
 
+    @property
+    def below(self) -> Below:
+        """The folders below the root, to write in. Raises OSError, RoostError."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = Below(self.root)
+            return self._opened
+
+    def close(self) -> None:
+        """Close what was opened to write in."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
     def make(self, name: str) -> None:
         """Make the folder of that name. Raises OSError where it would be elsewhere."""
-        path = self.path(name)
-        path.mkdir(parents=True, exist_ok=True)
-        self.check(path, name)
+        with self.below.folder(name.rstrip("/"), make=True):
+            pass
 
-    def receiving(self, name: str, tag: str) -> tuple[Path, int]:
-        """Open a file to write to, beside the place where it will be. Raises OSError.
+    def receiving(self, name: str, tag: str, at: int) -> tuple[str, int]:
+        """Open a file to write to, in its open folder ``at``, beside its place. Raises OSError.
 
         The same object has the same one, to continue with it, unless another sync receives it now.
         """
         path = self.path(name)
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self.check(path.parent, name)
-        part = path.parent / part_name(f"{path.name}\0{tag}")
-        self.leftovers.discard(part)
-        while (file := deletion.open_part(str(part))) is None:
-            part = path.parent / part_name(os.urandom(16).hex())
+        part = part_name(f"{path.name}\0{tag}")
+        self.leftovers.discard(path.parent / part)
+        while (file := deletion.open_part(part, at=at)) is None:
+            part = part_name(os.urandom(16).hex())
         return part, file
-
-    def check(self, parent: Path, name: str) -> None:
-        """Refuse to write through a symlink: it may lead out of the destination."""
-        relative = parent.relative_to(self.root)
-        here = self.root
-        for part in relative.parts:
-            here = here / part
-            if here.is_symlink():
-                raise OSError(errno.ELOOP, "its folder is a symlink", name)
-
-    def settle(self, part: Path, name: str, mtime_ns: int, *, executable: bool) -> os.stat_result:
-        """Give a received file, which is on the disk by now, its times and its name."""
-        os.utime(part, ns=(mtime_ns, mtime_ns))
-        if executable:
-            now = part.stat().st_mode
-            part.chmod(now | (now & 0o444) >> 2)
-        info = part.stat()
-        deletion.give_name(str(part), f"{self.base}{name}", self.seen.get(name))
-        return info
 
 
 def write_at(file: int, data: memoryview, at: int) -> None:
@@ -161,9 +165,3 @@ def write_at(file: int, data: memoryview, at: int) -> None:
                 wrote = os.pwrite(file, left, to)
                 left, to = left[wrote:], to + wrote
         data, at = data[len(block) :], at + len(block)
-
-
-def flush_early(file: int, at: int, size: int) -> None:
-    """Let the disk begin with what was written, so that little is left for the end to wait for."""
-    if hasattr(os, "posix_fadvise"):  # Linux writes the pages out before it drops them
-        os.posix_fadvise(file, at, size, os.POSIX_FADV_DONTNEED)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from roost.transfer.listing import Entry
 
+NEW = "new"
 LATER = "?"
 """The reason of a copy that a look at the object must confirm first."""
 
@@ -66,9 +67,9 @@ def changes(
 def _copy(entry: Entry, same: Entry | None, judge: Judge) -> Iterator[Copy]:
     if entry.folder:
         if entry.empty and same is None:
-            yield Copy(entry, "new")
+            yield Copy(entry, NEW)
         return
-    reason = "new" if same is None else judge(entry, same)
+    reason = NEW if same is None else judge(entry, same)
     if reason is not None:
         yield Copy(entry, reason, same)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from roost.errors import UsageError
+from roost.transfer import thaw
 from roost.transfer.context import Meter, Run
 from roost.transfer.deletion import delete_older_trees, remove_empty
 from roost.transfer.deletion_rules import refuse
@@ -130,14 +131,19 @@ def run(job: Job, tracker: Tracker) -> Outcome:
         if job.watch:
             return _watch(sync, job, tracker)
         planned = sync.plan()
-        plan = outcome(job, sync, planned)
+        from_archive = _from_archive(job, sync, planned)
+        plan = outcome(job, sync, planned, from_archive)
         tracker.plan(plan)
         if not job.tree:
             _refuse(sync, job, planned)
-        if job.dry_run or (plan.to_delete and job.agreed not in {ANY, plan.deletions}):
+        if job.dry_run or (plan.asks and job.agreed not in {ANY, plan.deletions}):
             return plan
+        if job.options.restore:
+            planned.unsure += _ask_back(job, sync, from_archive)
         work = _up_with_tree if job.tree else _plain
-        return work(sync, job, tracker, planned, plan)
+        ended = work(sync, job, tracker, planned, plan)
+        trouble = sync.run.cache.trouble
+        return replace(ended, notes=(*ended.notes, trouble)) if trouble else ended
 
 
 def _side(text: str) -> Side:
@@ -145,9 +151,32 @@ def _side(text: str) -> Side:
     return side(text) if text.startswith("s3://") else Path(text)
 
 
-def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
+def _from_archive(job: Job, sync: Sync, planned: Planned) -> thaw.Archived:
+    """Take the copies that are in the archive out of a plan, if they shall be asked back."""
+    if job.up or not job.options.restore:
+        return thaw.Archived()
+    try:
+        found, planned.copies = thaw.look(sync.run, planned.copies, sync.threads)
+    except StoreError as error:
+        raise error.explained(job.source) from error
+    return found
+
+
+def _ask_back(job: Job, sync: Sync, found: thaw.Archived) -> list[tuple[str, str]]:
+    options = job.options
+    try:
+        return thaw.ask_for(sync.run, found, options.restore, options.restore_tier, sync.threads)
+    except StoreError as error:
+        raise error.explained(job.source) from error
+
+
+def outcome(
+    job: Job, sync: Sync, planned: Planned, from_archive: thaw.Archived | None = None
+) -> Outcome:
     """Return a plan as an outcome that is not done."""
     names = tuple(entry.name for entry in planned.deletions)
+    archive = from_archive or thaw.Archived()
+    restores = tuple((copy.entry.name, copy.entry.storage) for copy in archive.wanted)
     return Outcome(
         source=job.source,
         target=job.target,
@@ -157,7 +186,10 @@ def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
         same=planned.same,
         first=tuple((copy.entry.name, copy.reason) for copy in planned.copies[:FIRST]),
         to_delete=names,
-        deletions=deletions(names),
+        deletions=deletions(names, (name for name, _ in restores)),
+        to_restore=restores,
+        to_restore_bytes=archive.bytes,
+        failed=tuple(planned.unsure),
         skipped=tuple(planned.skipped),
         region=sync.run.bucket.client.where.region,
     )
@@ -211,6 +243,7 @@ def _ended(
         deleted=tuple(done.deleted),
         removed=removed,
         failed=_troubles(done.failed, proof.wrong if proof else ()),
+        unproved=done.unproved,
         proof=_proven(proof) if proof else None,
     )
 
@@ -228,6 +261,7 @@ def _proven(proof: Proof) -> Proven:
         whole=proof.whole,
         manifest=proof.manifest or "",
         manifest_sha256=proof.manifest_sha256,
+        read_back=sum(one.read_back for one in proof.proven),
     )
 
 

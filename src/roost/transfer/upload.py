@@ -18,8 +18,10 @@ from roost.transfer.overwrite import over
 from roost.transfer.pool import Begun
 from roost.transfer.s3.answers import FOREIGN
 from roost.transfer.s3.bucket import CRC64, Head, Upload
-from roost.transfer.s3.client import PART, Reply
+from roost.transfer.s3.client import PART
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
+from roost.transfer.s3.span import Span
 
 MOST_PARTS = 9000
 SMALL = 2**20
@@ -28,15 +30,16 @@ _MB = 2**20
 MISSING = "S3 does not have what was sent, though it did not refuse it"
 
 
-def upload(run: Run, entry: Entry) -> Known:
+def upload(run: Run, entry: Entry, done: Callable[[Known], None]) -> None:
     """Send a file, or make the object of an empty folder.
 
     Raises OSError, StoreError, DamagedError, ChangedError, StoppedError.
     """
     if entry.folder:
         reply = run.patiently(lambda: run.bucket.put(run.prefix + entry.name, b"", {}))
-        return Known(entry.name, _tag(reply), 0, 0)
-    return run.patiently(lambda: _send(run, entry))
+        done(Known(entry.name, _tag(reply), 0, 0))
+    else:
+        done(run.patiently(lambda: _send(run, entry)))
 
 
 def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
@@ -96,6 +99,9 @@ def _headers(run: Run, before: os.stat_result) -> dict[str, str]:
     headers = times.headers(before.st_mtime_ns, before.st_mode)
     if run.storage:
         headers["x-amz-storage-class"] = run.storage
+    if run.kms_key:
+        headers["x-amz-server-side-encryption"] = "aws:kms"
+        headers["x-amz-server-side-encryption-aws-kms-key-id"] = run.kms_key
     return headers
 
 
@@ -191,14 +197,14 @@ class _Parts:
         try:
             for number, at in enumerate(range(0, self.before.st_size, size), 1):
                 self.run.check()
-                data = _read(self.file, min(size, self.before.st_size - at), at)
-                crc = sums.crc64(data)
-                self.crc = _joined(self.crc, crc, len(data))
-                if have.get(number) == (len(data), sums.md5_hex(data) if number in have else ""):
+                span = Span(self.file, at, min(size, self.before.st_size - at))
+                crc = _crc(span)
+                self.crc = sums.joined(self.crc, crc, span.size)
+                if have.get(number) == (span.size, _md5(span) if number in have else ""):
                     self.tags[number] = have[number][1]
-                    self.run.meter.moved(len(data))
+                    self.run.meter.moved(span.size)
                 else:
-                    pending.append(self._part(upload, number, data, sums.crc64_text(crc)))
+                    pending.append(self._part(upload, number, span, sums.crc64_text(crc)))
                 while pending and pending[0][2].done():
                     self._arrived(*pending.popleft())
             while pending:
@@ -209,17 +215,17 @@ class _Parts:
         return self._complete(upload)
 
     def _part(
-        self, upload: Upload, number: int, data: bytes, crc: str
+        self, upload: Upload, number: int, span: Span, crc: str
     ) -> tuple[int, str, Future[Reply]]:
         self.run.slots.acquire()
         query = {"partNumber": str(number), "uploadId": upload.id}
         future = self.run.bucket.client.send(
-            "UploadPart", "PUT", self.key, query, {CRC64: crc}, data
+            "UploadPart", "PUT", self.key, query, {CRC64: crc}, span
         )
 
         def arrived(_: Future[Reply]) -> None:
             self.run.slots.release()
-            self.run.meter.moved(len(data))
+            self.run.meter.moved(span.size)
 
         future.add_done_callback(arrived)
         return number, crc, future
@@ -233,8 +239,8 @@ class _Parts:
         if there is None and sums.is_md5(tag):
             size = part_size(self.before.st_size)
             at = (number - 1) * size
-            data = _read(self.file, min(size, self.before.st_size - at), at)
-            there = crc if sums.md5_hex(data) == tag else ""
+            span = Span(self.file, at, min(size, self.before.st_size - at))
+            there = crc if _md5(span) == tag else ""
         if there is not None and there != crc:
             raise DamagedError("S3 received other content than was sent")
         self.tags[number] = tag
@@ -323,12 +329,23 @@ class _Parts:
         return upload, {}
 
 
+def _crc(span: Span) -> int:
+    """Return the CRC of what will be sent. Raises ChangedError where it is not there any more."""
+    crc, left = 0, span.size
+    for data in sums.of_file(span.file)(span.at, span.size):
+        crc, left = sums.crc64(data, crc), left - len(data)
+    if left:
+        raise ChangedError("it became shorter while it was read")
+    return crc
+
+
+def _md5(span: Span) -> str:
+    known = md5(usedforsecurity=False)
+    for data in sums.of_file(span.file)(span.at, span.size):
+        known.update(data)
+    return known.hexdigest()
+
+
 def part_size(size: int) -> int:
     """Return 16 MiB, or as much more as keeps the number of parts within the limit of S3."""
     return max(PART, -(-size // MOST_PARTS // _MB) * _MB)
-
-
-def _joined(first: int, second: int, size: int) -> int:
-    from awscrt import checksums
-
-    return checksums.combine_crc64nvme(first, second, size)  # type: ignore[no-any-return]

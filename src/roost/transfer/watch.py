@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from roost.errors import UsageError
+from roost.errors import CredentialsError, UsageError
 from roost.transfer import deletion, openness
 from roost.transfer.deletion_rules import no_result
 from roost.transfer.engine import Done, Sync
 from roost.transfer.listing import Entry
 from roost.transfer.openness import QUIET
 from roost.transfer.plan import Included
+from roost.transfer.renewal import Renewal
 from roost.transfer.verify import Proven, verify
 
 RELISTED = 60.0
@@ -63,11 +64,17 @@ def finished(path: Path, entry: Entry, now: float, quiet: float = QUIET) -> bool
 
 
 def rounds(
-    sync: Sync, stop: threading.Event, *, quiet: float = QUIET, pause: float = 2.0
+    sync: Sync,
+    stop: threading.Event,
+    *,
+    quiet: float = QUIET,
+    pause: float = 2.0,
+    renewal: Renewal | None = None,
 ) -> Iterator[Done]:
     """Copy what is finished, again and again; yield what was done in each round.
 
-    S3 is listed once, and again after failures; what was sent is known. Raises RoostError.
+    S3 is listed once, and again after failures; what was sent is known. Credentials that have
+    expired are asked for again by a ``renewal``. Raises RoostError.
     """
     sync = replace(
         sync, ready=lambda e: finished(sync.run.folder.path(e.name), e, time.time(), quiet)
@@ -75,11 +82,18 @@ def rounds(
     looked, failed = -RELISTED, True
     while not stop.is_set():
         now = time.monotonic()
-        if failed and now - looked >= RELISTED:
-            planned, looked = sync.plan(), now
-        else:
-            planned = sync.plan_known()
-        done = sync.do(planned)
+        try:
+            if failed and now - looked >= RELISTED:
+                planned, looked = sync.plan(), now
+            else:
+                planned = sync.plan_known()
+            done = sync.do(planned)
+        except CredentialsError as error:
+            if renewal is None:
+                raise
+            renewal.after(error)
+            looked, failed = -RELISTED, True
+            continue
         failed = len(done.failed) > len(planned.unsure)
         yield done
         stop.wait(pause)
@@ -108,14 +122,20 @@ class Keeper:
 
         Raises RoostError.
         """
-        since = time.time()
-        for done in rounds(self.sync, self.sync.run.stop, quiet=quiet):
+        since, run = time.time(), self.sync.run
+        renewal = Renewal(run, self.warn)
+        for done in rounds(self.sync, run.stop, quiet=quiet, renewal=renewal):
             self._stored([known.name for known in done.copied])
             for name, why in done.failed:
                 self._once(name, f"not stored: {name}: {why}")
-            self._sweep()
-            if self.move:
-                self._move(self._undecided(since))
+            if done.copied:
+                renewal.succeeded()
+            try:
+                self._sweep()
+                if self.move:
+                    self._move(self._undecided(since))
+            except CredentialsError as error:
+                renewal.after(error)
             since = time.time()
 
     def _stored(self, names: list[str]) -> None:

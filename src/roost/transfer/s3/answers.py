@@ -10,10 +10,8 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from urllib.parse import unquote
-from xml.sax.saxutils import unescape
 
 from roost.transfer.listing import Entry
 from roost.transfer.s3.failures import StoreError
@@ -180,7 +178,10 @@ def early_token(body: bytes) -> str:
     if token is None:
         return ""
     escapes = {"&#34;": '"', "&#39;": "'", "&quot;": '"', "&#43;": "+"}
-    return unescape(token[1].decode(errors="replace"), escapes)
+    text = token[1].decode(errors="replace")
+    for coded, plain_text in escapes.items():
+        text = text.replace(coded, plain_text)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def unquote_plus(text: str) -> str:
@@ -190,6 +191,8 @@ def unquote_plus(text: str) -> str:
 
 def age(at: str, now: str) -> float | None:
     """Return the seconds from a time in an answer until the answer's own; None if unknown."""
+    from email.utils import parsedate_to_datetime
+
     then = _nanoseconds(at) / 1e9
     try:
         return parsedate_to_datetime(now).timestamp() - then if then else None
@@ -209,8 +212,8 @@ def _incomplete(what: str) -> StoreError:
 def _entries(root: ET.Element, prefix: str, *, coded: bool) -> list[Entry]:
     space = root.tag[: -len(plain(root.tag))]
     contents, skip = f"{space}Contents", len(prefix)
-    named, sized, stored, tagged = (
-        f"{space}{name}" for name in ("Key", "Size", "LastModified", "ETag")
+    named, sized, stored, tagged, kind = (
+        f"{space}{name}" for name in ("Key", "Size", "LastModified", "ETag", "StorageClass")
     )
     entries: list[Entry] = []
     for one in root:
@@ -219,13 +222,14 @@ def _entries(root: ET.Element, prefix: str, *, coded: bool) -> list[Entry]:
         fields = {child.tag: child.text for child in one}
         key, size = fields.get(named) or "", fields.get(sized) or ""
         if coded and ("%" in key or "+" in key):
-            key = unquote_plus(key)
+            key = unquote(key.replace("+", " "), errors="surrogateescape")
         if not key.startswith(prefix):
             raise _incomplete(f"it has {key!r}, which is not below {prefix!r}")
         if not key or not size.isdecimal():
             raise _incomplete(f"an object of it has the name {key!r} and the size {size!r}")
         when, tag = _nanoseconds(fields.get(stored) or ""), fields.get(tagged) or ""
-        entries.append(Entry(key[skip:], int(size), when, tag.strip('"'), key[-1] == "/"))
+        name, folder, storage = key[skip:], key[-1] == "/", fields.get(kind) or ""
+        entries.append(Entry(name, int(size), when, tag.strip('"'), folder, storage))
     return entries
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
 
 from roost.transfer.listing import Entry, Prefix
 from roost.transfer.s3 import answers
 from roost.transfer.s3.answers import children, text_in
-from roost.transfer.s3.client import Reply, S3Client
+from roost.transfer.s3.client import S3Client
 from roost.transfer.s3.config import Where
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
 
 CRC64 = "x-amz-checksum-crc64nvme"
+_SUM = "x-amz-checksum-"
+_XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
+_SUMS = frozenset({"crc64nvme", "crc32", "crc32c", "sha1", "sha256"})
 META = "x-amz-meta-"
 _MOVED = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
 
@@ -41,14 +44,38 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The attributes of an object."""
+    """The attributes of an object.
+
+    ``sums``: the checksums that S3 keeps, by kind; one of the parts' checksums ends with ``-`` and
+    their number. ``encrypted``: its ETag is no MD5. ``restoring``: what S3 says of an object of
+    the archive that was asked for. ``archive``: the archive that Intelligent-Tiering has put it in.
+    """
 
     size: int
     tag: str
-    stored_ns: int
+    stored: str
     meta: Mapping[str, str]
     crc64: str | None
     storage: str = "STANDARD"
+    others: Mapping[str, str] = field(default_factory=dict)
+    encrypted: bool = False
+    restoring: str = ""
+    archive: str = ""
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """All checksums, the best first."""
+        return {"crc64nvme": self.crc64, **self.others} if self.crc64 else self.others
+
+    @property
+    def stored_ns(self) -> int:
+        """The time at which it was stored; 0 if S3 does not say so."""
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return int(parsedate_to_datetime(self.stored).timestamp()) * 10**9
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return 0
 
 
 class Bucket:
@@ -72,11 +99,16 @@ class Bucket:
             where = self.client.where.at(error.region)
             self.client = S3Client(self.name, where, connections=self._connections)
 
-    def objects(self, prefix: str) -> Iterator[Entry]:
-        """Yield all objects below the prefix, with the rest of their names.
+    def use(self, where: Where) -> None:
+        """Ask with other credentials from now on. Raises CredentialsError."""
+        self.client = S3Client(self.name, where, connections=self._connections)
+
+    def objects(self, below: str, begins: str = "") -> Iterator[Entry]:
+        """Yield all objects below a prefix, or those whose names begin so, with these names.
 
         Raises StoreError where the listing does not prove to be whole.
         """
+        prefix = below + begins
         whole, query = answers.Progress(prefix), {"prefix": prefix, "encoding-type": "url"}
         coming = self._list({**query, "list-type": "2"})
         while True:
@@ -90,7 +122,9 @@ class Bucket:
                 expected = more.get("continuation-token") == token and early is not None
                 coming = early if early and expected else self._list({**query, **more})
             for entry in page.entries:
-                if entry.name:
+                if begins:
+                    yield entry._replace(name=begins + entry.name)
+                elif entry.name:
                     yield entry
             if not more:
                 return
@@ -116,6 +150,18 @@ class Bucket:
         """Return the whole object, in memory. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
         return self.client.call("GetObject", "GET", key, headers=headers)
+
+    def restore(self, key: str, days: int, tier: str) -> None:
+        """Ask for an object of the archive, for so many days (0: for good). Raises StoreError."""
+        lasting = f"<Days>{days}</Days>" if days else ""
+        how = f"<GlacierJobParameters><Tier>{tier}</Tier></GlacierJobParameters>"
+        body = f'<RestoreRequest xmlns="{_XMLNS}">{lasting}{how}</RestoreRequest>'.encode()
+        headers = {"content-md5": _md5(body), "content-type": "application/xml"}
+        try:
+            self.client.call("RestoreObject", "POST", key, {"restore": ""}, headers, body)
+        except StoreError as error:
+            if error.status != 202:  # "accepted", which the client takes for a failure
+                raise
 
     def delete(self, keys: list[str]) -> dict[str, str]:
         """Delete up to a thousand; return those that failed, with the reason. Raises StoreError.
@@ -239,10 +285,24 @@ class Bucket:
             if not error.gone:
                 raise
 
-    def first_part(self, key: str) -> int:
-        """Return the size of the first part of an object that came in parts. Raises StoreError."""
-        reply = self.client.call("HeadObject", "HEAD", key, query={"partNumber": "1"})
-        return int(reply.headers["content-length"])
+    def part_size(self, key: str, number: int) -> int | None:
+        """Return the size of a part of an object that came in parts; None if S3 does not say so.
+
+        Raises StoreError.
+        """
+        try:
+            query = {"partNumber": str(number)}
+            reply = self.client.call("HeadObject", "HEAD", key, query=query)
+        except StoreError as error:
+            if error.status in {400, 416, 501}:
+                return None
+            raise
+        return int(reply.headers.get("content-length") or 0)
+
+    def part_sizes(self, key: str, count: int) -> list[int] | None:
+        """Return the sizes of all parts; None if S3 does not say so. Raises StoreError."""
+        sizes = [self.part_size(key, number) for number in range(1, count + 1)]
+        return [size for size in sizes if size is not None] if None not in sizes else None
 
 
 def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
@@ -258,26 +318,33 @@ def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
 def head_of(reply: Reply) -> Head:
     """Return the attributes of the object from the headers of an answer."""
     head = reply.headers
-    whole = head.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
+    sums = {
+        name[len(_SUM) :]: value
+        for name, value in head.items()
+        if name.startswith(_SUM) and name[len(_SUM) :] in _SUMS
+    }
+    crc64 = sums.get("crc64nvme")
+    if crc64 and "-" not in crc64:
+        del sums["crc64nvme"]
+    else:
+        crc64 = None
     return Head(
         size=_size(head),
         tag=head.get("etag", "").strip('"'),
-        stored_ns=_stored(head.get("last-modified", "")),
-        meta={k.removeprefix(META): v for k, v in head.items() if k.startswith(META)},
-        crc64=head.get(CRC64) if whole else None,
+        stored=head.get("last-modified", ""),
+        meta={k[len(META) :]: v for k, v in head.items() if k.startswith(META)},
+        crc64=crc64,
         storage=head.get("x-amz-storage-class", "STANDARD"),
+        others=sums,
+        encrypted="kms" in head.get("x-amz-server-side-encryption", ""),
+        restoring=head.get("x-amz-restore", ""),
+        archive=head.get("x-amz-archive-status", ""),
     )
 
 
 def _size(head: Mapping[str, str]) -> int:
     ranged = head.get("content-range", "").rpartition("/")[2]
-    return int(ranged) if ranged.isdigit() else int(head.get("content-length", 0))
-
-
-def _stored(text: str) -> int:
-    from email.utils import parsedate_to_datetime
-
-    return int(parsedate_to_datetime(text).timestamp()) * 10**9 if text else 0
+    return int(ranged) if ranged.isdigit() else int(head.get("content-length") or 0)
 
 
 def _goes_on(mark: str, marks: set[str], reply: Reply) -> None:
@@ -288,7 +355,8 @@ def _goes_on(mark: str, marks: set[str], reply: Reply) -> None:
 
 
 def _xml(text: str) -> str:
-    return escape(text, {"\r": "&#13;", "\n": "&#10;"})
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;").replace("\n", "&#10;")
 
 
 def _unwritable(key: str) -> bool:
