@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from roost.model import nodes
 from roost.model.resources import Backup
 
 LONGEST = 1_000_000
@@ -172,7 +173,7 @@ def _machines(raw: Mapping[str, Any]) -> tuple[str, ...]:
     kind, seats = _text(raw, "kind"), raw.get("seats")
     if kind == "classroom":
         count = min(seats, MOST_SEATS) if isinstance(seats, int) else 0
-        return tuple(f"seat-{number}" for number in range(1, count + 1))
+        return tuple(nodes.names("seat", count))
     return {"desktop": ("desktop",), "cluster": ("head",)}.get(kind, ())
 
 

@@ -6,9 +6,10 @@ called after some of them were done, it returns the rest. That is what makes a k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from roost.model import nodes
 from roost.model.resources import (
     CREATE_ORDER,
     SURPLUS,
@@ -16,7 +17,6 @@ from roost.model.resources import (
     Image,
     Instance,
     Resource,
-    Role,
     Snapshot,
     State,
     Volume,
@@ -56,9 +56,6 @@ from roost.plan.reasons import (
 )
 from roost.plan.recorded import obsolete
 from roost.plan.refusal import Refusal
-
-NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
-"""Roles of which there can be many: worker-1, worker-2, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,29 +171,16 @@ def _last_out(instance: Instance, drop: frozenset[str]) -> tuple[bool, bool, boo
     """Sort key: those who go first come last (named, surplus, failed, the highest number)."""
     surplus = instance.name.endswith(SURPLUS)
     named = instance.name in drop
-    return (named, surplus, instance.state == "failed", _number(instance.name))
-
-
-def _number(name: str) -> int:
-    digits = name.rpartition("-")[2]
-    return int(digits) if digits.isdigit() else 0
+    return (named, surplus, instance.state == "failed", nodes.number_of(instance.name))
 
 
 def _new_instances(group: Group, count: int, taken: set[str]) -> list[Instance]:
     """``count`` instances with the lowest numbers that are free."""
-    names = (name for name in _names(group.role, count + len(taken)) if name not in taken)
+    names = (name for name in nodes.names(group.role, count + len(taken)) if name not in taken)
     return [
         Instance(name=name, role=group.role, shape=group.shape, fingerprint=group.fingerprint)
         for name, _ in zip(names, range(count), strict=False)
     ]
-
-
-def _names(role: Role, most: int) -> Iterator[str]:
-    if role not in NUMBERED:
-        yield role
-        return
-    for number in range(1, most + 1):
-        yield f"{role}-{number}"
 
 
 def mark_stale(have: State) -> list[Step]:

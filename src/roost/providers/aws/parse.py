@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from roost.model import nodes
 from roost.model.resources import (
     SURPLUS,
     Address,
@@ -89,8 +90,7 @@ def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
 
 
 def _order(instance: Instance) -> tuple[int, int, str]:
-    number = instance.name.rpartition("-")[2]
-    return (ROLES.index(instance.role), int(number) if number.isdigit() else 0, instance.name)
+    return (ROLES.index(instance.role), nodes.number_of(instance.name), instance.name)
 
 
 def _instance(described: Described) -> Instance | None:
@@ -101,7 +101,7 @@ def _instance(described: Described) -> Instance | None:
     role = held.get(tags.ROLE)
     if word == TERMINATED or role not in ROLES or index >= len(names):
         return None
-    if not tags.is_node(names[index]):  # not of roost's making
+    if not nodes.is_node(names[index]):  # not of roost's making
         return None
     state = INSTANCE_STATES.get(word, "unknown")
     reason = described.get("StateReason", {}).get("Message", "") if state == "stopped" else ""

@@ -7,10 +7,11 @@ launch, and the instance's launch index says which of them it is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+
+from roost.model import nodes
 
 NAME = "roost"
 NODE = "roost:node"
@@ -59,7 +60,7 @@ def launch(names: Sequence[str]) -> str:
     parts: list[str] = []
     runs: list[tuple[str, int, int]] = []
     for name in names:
-        stem, number = _split(name)
+        stem, number = nodes.split(name)
         if number is None:
             runs.append((name, -1, -1))
         elif runs and runs[-1][0] == stem and runs[-1][2] == number - 1:
@@ -80,26 +81,11 @@ def launched(text: str) -> tuple[str, ...]:
     names: list[str] = []
     for part in text.split():
         first, dots, last = part.partition("..")
-        stem, number = _split(first)
-        if dots and number is not None and _is_number(last):
+        stem, number = nodes.split(first)
+        if dots and number is not None and nodes.is_number(last):
             if int(last) - number >= MOST_NAMES - len(names):
                 return ()  # nothing of roost's: it launches no more at once
             names += [f"{stem}-{one}" for one in range(number, int(last) + 1)]
         else:
             names.append(part)
     return tuple(names)
-
-
-def is_node(name: str) -> bool:
-    """Tell if a text can be the name of a node. It becomes a host's name, and part of paths."""
-    return re.fullmatch(r"[a-z]([a-z0-9-]{0,62}[a-z0-9])?", name) is not None
-
-
-def _split(name: str) -> tuple[str, int | None]:
-    stem, _, number = name.rpartition("-")
-    return (stem, int(number)) if stem and _is_number(number) else (name, None)
-
-
-def _is_number(text: str) -> bool:
-    """Tell if a text is a number of a node: ASCII, and no longer than one that roost writes."""
-    return text.isascii() and text.isdigit() and len(text) <= 9
