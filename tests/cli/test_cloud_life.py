@@ -273,7 +273,7 @@ def test_down_asks_for_the_address_that_is_left_of_what_is_parked(
         (
             "--delete-data dta --yes",
             2,
-            "there has no data called dta (there are: data, desktop, there)",
+            "no data called dta (there are: data, desktop, there)",
         ),
         ("--delete-data data --keep-data --yes", 2, "say the opposite of each other"),
     ],
