@@ -270,7 +270,11 @@ def test_down_asks_for_the_address_that_is_left_of_what_is_parked(
     [
         ("--delete-data data", 4, "deleting there, with the data of data needs a yes"),
         ("", 4, "deleting there needs a yes"),
-        ("--delete-data dta --yes", 2, "there has no data called dta. There are: data, there"),
+        (
+            "--delete-data dta --yes",
+            2,
+            "no data called dta. There are: data, desktop, there",
+        ),
         ("--delete-data data --keep-data --yes", 2, "say the opposite of each other"),
     ],
 )

@@ -13,10 +13,14 @@ from roost.errors import (
     command_line,
 )
 from roost.model.record import read_record
+from roost.model.steps import shorten
 
 if TYPE_CHECKING:
     from roost.model.resources import Resource, S3Copy, State
     from roost.session import Session
+
+MOST_NAMES = 12
+"""Names that an error lists: a classroom has hundreds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,7 @@ def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> fro
     if unknown := set(typed) - known:
         raise UsageError(
             f"{before.name} has no data called {', '.join(sorted(unknown))}"
-            f". There are: {', '.join(sorted(known))}"
+            f". There are: {shorten(tuple(sorted(known)), MOST_NAMES)}"
         )
     return frozenset(typed)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, RoostError, UsageError, command_line
+from roost.model.steps import shorten
 from roost.parking.modes import ParkMode
 from roost.parking.planner import plan_park, to_list, to_verify
 from roost.parking.restore import unfilled
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from roost.session import Session
     from roost.spec.volume import Volume
 
+MOST_NAMES = 12
+"""Names that an error lists: a classroom has hundreds."""
 EVERY = ""
 """In place of a volume's name: every volume."""
 
@@ -89,7 +92,7 @@ def _modes(
 
 
 def _no_volume(have: State, unknown: Iterable[str], modes: Iterable[str]) -> UsageError:
-    known = ", ".join(modes) or "none"
+    known = shorten(tuple(modes), MOST_NAMES) or "none"
     names = ", ".join(sorted(unknown))
     return UsageError(f"{have.name} has no volume {names} (there are: {known})")
 
