@@ -207,6 +207,9 @@ def _fetch(
             if error.code not in NEVER:
                 raise
             os.ftruncate(file, start)
+            if error.code == "NoRange":
+                os.ftruncate(file, 0)
+                return run.ranges.whole(key, headers, entry.size, write)
 
     def in_order(data: memoryview, at: int) -> None:
         nonlocal crc, end
