@@ -18,7 +18,8 @@ AT_ONCE = 16
 """Ranges on their way, over all objects: each has a connection and a buffer."""
 AHEAD = 8
 """Ranges of one object on their way. All before these are in the file."""
-BUFFER = 2**20
+BUFFER = 2**17
+"""Larger writes take larger pieces of memory, which a virtual machine must ask its host for."""
 TRIES = 6
 Write = Callable[[memoryview, int], None]
 """A function that takes bytes and their offset; many threads call it."""
