@@ -109,9 +109,7 @@ def test_objects_come_through_tls(
     assert tree(tmp_path / "back") == WHOLE
 
 
-def test_a_service_that_nobody_vouches_for_is_not_asked(
-    tmp_path: Path, s3: Hostile, roost: Roost, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_that_nobody_vouches_for_is_not_asked(tmp_path: Path, s3: Hostile) -> None:
     cert, key = certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
@@ -120,9 +118,6 @@ def test_a_service_that_nobody_vouches_for_is_not_asked(
     wire = Wire(f"127.0.0.1:{s3.server_address[1]}", "/bucket", where, lambda: where.keys)
     with pytest.raises(WireError, match="CERTIFICATE_VERIFY_FAILED"):
         wire.get("p/a", {})
-    monkeypatch.setenv("AWS_ENDPOINT_URL", where.endpoint or "")
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    assert roost("sync", "s3://bucket/p", tmp_path / "back").code != 0
     assert s3.log == []
 
 
@@ -173,13 +168,8 @@ def test_ranges_that_are_not_given_come_in_another_way(
 
     s3.before = before
     told = roost("sync", "s3://bucket/p", tmp_path / "back")
-    if how == "busy":
-        assert told.code == 0, told.err
-        assert tree(tmp_path / "back") == WHOLE
-    else:  # awscrt asks for ranges, too: it is said, and the others come
-        assert told.code in {0, 3}, told.err
-        assert {"a", "empty"} <= set(tree(tmp_path / "back"))
-        assert tree(tmp_path / "back").get("big", BIG) == BIG
+    assert told.code == 0, told.err
+    assert tree(tmp_path / "back") == WHOLE
 
 
 @pytest.mark.parametrize("cut", [0, 10, 2**20 + 7])

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from itertools import count
@@ -72,6 +73,8 @@ class Arrivals:
         self._files = min(FILES, max(FEW, (open_files() - OTHERS) // 3))
         self._lock, self._bytes, self._since = Lock(), 0, 0.0
         self._waiting: list[Arrival] = []
+        self._turn, self._worker = Lock(), ThreadPoolExecutor(1, "arrivals")
+        self._settling: Future[None] | None = None
 
     def write(
         self, name: str, body: bytes, kept: Stat, settled: Callable[[os.stat_result], None]
@@ -105,13 +108,31 @@ class Arrivals:
             if not full and now - self._since < SECONDS:
                 return
             batch = self._taken()
-        self._settle(batch)
+        self._begin(batch)
+
+    def _begin(self, batch: list[Arrival]) -> None:
+        """Settle a batch while the next one arrives. Raises what ended the batch before it."""
+        with self._turn:
+            before, self._settling = self._settling, None
+            try:
+                if before is not None:
+                    before.result()
+            finally:
+                self._settling = self._worker.submit(self._settle, batch)
 
     def end(self) -> None:
         """Give all files that wait for it their names. Raises OSError where the disk refuses."""
         with self._lock:
             batch = self._taken()
-        self._settle(batch)
+        self._begin(batch)
+        with self._turn:
+            last, self._settling = self._settling, None
+            if last is not None:
+                last.result()
+
+    def close(self) -> None:
+        """End the thread that settles."""
+        self._worker.shutdown()
 
     def _taken(self) -> list[Arrival]:
         batch, self._waiting, self._bytes = self._waiting, [], 0

@@ -101,6 +101,8 @@ class Run:
         """Close what was opened for the transfers."""
         if self._ranges is not None:
             self._ranges.close()
+        if self.arrivals is not None:
+            self.arrivals.close()
         self.bucket.client.close()
         self.folder.close()
 

@@ -23,6 +23,8 @@ from roost.transfer.upload import SMALL
 Settled = Callable[[Known], None]
 """A function that hears of each file that has its name, from any thread."""
 DIFFERS = "the content that arrived differs from the object in S3"
+EARLY = 2**20
+"""Bytes that the disk begins with at once."""
 _CHECKED = {"x-amz-checksum-mode": "ENABLED"}
 
 
@@ -154,7 +156,9 @@ def _fill(run: Run, entry: Entry, file: int) -> Head:
     def write(data: memoryview, at: int) -> None:
         run.check()
         write_at(file, data, at)
-        start_early(file, at, len(data))
+        end = at + len(data)
+        if end % EARLY == 0:
+            start_early(file, end - EARLY, EARLY)
         run.meter.moved(len(data))
 
     crc = _fetch(run, entry, file, write, (have, crc))
@@ -207,6 +211,9 @@ def _fetch(
             if error.code not in NEVER:
                 raise
             os.ftruncate(file, start)
+            if error.code == "NoRange":
+                os.ftruncate(file, 0)
+                return run.ranges.whole(key, headers, entry.size, write)
 
     def in_order(data: memoryview, at: int) -> None:
         nonlocal crc, end

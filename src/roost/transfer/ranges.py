@@ -18,7 +18,8 @@ AT_ONCE = 16
 """Ranges on their way, over all objects: each has a connection and a buffer."""
 AHEAD = 8
 """Ranges of one object on their way. All before these are in the file."""
-BUFFER = 2**20
+BUFFER = 2**17
+"""Larger writes take larger pieces of memory, which a virtual machine must ask its host for."""
 TRIES = 6
 Write = Callable[[memoryview, int], None]
 """A function that takes bytes and their offset; many threads call it."""
@@ -63,6 +64,17 @@ class Ranges:
                 future.cancel()
             wait([future for future, _ in window])
 
+    def whole(self, key: str, headers: Mapping[str, str], size: int, write: Write) -> int:
+        """Fetch all of an object in one answer, from a service that gives no ranges.
+
+        Return its CRC64. Raises StoreError, and what ``write`` raises.
+        """
+        at, crc = 0, 0
+        for data in self._arriving(key, headers, 0, size, ranged=False):
+            write(data, at)
+            at, crc = at + len(data), checksums.crc64(data, crc)
+        return crc
+
     def _one(
         self, key: str, headers: Mapping[str, str], span: tuple[int, int], write: Write
     ) -> int:
@@ -84,14 +96,20 @@ class Ranges:
         return crc
 
     def _arriving(
-        self, key: str, headers: Mapping[str, str], at: int, size: int
+        self,
+        key: str,
+        headers: Mapping[str, str],
+        at: int,
+        size: int,
+        *,
+        ranged: bool = True,
     ) -> Iterator[memoryview]:
         """Yield the bytes of a range as they arrive, all in the same memory. Raises StoreError."""
         buffer = self._buffer()
-        asked = {**headers, "range": f"bytes={at}-{at + size - 1}"}
-        answer = self.wire.get(key, asked)
+        span = {"range": f"bytes={at}-{at + size - 1}"} if ranged else {}
+        answer = self.wire.get(key, {**headers, **span})
         status, told, lives = answer.head()
-        if status != 206 or int(told["content-length"]) != size:
+        if status != (206 if ranged else 200) or int(told["content-length"]) != size:
             answer.end(lives=False)
             raise WireError(key, "NoRange", "the service sent other bytes than the ones asked for")
         while size:
