@@ -152,7 +152,7 @@ def test_names_that_were_never_there_are_refused_all_the_same(
     done(roost("up", file, "--yes"))
     done(roost(*DISCARD))
     told: Ran = roost("park", "there", "--mode", "scartch=discard", "--yes")
-    assert (told.code, "there has no volume scartch (there are: data, scratch)" in told.err) == (
+    assert (told.code, "there has no volume scartch. There are: data, scratch" in told.err) == (
         2,
         True,
     )

@@ -59,7 +59,7 @@ def _to_be_made(wanted: Wanted, have: State, fresh: Iterable[str]) -> frozenset[
     if unknown := sorted(names - known):
         raise UsageError(
             f"--fresh {unknown[0]}: {have.name} has no such volume or machine"
-            f" (there are: {', '.join(sorted(known))})"
+            f". There are: {', '.join(sorted(known))}"
         )
     there = {v.name for v in have.volumes} | {i.name for i in have.instances}
     return names - there

@@ -94,7 +94,7 @@ def _modes(
 def _no_volume(have: State, unknown: Iterable[str], modes: Iterable[str]) -> UsageError:
     known = shorten(tuple(modes), MOST_NAMES) or "none"
     names = ", ".join(sorted(unknown))
-    return UsageError(f"{have.name} has no volume {names} (there are: {known})")
+    return UsageError(f"{have.name} has no volume {names}. There are: {known}")
 
 
 def _check_restored(have: State, modes: Mapping[str, ParkMode]) -> None:
