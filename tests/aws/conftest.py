@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from socket import socket
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core import DEFAULT_ACCOUNT_ID, responses
 from moto.ec2 import ec2_backends
 
 from roost.model.resources import Role, State, Wanted
@@ -27,6 +28,9 @@ from roost.reconcile.loop import reconcile
 from tests.aws.sampling import Sweep, the_sample
 from tests.aws.strict import StrictEc2, Weather
 from tests.aws.volume_agent import DiskVolumeAgent
+
+if TYPE_CHECKING:
+    from tests.aws.command_scenes import Scene, Stage
 
 SWEPT = "swept"
 IMAGE = "ami-12c6146b"
@@ -149,6 +153,9 @@ class Account:
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of nobody; and moto as EC2 is where a template's tags change."""
+    # Which methods a class has does not change; looking is a tenth of each call.
+    names = "moto.core.responses.method_names_from_class"
+    monkeypatch.setattr(names, cache(responses.method_names_from_class))
     live = property(lambda self: self.get_tags(), lambda self, made: None)
     monkeypatch.setattr("moto.ec2.models.launch_templates.LaunchTemplate.tags", live, raising=False)
     for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
@@ -171,6 +178,30 @@ def only(image: str, region: str = REGION) -> None:
     backend = ec2_backends[DEFAULT_ACCOUNT_ID][region]
     backend.amis = {image: backend.amis[image]}
     backend.snapshots.clear()
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[socket]:
+    """The process that forks one for each command (tests/aws/command_process.py)."""
+    from tests.aws.command_line import forking
+
+    with forking() as control:
+        yield control
+
+
+@pytest.fixture
+def stage(account: Account, forker: socket, tmp_path: Path) -> Callable[[Scene], Stage]:
+    """The stage for a scene, with all that comes before it."""
+    from tests.aws.command_scenes import Stage
+    from tests.aws.strict_images import StrictImages
+
+    def prepared(scene: Scene) -> Stage:
+        account.ec2 = StrictImages()
+        made = Stage(account, forker, scene, tmp_path / "work")
+        made.prepare()
+        return made
+
+    return prepared
 
 
 @pytest.fixture
