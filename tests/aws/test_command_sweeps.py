@@ -19,6 +19,7 @@ import pytest
 
 from tests.aws.command_line import CHANGE, KILLED
 from tests.aws.command_scenes import (
+    DISCARD,
     DOWN,
     PARK,
     PARK_CLUSTER,
@@ -204,3 +205,20 @@ def test_a_few_moments(stage: Callable[[Scene], Stage], scene: str) -> None:
         else:
             end = there.visit(lambda play, at=(what, number): failed(play, at))
         assert end == wanted, (call, what)
+
+
+def test_a_volume_discarded_soon_after_it_was_made_is_made_anew(
+    stage: Callable[[Scene], Stage],
+) -> None:
+    """EC2 answers the same token with the volume that is gone; nobody waits for that one long."""
+
+    def play_all(play: Play) -> None:
+        play.account.ec2.discarded = {"scratch"}
+        assert [play.call(line).code for line in (UP, DISCARD)] == [0, 0]
+        begun = play.account.ec2.now
+        ran = play.call(RESUME)
+        assert ran.code == 0, ran.err
+        assert play.account.ec2.now - begun < 200
+        play.all_back_and_all_gone()
+
+    stage(Scene(RESUME)).visit(play_all)
