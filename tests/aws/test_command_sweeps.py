@@ -177,6 +177,9 @@ def test_the_fault_sweep(stage: Callable[[Scene], Stage], scene: str, sweep: Swe
     there = stage(SCENES[scene])
     moments, wanted = there.visit(calm)
     points = fault_points(moments, turn=[*SCENES].index(scene))
+    if scene == "image bake":  # it says that the machine stays stopped: test_image.py
+        start = [moment.name for moment in moments].index("StartInstances")
+        points.remove(("InsufficientInstanceCapacity", start))
 
     def visit(point: tuple[str, int]) -> None:
         assert there.visit(lambda play: failed(play, point)) == wanted

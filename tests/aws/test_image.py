@@ -296,6 +296,7 @@ def test_where_there_is_no_room_to_start_again_the_image_is_made_all_the_same(
     )
     told = bench.done("bake", "stars", "--yes")
     assert "no room to start stars desktop again now (InsufficientInstanceCapacity)" in told.stderr
+    assert "it stays stopped, and `roost start stars` tries later" in told.stderr
     assert bench.states() == {"desktop": "stopped"}
     assert [one["state"] for one in bench.json("ls")] == ["completed"]
 
