@@ -61,6 +61,12 @@ def peers(weed: Weed, way: str) -> Iterator[Peer]:
     if s5cmd:
         base = [s5cmd, "--endpoint-url", weed.endpoint, "--numworkers", N, "--log", "error", "sync"]
         yield Peer("s5cmd", lambda a, b: [*base, f"{a}/*", f"{b}/"])
+        if way == "down":  # with our promise: all of it is on the disk at the end
+            then = 'sync_to="$1"; shift; "$@" && sync -f "$sync_to"'
+            yield Peer(
+                "s5cmd; sync -f",
+                lambda a, b: ["sh", "-c", then, "sh", b, *base, f"{a}/*", f"{b}/"],
+            )
     tuned = [
         "--transfers",
         N,

@@ -16,6 +16,7 @@ PAGES = {
     "index.md": "README.md",
     "architecture.md": "ARCHITECTURE.md",
     "contributing.md": "CONTRIBUTING.md",
+    "security.md": "SECURITY.md",
     "add-a-cloud.md": "src/roost/providers/README.md",
     "benchmarks.md": "benchmarks/README.md",
     "changelog.md": "CHANGELOG.md",

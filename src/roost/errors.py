@@ -34,17 +34,30 @@ def command_line(*words: object) -> str:
 class RoostError(Exception):
     """An expected failure: shown as a message, never as a traceback.
 
-    ``what`` says what happened, ``exists`` what exists now and may cost money, and
-    ``next`` is the command to type next (``command_line`` quotes its words).
+    ``what`` says what happened, ``exists`` what exists now and may cost money, ``costs`` what all
+    of it costs and what ends that, where a command that rents has failed, and ``next`` is the
+    command to type next (``command_line`` quotes its words).
     """
 
     exit_code = 1
+    costs = ""
 
     def __init__(self, what: str, *, exists: tuple[str, ...] = (), next: str | None = None) -> None:  # noqa: A002
         super().__init__(what)
         self.what = what
         self.exists = exists
         self.next = next
+
+    def to_json(self) -> dict[str, object]:
+        """Return the error for programs."""
+        return {
+            "kind": type(self).__name__.removesuffix("Error"),
+            "exit_code": self.exit_code,
+            "what": self.what,
+            "exists": list(self.exists),
+            "costs": self.costs or None,
+            "next": self.next,
+        }
 
 
 class UsageError(RoostError):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID, responses
-from moto.ec2 import ec2_backends
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from roost.model.resources import Role, State, Wanted
 from roost.parking.coordinator import Parking
@@ -25,6 +24,7 @@ from roost.plan.resize import plan_resize
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.aws.cloud import AwsCloud
 from roost.reconcile.loop import reconcile
+from tests.aws.moto_account import empty_aws
 from tests.aws.sampling import Sweep, the_sample
 from tests.aws.strict import StrictEc2, Weather
 from tests.aws.volume_agent import DiskVolumeAgent
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tests.aws.command_scenes import Scene, Stage
 
 SWEPT = "swept"
-IMAGE = "ami-12c6146b"
 REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
 
@@ -50,13 +49,13 @@ class Account:
     @cached_property
     def client(self) -> Any:
         """Its calls go through the strict double."""
-        return self.ec2.install(boto3.client("ec2", region_name=self.ec2.region))
+        unsigned = Config(signature_version=UNSIGNED)  # moto reads no signatures
+        return self.ec2.install(boto3.client("ec2", region_name=self.ec2.region, config=unsigned))
 
     def move(self, region: str) -> None:
         """Go on in another region."""
         self.ec2.region = region
         self.__dict__.pop("client", None)
-        only(IMAGE, region)
 
     def roost(self) -> AwsCloud:
         """A new process: it knows nothing."""
@@ -153,9 +152,6 @@ class Account:
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of nobody; and moto as EC2 is where a template's tags change."""
-    # Which methods a class has does not change; looking is a tenth of each call.
-    names = "moto.core.responses.method_names_from_class"
-    monkeypatch.setattr(names, cache(responses.method_names_from_class))
     live = property(lambda self: self.get_tags(), lambda self, made: None)
     monkeypatch.setattr("moto.ec2.models.launch_templates.LaunchTemplate.tags", live, raising=False)
     for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
@@ -168,16 +164,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def account(tmp_path: Path, credentials: None) -> Iterator[Account]:
     """An empty account."""
     del credentials
-    with mock_aws():
-        only(IMAGE)
+    with empty_aws():
         yield Account(tmp_path / "locks")
-
-
-def only(image: str, region: str = REGION) -> None:
-    """moto has hundreds of images and snapshots of its own, which take it long to list."""
-    backend = ec2_backends[DEFAULT_ACCOUNT_ID][region]
-    backend.amis = {image: backend.amis[image]}
-    backend.snapshots.clear()
 
 
 @pytest.fixture(scope="session")

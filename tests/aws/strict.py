@@ -48,6 +48,7 @@ STEADY = {
     "DescribeSecurityGroups": ("SecurityGroups", "GroupId"),
     "DescribeVolumes": ("Volumes", "VolumeId"),
 }
+USER_DATA = 16 * 1024
 TIMES = (
     ("InstanceId", "LaunchTime"),
     ("SnapshotId", "StartTime"),
@@ -64,7 +65,8 @@ class Killed(BaseException):
 
 @dataclass(kw_only=True)
 class Weather:
-    """What goes wrong, by the number of the call (from 0); ``blind`` is how many lists miss a new
+    """What goes wrong, by the number of the call (from 0); ``refuse`` has the code by the call's
+    name, for every such call; ``blind`` is how many lists miss a new
     resource; ``delay`` how many sleeps a change of state takes.
 
     ``full`` has (type, zone) pairs of which there is nothing, or (type, zone, "spot") and (type,
@@ -75,6 +77,7 @@ class Weather:
     kill_before: int | None = None
     kill_after: int | None = None
     errors: dict[int, str] = field(default_factory=dict)
+    refuse: dict[str, str] = field(default_factory=dict)
     lost_answers: frozenset[int] = frozenset()
     blind: int = 0
     delay: int = 1
@@ -173,6 +176,8 @@ class StrictEc2(StrictDisks):
         self.asked.append((name, copy.deepcopy(asked)))
         if number == self.weather.kill_before:
             raise Killed
+        if name in self.weather.refuse:
+            raise _error(name, self.weather.refuse[name], "so the account has it")
         if number in self.weather.errors:
             raise _error(name, self.weather.errors[number], "so the weather has it")
         try:
@@ -296,6 +301,9 @@ class StrictEc2(StrictDisks):
         return self._blind[one] < 0
 
     def _as_it_is(self, instance: Any) -> Any:
+        if odd := self.states.get(instance["InstanceId"]):
+            instance["State"] = {"Name": odd, "Code": 0}
+            return instance
         moving = self._moving.get(instance["InstanceId"])
         if moving is not None:
             instance["State"] = {"Name": moving[0], "Code": 0}
@@ -340,6 +348,14 @@ class StrictEc2(StrictDisks):
         self._times |= {f"LaunchTime {one}": self.wall() for one in asked["InstanceIds"]}
         self.still.clear()
         self._moving |= dict.fromkeys(asked["InstanceIds"], ("pending", self.weather.delay))
+
+    def _check_CreateLaunchTemplate(self, through: Any, asked: Any) -> None:  # noqa: N802
+        del through
+        if len(asked["LaunchTemplateData"].get("UserData", "")) > USER_DATA:
+            raise _error("CreateLaunchTemplate", "InvalidUserData.Malformed", "limited to 16 KB")
+
+    def _check_CreateLaunchTemplateVersion(self, through: Any, asked: Any) -> None:  # noqa: N802
+        self._check_CreateLaunchTemplate(through, asked)
 
     def _instead_TerminateInstances(self, through: Any, asked: Any) -> Any:  # noqa: N802
         """EC2 takes it a second time; moto misses the network interface that went the first."""

@@ -7,6 +7,7 @@ snapshot holds, and those made again without what was on them.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from moto.ec2 import ec2_backends
 
 REGION = "eu-central-1"
 DATA = {f"/dev/sd{letter}" for letter in "fghijklmnop"}
+SIX_HOURS = timedelta(hours=6)
 UP = ("pending", "running", "stopping", "shutting-down")
 
 
@@ -22,6 +24,7 @@ class StrictDisks:
     """Handlers of StrictEc2: ``_check_*`` before a call, ``_instead_*`` in its place."""
 
     weather: Any
+    wall: Any
     _moving: dict[str, tuple[str, int]]
 
     def __init__(self) -> None:
@@ -34,6 +37,8 @@ class StrictDisks:
         self.bucket: dict[str, str] = {}
         self.still: set[str] = set()
         self.closed: set[str] = set()
+        self.states: dict[str, str] = {}
+        self.modified: dict[str, Any] = {}
         self._writes = 0
         self._started: dict[str, Any] = {}
 
@@ -82,6 +87,24 @@ class StrictDisks:
         if name in self.buried and self.buried.pop(name) != self.contents[one]:
             self.lost.append(f"{name} came back without its data")
 
+    # --- states that nobody asked for -------------------------------------------------------
+
+    def _done_DescribeVolumes(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        """``states`` has the state of a volume, or, after "attachment ", of its attachment."""
+        del asked
+        for volume in answer["Volumes"]:
+            one = volume["VolumeId"]
+            volume["State"] = self.states.get(one, volume["State"])
+            for attachment in volume.get("Attachments", ()):
+                attachment["State"] = self.states.get(f"attachment {one}", "attached")
+
+    def _done_DescribeImages(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        """A disabled image is described only to whoever asks for such."""
+        for image in answer["Images"]:
+            image["State"] = self.states.get(image["ImageId"], image["State"])
+        if not asked.get("IncludeDisabled"):
+            answer["Images"] = [i for i in answer["Images"] if i["State"] != "disabled"]
+
     # --- volumes ----------------------------------------------------------------------------
 
     def _done_CreateVolume(self, answer: Any, asked: Any) -> None:  # noqa: N802
@@ -109,7 +132,7 @@ class StrictDisks:
     def _check_DeleteVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
         one = asked["VolumeId"]
         (volume,) = through("DescribeVolumes", {"VolumeIds": [one]})["Volumes"]
-        if volume["State"] != "available":
+        if self.states.get(one, volume["State"]) not in ("available", "error"):
             raise _error("DeleteVolume", "VolumeInUse", one)
         name, content = _tag(volume, "roost:node"), self._content(one)
         if name in self.discarded or content == "blank":
@@ -120,10 +143,25 @@ class StrictDisks:
 
     def _check_ModifyVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
         (volume,) = through("DescribeVolumes", {"VolumeIds": [asked["VolumeId"]]})["Volumes"]
-        if asked["VolumeId"] in self._moving:
+        one = asked["VolumeId"]
+        if one in self._moving:
             raise _error("ModifyVolume", "IncorrectModificationState", "it is being modified")
+        since = self.modified.get(one)
+        if since is not None and self.wall() - since < SIX_HOURS:
+            code = "VolumeModificationRateExceeded"
+            raise _error("ModifyVolume", code, "You've reached the maximum modification rate")
         if asked.get("Size", volume["Size"]) < volume["Size"]:
             raise _error("ModifyVolume", "InvalidParameterValue", "smaller than it is")
+
+    def _done_DescribeVolumesModifications(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del asked
+        for change in answer["VolumesModifications"]:
+            since = self.modified.get(change["VolumeId"], change["StartTime"])
+            change["StartTime"] = change["EndTime"] = since
+
+    def _done_ModifyVolume(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del answer
+        self.modified[asked["VolumeId"]] = self.wall()
 
     # --- snapshots --------------------------------------------------------------------------
 
@@ -171,6 +209,7 @@ class StrictDisks:
         """The tier changes at the end."""
         del asked
         for snapshot in answer["Snapshots"]:
+            snapshot["State"] = self.states.get(snapshot["SnapshotId"], snapshot["State"])
             moving = self._moving.get(f"tier {snapshot['SnapshotId']}")
             if moving is not None:
                 archiving = moving[0].startswith("archival")

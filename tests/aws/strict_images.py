@@ -129,8 +129,8 @@ class StrictImages(StrictEc2):
         }
 
     def _done_DescribeImages(self, answer: Any, asked: Any) -> None:  # noqa: N802
-        del asked
         self._as_they_are(answer["Images"])
+        super()._done_DescribeImages(answer, asked)
 
     def _as_they_are(self, images: list[Any]) -> None:
         """moto shows a snapshot of 15 GiB for every image."""

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from roost.errors import RoostError
 from roost.model.resources import Volume
-from tests.aws.conftest import IMAGE, Account, only
+from tests.aws.conftest import Account
+from tests.aws.moto_account import empty_aws
 from tests.aws.sampling import Sweep, the_sample
 from tests.aws.scenes import DESKTOP, LARGER
 from tests.aws.strict import Killed, Weather
@@ -66,8 +66,7 @@ moments = st.tuples(st.sampled_from(sorted(ACTS)), st.sampled_from(FAULTS), st.i
 
 def obey(acts: list[tuple[str, str, int]]) -> None:
     """Play the acts; nothing may be lost, and the end must be clean."""
-    with TemporaryDirectory() as folder, mock_aws():
-        only(IMAGE)
+    with TemporaryDirectory() as folder, empty_aws():
         account = Account(Path(folder))
         account.up(BOTH)
         for act, fault, at in acts:

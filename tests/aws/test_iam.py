@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -348,7 +349,17 @@ def test_the_policy_is_on_stdout_and_how_to_use_it_on_stderr() -> None:
     spec = example("pixinsight")
     result = run(str(ROOT / "examples" / "pixinsight.toml"))
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == policy("pixinsight", "eu-central-1", needs_of(spec))
+    found = json.loads(result.stdout)
+    ours = [one for one in found["Statement"] if not one.get("Sid", "").startswith("Parked")]
+    assert {**found, "Statement": ours} == policy("pixinsight", "eu-central-1", needs_of(spec))
+    # Its volume is parked in S3: what is there is looked at before anything is deleted.
+    place = "arn:aws:s3:::my-astro-bucket"
+    assert [(one["Action"], one["Resource"]) for one in found["Statement"] if one not in ours] == [
+        (["s3:ListBucket"], [place]),
+        (["s3:GetObject"], [f"{place}/parked/pixinsight/*"]),
+        (["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"], [place]),
+    ]
+    assert size(found) <= SIZE_LIMIT
     lines = [line.strip() for line in result.stderr.splitlines()]
     assert lines[1] == (
         "No account yet: https://aws.amazon.com, Create an AWS Account (it asks for a card)."
@@ -401,3 +412,33 @@ def run_refused(*words: str) -> UsageError:
     with pytest.raises(UsageError) as caught:
         run(*words)
     return caught.value
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")],
+)
+def test_the_arns_are_those_of_the_regions_part_of_aws(region: str, partition: str) -> None:
+    """A policy for arn:aws: allows nothing in the others."""
+    for document in (policy("lab", region, NEEDS), operator_policy("lab", region)):
+        arns = re.findall(r'"arn:([a-z-]+):', json.dumps(document))
+        assert set(arns) == {partition}
+    passed = re.findall(
+        r'"iam:PassedToService": "([^"]+)"', json.dumps(policy("lab", region, NEEDS))
+    )
+    suffix = ".cn" if partition == "aws-cn" else ""
+    assert passed == [f"ec2.amazonaws.com{suffix}"]
+
+
+def test_nothing_of_the_name_can_be_made_another_names() -> None:
+    statements = policy("lab", "eu-west-1", NEEDS)["Statement"]
+    tagging = [one for one in statements if "ec2:CreateTags" in one["Action"]]
+    assert [one["Sid"] for one in tagging] == ["TagOnlyAsTheSameName", "TagOnlyInMaking"]
+    for one in tagging:
+        asked = {
+            key: value
+            for operator, keys in one["Condition"].items()
+            for key, value in keys.items()
+            if operator.startswith("StringEquals")
+        }
+        assert asked["aws:RequestTag/roost"] == "lab"

@@ -307,7 +307,7 @@ def test_where_there_is_no_room_to_start_again_the_image_is_made_all_the_same(
         (("bake", "stars", "--node", "head"), NotFoundError, "no instance head"),
         (("bake", "stars", "--as", "~images"), UsageError, "no name for an image"),
         (("share", "stars", "1234"), UsageError, "12 digits"),
-        (("rm", "other"), NotFoundError, r'no baked image "other" is in eu-central-1'),
+        (("rm", "other"), NotFoundError, "no baked image other is in eu-central-1"),
         (("copy", "other", "--region", "us-east-1"), NotFoundError, "no baked image"),
     ],
 )

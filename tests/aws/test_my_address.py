@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread, Timer
+from threading import Event, Timer
 
 import pytest
 
 from roost.errors import RoostError
 from roost.providers.aws import session
+from tests.serving import serving
 
 
 @contextmanager
@@ -25,10 +26,8 @@ def service(write: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, write: Callable[[BaseHTTPRequestHandler], None]) -> str:

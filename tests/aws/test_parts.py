@@ -18,7 +18,7 @@ from roost.errors import (
     UsageError,
 )
 from roost.model.resources import Instance, Rule, Shape, Volume
-from roost.providers.aws import parse, requests, tags
+from roost.providers.aws import access, requests, tags
 from roost.providers.aws.failures import translated
 from roost.providers.aws.images.lookup import image_source
 from roost.providers.aws.requests import Site
@@ -126,14 +126,18 @@ def test_a_token_is_the_same_for_the_same_wish_and_for_no_other():
 
 
 def test_who_may_enter():
-    rules = (Rule(port=22, source="caller"), Rule(port=443, source="2001:db8::/32"))
-    asked = requests.authorize("sg-1", rules, "203.0.113.7/32", own=True)
-    assert asked["IpPermissions"] == [
+    rules = (
+        Rule(port=22, source="caller"),
+        Rule(port=22, source="203.0.113.7/32"),
+        Rule(port=443, source="2001:db8::/32"),
+    )
+    caller = access.Caller("203.0.113.7/32", "SHA256:abc")
+    expected = [
         {
             "IpProtocol": "tcp",
             "FromPort": 22,
             "ToPort": 22,
-            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": parse.CALLER}],
+            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": "roost: me SHA256:abc"}],
         },
         {
             "IpProtocol": "tcp",
@@ -143,6 +147,9 @@ def test_who_may_enter():
         },
         {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1"}]},
     ]
+    assert access.missing("sg-1", rules, caller, {}) == expected
+    assert access.missing("sg-1", rules, caller, {"IpPermissions": expected[:1]}) == expected[1:]
+    assert access.missing("sg-1", rules, caller, {"IpPermissions": expected}) == []
 
 
 def test_a_volume_is_encrypted_and_as_the_file_says():
@@ -197,6 +204,45 @@ def test_what_errors_mean(code, kind, said):
     answer = {"Error": {"Code": code, "Message": "no"}}
     with pytest.raises(kind, match=said), translated("launch"):
         raise ClientError(answer, "RunInstances")
+
+
+BLOB = "Encoded authorization failure message: " + "x9A_" * 220
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "said", "next_command"),
+    [
+        (
+            "SignatureDoesNotMatch",
+            "Signature not yet current: 2030",
+            "clock is wrong",
+            "timedatectl",
+        ),
+        ("RequestExpired", "Request has expired.", "clock is wrong", "timedatectl"),
+        ("AuthFailure", "not able to validate the credentials", "AuthFailure", "enable-region"),
+        ("SignatureDoesNotMatch", "Check your key", "Check your key", "aws sso login"),
+        (
+            "UnauthorizedOperation",
+            "You are not authorized to perform: ec2:RunInstances with an explicit deny in a service"
+            f" control policy. {BLOB}",
+            "your organisation forbids ec2:RunInstances here",
+            "administrators of your organisation",
+        ),
+        ("UnauthorizedOperation", f"No. {BLOB}", "ec2:RunInstances is missing", "roost iam FILE"),
+        ("OptInRequired", "no", "OptInRequired", "terms of the image"),
+        ("PendingVerification", "no", "PendingVerification", "4 hours"),
+    ],
+)
+def test_a_refused_caller_hears_why_and_what_to_do(
+    code: str, message: str, said: str, next_command: str
+) -> None:
+    answer = {"Error": {"Code": code, "Message": message}}
+    with pytest.raises(AccessError) as raised, translated("launch"):
+        raise ClientError(answer, "RunInstances")
+    assert said in raised.value.what
+    assert next_command in str(raised.value.next)
+    assert "x9A_" not in raised.value.what
+    assert raised.value.exit_code == 5
 
 
 def test_without_credentials_the_next_command_is_said():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from roost.model.resources import S3Copy, State, Volume
-from roost.parking.volume_agent import Verified, s3_place
+from roost.parking.volume_agent import BucketRules, Listed, Verified, s3_place
 from roost.plan.backups import last_writable
 from tests.aws.strict import StrictEc2
 
@@ -56,6 +56,14 @@ class DiskVolumeAgent:
     def free(self, state: State) -> None:
         held = {v.id for v in state.volumes}
         self.ec2.act("LetWrite", lambda: self.ec2.still.difference_update(held))
+
+    def list_copies(self, copies: tuple[S3Copy, ...]) -> Listed:
+        there = {copy.name for copy in copies if copy.place in self.ec2.bucket}
+        gone = {c.name: "1 of 1 objects are not there" for c in copies if c.name not in there}
+        return Listed(frozenset(there), gone)
+
+    def bucket_rules(self, places: tuple[str, ...]) -> tuple[BucketRules, ...]:
+        return tuple(BucketRules(place=place, versioned=True) for place in dict.fromkeys(places))
 
     def _push(self, state: State, volume: Volume) -> str:
         place = s3_place("s3://my-bucket/parked", state, volume)

@@ -246,7 +246,7 @@ def a_machine_is_killed_in_mid_job(bench: Bench, ndvi: Cluster) -> None:
 
 def scaling_retires_first(ndvi: Cluster) -> None:
     """To five, the dead one started again; and back to two, with what the others held."""
-    ndvi.roost("scale", "ndvi", 5, seconds=1200).ok()
+    ndvi.roost("scale", "ndvi", 5, "--yes", seconds=1200).ok()
     ndvi.has(1, 2, 3, 4, 5)
     ndvi.bring("/shared/ndvi", "hold.py")
     with ndvi.job("hold.py") as job:

@@ -20,6 +20,7 @@ idle = "1m"
 end = {end:%Y-%m-%dT%H:%M:%SZ}
 """
 FACTS, MEMORY = "/etc/roost/machine.json", "/var/lib/roost/guard.json"
+LIMITS, RUN_MEMORY = "/etc/roost/limits", "/run/roost/guard.json"
 
 
 def memory(machine: Machine) -> dict[str, object]:
@@ -100,5 +101,47 @@ def test_idle_machines_stop_and_those_at_work_or_extended_do_not(
     for seat, why in (("seat-1", "nobody has used it"), ("seat-4", "its end time is")):
         kept = roost("ssh", "room", seat, "--", "cat", "/var/lib/roost/stopped").ok().out
         assert kept.startswith(f"it stopped by itself: {why}")
+    roost("down", "room", "--yes").ok()
+    assert bench.left() == {}
+
+
+def test_a_guard_that_cannot_write_and_one_that_is_dead_end_their_machines(
+    bench: Bench, roost: Roost
+) -> None:
+    text = spec(bench, CLASSROOM).replace("seats = 2", "seats = 4")
+    file = roost.file(text + SCHEDULE.format(end=datetime.now(UTC) + timedelta(hours=3)))
+    roost("up", file, "--yes").ok()
+    full, frozen, dead, well = (bench.machine("room", f"seat-{n}") for n in range(1, 5))
+    past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    for machine in (full, frozen):
+        change(machine, FACTS, idle=None, end=past)
+    change(well, FACTS, idle=None)
+    full.shell(
+        "mount -t tmpfs -o size=64k none /var/lib/roost"
+        " && (head -c 1M /dev/zero > /var/lib/roost/filler || true)"
+        " && mount -t tmpfs -o size=64k none /var/log"
+        " && (head -c 1M /dev/zero > /var/log/filler || true)"
+    ).ok()
+    for folder in ("/var", "/etc"):  # the root itself is busy in a container
+        frozen.shell(f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}").ok()
+    assert frozen.run("touch", "/var/lib/roost/x").code != 0
+    # The ten minutes after the warning are over.
+    for machine in (full, frozen):
+        look(machine)
+        assert machine.state == "running"
+        change(machine, RUN_MEMORY, told={"end": -10_000.0})
+    until_off(full, frozen)
+
+    dead.shell("systemctl mask --now roost-guard.timer && pkill -f machine.guard || true").ok()
+    ended = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
+    dead.run("sh", "-c", f"cat > {LIMITS}", text=f"{ended:.0f} -\n").ok()
+    for machine in (dead, well):
+        with suppress(RuntimeError, subprocess.TimeoutExpired):
+            machine.run("systemctl", "start", "roost-last-resort.service")
+    wait_for(lambda: dead.state == "stopped", 120, "the last resort stops it")
+    assert well.state == "running"
+    assert (
+        well.run("systemctl", "is-active", "roost-last-resort.timer").ok().out.strip() == "active"
+    )
     roost("down", "room", "--yes").ok()
     assert bench.left() == {}

@@ -189,7 +189,7 @@ def scaling(bench: Bench, roost: Roost, head: Head) -> None:
     head("scancel --user=admin").ok()
     head.done()
 
-    roost("scale", "star", "4").ok()
+    roost("scale", "star", "4", "--yes").ok()
     head.idle(*WORKERS, "star-worker-4")
     assert len(head("srun -N4 --ntasks-per-node=1 hostname").ok().out.split()) == 4
     roost("scale", "star", "2").ok()

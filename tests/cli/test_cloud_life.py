@@ -190,7 +190,7 @@ def test_restart_of_what_is_not_there_or_does_not_run(
 ) -> None:
     told = roost("restart", "here", "worker-9")
     assert (told.code, "here has no instance worker-9" in told.err) == (2, True)
-    assert "(there are: head, worker-1, worker-2)" in told.err
+    assert ". There are: head, worker-1, worker-2" in told.err
     done(roost("stop", "here"))
     told = roost("restart", "here", "head")
     assert (told.code, "head is not running" in told.err) == (1, True)
@@ -270,7 +270,7 @@ def test_down_asks_for_the_address_that_is_left_of_what_is_parked(
     [
         ("--delete-data data", 4, "deleting there, with the data of data needs a yes"),
         ("", 4, "deleting there needs a yes"),
-        ("--delete-data dta --yes", 2, "there has no data called dta (there are: data, there)"),
+        ("--delete-data dta --yes", 2, "there has no data called dta. There are: data, there"),
         ("--delete-data data --keep-data --yes", 2, "say the opposite of each other"),
     ],
 )
@@ -407,4 +407,4 @@ def test_without_boto3_what_runs_here_is_found_all_the_same(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert roost("ls").code == 0
     told = roost("show", "foo")
-    assert (told.code, 'nothing named "foo" exists here' in told.err) == (2, True)
+    assert (told.code, "no such name: foo" in told.err) == (2, True)

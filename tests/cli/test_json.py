@@ -27,6 +27,8 @@ SCHEMAS: dict[str, Any] = {
 REGISTRY: Registry[Any] = Registry().with_resources(
     (name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
 )
+PARTS = {"instance.schema.json", "error.schema.json"}
+"""The schemas that are no command's own."""
 PAGE = "http://127.0.0.1:8888/lab?token=secret"
 
 
@@ -58,7 +60,7 @@ def test_every_command_with_json_has_its_schema_and_no_other() -> None:
         for name, command in commands().items()
         if any("--json" in param.opts for param in command.params)
     }
-    assert {f"{name}.schema.json" for name in having} | {"instance.schema.json"} == set(SCHEMAS)
+    assert {f"{name}.schema.json" for name in having} | PARTS == set(SCHEMAS)
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -215,7 +217,7 @@ class TestACloud:
         assert check("up", roost("up", cluster, "--json"))["address"] == PAGE
         assert check("open", roost("open", "here", "--json")) == {"name": "here", "address": PAGE}
         assert check("show", roost("show", "here", "--json"))["address"] == PAGE
-        assert len(check("scale", roost("scale", "here", 3, "--json"))["instances"]) == 4
+        assert len(check("scale", roost("scale", "here", 3, "--yes", "--json"))["instances"]) == 4
         stopped = check("stop", roost("stop", "here", "--json"))
         assert {i["state"] for i in stopped["instances"]} == {"stopped"}
         started = check("start", roost("start", "here", "--json"))
@@ -230,7 +232,7 @@ class TestACloud:
         file = write('cloud = "aws"' + HERE + 'min = 1\n[aws]\nregion = "us-east-1"\n')
         check("up", roost("up", file, "--json", "--yes"))
         cloud.weather = Weather(capacity={"t3a.large": 1})
-        told = roost("scale", "here", 4, "--json")
+        told = roost("scale", "here", 4, "--yes", "--json")
         assert told.code == 3
         assert "here is up without worker-3, worker-4" in told.err
         found = check("scale", dataclasses.replace(told, code=0))

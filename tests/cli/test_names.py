@@ -23,6 +23,7 @@ from roost.recipes.local import boot
 from roost.ssh.paths import places
 from roost.ssh.tunnel import forget
 from tests.cli.calling import Roost
+from tests.walk import each
 
 OTHER_ARGUMENTS = {
     ("cp", "paths"): None,
@@ -128,29 +129,31 @@ def test_the_walk_meets_the_commands() -> None:
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("line", COMMANDS, ids=" ".join)
-def test_every_command_refuses_it(
-    roost: Roost, victim: Path, tmp_path: Path, line: tuple[str, ...], wrong: str
-) -> None:
+def test_every_command_refuses_it(roost: Roost, victim: Path, tmp_path: Path, wrong: str) -> None:
     bad = wrong.format(victim=victim)
-    words = tuple(bad if word == "NAME" else word for word in line)
-    refused(roost, tmp_path, words)
-    command = dict(commands(cli))[" ".join(line[: line.index("NAME")])]  # type: ignore[arg-type]
-    has = {option for param in command.params for option in param.opts}
-    for more in (("--cloud", "local"), ("--region", "us-east-1")):
-        if more[0] in has and more[0] not in line:
-            refused(roost, tmp_path, (*words, *more))
-            if "--no-input" in has:
-                refused(roost, tmp_path, (*words, *more, "--no-input"))
-                refused(roost, tmp_path, (*words, *more, "--yes"))
+    all_commands = dict(commands(cli))  # type: ignore[arg-type]
+
+    def check(line: tuple[str, ...]) -> None:
+        words = tuple(bad if word == "NAME" else word for word in line)
+        refused(roost, tmp_path, words)
+        command = all_commands[" ".join(line[: line.index("NAME")])]
+        has = {option for param in command.params for option in param.opts}
+        for more in (("--cloud", "local"), ("--region", "us-east-1")):
+            if more[0] in has and more[0] not in line:
+                refused(roost, tmp_path, (*words, *more))
+                if "--no-input" in has:
+                    refused(roost, tmp_path, (*words, *more, "--no-input"))
+                    refused(roost, tmp_path, (*words, *more, "--yes"))
+
+    each(COMMANDS, check, " ".join)
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("line", NAMES_IN_OPTIONS, ids=" ".join)
-def test_so_do_options(
-    roost: Roost, victim: Path, tmp_path: Path, line: tuple[str, ...], wrong: str
-) -> None:
-    refused(roost, tmp_path, (*line, wrong.format(victim=victim)))
+def test_so_do_options(roost: Roost, victim: Path, tmp_path: Path, wrong: str) -> None:
+    def check(line: tuple[str, ...]) -> None:
+        refused(roost, tmp_path, (*line, wrong.format(victim=victim)))
+
+    each(NAMES_IN_OPTIONS, check, " ".join)
 
 
 @pytest.mark.parametrize("wrong", WRONG)

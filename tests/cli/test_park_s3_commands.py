@@ -168,3 +168,193 @@ def test_down_says_what_stays_in_the_bucket(
     assert f"still there; to remove it: aws s3 rm --recursive {copy.place}\n" in told
     assert there().empty
     assert cloud.disks.bucket
+
+
+def killed_after_the_seal(cloud: Full, roost: Roost) -> None:
+    """Killed when the copy was recorded, before the image was made."""
+    from roost.model.steps import CreateImage, Step
+    from roost.providers.fake.cloud import Killed
+
+    apply = cloud.apply
+
+    def killing(name: str, step: Step) -> None:
+        if isinstance(step, CreateImage):
+            raise Killed
+        apply(name, step)
+
+    cloud.apply = killing  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        roost("park", "there", "--yes")
+    cloud.apply = apply  # type: ignore[method-assign]
+    cloud._holders.clear()
+    assert there_sealed(cloud)
+
+
+def there_sealed(cloud: Full) -> bool:
+    return [copy.sealed for copy in cloud.observe("there").s3_copies] == [True]
+
+
+def test_a_bucket_that_was_emptied_proves_nothing(
+    cloud: Full, bucket: Asked, there: Callable[[], State], roost: Roost
+) -> None:
+    """Killed after the seal; a lifecycle rule empties the bucket; the same command a week later."""
+    killed_after_the_seal(cloud, roost)
+    sent = len(bucket.sent)
+    cloud.disks.bucket.clear()
+    cloud.now += 7 * 86400
+    told = done(roost("park", "there", "--yes"))
+    assert "volume data: its copy in S3 does not count: 1 of 1 objects are not there" in told
+    assert len(bucket.sent) > sent  # all of it was sent again, and proven
+    assert (there().volumes, cloud.lost) == ((), [])
+    assert cloud.disks.bucket
+    done(roost("resume", "there"))
+    assert cloud.lost == []
+
+
+def test_it_is_listed_right_before_the_machine_and_the_volume_go(
+    cloud: Full, bucket: Asked, there: Callable[[], State], roost: Roost
+) -> None:
+    """The bucket is emptied in the very run, while the image is made."""
+    from roost.model.steps import CreateImage, Step
+
+    apply = cloud.apply
+    times = [0]
+
+    def emptying(name: str, step: Step) -> None:
+        apply(name, step)
+        if isinstance(step, CreateImage) and not times[0]:
+            times[0] += 1
+            cloud.disks.bucket.clear()
+
+    cloud.apply = emptying  # type: ignore[method-assign]
+    done(roost("park", "there", "--yes"))
+    assert (there().volumes, cloud.lost, times) == ((), [], [1])
+    assert cloud.disks.bucket
+
+
+def test_a_volume_without_a_machine_is_kept_where_its_copy_is_gone(
+    cloud: Full, bucket: Asked, there: Callable[[], State], roost: Roost
+) -> None:
+    del bucket
+    killed_after_the_seal(cloud, roost)
+    done(roost("down", "there", "--yes"))
+    cloud.disks.bucket.clear()
+    told = roost("park", "there", "--yes")
+    assert told.code == 1
+    assert "only its machine can copy it to S3, and there is none" in told.err
+    assert ([v.name for v in there().volumes], cloud.lost) == (["data"], [])
+
+
+def test_where_nobody_may_list_its_machine_compares_again(
+    cloud: Full, bucket: Asked, there: Callable[[], State], roost: Roost
+) -> None:
+    """In the run that compared it, that counts; later nothing is known, and it is done again."""
+    bucket.refused = True
+    done(roost("park", "there", "--yes"))
+    assert (there().volumes, cloud.lost) == ((), [])
+    told = done(roost("resume", "there"))
+    assert "S3 refuses ListObjectsV2; its machine will see whether it is all there" in told
+    killed_after_the_seal(cloud, roost)
+    sent = len(bucket.sent)
+    told = done(roost("park", "there", "--yes"))
+    assert "so nobody knows whether it is still there" in told
+    assert len(bucket.sent) > sent
+    assert (there().volumes, cloud.lost) == ((), [])
+
+
+def test_an_older_snapshot_stays_where_the_copy_in_s3_is_gone(
+    cloud: Full, bucket: Asked, there: Callable[[], State], roost: Roost
+) -> None:
+    from roost.model.steps import Delete, Step
+    from roost.providers.fake.cloud import Killed
+
+    del bucket
+    done(roost("park", "there", "--mode", "snapshot", "--yes"))
+    done(roost("resume", "there"))
+    apply = cloud.apply
+
+    def killing(name: str, step: Step) -> None:
+        if isinstance(step, Delete) and step.kind == "snapshot":
+            raise Killed
+        apply(name, step)
+
+    cloud.apply = killing  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        roost("park", "there", "--yes")
+    cloud.apply = apply  # type: ignore[method-assign]
+    cloud._holders.clear()
+    assert (there().volumes, len(there().snapshots)) == ((), 1)
+    cloud.disks.bucket.clear()
+    told = roost("park", "there", "--yes")
+    assert told.code == 3
+    assert "the copy in S3 cannot be relied on, so nothing older was deleted" in told.err
+    assert len(there().snapshots) == 1
+
+
+def test_what_a_bucket_would_do_is_said_before_it_begins(
+    cloud: Full, bucket: Asked, there: Callable[[], State], roost: Roost
+) -> None:
+    from roost.parking.volume_agent import BucketRules
+
+    before = there()
+    rule = "the rule tidy deletes objects 30 days after they were stored"
+    bucket.rules = BucketRules(place="", versioned=False, deletes=(rule,), moves=("the rule cold",))
+    told = roost("park", "there", "--no-input")
+    assert told.code == 4
+    assert "the bucket would delete the parked data\n  s3://work/there/data/vol-data-" in told.err
+    assert rule in told.err
+    assert "note: s3://work keeps no versions" in told.err
+    assert "note: s3://work: the rule cold; such objects must be restored first" in told.err
+    assert (there(), bucket.sent) == (before, [])
+    done(roost("park", "there", "--yes"))
+    bucket.rules = BucketRules(place="", unknown="GetBucketVersioning: Access Denied")
+    done(roost("resume", "there"))
+    told = done(roost("park", "there", "--yes"))
+    assert "by itself is unknown (GetBucketVersioning: Access Denied)" in told
+
+
+def test_it_comes_back_smaller_where_the_file_asks_and_it_fits(
+    cloud: Full,
+    bucket: Asked,
+    there: Callable[[], State],
+    roost: Roost,
+    write: Callable[..., Path],
+) -> None:
+    bucket.used_gib = 20.0
+    done(roost("park", "there", "--yes"))
+    file = write(IN_S3.replace('"100GB"', '"20GB"'))
+    told = roost("up", file, "--yes")
+    assert (told.code, told.out) == (1, "")
+    assert "20 GiB come back from s3://work/there/data/vol-" in told.err
+    assert "which need 21GB with the file system, and the file asks for 20GB" in told.err
+    assert (
+        'next: size = "21GB" or more for volume data in the file, then: roost up FILE' in told.err
+    )
+    assert there().volumes == ()
+    file = write(IN_S3.replace('"100GB"', '"25GB"'))
+    done(roost("up", file, "--yes"))
+    assert [(v.name, v.size_gib) for v in there().volumes] == [("data", 25)]
+    assert cloud.lost == []
+    done(roost("park", "there", "--yes"))
+    done(roost("resume", "there"))
+    assert [v.size_gib for v in there().volumes] == [25]
+
+
+def test_more_files_than_a_smaller_volume_can_hold(
+    cloud: Full,
+    bucket: Asked,
+    there: Callable[[], State],
+    roost: Roost,
+    write: Callable[..., Path],
+) -> None:
+    done(roost("park", "there", "--yes"))
+    bucket.entries = 2_000_000
+    file = write(IN_S3.replace('"100GB"', '"25GB"'))
+    told = roost("up", file, "--yes")
+    assert (told.code, told.out) == (1, "")
+    assert "2,000,000 files and folders come back, and 25GB hold 1,638,336" in told.err
+    assert 'next: size = "31GB" or more' in told.err
+    assert there().volumes == ()
+    file = write(IN_S3.replace('"100GB"', '"31GB"'))
+    done(roost("up", file, "--yes"))
+    assert cloud.lost == []

@@ -78,7 +78,7 @@ def test_discarding(
     [
         ("--mode data=cupboard", '"cupboard" is none of keep, snapshot, archive, s3, discard'),
         ("--mode cupboard", '"cupboard" is none of keep, snapshot, archive, s3, discard'),
-        ("--mode dta=keep", "there has no volume dta (there are: data)"),
+        ("--mode dta=keep", "there has no volume dta. There are: data"),
         ("--discard dta", "there has no volume dta"),
         ("--mode s3", "next: roost park there --mode data=s3 --to s3://BUCKET/PREFIX"),
         ("--mode data=s3", "volume data: where in S3? The file has no park_to for it"),

@@ -13,7 +13,7 @@ ORDERS = {
     "pixinsight.toml": "record key-pair security-group instance volume",
     "scipion.toml": "record key-pair security-group instance volume",
     "starcluster.toml": "record key-pair security-group instance instance volume",
-    "training.toml": "record key-pair security-group instance address",
+    "training.toml": "record key-pair security-group address instance",
 }
 
 

@@ -292,7 +292,7 @@ def test_a_folder_of_a_machine_is_a_side_of_sync(
         (("sync", "s3://lab/x", "stars:/b", "--move"), 2, "from a folder to S3"),
         (("pull", "stars", "/elsewhere"), 2, "/elsewhere is none of what stars pulls"),
         (("pull", "stars/desk"), 2, "has no instance desk"),
-        (("push", "other"), 2, 'nothing named "other"'),
+        (("push", "other"), 2, "no such name: other"),
         (("push", "stars", "--janitor", "a*=b*"), 2, "--janitor goes with --watch"),
         (("push", "stars", "--move", "--delete"), 2, "--move and --delete together"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from roost.cli.main import SECTIONS, cli
 from scripts.build_cli_docs import FILE, document
+from tests.walk import each
 
 LISTED = [name for section in SECTIONS.values() for name in section]
 
@@ -50,17 +51,22 @@ def test_the_committed_file_is_the_generated_one() -> None:
     assert FILE.read_text() == document()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_docs_have_the_command(name: str) -> None:
-    assert f"\n##{'#' * len(name.split())} roost {name}\n" in FILE.read_text()
-    assert f"\nUsage: roost {name} " in FILE.read_text()
+def test_the_docs_have_the_command() -> None:
+    text = FILE.read_text()
+
+    def check(name: str) -> None:
+        assert f"\n##{'#' * len(name.split())} roost {name}\n" in text
+        assert f"\nUsage: roost {name} " in text
+
+    each(COMMANDS, check)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_has_an_example_that_can_be_typed(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_has_an_example_that_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FILE.parents[1])
+    each(COMMANDS, check_examples)
+
+
+def check_examples(name: str) -> None:
     lines = examples(name)
     assert lines
     for words in lines:
@@ -74,29 +80,34 @@ def test_a_command_has_an_example_that_can_be_typed(
             }
 
 
-@pytest.mark.parametrize("name", LISTED)
-def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
+def test_the_list_of_commands_says_what_the_command_says() -> None:
     """Its first sentence; what follows a semicolon in the list may be of another sentence."""
-    (listed,) = [section[name] for section in SECTIONS.values() if name in section]
-    text = " ".join((command(name).help or "").split())
-    first = re.split(r"(?<=\.) ", text)[0]
-    begun, semicolon, _ = listed.partition(";")
-    assert text.startswith(begun) if semicolon else listed == first
+
+    def check(name: str) -> None:
+        (listed,) = [section[name] for section in SECTIONS.values() if name in section]
+        text = " ".join((command(name).help or "").split())
+        first = re.split(r"(?<=\.) ", text)[0]
+        begun, semicolon, _ = listed.partition(";")
+        assert text.startswith(begun) if semicolon else listed == first
+
+    each(LISTED, check)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_says_what_it_is_for(name: str) -> None:
+def test_every_option_says_what_it_is_for() -> None:
     silent = [
-        param.opts
+        (name, param.opts)
+        for name in COMMANDS
         for param in command(name).params
         if isinstance(param, click.Option) and not param.help
     ]
     assert silent == []
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_found_where_its_name_says(name: str) -> None:
-    assert command(name).name == name.rpartition(" ")[2]
+def test_a_command_is_found_where_its_name_says() -> None:
+    def check(name: str) -> None:
+        assert command(name).name == name.rpartition(" ")[2]
+
+    each(COMMANDS, check)
 
 
 def test_an_example_that_cannot_be_typed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

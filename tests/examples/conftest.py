@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from tests.serving import serving
 
 
 class Archive(BaseHTTPRequestHandler):
@@ -61,7 +62,5 @@ def archive() -> Iterator[ThreadingHTTPServer]:
     """A STAC API on this machine: put items into ``items``, find what was asked in ``asked``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Archive)
     server.items, server.asked = [], []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield server

@@ -46,7 +46,7 @@ def test_from_up_to_down(lab: Lab, tmp_path: Path) -> None:
     assert "needs a yes" in down.stderr
     lab.roost("down", "life", "--yes")
     lab.none_left()
-    assert "nothing named" in lab.roost("show", "life", code=2).stderr
+    assert "no such name" in lab.roost("show", "life", code=2).stderr
 
 
 def test_scaling_follows_and_retires(lab: Lab) -> None:

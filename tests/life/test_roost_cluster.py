@@ -93,9 +93,10 @@ folder = str(home() / "local" / "life")
 lines = {p.pid: " ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])}
 module = "roost.notebook.dask.scheduler"
 (pid,) = [pid for pid, line in lines.items() if folder in line.partition(module)[2]]
+before = cluster.scheduler_info["id"]
+assert before.startswith("Scheduler-")
 os.kill(pid, signal.SIGKILL)
-until(lambda: not cluster.observed)
-until(lambda: len(cluster.observed) == 2, 60)
+until(lambda: len(cluster.observed) == 2 and cluster.scheduler_info["id"] != before, 60)
 assert Client(cluster).submit(sum, [1, 2]).result() == 3
 """
     )
@@ -134,5 +135,5 @@ for name in ("lief", "life"):
 """
     )
     lines = said.splitlines()
-    assert lines[0].startswith('NotFoundError no cluster is named "lief" (there are: life)')
+    assert lines[0].startswith("NotFoundError no such cluster: lief. There are: life")
     assert lines[1] == "RoostError life does not run roost up life"

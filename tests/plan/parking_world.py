@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roost.errors import PartlyDoneError
 from roost.model.resources import S3Copy, State, Volume, Wanted
 from roost.parking.coordinator import Parking
 from roost.parking.modes import ParkMode
 from roost.parking.restore import fill_all
-from roost.parking.volume_agent import Verified, s3_place
+from roost.parking.volume_agent import BucketRules, Listed, Verified, s3_place
 from roost.plan.backups import last_writable
 from roost.plan.up import Plan, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed
@@ -20,11 +20,19 @@ from roost.reconcile.loop import reconcile
 
 @dataclass
 class Bucket:
-    """A volume agent; of the volumes in ``broken`` an object is always wrong."""
+    """A volume agent; of the volumes in ``broken`` an object is always wrong.
+
+    ``listed`` are the copies that S3 was asked for; where it is ``refused``, nobody here may ask.
+    """
 
     cloud: FakeCloud
     broken: set[str] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
+    refused: bool = False
+    used_gib: float = 1
+    entries: int = 1
+    rules: BucketRules = field(default_factory=lambda: BucketRules(place="", versioned=True))
 
     def send(self, state: State, volumes: tuple[Volume, ...]) -> dict[str, str]:
         for volume in volumes:
@@ -50,7 +58,7 @@ class Bucket:
                     tree="tree",
                     sha256="0",
                     size_gib=volume.size_gib,
-                    used_gib=1,
+                    used_gib=self.used_gib,
                     since=since,
                     taken=since,
                     sealed=False,
@@ -66,6 +74,18 @@ class Bucket:
     def free(self, state: State) -> None:
         held = {v.id for v in state.volumes}
         self._act(state, lambda: self.cloud.disks.still.difference_update(held))
+
+    def list_copies(self, copies: tuple[S3Copy, ...]) -> Listed:
+        self.listed += [copy.name for copy in copies]
+        if self.refused:
+            return Listed(refused={copy.name: "S3 refuses ListObjectsV2" for copy in copies})
+        bucket = self.cloud.disks.bucket
+        there = {copy.name for copy in copies if copy.place in bucket}
+        gone = {c.name: "1 of 1 objects are not there" for c in copies if c.name not in there}
+        return Listed(frozenset(there), gone, entries=dict.fromkeys(there, self.entries))
+
+    def bucket_rules(self, places: tuple[str, ...]) -> tuple[BucketRules, ...]:
+        return tuple(replace(self.rules, place=place) for place in dict.fromkeys(places))
 
     def place(self, state: State, volume: Volume) -> str:
         return s3_place("s3://work", state, volume)

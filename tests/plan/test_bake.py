@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from roost.images.plan import BakePlan, plan_bake, plan_cleanup
 from roost.model.images import BakeState, BakeStep, DiskImage, Helper, SourceMachine
+from tests.laws import examples
 
 NOW = 1_800_000_000.0
 RUNS = SourceMachine(id="i-1", state="running")
@@ -293,7 +294,7 @@ def process(world: World, kill: int | None) -> str:
     kills=st.lists(st.integers(1, 12), max_size=4),
     pauses=st.lists(st.integers(0, 3), min_size=4, max_size=4),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_killed_anywhere_it_comes_to_the_same_end(
     running: bool, old: bool, kills: list[int], pauses: list[int]
 ) -> None:

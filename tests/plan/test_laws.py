@@ -27,6 +27,7 @@ from roost.plan.down import plan_down
 from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
 from roost.reconcile.loop import reconcile
+from tests.laws import examples
 
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 
@@ -125,7 +126,7 @@ def test_from_any_state_up_comes_to_the_same_end(first, second, last, weather, c
     assert not cloud.lost
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     wants,
     weathers,

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from roost.errors import PartlyDoneError, RoostError
 from roost.model.resources import S3Copy, Snapshot, State, Volume
-from roost.model.steps import Create, CreateImage, Delete, RecordCopy, Retire, Start, Step, Stop
+from roost.model.steps import (
+    Create,
+    CreateImage,
+    Delete,
+    RecordBackups,
+    RecordCopy,
+    Retire,
+    Start,
+    Step,
+    Stop,
+)
 from roost.parking.coordinator import Parking
 from roost.parking.modes import ParkMode
 from roost.parking.planner import plan_park
@@ -22,6 +32,7 @@ from roost.plan.backups import source_of, superseded
 from roost.plan.up import plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
 from roost.reconcile.loop import Planner, reconcile
+from tests.laws import examples
 from tests.plan import parking_world
 from tests.plan.parking_world import as_modes
 from tests.plan.test_park_laws import BOTH, down, park, stop, up
@@ -51,7 +62,8 @@ def test_a_volume_goes_to_s3_and_comes_back():
     park(cloud, data="s3", scratch="s3")
     kinds = [type(step) for step in cloud.seen]
     # Nothing of it is written down before the machine has stopped, nothing deleted before that.
-    assert kinds == [Retire, Delete, Stop, RecordCopy, CreateImage, Delete, Delete]
+    before = [Retire, Delete, Stop, RecordCopy, CreateImage, RecordBackups]
+    assert kinds == [*before, Delete, Delete]
     state = cloud.observe("demo")
     assert (state.instances, state.volumes, state.snapshots) == ((), (), ())
     assert [i.instance for i in state.images] == ["head"]
@@ -215,7 +227,13 @@ def test_the_newest_copy_counts_whatever_it_is():
         if r.name == "data"
     ]
     assert isinstance(volume, Volume)
-    assert (volume.size_gib, volume.snapshot, volume.copy_of) == (700, "", "vol-1")
+    # As large as the file asks now, as that holds what is used.
+    assert (volume.size_gib, volume.snapshot, volume.copy_of) == (500, "", "vol-1")
+    full = replace(have, s3_copies=(replace(stored, used_gib=600),))
+    refusal = plan_up(BOTH, full).refusal
+    assert refusal is not None
+    assert "600 GiB come back from s3://work/demo/data/vol-1/, which need 620GB" in refusal.what
+    assert "the file asks for 500GB" in refusal.what
 
 
 def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():
@@ -232,7 +250,7 @@ def test_down_forgets_a_copy_in_s3_only_when_its_name_is_typed():
     assert cloud.disks.bucket == objects  # the bucket is the user's
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.integers(1, 3), st.integers(0, 2), st.integers(0, 20), st.booleans(), st.booleans())
 def test_a_killed_park_or_resume_goes_on(delay, blind, at, after, back):
     weather = Weather(delay=delay, blind=blind)

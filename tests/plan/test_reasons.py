@@ -112,7 +112,7 @@ def test_another_file(cloud: FakeCloud) -> None:
     assert lines(plan_up(file, have)) == [
         "save the file's settings in the cloud: the settings saved there are other ones",
         "adopt 1 volume: raw: the file names it by its id, vol-raw",
-        "create 1 security group: demo: not open yet to 10.0.0.0/8 on port 443",
+        "open port 443 from 10.0.0.0/8: in the file, and not open yet",
         "create 1 instance: desktop: not there yet",
         "change 1 volume: data: 500GB and io2 and the included IOPS in the file,"
         " 100GB and gp3 and 3000 IOPS now",
@@ -168,6 +168,8 @@ def test_park_and_back(cloud: FakeCloud) -> None:
         "take a snapshot of 1 volume: data: nothing writes to the volume now, so the snapshot"
         " holds all of it",
         "save the disk of 1 instance as an image: head: the machine comes back from the image",
+        "record 2 copies: head, data: a copy that somebody deletes is missed when the name comes"
+        " back",
         "delete 1 instance: head: its disk is saved as an image",
         f"delete 1 volume: data: its snapshot {snapshot.name} holds all of it",
     ]
@@ -210,7 +212,9 @@ def test_a_volume_that_is_in_s3(cloud: FakeCloud) -> None:
     )
     free = replace(have, s3_copies=(copy,), volumes=(replace(volume, state="available"),))
     modes = {"data": ParkMode.S3}
-    assert lines(plan_park(free, modes))[-1] == (
+    listed = frozenset({"data"})
+    assert "delete" not in lines(plan_park(free, modes))[-1]  # S3 has not listed it yet
+    assert lines(plan_park(free, modes, listed=listed))[-1] == (
         "delete 1 volume: data: its copy in s3://work/demo holds all of it"
     )
     gone = replace(free, volumes=())

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.model.record import LONGEST, UNKNOWN, Recorded, read_record
+from roost.model.record import (
+    LONGEST,
+    UNKNOWN,
+    Recorded,
+    read_backups,
+    read_record,
+    write_backups,
+)
+from roost.model.resources import Backup
 from roost.spec import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -59,3 +67,53 @@ def test_what_is_none_is_unknown(text: str | None) -> None:
     assert read == Recorded()
     assert (read.readable, read.kind) == (False, UNKNOWN)
     assert len(fields(read)) > 10
+
+
+BACKUPS = (
+    Backup(kind="image", name="desktop", id="ami-1", taken=1_800_000_000),
+    Backup(kind="snapshot", name="data", id="snap-1", taken=1.8e9, size_gib=500, used_gib=12.25),
+)
+
+
+def test_recorded_copies_are_read_as_they_were_written() -> None:
+    text = write_backups(BACKUPS)
+    assert text.splitlines()[1] == '["snapshot","data","snap-1",1800000000,500,12.25]'
+    assert read_backups(text) == BACKUPS
+    assert read_backups("") == ()
+    later = text.replace("12.25]", '12.25,"of a later version"]')
+    assert read_backups(later) == BACKUPS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x",
+        "{}",
+        "[]",
+        '["snapshot","data"]',
+        '["tape","data","snap-1",1,1,1]',
+        '["snapshot","","snap-1",1,1,1]',
+        '["snapshot","data",1,1,1,1]',
+        '["snapshot","data","snap-1",true,1,1]',
+        '["snapshot","data","snap-1",-1,1,1]',
+        '["snapshot","data","snap-1",1e300,1,1]',
+        '["snapshot","data","snap-1",NaN,1,1]',
+        '["snapshot","data","snap-2",1,1,1]',
+        "[" * 100_000,
+    ],
+)
+def test_what_cannot_be_read_of_them_is_not_taken_for_nothing(line: str) -> None:
+    assert read_backups(f"{write_backups(BACKUPS)}\n{line}") is None
+
+
+@given(st.text() | JSON.map(json.dumps))
+def test_reading_them_never_raises(text: str) -> None:
+    read_backups(text)
+
+
+def test_the_names_of_volumes_and_machines() -> None:
+    room = recorded("training.toml")
+    assert room.machines[:2] == ("seat-1", "seat-2")
+    assert recorded("pixinsight.toml").volumes == ("data",)
+    assert recorded("pixinsight.toml").machines == ("desktop",)
+    assert recorded("starcluster.toml").machines == ("head",)

@@ -111,8 +111,9 @@ class TestAWS:
         text = f'kind = "desktop"\ncloud = "aws"\n{AWS}[machine]\ncpus = 2\n'
         closed = want(tmp_path, text)
         assert closed.security_groups[0].rules == (Rule(port=22, source="caller"),)
-        more = '[access]\nssh = []\nhttps = ["anywhere", "192.0.2.0/24"]\n'
+        more = '[access]\nssh = ["10.0.0.0/8"]\nhttps = ["anywhere", "192.0.2.0/24"]\n'
         assert want(tmp_path, text + more).security_groups[0].rules == (
+            Rule(port=22, source="10.0.0.0/8"),
             Rule(port=443, source="0.0.0.0/0"),
             Rule(port=443, source="192.0.2.0/24"),
         )

@@ -24,6 +24,7 @@ from roost.machine import cluster, notebooks, project, ready_check, steps
 from roost.machine.common import Failed, Machine, write
 from tests.recipes.conftest import tell_facts
 from tests.recipes.slurm_cluster import PROGRAMS
+from tests.serving import serving
 
 ME = pwd.getpwuid(os.getuid())
 
@@ -411,8 +412,7 @@ class Jupyter(BaseHTTPRequestHandler):
 
 def test_kernels_at_work_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert notebooks.running(tmp_path) == 0  # no JupyterLab
-    with ThreadingHTTPServer(("127.0.0.1", 0), Jupyter) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Jupyter)) as server:
         url = f"http://127.0.0.1:{server.server_port}/"
         (tmp_path / "jupyter.json").write_text(json.dumps({"url": url}))
         (tmp_path / "token").write_text("s3cret\n")
@@ -421,7 +421,6 @@ def test_kernels_at_work_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert notebooks.running(tmp_path) == busy
         (tmp_path / "token").write_text("other\n")
         assert notebooks.running(tmp_path) == 0
-        server.shutdown()
     (tmp_path / "token").write_text("s3cret\n")
     assert notebooks.running(tmp_path) == 0  # it has ended
 

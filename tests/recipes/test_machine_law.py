@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roost.machine.idle_policy import Memory, Rules, Seen, Verdict, end_of, extend, judge
+from tests.laws import examples
 
 T0 = 1_800_000_000.0
 MINUTE, HOUR = 60.0, 3600.0
@@ -57,7 +58,7 @@ def test_a_look_that_is_missing_is_no_idle_time() -> None:
     assert (memory.idle_since, verdict.stop) == (5000, "")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     work=st.lists(st.tuples(st.booleans(), st.integers(1, 60)), min_size=1, max_size=12),
     window=st.integers(2, 90),
@@ -70,14 +71,14 @@ def test_it_never_stops_while_something_works(work: list[tuple[bool, int]], wind
         assert quiet == [""] * window
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(before=st.lists(st.sampled_from(["", "ssh"]), max_size=60), window=st.integers(2, 90))
 def test_it_always_stops_after_the_window(before: list[str], window: int) -> None:
     quiet = [""] * (window + 3)
     assert minutes(Rules(idle=window * MINUTE), [*before, *quiet])[-1][1].stop
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     rules=st.builds(
         Rules,
@@ -171,7 +172,7 @@ looks = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(history=looks, usd=st.floats(0.05, 20), running=st.floats(0, 20), stopped=st.floats(0, 2))
 def test_the_budget_never_fires_early_nor_forgets(
     history: list[tuple[int, int, bool]], usd: float, running: float, stopped: float

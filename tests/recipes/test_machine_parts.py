@@ -25,6 +25,7 @@ from roost.machine import (
     guard,
     identity,
     idle_policy,
+    memory,
     setup,
     spot,
 )
@@ -34,6 +35,7 @@ from roost.machine.platform import platform_of
 from roost.machine.platforms import ec2
 from roost.providers.aws import tags
 from tests.recipes.conftest import tell_facts
+from tests.serving import serving
 
 
 def program(path: Path, text: str) -> Path:
@@ -74,13 +76,10 @@ class Imds(BaseHTTPRequestHandler):
 @pytest.fixture
 def imds(monkeypatch: pytest.MonkeyPatch) -> Iterator[ec2.Platform]:
     Imds.items, Imds.token = {}, "token-1"
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Imds)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    here = ec2.Platform(service=f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(identity, "platform_of", lambda _: here)
-    yield here
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Imds)) as server:
+        here = ec2.Platform(service=f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(identity, "platform_of", lambda _: here)
+        yield here
 
 
 @pytest.mark.parametrize(
@@ -262,7 +261,7 @@ def test_the_guard_keeps_count_warns_and_leaves_a_note(machine: Machine) -> None
     assert machine.at(guard.NOTE).read_text() == (
         "it stopped by itself: its budget ends: $1.20 of $1.00; it is to be parked: roost park\n"
     )
-    assert round(read(machine.at(beacon.GUARD))["spent"], 9) == 1.2
+    assert round(read(machine.at(memory.DISK))["spent"], 9) == 1.2
 
     # Started again, it says why it was off; for an hour.
     tell_facts(machine, role="desktop")
@@ -279,7 +278,7 @@ def test_the_end_of_the_file_has_its_zone() -> None:
 
 def test_extending_takes_the_notice_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     tell_facts(machine, idle=1800, end="2027-01-01T00:00:00Z", budget={"usd": 5.0})
-    write(machine.at(beacon.GUARD), {"spent": 1.25, "told": {"end": 5.0}})
+    write(machine.at(memory.DISK), {"spent": 1.25, "told": {"end": 5.0}})
     write(machine.notice, "it stops in 10 min")
     # 2026-12-31 23:55 UTC
     found = extend.extend(machine, 7200, 1798761300.0)
@@ -289,16 +288,16 @@ def test_extending_takes_the_notice_back(machine: Machine, monkeypatch: pytest.M
         "budget_left_usd": 3.75,
     }
     assert not machine.notice.exists()
-    kept = read(machine.at(beacon.GUARD))
+    kept = read(machine.at(memory.DISK))
     assert (kept["told"], kept["spent"]) == ({}, 1.25)
 
 
 def test_more_money(machine: Machine) -> None:
     tell_facts(machine, idle=1800, budget={"usd": 5.0, "running": 1.0})
-    write(machine.at(beacon.GUARD), {"spent": 5.5, "early": True, "stopping": "its budget ends"})
+    write(machine.at(memory.DISK), {"spent": 5.5, "early": True, "stopping": "its budget ends"})
     extend.budget(machine, extend.usd_of("12.50"))
     assert extend.extend(machine, 0, 1e9)["budget_left_usd"] == 7.0
-    kept = read(machine.at(beacon.GUARD))
+    kept = read(machine.at(memory.DISK))
     assert (kept["early"], kept["stopping"], kept["hold"]) == (False, "", 0.0)
     tell_facts(machine, budget=None)
     with pytest.raises(ValueError, match="has no budget"):
@@ -326,24 +325,54 @@ def test_what_is_no_span(text: str) -> None:
 
 def test_a_worker_reports_and_hears_when_the_head_stops(machine: Machine) -> None:
     machine.at("/proc").symlink_to("/proc")
-    write(machine.at(beacon.GUARD), {"stopping": "it is idle", "end": 5.0})
+    write(machine.at(memory.DISK), {"stopping": "it is idle", "end": 5.0})
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as here:
         here.bind(("127.0.0.1", 0))
-        served = threading.Thread(target=beacon.serve, args=(machine, here), daemon=True)
+        served = threading.Thread(
+            target=beacon.serve, args=(machine, here, lambda sender: True), daemon=True
+        )
         served.start()
         said = beacon.report("127.0.0.1", "worker-1", "relion", port=here.getsockname()[1])
         served.join(10)
     assert said == {"stop": "it is idle", "end": 5.0}
     (found,) = read(machine.at(beacon.REPORTS)).items()
-    assert (found[0], found[1][1]) == ("worker-1", "relion")
+    assert (found[0], found[1][1:]) == ("127.0.0.1", ["worker-1", "relion"])
+
+
+def test_whoever_is_on_the_head_is_no_worker(machine: Machine) -> None:
+    """Its user can invent names, and send them from each of its own addresses."""
+    machine.at("/proc").symlink_to("/proc")
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as here:
+        here.bind(("127.0.0.1", 0))
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as user:
+            user.bind(("127.8.8.8", 0))
+            user.sendto(b'{"node": "worker-9", "busy": ""}', here.getsockname())
+            beacon.serve(machine, here)
+    assert beacon.reports(machine, 1e9) == {}
+    assert not machine.at(beacon.REPORTS).exists()
+    assert not beacon.foreign("0.0.0.0")
+    assert beacon.foreign("192.0.2.1")
+
+
+def test_a_machine_is_one_worker_however_many_names_it_sends(machine: Machine) -> None:
+    for number in range(500):
+        message = json.dumps({"node": f"worker-{number}", "busy": ""}).encode()
+        assert beacon.answer(machine, message, "10.0.0.7", 100) is not None
+    assert beacon.answer(machine, b'{"node": "worker-1", "busy": "x"}', "10.0.0.8", 100)
+    assert beacon.reports(machine, 100) == {
+        "worker-499 (10.0.0.7)": "",
+        "worker-1 (10.0.0.8)": "x",
+    }
 
 
 def test_reports_grow_old_and_nonsense_is_no_report(machine: Machine) -> None:
-    assert beacon.answer(machine, b'{"node": "w", "busy": "x"}', 100) is not None
-    assert beacon.reports(machine, 280) == {"w": "x"}
+    assert beacon.answer(machine, b'{"node": "w", "busy": "x"}', "10.0.0.7", 100) is not None
+    assert beacon.reports(machine, 280) == {"w (10.0.0.7)": "x"}
     assert beacon.reports(machine, 281) == {}
-    for nonsense in (b"\xff", b"[]", b"{}", b'{"node": 1}'):
-        assert beacon.answer(machine, nonsense, 100) is None
+    for nonsense in (b"\xff", b"[]", b"{}", b'{"node": 1}', b"[" * 500):
+        assert beacon.answer(machine, nonsense, "10.0.0.7", 100) is None
+    write(machine.at(beacon.REPORTS), {"worker-1": [100, ""]})  # an older roost's
+    assert beacon.reports(machine, 100) == {}
 
 
 def test_a_worker_without_a_head_goes_by_itself() -> None:

@@ -105,7 +105,7 @@ tags = st.dictionaries(texts.map(lambda key: f"x{key}"[:128]), st.text(max_size=
 common = {
     "openstack": some(cloud=texts, network=texts, public_network=texts, zones=lists(texts)),
     "access": some(
-        ssh=lists(sources),
+        ssh=lists(sources, least=1),
         https=lists(sources),
         address=st.sampled_from(["changing", "fixed"]),
         operators=lists(st.from_regex(USER, fullmatch=True)),

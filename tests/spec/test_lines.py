@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roost.spec.lines import Path, key_lines, line_of
+from tests.laws import examples
 
 ODD = "a\n\"\\#[]{}=.,' \té☃\x07"
 names = st.one_of(
@@ -201,7 +202,7 @@ def paths_of(value: Any, path: Path = ()) -> set[Path]:
     return found
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(documents())
 def test_every_key_has_its_line(document: tuple[str, dict[Path, int]]) -> None:
     text, lines = document
@@ -225,7 +226,7 @@ marks += ['"', "'", '"""', "'''", "\\", '"a\\n"']
 pieces = st.sampled_from([*marks, "\n", "\r\n", " ", "a = 1\n", "[a]\n", "[[b]]\n"])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(st.lists(pieces, max_size=25).map("".join))
 def test_whatever_tomllib_accepts_of_pieces_is_read(text: str) -> None:
     try:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from roost.errors import RoostError, SpecError
 from roost.spec import from_json, load
 from roost.spec.kinds import Spec
+from tests.laws import examples
 from tests.spec.strategies import altered, anything, keys, specs, toml
 
 FOLDER = TemporaryDirectory()
-relaxed = settings(deadline=None)
+relaxed = settings(deadline=None, max_examples=examples(100))
 FILE = Path(FOLDER.name) / "roost.toml"
 
 
@@ -67,19 +68,19 @@ def check_problems(error: SpecError, text: str) -> None:
         assert not any("\n" in line for line in problem.lines())
 
 
-@settings(relaxed, max_examples=300)
+@settings(relaxed, max_examples=examples(300))
 @given(altered())
 def test_a_spec_that_was_altered(data: dict[str, Any]) -> None:
     spec_or_problems(data)
 
 
-@settings(relaxed, max_examples=200)
+@settings(relaxed, max_examples=examples(200))
 @given(st.dictionaries(keys, anything, max_size=6), st.sampled_from(["desktop", "cluster", ""]))
 def test_anything_at_all(data: dict[str, Any], kind: str) -> None:
     spec_or_problems({**data, "kind": kind} if kind else data)
 
 
-@settings(relaxed, max_examples=200)
+@settings(relaxed, max_examples=examples(200))
 @given(altered(), st.data())
 def test_a_record_that_was_altered(data: dict[str, Any], draw: st.DataObject) -> None:
     """From the cloud comes a spec, or an error that roost shows."""

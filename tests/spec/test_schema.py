@@ -14,7 +14,9 @@ from roost.spec.kinds import KINDS, model_of
 from roost.spec.problems import keys_of
 from roost.spec.schema import json_schema
 from roost.spec.starters import starter
+from tests.laws import examples
 from tests.spec.strategies import specs, toml
+from tests.walk import each
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "schema" / "roost.schema.json"
@@ -77,35 +79,45 @@ def test_a_starter_fits(kind: str) -> None:
     assert errors(starter(kind, "my-own")) == []
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(specs)
 def test_whatever_is_right_fits(data: dict[str, Any]) -> None:
     assert errors(toml(data)) == []
 
 
-@pytest.mark.parametrize("name", STRUCTURAL)
-def test_what_is_wrong_in_its_structure_is_refused(name: str) -> None:
-    assert errors((WRONG / f"{name}.toml").read_text(encoding="utf-8")) != []
+def test_what_is_wrong_in_its_structure_is_refused() -> None:
+    def check(name: str) -> None:
+        assert errors((WRONG / f"{name}.toml").read_text(encoding="utf-8")) != []
+
+    each(STRUCTURAL, check)
 
 
 KEYS = [(table, key) for table, facts in SCHEMA["$defs"].items() for key in facts["properties"]]
 
 
-@pytest.mark.parametrize(("table", "key"), KEYS)
-def test_every_key_says_what_it_is(table: str, key: str) -> None:
-    facts = SCHEMA["$defs"][table]["properties"][key]
-    assert facts["description"].strip().endswith((".", "..."))
-    assert "title" not in facts
-    assert {"type": "null"} not in facts.get("anyOf", [])
+def test_every_key_says_what_it_is() -> None:
+    def check(where: tuple[str, str]) -> None:
+        table, key = where
+        facts = SCHEMA["$defs"][table]["properties"][key]
+        assert facts["description"].strip().endswith((".", "..."))
+        assert "title" not in facts
+        assert {"type": "null"} not in facts.get("anyOf", [])
+
+    each(KEYS, check)
 
 
-@pytest.mark.parametrize(("table", "key"), KEYS)
-def test_defaults_and_examples_are_allowed(table: str, key: str) -> None:
+def test_defaults_and_examples_are_allowed() -> None:
     """As a person would copy them."""
-    facts = SCHEMA["$defs"][table]["properties"][key]
-    validator = Draft202012Validator({**facts, "$defs": SCHEMA["$defs"]})
-    for value in (*facts.get("examples", ()), *([facts["default"]] if "default" in facts else ())):
-        assert list(validator.iter_errors(as_json({"it": value})["it"])) == []
+
+    def check(where: tuple[str, str]) -> None:
+        table, key = where
+        facts = SCHEMA["$defs"][table]["properties"][key]
+        validator = Draft202012Validator({**facts, "$defs": SCHEMA["$defs"]})
+        default = [facts["default"]] if "default" in facts else []
+        for value in (*facts.get("examples", ()), *default):
+            assert list(validator.iter_errors(as_json({"it": value})["it"])) == []
+
+    each(KEYS, check)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from roost.errors import SpecError
+from roost.errors import Problem, SpecError
 from roost.spec import load
+from tests.walk import each
 
 WRONG = Path(__file__).parent / "wrong"
 FILES = sorted(WRONG.glob("*.toml"))
@@ -25,34 +26,47 @@ def said_of(file: Path) -> str:
     return "".join(f"{line}\n" for line in caught.value.lines()).replace(str(WRONG), "FOLDER")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_what_is_said(file: Path) -> None:
-    expected = file.with_suffix(".txt")
-    said = said_of(file)
-    if os.environ.get("ROOST_WRITE_WRONG"):
-        expected.write_text(said, encoding="utf-8")
-    assert said == expected.read_text(encoding="utf-8")
+def name(file: Path) -> str:
+    return file.name
+
+
+def test_what_is_said() -> None:
+    def check(file: Path) -> None:
+        expected = file.with_suffix(".txt")
+        said = said_of(file)
+        if os.environ.get("ROOST_WRITE_WRONG"):
+            expected.write_text(said, encoding="utf-8")
+        assert said == expected.read_text(encoding="utf-8")
+
+    each(FILES, check, name)
 
 
 def test_every_text_has_its_file() -> None:
     assert {file.stem for file in WRONG.glob("*.txt")} == {file.stem for file in FILES}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_lines_are_those_of_the_file(file: Path) -> None:
+def problems(file: Path) -> tuple[Problem, ...]:
+    with pytest.raises(SpecError) as caught:
+        load(file)
+    return tuple(caught.value.problems)
+
+
+def test_lines_are_those_of_the_file() -> None:
     """In the order of the file; last what stands nowhere in it."""
-    with pytest.raises(SpecError) as caught:
-        load(file)
-    text = file.read_text(encoding="utf-8").split("\n")
-    lines = [problem.line for problem in caught.value.problems]
-    named = [line for line in lines if line is not None]
-    assert lines == sorted(named) + [None] * (len(lines) - len(named))
-    assert all(1 <= line <= len(text) for line in named)
+
+    def check(file: Path) -> None:
+        text = file.read_text(encoding="utf-8").split("\n")
+        lines = [problem.line for problem in problems(file)]
+        named = [line for line in lines if line is not None]
+        assert lines == sorted(named) + [None] * (len(lines) - len(named))
+        assert all(1 <= line <= len(text) for line in named)
+
+    each(FILES, check, name)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_one_mistake_is_one_problem(file: Path) -> None:
-    with pytest.raises(SpecError) as caught:
-        load(file)
-    places = [problem.where for problem in caught.value.problems]
-    assert len(places) == len(set(places))
+def test_one_mistake_is_one_problem() -> None:
+    def check(file: Path) -> None:
+        places = [problem.where for problem in problems(file)]
+        assert len(places) == len(set(places))
+
+    each(FILES, check, name)

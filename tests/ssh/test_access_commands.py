@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
@@ -20,6 +19,7 @@ from roost.ssh import pages, query, tunnel
 from roost.ssh.connection import Connection
 from roost.ssh.pages import Page
 from tests.cli.calling import Ran, Roost, caller
+from tests.serving import serving
 from tests.ssh.conftest import Server
 from tests.ssh.made_state import cluster, desktop, instance
 from tests.ssh.test_real_ssh import Page as Handler
@@ -123,7 +123,7 @@ class TestSsh:
     def test_no_such_node(self, roost: Roost) -> None:
         told = roost("ssh", "ndvi", "worker-9")
         assert told.code == 2
-        assert "no instance worker-9 (there are: head, worker-1)" in told.err
+        assert "no instance worker-9. There are: head, worker-1" in told.err
 
 
 class OwnMachine:
@@ -251,13 +251,11 @@ class TestOpen:
     def page(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """The head's page is a small web server."""
         del cloud
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-            threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+        with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as web:
             page = Page(web.server_port, "lab", "http")
             monkeypatch.setattr("roost.ssh.pages.page_of", lambda _: page)
             yield
             tunnel.close("ndvi")
-            web.shutdown()
 
     def test_a_tunnel_that_outlives_the_command(self, roost: Roost) -> None:
         told = roost("open", "ndvi", "--no-browser")
@@ -329,13 +327,11 @@ class TestOpenDesktop:
             return real(way, words[2:])
 
         monkeypatch.setattr(query, "asked", asked)
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-            threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+        with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as web:
             page = Page(web.server_port, "", "http", passwords=str(passwords))
             monkeypatch.setattr("roost.ssh.pages.page_of", lambda _: page)
             yield passwords
             tunnel.close("ndvi")
-            web.shutdown()
 
     def test_through_the_tunnel(self, roost: Roost, passwords: Path) -> None:
         told = roost("open", "ndvi", "--no-browser")

@@ -5,7 +5,6 @@ import shutil
 import socket
 import stat
 import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from roost.ssh.config import Host
 from roost.ssh.connection import Connection, connection
 from roost.ssh.diagnose import explain
 from roost.ssh.paths import places
+from tests.serving import serving
 from tests.ssh.conftest import Server
 from tests.ssh.made_state import cluster, desktop, instance
 
@@ -203,10 +203,8 @@ class Page(BaseHTTPRequestHandler):
 @pytest.fixture
 def page() -> Iterator[int]:
     """A small web server; its port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as web:
-        threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Page)) as web:
         yield web.server_port
-        web.shutdown()
 
 
 @pytest.fixture

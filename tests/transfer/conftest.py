@@ -14,12 +14,24 @@ from roost.transfer.listing import Prefix
 from roost.transfer.options import Options, opened
 from roost.transfer.s3.bucket import Bucket
 from roost.transfer.s3.config import Keys, Where
-from tests.transfer.weed import KEY, SECRET, Weed, weed
+from tests.cli.calling import Roost, caller
+from tests.transfer.hostile_s3 import Hostile, hostile
+from tests.transfer.servers import SERVERS
+from tests.transfer.weed import KEY, SECRET, Weed
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
-    with weed(tmp_path_factory.mktemp("weed")) as running:
+@pytest.fixture(
+    scope="session",
+    params=[
+        "seaweedfs",
+        pytest.param("moto", marks=pytest.mark.slow),
+        pytest.param("ministack", marks=pytest.mark.slow),
+    ],
+)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Weed]:
+    with SERVERS[request.param](tmp_path_factory.mktemp(request.param)) as running:
         where = Where("us-east-1", running.endpoint, Keys(KEY, SECRET))
         Bucket("bucket", where).client.call("CreateBucket", "PUT")
         yield running
@@ -121,3 +133,22 @@ def grow(folder: Path, files: dict[str, bytes]) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
     return folder
+
+
+@pytest.fixture
+def s3(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
+    """A hostile S3, and nothing else, for every command of this test."""
+    del home
+    with hostile() as server:
+        for key, value in server.env().items():
+            monkeypatch.setenv(key, value)
+        yield server
+
+
+@pytest.fixture
+def roost(
+    s3: Hostile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Roost:
+    """``roost("sync", ...)`` against the hostile S3."""
+    del s3
+    return caller(monkeypatch, capsys)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.serving import serving
+
 SLOW_DOWN = (
     b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: 68\r\n"
     b"Connection: close\r\n\r\n"
@@ -159,10 +161,5 @@ class Proxy(socketserver.ThreadingTCPServer):
 def bad_network(
     behind: str, rate: float, seed: int, kinds: tuple[str, ...] = KINDS
 ) -> Iterator[Proxy]:
-    with Proxy(behind, Faults(kinds, rate, random.Random(seed))) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            proxy.shutdown()
+    with serving(Proxy(behind, Faults(kinds, rate, random.Random(seed)))) as proxy:
+        yield proxy

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roost.errors import BusyError, CredentialsError, NotFoundError
-from roost.transfer.key_rules import PART
+from roost.transfer.key_rules import part_name
 from roost.transfer.listing import Prefix
 from roost.transfer.options import Options, opened
 from roost.transfer.s3.config import Keys, Where
@@ -30,43 +30,49 @@ FILES = {
 Move = Callable[..., Ran]
 
 
+def kept_by(store: Store) -> dict[str, bytes]:
+    """The files whose names a server can keep: moto's has no line breaks."""
+    moto = store.weed.kind == "moto"
+    return {name: body for name, body in FILES.items() if not (moto and "\n" in name)}
+
+
 def test_there_and_back_again(tmp_path: Path, store: Store, up: Move, down: Move) -> None:
-    source = grow(tmp_path / "source", FILES)
+    source = grow(tmp_path / "source", kept_by(store))
     os.utime(source / "a.txt", ns=(0, 1_234_567_890_123_456_789))
     (source / "a/b.txt").chmod(0o755)
     _, done = up(source)
     assert done.failed == []
-    assert store.all() == FILES
+    assert store.all() == kept_by(store)
     _, done = down(tmp_path / "back")
     assert done.failed == []
     assert tree(tmp_path / "back") == tree(source)
-    for name in FILES:
+    for name in kept_by(store):
         if not name.endswith("/"):
             there, back = (source / name).stat(), (tmp_path / "back" / name).stat()
             assert back.st_mtime_ns == there.st_mtime_ns
             assert back.st_mode & 0o100 == there.st_mode & 0o100
 
 
-def test_a_second_run_has_nothing_to_do(tmp_path: Path, up: Move, down: Move) -> None:
-    source = grow(tmp_path / "source", FILES)
+def test_a_second_run_has_nothing_to_do(tmp_path: Path, store: Store, up: Move, down: Move) -> None:
+    source = grow(tmp_path / "source", kept_by(store))
     up(source)
     planned, done = up(source)
-    assert (planned.empty, planned.same, done.bytes) == (True, len(FILES) - 1, 0)
+    assert (planned.empty, planned.same, done.bytes) == (True, len(kept_by(store)) - 1, 0)
     down(tmp_path / "back")
     planned, _ = down(tmp_path / "back")
     assert planned.empty
 
 
 def test_without_the_cache_objects_are_asked_once(
-    tmp_path: Path, home: Path, up: Move, down: Move
+    tmp_path: Path, home: Path, store: Store, up: Move, down: Move
 ) -> None:
-    source = grow(tmp_path / "source", FILES)
+    source = grow(tmp_path / "source", kept_by(store))
     up(source)
     for file in (home / "sync").iterdir():
         file.unlink()
     planned, _ = up(source)
     assert planned.empty
-    assert planned.same == len(FILES) - 1
+    assert planned.same == len(kept_by(store)) - 1
 
 
 def test_a_changed_file_of_the_same_size_is_noticed_even_if_it_is_older(
@@ -169,7 +175,7 @@ def test_symlinks_are_skipped_with_a_word_or_followed(
     assert store.all() == {"real/a": b"1", "file": b"1", "link/b": b"2"}
 
 
-@pytest.mark.parametrize("name", ["../out", "a/../../out", "a/./b", "a//b", f".x{PART}"])
+@pytest.mark.parametrize("name", ["../out", "a/../../out", "a/./b", "a//b", part_name("x")])
 def test_no_object_leaves_the_destination(
     tmp_path: Path, name: str, store: Store, down: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +186,7 @@ def test_no_object_leaves_the_destination(
     real = list(store.bucket.objects(store.base))
     listing = sorted([*real, Entry(name, 1, 0, "tag")])
     monkeypatch.setattr(
-        "roost.transfer.s3.bucket.Bucket.objects", lambda self, prefix: iter(listing)
+        "roost.transfer.s3.bucket.Bucket.objects", lambda self, prefix, begins="": iter(listing)
     )
     planned, done = down(tmp_path / "below/back")
     assert [one for one, _ in planned.skipped] == [name]
@@ -218,6 +224,8 @@ def test_one_roost_at_a_time(tmp_path: Path, store: Store, up: Move) -> None:
 
 
 def test_what_is_wrong_with_the_place_is_said(tmp_path: Path, store: Store) -> None:
+    if store.weed.kind != "seaweedfs":
+        pytest.skip("this server lets everybody in")
     source = grow(tmp_path / "source", {"a": b"1"})
     bad = Where("us-east-1", store.weed.endpoint, Keys("testkey", "wrong"))
     with pytest.raises(CredentialsError), opened(source, store.place, Options(), bad):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from roost.transfer.key_rules import file_trouble, key_trouble, show
+from roost.transfer.key_rules import file_trouble, key_trouble, part_name, show
 from roost.transfer.listing import Entry
 from roost.transfer.options import Options, opened
 from tests.transfer.conftest import Ran, Store, grow, new_store, ran, tree
@@ -46,6 +46,8 @@ def without_clashes(files: dict[str, bytes]) -> dict[str, bytes]:
 )
 @given(TREES)
 def test_odd_names_go_there_and_back(store: Store, files: dict[str, bytes]) -> None:
+    if store.weed.kind == "moto":
+        pytest.skip("it cannot keep a name with a line break")
     wanted = without_clashes(files)
     here = new_store(store.weed)
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +82,7 @@ def test_odd_names_go_there_and_back(store: Store, files: dict[str, bytes]) -> N
         ("a/./b", '"."'),
         ("a\0b", "NUL"),
         ("a/" + "x" * 256, "255"),
-        (".x.roost-part", "received"),
+        (part_name("x"), "received"),
     ],
 )
 def test_what_no_file_can_be_called_is_said(name: str, word: str) -> None:
@@ -118,7 +120,7 @@ def test_names_that_differ_in_case_on_a_disk_that_does_not_tell_them_apart(
     tmp_path: Path, store: Store, down: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put({"README": b"1", "readme": b"2", "other": b"3"})
-    monkeypatch.setattr("roost.transfer.engine.folds_case", lambda root: True)
+    monkeypatch.setattr("roost.transfer.deletion.folds_case", lambda root: True)
     planned, _ = down(tmp_path / "back")
     assert [name for name, _ in planned.skipped] == ["readme"]
     assert tree(tmp_path / "back") == {"README": b"1", "other": b"3"}
@@ -130,7 +132,7 @@ def test_an_object_with_bytes_whose_name_ends_with_a_slash_is_reported(
     store.put({"folder/": b"", "fine": b"1"})
     listing = [*store.bucket.objects(store.base), Entry("strange/", 3, 0, "tag", empty=True)]
     monkeypatch.setattr(
-        "roost.transfer.s3.bucket.Bucket.objects", lambda self, prefix: iter(listing)
+        "roost.transfer.s3.bucket.Bucket.objects", lambda self, prefix, begins="": iter(listing)
     )
     _, done = down(tmp_path / "back")
     assert done.failed == [("strange/", "its name ends with a slash, as if it were a folder")]

@@ -112,7 +112,7 @@ def test_move_deletes_only_what_is_proven(
         return real(self, key)  # type: ignore[arg-type]
 
     monkeypatch.setattr("roost.transfer.s3.bucket.Bucket.head", head)
-    told = roost("sync", source, store.place, "--move", "--json")
+    told = roost("sync", source, store.place, "--move", "--min-age", "0", "--json")
     assert told.code == 3
     assert sorted(told.json["removed_from_source"]) == ["a", "deep/b"]
     assert told.json["failed"] == [{"name": "c", "why": "its content in S3 differs"}]

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from roost.transfer.job import ANY, Job, Outcome
-from roost.transfer.key_rules import PART as RECEIVING
+from roost.transfer.key_rules import part_name
 from roost.transfer.manifest import KINDS, TreeError, read
 from roost.transfer.options import Options
 from roost.transfer.s3.client import PART
@@ -195,14 +195,14 @@ def test_folders_and_links_of_any_name_are_held(tmp_path: Path, store: Store, he
 
 
 def test_a_socket_is_left_out_with_a_word(tmp_path: Path, store: Store, here: Here) -> None:
-    source = grow(tmp_path / "source", {"a": b"1", f".{'0' * 24}{RECEIVING}": b"half"})
+    source = grow(tmp_path / "source", {"a": b"1", part_name("x"): b"half"})
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(source / "s"))
     saved = here.run(up(store, source))
     server.close()
     assert saved.proof is not None
     assert saved.proof.whole
-    assert [note.partition(":")[0] for note in saved.notes] == [f".{'0' * 24}{RECEIVING}", "s"]
+    assert [note.partition(":")[0] for note in saved.notes] == [part_name("x"), "s"]
 
 
 def test_what_lost_and_found_holds_is_held(tmp_path: Path, store: Store, here: Here) -> None:
@@ -274,6 +274,16 @@ def test_nothing_is_written_through_a_link_that_is_in_the_way(
     assert not came.proof.whole
     assert (outside / "link").read_bytes() == b"precious"
     assert sorted(path.name for path in outside.iterdir()) == ["link"]
+
+
+def test_a_file_where_a_link_belongs_is_not_lost(tmp_path: Path, store: Store, here: Here) -> None:
+    source = grow(tmp_path / "source", {"file": b"1"})
+    (source / "link").symlink_to("file")
+    saved = here.run(up(store, source))
+    back = grow(tmp_path / "back", {"link": b"written here, and nowhere else"})
+    came = here.run(down(store, back, saved))
+    assert came.failed == (("link", "a file is in its place"),)
+    assert (back / "link").read_bytes() == b"written here, and nowhere else"
 
 
 def killed(here: Here, job: Job, moment: float) -> bool:

@@ -30,9 +30,11 @@ def test_all_is_proven(tmp_path: Path, store: Store, up: Callable[..., Ran]) -> 
     source = grow(tmp_path / "source", FILES)
     up(source)
     proof = prove(source, store)
+    kind = "etag" if store.weed.kind == "moto" else "crc64nvme"  # moto keeps no checksums
     assert (proof.whole, proof.wrong) == (True, ())
     assert {one.name: one.kind for one in proof.proven} == {
-        **dict.fromkeys(("a", "b/c", "big", "zero"), "crc64nvme"),
+        **dict.fromkeys(("a", "b/c", "zero"), kind),
+        "big": "crc64nvme",
         "empty/": "folder",
     }
     assert proof.bytes == sum(map(len, FILES.values()))

@@ -11,6 +11,7 @@ import pytest
 from roost.errors import UsageError
 from roost.transfer.engine import Sync
 from roost.transfer.listing import Entry
+from roost.transfer.openness import Rule
 from roost.transfer.options import Options, opened
 from roost.transfer.watch import Janitor, finished, janitor, move_away, rounds, sweep
 from tests.transfer.conftest import Store, grow, tree
@@ -77,10 +78,10 @@ def test_move_keeps_what_changed_after_it_was_stored(tmp_path: Path, store: Stor
     with opened(source, store.place, Options(), store.where) as sync:
         sync.do(sync.plan())
         (source / "b").write_bytes(b"X")
-        gone, wrong = move_away(sync)
+        gone, wrong = move_away(sync, Rule(min_age=0))
     assert sorted(gone) == ["a", "sub/c"]
     assert wrong == [("b", "its content in S3 differs")]
-    assert tree(source) == {"b": b"X"}
+    assert tree(source) == {"b": b"X", "sub/": b""}
 
 
 def test_the_janitor_deletes_a_movie_when_its_micrograph_is_proven(
@@ -94,8 +95,13 @@ def test_the_janitor_deletes_a_movie_when_its_micrograph_is_proven(
         sync.do(sync.plan())
         store.put({"aligned/m1.mrc": b"sumX"})
         store.bucket.delete([store.base + "aligned/m3.mrc"])
-        assert sweep(sync, (rule,)) == ["movies/m0.tiff"]
-        assert sweep(sync, (rule,)) == []
+        gone, kept = sweep(sync, (rule,), Rule(min_age=0))
+        assert gone == ["movies/m0.tiff"]
+        assert kept == [
+            ("movies/m1.tiff", "its result aligned/m1.mrc: its content in S3 differs"),
+            ("movies/m3.tiff", "its result aligned/m3.mrc: it is not in S3"),
+        ]
+        assert sweep(sync, (rule,), Rule(min_age=0)) == ([], kept)
     left = {name for name in tree(source) if name.startswith("movies")}
     assert left == {"movies/m1.tiff", "movies/m2.tiff", "movies/m3.tiff", "movies/notes.txt"}
 

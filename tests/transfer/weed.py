@@ -20,9 +20,10 @@ KEY, SECRET = "testkey", "testsecret"
 
 @dataclass(frozen=True)
 class Weed:
-    """A server that runs."""
+    """A server that runs: ``kind`` says whose."""
 
     endpoint: str
+    kind: str = "seaweedfs"
 
     def env(self, **more: str) -> dict[str, str]:
         """What makes any S3 client find it."""

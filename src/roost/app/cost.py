@@ -83,6 +83,14 @@ def so_far(cloud: Cloud, state: State) -> str:
         return f"unknown ({error.what})"
 
 
+def rate_now(cloud: Cloud, name: str) -> str:
+    """Return what all of a name costs now: ``"$0.4587 an hour"``, or ``"unknown (why)"``."""
+    try:
+        return f"{_cost(cloud, name, None, now()).per_hour.amount} an hour"
+    except RoostError as error:
+        return f"unknown ({error.what})"
+
+
 def stored_notes(cloud: Cloud, state: State) -> tuple[str, ...]:
     """Return the price of copies in the user's buckets: no tag says since when they exist."""
     from roost.cost.rates import charge, section

@@ -12,6 +12,7 @@ from roost.errors import (
     UsageError,
     command_line,
 )
+from roost.model.record import read_record
 
 if TYPE_CHECKING:
     from roost.model.resources import Resource, S3Copy, State
@@ -126,10 +127,13 @@ def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> fro
         raise UsageError("--keep-data and --delete-data say the opposite of each other")
     known = {before.name, *(v.name for v in before.volumes), *(s.name for s in before.s3_copies)}
     known |= {s.volume for s in before.snapshots} | {i.instance for i in before.images}
+    known |= {b.name for b in before.backups} | {i.name for i in before.instances}
+    recorded = read_record(before.record)  # what is gone already, if this was killed before
+    known |= {*recorded.volumes, *recorded.machines}
     if unknown := set(typed) - known:
         raise UsageError(
             f"{before.name} has no data called {', '.join(sorted(unknown))}"
-            f" (there are: {', '.join(sorted(known))})"
+            f". There are: {', '.join(sorted(known))}"
         )
     return frozenset(typed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,20 +44,21 @@ def bring_up(
     verb: str,
     drop: frozenset[str] = frozenset(),
     as_parked: bool = False,
+    fresh: frozenset[str] = frozenset(),
 ) -> Running:
     """Make all of ``wanted`` run, and wait until it is set up.
 
     `up` brings the project as it is on this computer now, other verbs as it was brought before.
     ``drop`` names the workers that go first; ``as_parked``: machines come back as the type that
-    they were. Raises PartlyDoneError where data is on its way back from the archive, which nobody
-    waits for.
+    they were; ``fresh`` are made empty, as their copies are lost.
+    Raises PartlyDoneError where data is on its way back from the archive, which nobody waits for.
     """
     from roost.app.provisioning import settle
     from roost.plan.up import plan_up
     from roost.reconcile.quorum import PartlyUpError, quorum_of
 
     def planner(have: State, given_up: frozenset[str]) -> Plan:
-        return plan_up(wanted, have, drop=drop, given_up=given_up, as_parked=as_parked)
+        return plan_up(wanted, have, drop=drop, given_up=given_up, as_parked=as_parked, fresh=fresh)
 
     problem: PartlyUpError | None = None
     title, total = f"{verb} {wanted.name}", sum(group.count for group in wanted.groups)
@@ -73,20 +74,45 @@ def bring_up(
     except PartlyUpError as error:
         state, problem = error.state, error
     settle(session, cloud, state, fresh=verb == "up")
-    return running(cloud, wanted, state, problem)
+    return running(cloud, wanted, state, problem or _unchanged(state))
 
 
-def bring_back(session: Session, name: str, *, verb: str, as_parked: bool = False) -> Running:
+def _unchanged(state: State) -> PartlyDoneError | None:
+    """Return the error for volumes that the cloud does not change now; all else is done."""
+    those = [v for v in state.volumes if v.note and v.state in ("available", "attached")]
+    if not those:
+        return None
+    return PartlyDoneError(
+        "\n".join(f"volume {v.name} is still {v.size_gib:g} GiB: {v.note}" for v in those),
+        exists=state.conditions,
+        next=command_line("roost", "up", state.name) + "   (then)",
+    )
+
+
+def bring_back(
+    session: Session,
+    name: str,
+    *,
+    verb: str,
+    as_parked: bool = False,
+    fresh: Iterable[str] = (),
+) -> Running:
     """Make all run that a name was made as, by its record, wherever it is."""
+    from roost.app.comeback import check_copies
+    from roost.app.ends import refuse_past_end, warn_of_past_end
     from roost.app.resolve import held, locate, recorded, wanted_for
 
     cloud = locate(session, name)
     with held(session, cloud, name):
-        spec, _ = recorded(cloud, name)
+        spec, have = recorded(cloud, name)
+        if as_parked:
+            refuse_past_end(spec)
+        warn_of_past_end(session, spec)
         wanted = wanted_for(spec)
+        empty = check_copies(session, cloud, wanted, have, fresh)
         if cloud.can.rents:
             session.say(f"while it runs it costs {hourly(cloud, wanted)}")
-        return bring_up(session, cloud, wanted, verb=verb, as_parked=as_parked)
+        return bring_up(session, cloud, wanted, verb=verb, as_parked=as_parked, fresh=empty)
 
 
 def running(
@@ -168,11 +194,15 @@ def _interrupts_explained(session: Session, cloud: Cloud, name: str) -> Iterator
     try:
         yield
     except KeyboardInterrupt:
+        from roost.app.cost import rate_now
+
         state = cloud.observe(name)
         if state.empty:
             session.say(f"\nnothing of {name} exists")
         else:
             session.say(f"\nleft as it is: {summary(state)}")
+            if cloud.can.rents:
+                session.say(f"  it costs {rate_now(cloud, name)}")
             up, down = command_line("roost", "up", name), command_line("roost", "down", name)
             session.say(f"  `{up}` continues, `{down}` removes it")
         raise

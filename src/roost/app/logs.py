@@ -57,5 +57,5 @@ def follow(session: Session, name: str, node: str | None, lines: int) -> int:
 def _checked(state: State, node: str) -> str:
     nodes = [i.name for i in state.instances]
     if node not in nodes:
-        raise NotFoundError(f"{state.name} has no instance {node} (there are: {', '.join(nodes)})")
+        raise NotFoundError(f"{state.name} has no instance {node}. There are: {', '.join(nodes)}")
     return node

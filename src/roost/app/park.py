@@ -45,13 +45,16 @@ def park(
     """
     from roost.app.lifecycle import forget_ways
     from roost.app.resolve import existing, held
+    from roost.parking.buckets import agree_on_buckets
     from roost.parking.choices import choose, confirm
     from roost.parking.planner import plan_park
 
     cloud = _rented(session, name)
     with held(session, cloud, name):
         have = existing(cloud, name)
-        choices = confirm(session, have, choose(cloud, have, modes, to, discard))
+        choices = choose(cloud, have, modes, to, discard)
+        agree_on_buckets(session, cloud, have, choices)
+        choices = confirm(session, have, choices)
         state = _put_away(session, cloud, have, choices)
         forget_ways(cloud, name)
     return Parked(state, plan_park(state, choices.modes, choices.confirmed).notes)

@@ -87,13 +87,17 @@ def _no_region(spec: Spec, file: str, region: str) -> UsageError:
 
 
 def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
-    """Add warnings about what the machines would lack to the plan."""
+    """Add warnings to the plan: of what the machines would lack, and of an end that has passed."""
+    from roost.app.ends import now, past_end
     from roost.providers.registry import PROVIDERS, provider_of
 
+    passed = past_end(spec, now())
+    notes = [f"warning: {passed}; `roost up` refuses it"] if passed else []
     rights = provider_of(spec.cloud).rights if spec.cloud in PROVIDERS else None
-    if rights is None:
-        return plan
-    notes = [f"{w.verdict}: {w.text} ({_as_code(w.mend)})" for w in rights.warnings(spec, file)]
+    if rights is not None:
+        notes += [
+            f"{w.verdict}: {w.text} ({_as_code(w.mend)})" for w in rights.warnings(spec, file)
+        ]
     return replace(plan, notes=(*plan.notes, *notes))
 
 

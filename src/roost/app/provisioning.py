@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from roost.app.given import given
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
 from roost.ssh.connection import host_keys_of
 
@@ -51,7 +52,7 @@ def settle(
         session.reporter.machines(f"set up {state.name}", len(instances)) as watch,
     ):
         machines = Machines(state, host_keys_of(cloud, session.say), watch)
-        provisioner = Provisioner(machines, spec, fresh, Path(folder))
+        provisioner = Provisioner(machines, spec, fresh, Path(folder), given(cloud, state.name))
         try:
             ends = hand_over(machines, instances, provisioner.part, boots or {})
         except KeyboardInterrupt:
@@ -110,12 +111,16 @@ def boots_of(
 
 @dataclass(slots=True)
 class Provisioner:
-    """All that this computer uploads to machines, found once and packed once."""
+    """All that this computer uploads to machines, found once and packed once.
+
+    ``allowed`` are the files that may leave it: the spec comes from the cloud.
+    """
 
     machines: Machines
     spec: Spec
     fresh: bool
     folder: Path
+    allowed: frozenset[Path]
     packed: dict[str, Packed] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
 
@@ -124,6 +129,7 @@ class Provisioner:
         from roost.provision.bundle import Part
         from roost.recipes.base import Context
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
+        from roost.recipes.rented import limits_of
 
         for key, source in uploads_of(self.spec).items():
             if key not in self.checksums:
@@ -136,17 +142,28 @@ class Provisioner:
         secrets = {
             name: path.read_bytes()
             for name, path in secrets_of(self.spec).items()
-            if path.is_file()
+            if path.absolute() in self.allowed and path.is_file()
         }
-        handover = handover_of(self.spec, cast("Role", role), context)
+        handover = replace(
+            handover_of(self.spec, cast("Role", role), context),
+            limits=limits_of(self.spec, cast("Role", role)),
+        )
         return Part(handover, self._file, {**secrets, **shared})
 
     def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:
         """Pack an upload and return its checksum; or take the one that the main machine has."""
         from roost.provision.archive import pack
 
-        if key in on_main and (not self.fresh or not source.path.exists()):
+        allowed = source.path.absolute() in self.allowed
+        if key in on_main and not (self.fresh and allowed and source.path.exists()):
             return on_main[key]
+        if not allowed:
+            raise RoostError(
+                f"the record of {self.spec.name} names {source.path}, which `roost up` was never"
+                " given for it on this computer; others can write that record, so nothing is sent",
+                exists=self.machines.state.conditions,
+                next=command_line("roost", "up", "FILE") + "   (your own file)",
+            )
         if not source.path.exists():
             raise RoostError(
                 f"{source.path} is not on this computer, and not on the machines",

@@ -10,7 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roost.errors import BusyError, NotFoundError, RoostError, UsageError, command_line
+from roost.app.left import tell_costs
+from roost.errors import (
+    BusyError,
+    NeedsConfirmationError,
+    NotFoundError,
+    RoostError,
+    UsageError,
+    command_line,
+)
 from roost.model.place import NOWHERE, Place
 from roost.model.record import read_record
 
@@ -175,7 +183,29 @@ def _record(cloud: Cloud, name: str) -> tuple[str, State]:
     state = existing(cloud, name)
     if state.record is None:
         raise RoostError(f"the record of {name} is lost", next=command_line("roost", "down", name))
+    _check_own(cloud, name, state.record)
     return state.record, state
+
+
+def _check_own(cloud: Cloud, name: str, record: str) -> None:
+    """Refuse a record of something else: others of the account can write it. Raises RoostError."""
+    from roost.providers.rules import rules_of
+    from roost.spec import from_json
+
+    said = read_record(record)
+    wrong = [] if said.name == name else [f"the name {said.name!r}"]
+    if said.cloud != cloud.name:
+        wrong.append(f"the cloud {said.cloud!r}")
+    elif not wrong:
+        region = rules_of(cloud.name).price_region(from_json(record))
+        wrong += [f"the region {region!r}"] if region not in (None, cloud.region) else []
+    if wrong:
+        raise RoostError(
+            f"the record of {name} says {' and '.join(wrong)[:200]}: somebody else has written it",
+            next=command_line("roost", "up", "FILE")
+            + "   (writes it anew from your file), or: "
+            + command_line("roost", "down", name),
+        )
 
 
 def existing(cloud: Cloud, name: str) -> State:
@@ -198,15 +228,17 @@ def missing(name: str, where: str = "") -> NotFoundError:
     known = names()
     close = get_close_matches(name, known, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else ""
-    there = f" (there are: {', '.join(known)})" if known else ""
-    return NotFoundError(
-        f'nothing named "{name}" exists {where or "here"}{there}{hint}', next="roost ls"
-    )
+    others = f". There are: {', '.join(known)}" if known else ""
+    place = f" {where}" if where else ""
+    return NotFoundError(f"no such name{place}: {name}{others}{hint}", next="roost ls")
 
 
 @contextmanager
 def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
-    """Hold the lock of ``name``; wait for another roost that has it, and say which it is."""
+    """Hold the lock of ``name``; wait for another roost that has it, and say which it is.
+
+    An error says what it leaves behind, and what that costs.
+    """
     deadline = time.monotonic() + HOLD_PATIENCE
     told = False
     while True:
@@ -223,5 +255,11 @@ def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
             time.sleep(0.2)
     try:
         yield
+    except (UsageError, NeedsConfirmationError):
+        raise  # nothing has been changed
+    except RoostError as error:
+        if cloud.can.rents:
+            tell_costs(error, cloud, name)
+        raise
     finally:
         holding.__exit__(None, None, None)

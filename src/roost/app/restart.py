@@ -45,7 +45,7 @@ def running_names(have: State, node: str | None) -> tuple[str, ...]:
     instances = [i for i in have.instances if node in (None, i.name)]
     if node is not None and not instances:
         known = ", ".join(i.name for i in have.instances)
-        raise NotFoundError(f"{have.name} has no instance {node} (there are: {known})")
+        raise NotFoundError(f"{have.name} has no instance {node}. There are: {known}")
     names = tuple(i.name for i in instances if i.state == "running")
     if not names:
         raise RoostError(

@@ -17,17 +17,21 @@ def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Runn
 
     Raises UsageError where it is no cluster, or where its file does not allow so many.
     """
+    from roost.app.comeback import check_copies
     from roost.app.lifecycle import bring_up
+    from roost.app.price_rise import agree_on_workers
     from roost.app.resolve import held, locate, recorded, wanted_for
 
     cloud = locate(session, name)
     with held(session, cloud, name):
-        spec, _ = recorded(cloud, name)
+        spec, have = recorded(cloud, name)
         if spec.kind != "cluster":
             raise UsageError(f"{name} is a {spec.kind}; only a cluster has workers")
         check_limits(spec.workers, name, count)
         workers = spec.workers.model_copy(update={"count": count})
         wanted = wanted_for(spec.model_copy(update={"workers": workers}))
+        agree_on_workers(session, cloud, wanted_for(spec), wanted)
+        check_copies(session, cloud, wanted, have)
         session.say(f"scaling {name} to {count} workers")
         return bring_up(session, cloud, wanted, verb="scale", drop=drop)
 

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, PartlyDoneError, RoostError, UsageError
+from roost.transfer.deletion_rules import limit
 from roost.transfer.job import Job, Note, Outcome, Progress, Tell, Transfer
 from roost.transfer.listing import side
 from roost.transfer.watch import janitor
@@ -70,8 +71,15 @@ def check(job: Job) -> None:
             "--verify, --move and --watch go from a folder to S3; what comes from S3 is always "
             "compared by checksum"
         )
-    if not job.up and job.options.storage:
-        raise UsageError("--class is for what is stored in S3")
+    options = job.options
+    limit(options.max_delete, 0)
+    if (options.max_delete or options.delete_all) and not options.delete:
+        raise UsageError("--max-delete and --delete-all go with --delete")
+    if options.min_age is not None and not (job.move or job.watch):
+        raise UsageError("--min-age goes with --move or --watch")
+    if options.assume_closed and not (job.move or job.janitors):
+        raise UsageError("--assume-closed goes with --move or --janitor")
+    _check_way(job)
     for text in job.janitors:
         janitor(text)
     if job.janitors and not job.watch:
@@ -82,6 +90,16 @@ def check(job: Job) -> None:
         raise UsageError("--move and --delete together would delete what was moved before")
 
 
+def _check_way(job: Job) -> None:
+    """Raise UsageError for options of S3 that are for the other way."""
+    if not job.up and job.options.storage:
+        raise UsageError("--class is for what is stored in S3")
+    if not job.up and job.options.kms_key:
+        raise UsageError("--kms-key is for what is stored in S3")
+    if job.up and job.options.restore:
+        raise UsageError("--restore is for what comes from S3")
+
+
 def copy_all(session: Session, transfers: Sequence[Transfer], computers: Computers) -> list[Result]:
     """Do all transfers, and ask once for all deletions. Raises RoostError.
 
@@ -90,11 +108,11 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     results = _round(session, transfers, computers)
     asking = [result for result in results if result.asks]
     if asking:
-        count = sum(len(result.outcome.to_delete) for result in asking if result.outcome)
+        question, what = _wanted([result.outcome for result in asking if result.outcome])
         session.consent.ask(
-            f"delete {count}?",
+            question,
             NeedsConfirmationError(
-                f"{count} would be deleted, which needs a yes", next="the same command with --yes"
+                f"{what}, which needs a yes", next="the same command with --yes"
             ),
         )
         agreed = [_agreed(result) for result in asking]
@@ -104,6 +122,16 @@ def copy_all(session: Session, transfers: Sequence[Transfer], computers: Compute
     if len(results) == 1 and results[0].error is not None:
         raise results[0].error
     return results
+
+
+def _wanted(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """Return the question about what needs a yes, and the same as a statement."""
+    gone = sum(len(outcome.to_delete) for outcome in outcomes)
+    back = sum(len(outcome.to_restore) for outcome in outcomes)
+    todo = [f"delete {gone}"] * bool(gone) + [f"ask for {back} of the archive"] * bool(back)
+    done = [f"{gone} would be deleted"] * bool(gone)
+    done += [f"{back} of the archive would be asked for"] * bool(back)
+    return f"{' and '.join(todo)}?", " and ".join(done)
 
 
 def judge(results: Sequence[Result]) -> None:
@@ -134,7 +162,7 @@ def _unchanged(result: Result) -> Result:
         return result
     target = result.transfer.target
     error = PartlyDoneError(
-        f"{target}: what would be deleted is not what was shown any more; nothing was changed",
+        f"{target}: what would be done is not what was shown any more; nothing was changed",
         next="the same command again",
     )
     return replace(result, outcome=None, error=error)

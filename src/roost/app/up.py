@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, command_line
 from roost.model.steps import Create, explain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from roost.app.lifecycle import Running
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
@@ -16,17 +19,23 @@ if TYPE_CHECKING:
     from roost.spec import Spec
 
 
-def up(session: Session, target: str | None) -> Running:
+def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Running:
     """Bring up a file or a name; without a target, the file of this folder.
 
-    Everything that can fail or needs a yes comes before the first change.
+    Everything that can fail or needs a yes comes before the first change. ``fresh`` are volumes and
+    machines to be made empty, because their copies are lost.
     """
+    from roost.app.comeback import check_copies
+    from roost.app.ends import refuse_past_end
+    from roost.app.given import give
     from roost.app.lifecycle import bring_up
-    from roost.app.resolve import DEFAULT_FILE, connect, held, spec_of, wanted_for
+    from roost.app.price_rise import agree_on_volumes
+    from roost.app.resolve import DEFAULT_FILE, connect, file_or_name, held, spec_of, wanted_for
     from roost.plan.up import plan_up
     from roost.providers.registry import provider_of
 
     spec = spec_of(session, target)
+    refuse_past_end(spec)
     cloud = connect(session, spec)
     provider_of(spec.cloud).remember(cloud, session.place, spec)
     wanted = wanted_for(spec)
@@ -34,13 +43,17 @@ def up(session: Session, target: str | None) -> Running:
         cloud.can.preflight.begin(spec)
     with held(session, cloud, spec.name):
         have = cloud.observe(spec.name)
-        plan = plan_up(wanted, have)
         agree_on_folder(session, spec, have.record)
+        empty = check_copies(session, cloud, wanted, have, fresh)
+        plan = plan_up(wanted, have, fresh=empty)
         agree_on_losses(session, plan, have)
         check_first(session, cloud, spec, wanted, have, plan, target or DEFAULT_FILE)
         if cloud.can.rents:
             agree_on_cost(session, cloud, spec, wanted, have, plan)
-        return bring_up(session, cloud, wanted, verb="up")
+            agree_on_volumes(session, cloud, plan, have)
+            if isinstance(file_or_name(target), Path):  # a record's paths are others' words
+                give(cloud, spec)
+        return bring_up(session, cloud, wanted, verb="up", fresh=empty)
 
 
 def agree_on_folder(session: Session, spec: Spec, record: str | None) -> None:

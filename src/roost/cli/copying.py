@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -34,6 +35,13 @@ BOTH_WAYS = (
     _option("--include", help="Only what fits (repeatable).", **GLOB),
     _option("--exclude", help="All but what fits (repeatable).", **GLOB),
     _option("--delete", is_flag=True, help="Delete from DST what SRC does not have; asks first."),
+    _option(
+        "--max-delete",
+        metavar="N|N%",
+        default="",
+        help="With --delete: refuse to delete more than N, or N % of what DST has.",
+    ),
+    _option("--delete-all", is_flag=True, help="With --delete: even if SRC is empty."),
     _option("--dry-run", is_flag=True, help="Say what would be done, and what it would cost."),
     _option("--checksum", is_flag=True, help="Compare contents, not sizes and times."),
 )
@@ -48,9 +56,43 @@ TO_S3 = (
         metavar="WASTE=WANTED",
         help="With --watch: delete WASTE once WANTED of the same * is proven in S3.",
     ),
+    _option(
+        "--min-age",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="With --move or --watch: only files that have not changed for so long [60; 5 for"
+        " --watch alone].",
+    ),
+    _option(
+        "--assume-closed",
+        is_flag=True,
+        help="With --move: also where the system does not say if a program has a file open.",
+    ),
     _option("--class", "storage", type=click.Choice(CLASSES), help="S3's storage class."),
+    _option("--kms-key", metavar="KEY", default="", help="The KMS key that S3 encrypts with."),
 )
 """The options of ``sync`` and ``push``."""
+FROM_S3 = (
+    _option(
+        "--restore",
+        type=click.IntRange(1, 365),
+        metavar="DAYS",
+        help="Ask S3 for objects in the archive, to be read for DAYS; asks first.",
+    ),
+    _option(
+        "--restore-tier",
+        type=click.Choice(("Standard", "Bulk")),
+        default="Standard",
+        show_default=True,
+        help="How fast: Bulk is slower and costs less.",
+    ),
+)
+"""The options of ``sync`` and ``pull``."""
+S3 = (
+    _option("--request-payer", "payer", is_flag=True, help="Pay for the requests yourself."),
+    _option("--no-sign-request", "anonymous", is_flag=True, help="Without credentials."),
+)
+"""How S3 is asked."""
 HOW = (
     _option("--follow-symlinks", "follow", is_flag=True, help="Copy what symlinks lead to."),
     _option(
@@ -90,12 +132,14 @@ def job(chosen: dict[str, Any], source: str = "", target: str = "") -> Job:
 
     if chosen.get("watch") and chosen["as_json"]:
         raise UsageError("--watch goes without --delete, --dry-run and --json")
-    how = ("include", "exclude", "delete", "checksum", "follow", "storage", "concurrency")
+    how = [field.name for field in fields(Options)]
+    there = where(chosen["profile"], chosen["region"], chosen["endpoint_url"])
+    asking = {key: chosen.get(key, False) for key in ("payer", "anonymous")}
     return Job(
         source=source,
         target=target,
-        where=where(chosen["profile"], chosen["region"], chosen["endpoint_url"]),
-        options=Options(**{key: chosen[key] for key in how if key in chosen}),
+        where=replace(there, **asking),
+        options=Options(**{key: chosen[key] for key in how if chosen.get(key) is not None}),
         verify=chosen.get("verify", False),
         move=chosen.get("move", False),
         watch=chosen.get("watch", False),

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from roost import __version__
-from roost.cli.output import hush, read_or_not, say
+from roost.cli.output import JSON_WRITTEN, hush, read_or_not, say, write_json
 from roost.errors import RoostError, SpecError
 
 SECTIONS: dict[str, dict[str, str]] = {
@@ -86,11 +86,23 @@ class Commands(click.Group):
             raise BrokenPipe from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command. A program that asked for JSON hears of an error in JSON, too."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise BrokenPipe from error
+        except RoostError as error:
+            if self._wants_json(ctx) and not ctx.meta.get(JSON_WRITTEN):
+                write_json({"error": error.to_json()})
+            raise
+
+    def _wants_json(self, ctx: click.Context) -> bool:
+        """Tell if the command that failed was asked for JSON; a word for ``roost ssh`` is none."""
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        has = isinstance(command, click.Group) or any(
+            "--json" in param.opts for param in (command.params if command else ())
+        )
+        return has and "--json" in sys.argv
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, in the order of the sections."""
@@ -216,6 +228,8 @@ def show(error: RoostError) -> None:
         lines += [f"  {line}" for line in error.lines()]
     if error.exists:
         lines.append("  there now: " + ", ".join(error.exists))
+    if error.costs:
+        lines.append(f"  it costs {error.costs}")
     if error.next:
         lines.append(f"  next: {error.next}")
     with read_or_not():

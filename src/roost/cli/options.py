@@ -139,6 +139,16 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")(function)
 
 
+def fresh_option(function: F) -> F:
+    """Add --fresh: what may be made empty, because its copy is lost."""
+    return click.option(
+        "--fresh",
+        multiple=True,
+        metavar="NAME",
+        help="This volume or machine comes back empty: the copy of it is lost (repeatable).",
+    )(function)
+
+
 def cloud_option(function: F) -> F:
     """Add --cloud."""
     return click.option(

@@ -38,8 +38,14 @@ def hush(stream: TextIO) -> None:
     os.close(nowhere)
 
 
+JSON_WRITTEN = "roost.json_written"
+"""In the context of a command that has printed its document."""
+
+
 def write_json(data: object) -> None:
     """Print one JSON document on stdout."""
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.meta[JSON_WRITTEN] = True
     click.echo(json.dumps(data, indent=2, default=_plain))
 
 

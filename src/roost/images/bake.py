@@ -79,7 +79,7 @@ def _choose(state: State, node: str | None) -> Instance:
     named = [i for i in there if node in (None, i.name)]
     if not named:
         names = ", ".join(i.name for i in there)
-        raise NotFoundError(f"{state.name} has no instance {node} (there are: {names})")
+        raise NotFoundError(f"{state.name} has no instance {node}. There are: {names}")
     instance = min(named, key=lambda i: FIRST.index(i.role))
     if instance.shape.spot:
         raise UsageError(

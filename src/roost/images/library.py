@@ -54,7 +54,7 @@ def find(
     regions = ", ".join(library.region for library in among)
     names = ", ".join(sorted({i.name for library in among for i in images[library]})) or "none"
     raise NotFoundError(
-        f'no baked image "{name}" is in {regions} (there are: {names})', next="roost image ls"
+        f"no baked image {name} is in {regions}. There are: {names}", next="roost image ls"
     )
 
 

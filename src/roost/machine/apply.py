@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from roost.machine import limits
 from roost.machine.common import Machine, read, run, write
 from roost.machine.setup import say, this_boot
 
@@ -37,6 +38,9 @@ def receive(machine: Machine, incoming: Path, shared: list[str]) -> dict[str, st
     for file in _files(incoming / "uploads"):
         _upload(machine, file)
     found = _shared(machine, shared)
+    given = read(incoming / "handover.json").get("limits")
+    if isinstance(given, dict):
+        limits.bring(machine, given)
     write(machine.at(HANDOVER), (incoming / "handover.json").read_text(), 0o600)
     return found
 

@@ -1,26 +1,29 @@
 """Messages that stop head and workers together: workers report each minute, the head answers.
 
 UDP within the roost's own firewall. A report says whether the worker is busy; the answer, whether
-and why the head stops, and its end time. No message can stop a machine directly.
+and why the head stops, and its end time. No message can stop a machine directly. A report counts
+for the machine that it came from, whatever name is in it: anybody on a machine can send one, and
+none can make more workers, which cost money, than there are machines.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from typing import Any
 
+from roost.machine import memory
 from roost.machine.common import Machine, boot, read, write
 
 PORT = 7867
 RECENT = 180.0
 """Seconds for which a report counts."""
 REPORTS = "/run/roost/reports.json"
-GUARD = "/var/lib/roost/guard.json"
 MOST = 512
 """Bytes of a message."""
 MANY = 20_000
-"""Workers that are remembered."""
+"""Machines that are remembered."""
 
 
 def report(head: str, node: str, busy: str, port: int = PORT) -> dict[str, Any] | None:
@@ -40,32 +43,52 @@ def report(head: str, node: str, busy: str, port: int = PORT) -> dict[str, Any] 
 
 def reports(machine: Machine, up: float) -> dict[str, str]:
     """Return the running workers: their names, and why they are busy."""
-    found = read(machine.at(REPORTS))
-    return {node: busy for node, (at, busy) in found.items() if 0 <= up - at <= RECENT}
+    return {f"{node} ({sender})": busy for sender, (_, node, busy) in _recent(machine, up).items()}
 
 
-def answer(machine: Machine, message: bytes, up: float) -> bytes | None:
-    """Record a report; return the answer to it."""
+def answer(machine: Machine, message: bytes, sender: str, up: float) -> bytes | None:
+    """Record the report of the machine at that address; return the answer to it."""
     try:
-        said = json.loads(message)
-        node, busy = str(said["node"])[:64], str(said["busy"])[:200]
-    except (ValueError, KeyError, TypeError):
+        report = json.loads(message)
+        node, busy = str(report["node"])[:64], str(report["busy"])[:200]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    found = {k: v for k, v in read(machine.at(REPORTS)).items() if 0 <= up - v[0] <= RECENT}
-    if len(found) < MANY or node in found:
-        write(machine.at(REPORTS), {**found, node: [up, busy]}, 0o600)
-    kept = read(machine.at(GUARD))
-    return json.dumps(
-        {"stop": str(kept.get("stopping", ""))[:300], "end": kept.get("end")}
-    ).encode()
+    recent = _recent(machine, up)
+    if len(recent) < MANY or sender in recent:
+        write(machine.at(REPORTS), {**recent, sender: [up, node, busy]}, 0o600)
+    kept = memory.load(machine)
+    return json.dumps({"stop": kept.stopping[:300], "end": kept.end}).encode()
 
 
-def serve(machine: Machine, here: socket.socket) -> None:
-    """Answer the next report."""
+def _recent(machine: Machine, up: float) -> dict[str, tuple[float, str, str]]:
+    """Return the reports that still count, by address; those of an older roost are left out."""
+    recent = {}
+    for sender, report in read(machine.at(REPORTS)).items():
+        if isinstance(report, list) and len(report) == 3 and 0 <= up - report[0] <= RECENT:
+            recent[sender] = (report[0], report[1], report[2])
+    return recent
+
+
+def foreign(sender: str) -> bool:
+    """Tell if an address is another machine's. Whoever is on the head is no worker of it."""
+    if sender.startswith("127."):
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        try:
+            own.bind((sender, 0))  # only an address of this machine can be bound
+        except OSError:
+            return True
+    return False
+
+
+def serve(machine: Machine, here: socket.socket, another: Callable[[str], bool] = foreign) -> None:
+    """Answer the next report, if it is from ``another`` machine."""
     message, sender = here.recvfrom(MOST)
-    said = answer(machine, message, boot(machine)[1])
-    if said is not None:
-        here.sendto(said, sender)
+    if not another(sender[0]):
+        return
+    reply = answer(machine, message, sender[0], boot(machine)[1])
+    if reply is not None:
+        here.sendto(reply, sender)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from roost.machine.setup import block
 SYSTEM = (
     "/etc/ssh/ssh_host_*",
     "/etc/roost/machine.json",
+    "/etc/roost/limits",
     "/etc/machine-id",
     "/etc/hostname",
     "/etc/hosts",

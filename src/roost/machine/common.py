@@ -45,18 +45,24 @@ class Machine:
         return self.at("/var/lib/roost/notice")
 
     def log(self, text: str) -> None:
-        """Write a line to the log, and to stdout for the program that started this one."""
+        """Write a line to the log, and to stderr for the program that started this one.
+
+        A disk that takes no line stops nobody: stderr of a unit is the journal.
+        """
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n"
         path = self.at("/var/log/roost.log")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            file.write(line)
-        sys.stderr.write(line)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as file:
+                file.write(line)
+        with suppress(OSError):
+            sys.stderr.write(line)
 
     def tell(self, text: str) -> None:
         """Notify everybody on the machine: terminals, the next login, and hooks."""
         self.log(text)
-        write(self.notice, text + "\n")
+        with suppress(OSError):  # a full disk; terminals and hooks hear of it all the same
+            write(self.notice, text + "\n")
         run(["wall", "-n", f"roost: {text}"])
         self.hooks("notice.d", text)
 
@@ -103,12 +109,17 @@ def write(path: Path, content: object, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = content if isinstance(content, str) else json.dumps(content, indent=1) + "\n"
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.chmod(mode)
-    beside.rename(path)
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(mode)
+        beside.rename(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def run(argv: list[str], seconds: float = 60, env: dict[str, str] | None = None) -> tuple[int, str]:

@@ -10,16 +10,16 @@ import json
 import re
 import sys
 import time
-from dataclasses import asdict, replace
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from roost.machine import beacon, idle_policy
-from roost.machine.common import Machine, read, write
+from roost.machine import idle_policy, memory
+from roost.machine.common import Machine, write
 from roost.machine.guard import rules_of
 
 UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
-LONGEST = 366 * 86400
 
 
 def seconds_of(text: str) -> int:
@@ -28,7 +28,7 @@ def seconds_of(text: str) -> int:
     if not parts or "".join(n + u for n, u in parts) != text:
         raise ValueError('a length of time: "2h", "1h30m", "5d", or seconds')
     found = sum(int(n) * UNITS[u] for n, u in parts)
-    if not 0 < found <= LONGEST:
+    if not 0 < found <= idle_policy.LONGEST:
         raise ValueError("a length of time above 0 and of at most a year")
     return found
 
@@ -40,26 +40,36 @@ def usd_of(text: str) -> float:
     return float(text)
 
 
-def extend(machine: Machine, seconds: int, wall: float) -> dict[str, Any]:
-    """Move what stops the machine; return the new limits (times as UTC, None: no such limit)."""
+def extend(machine: Machine, seconds: int, wall: float, *, money: bool = False) -> dict[str, Any]:
+    """Move what stops the machine; return the new limits (times as UTC, None: no such limit).
+
+    ``money``: a new budget was set. It counts from now where nothing says what was spent before.
+    Raises ValueError where the machine can keep nothing.
+    """
     rules = rules_of(machine.facts)
     with machine.alone("guard"):
-        place = machine.at(beacon.GUARD)
-        memory = idle_policy.Memory.of(read(place))
+        before = memory.load(machine)
         # A head that has begun to stop stays up, whichever of the two it was given.
-        longer = idle_policy.extend(rules, memory, seconds, wall) if seconds else memory
-        memory = replace(longer, told={}, early=False, stopping="")
-        write(place, asdict(memory))
-    machine.notice.unlink(missing_ok=True)
-    left = None if rules.usd is None else round(rules.usd - memory.spent, 2)
+        longer = idle_policy.extend(rules, before, seconds, wall) if seconds else before
+        after = replace(longer, told={}, early=False, stopping="", lost=before.lost and not money)
+        if not memory.store(machine, after):
+            raise ValueError("neither the disk nor /run takes a file, so nothing was extended")
+        memory.limit(machine, rules, after)
+    _withdraw_notice(machine)
+    left = None if rules.usd is None else round(rules.usd - after.spent, 2)
     found = {
-        "end": _utc(idle_policy.end_of(rules, memory)),
-        "idle_not_before": _utc(memory.hold) if rules.idle and memory.hold > wall else None,
+        "end": _utc(idle_policy.end_of(rules, after)),
+        "idle_not_before": _utc(after.hold) if rules.idle and after.hold > wall else None,
         "budget_left_usd": left,
     }
     machine.tell(f"it goes on: {json.dumps(found)}")
-    machine.notice.unlink(missing_ok=True)
+    _withdraw_notice(machine)
     return found
+
+
+def _withdraw_notice(machine: Machine) -> None:
+    with suppress(OSError):  # a disk that is read-only keeps it
+        machine.notice.unlink(missing_ok=True)
 
 
 def _utc(wall: float | None) -> str | None:
@@ -84,11 +94,13 @@ def main() -> None:
             seconds = 0
         else:
             seconds = seconds_of(words[0] if len(words) == 1 else "")
-        found = extend(machine, seconds, time.time())
+        found = extend(machine, seconds, time.time(), money=seconds == 0)
     except ValueError as why:
         sys.exit(f"roost-extend: {why}")
     except PermissionError:
         sys.exit("roost-extend: it needs root: sudo roost-extend ...")
+    except OSError as why:
+        sys.exit(f"roost-extend: {why.strerror}: {why.filename}; nothing was extended")
     sys.stdout.write(json.dumps(found) + "\n")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from roost.machine import activity, beacon, idle_policy
-from roost.machine.common import Machine, boot, read, write
+from roost.machine import activity, beacon, idle_policy, memory
+from roost.machine.common import Machine, boot, read, run, write
 from roost.machine.platform import platform_of
 
 LAST = "/run/roost/watch.json"
@@ -38,10 +40,10 @@ def look(machine: Machine) -> tuple[idle_policy.Seen, float | None]:
     which, up = boot(machine)
     try:
         why, kept = activity.busy(machine, read(machine.at(LAST)), up)
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        # End time and budget must hold, whatever this machine's /proc looks like.
-        why, kept = f"nobody can tell whether it is idle: {error!r}", {}
-    write(machine.at(LAST), kept, 0o600)
+        write(machine.at(LAST), kept, 0o600)
+    except Exception as error:
+        # End time and budget must hold, whatever this machine's /proc and disk look like.
+        why = f"nobody can tell whether it is idle: {error!r}"
     facts = machine.facts
     seen = idle_policy.Seen(
         boot=which,
@@ -70,23 +72,39 @@ def follow(
 
 
 def tick(machine: Machine, seen: idle_policy.Seen, end: float | None = None) -> idle_policy.Verdict:
-    """Judge, store, warn; the caller stops the machine."""
-    with machine.alone("guard"):
-        place = machine.at(beacon.GUARD)
-        memory = idle_policy.Memory.of(read(place))
-        memory = replace(memory, end=end) if end is not None else memory
-        memory, verdict = idle_policy.judge(rules_of(machine.facts), memory, seen)
-        write(place, asdict(memory))
+    """Judge, then keep what was judged, then warn; the caller stops the machine.
+
+    A disk that takes nothing changes no verdict: what cannot be written is left out.
+    """
+    rules = rules_of(machine.facts)
+    with _alone(machine):
+        before = memory.load(machine)
+        before = replace(before, end=end) if end is not None else before
+        after, verdict = idle_policy.judge(rules, before, seen)
+        if not memory.store(machine, after) and not verdict.stop:
+            verdict = replace(verdict, stop=idle_policy.overdue(rules, after, seen))
+        memory.limit(machine, rules, after)
     for notice in verdict.notices:
         machine.tell(notice)
-    if not verdict.notices and not memory.told and not memory.early:
-        machine.notice.unlink(missing_ok=True)
-    if seen.up > NEWS:
-        machine.at(NOTE).unlink(missing_ok=True)
+    with suppress(OSError):
+        if not verdict.notices and not after.told and not after.early:
+            machine.notice.unlink(missing_ok=True)
+        if seen.up > NEWS:
+            machine.at(NOTE).unlink(missing_ok=True)
     if verdict.stop:
-        write(machine.at(NOTE), f"it stopped by itself: {verdict.stop}\n")
+        with suppress(OSError):
+            write(machine.at(NOTE), f"it stopped by itself: {verdict.stop}\n")
         machine.log(f"stop: {verdict.stop}")
     return verdict
+
+
+@contextmanager
+def _alone(machine: Machine) -> Iterator[None]:
+    """Hold the guard's lock where there can be one."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(machine.alone("guard"))
+        yield
 
 
 def main() -> None:
@@ -94,7 +112,11 @@ def main() -> None:
     machine = Machine()
     seen, end = look(machine)
     if tick(machine, seen, end).stop:
-        platform_of(machine).stop()
+        try:
+            platform_of(machine).stop()
+        except Exception as error:
+            machine.log(f"stop: {error!r}; it is powered off")
+            run(["systemctl", "poweroff"])
 
 
 if __name__ == "__main__":

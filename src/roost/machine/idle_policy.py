@@ -6,6 +6,8 @@ are seconds, money is USD. A machine is never stopped without a warning before i
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +22,9 @@ HANDOVER = 2 * TICK
 """Seconds that a stopping head stays up to tell its workers."""
 EARLY = 0.8
 """The part of the budget at which there is a first warning."""
+
+LONGEST = 366 * 86400.0
+"""Seconds by which one ``extend`` moves a limit at most; further away, a clock was wrong."""
 
 MORE_TIME = "sudo roost-extend 2h"
 MORE_MONEY = "sudo roost-extend --budget USD"
@@ -56,7 +61,12 @@ class Memory:
     """The memory from check to check, on the disk that stays when the machine stops.
 
     ``told`` has the time (up) of the warning before each stop; ``stopping`` when and why a head
-    began to stop; ``end`` and ``hold`` are what ``extend`` moved.
+    began to stop; ``end`` and ``hold`` are what ``extend`` moved. ``lost``: what it had spent
+    cannot be read any more.
+
+    ``spent`` is ``paid``, for the time that it ran, and the time it was off since ``since`` (wall)
+    at ``rate``: all but the ``ran`` seconds. That is worked out anew at each look, so a clock
+    that was wrong for a while leaves nothing behind. ``since_boot`` is the boot that set ``since``.
     """
 
     boot: str = ""
@@ -67,15 +77,42 @@ class Memory:
     end: float | None = None
     hold: float = 0.0
     spent: float = 0.0
+    paid: float | None = None
+    since: float | None = None
+    since_boot: str = ""
+    ran: float = 0.0
+    rate: float = 0.0
+    lost: bool = False
     early: bool = False
     told: dict[str, float] = field(default_factory=dict)
     stopping: str = ""
     stopping_since: float = 0.0
 
     @classmethod
-    def of(cls, kept: dict[str, Any]) -> Memory:
-        """Read from JSON, also that of an older or newer roost."""
-        return cls(**{k: v for k, v in kept.items() if k in cls.__dataclass_fields__})
+    def of(cls, kept: Mapping[str, Any]) -> Memory:
+        """Read from JSON, also that of an older or newer roost.
+
+        Raises ValueError where it holds what no roost wrote.
+        """
+        known = {k: v for k, v in kept.items() if k in cls.__dataclass_fields__}
+        defaults = cls()
+        for name, value in known.items():
+            if not _plausible(name, value, getattr(defaults, name)):
+                raise ValueError(f"{name}: {value!r}")
+        return cls(**known)
+
+
+def _plausible(name: str, value: Any, default: Any) -> bool:
+    """Tell if a value has the type of its field; numbers must be finite."""
+    if name == "told":
+        return isinstance(value, dict) and all(_is_number(one) for one in value.values())
+    if isinstance(default, bool | str):
+        return type(value) is type(default)
+    return _is_number(value) or (default is None and value is None)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,23 +149,47 @@ def _remember(rules: Rules, memory: Memory, seen: Seen) -> Memory:
     """Count the money and the idle time since the last observation."""
     same = memory.boot == seen.boot
     running = max(0.0, seen.up - memory.up if same else seen.up)
-    away = 0.0 if same or not memory.boot else max(0.0, seen.wall - memory.wall - running)
-    rate = rules.running + seen.workers * rules.worker
     since = memory.idle_since
     if seen.busy:
         since = None
     elif since is None or not same or running > BLIND:
         since = seen.up
     return replace(
-        memory,
+        _charge(rules, memory, seen, running),
         boot=seen.boot,
         up=seen.up,
         wall=seen.wall,
         busy=seen.busy,
         idle_since=since,
-        spent=memory.spent + (running * rate + away * rules.stopped) / 3600,
         told=memory.told if same else {},
         stopping=memory.stopping if same else "",
+    )
+
+
+def _charge(rules: Rules, memory: Memory, seen: Seen, running: float) -> Memory:
+    """Charge for ``running`` seconds, and for the time that it was off."""
+    paid = memory.spent if memory.paid is None else memory.paid
+    since, since_boot, ran = memory.since, memory.since_boot, memory.ran
+    if since is None:
+        since = memory.wall if memory.boot else seen.wall - running
+        since_boot, ran = seen.boot, 0.0
+    elif memory.rate != rules.stopped:  # until the last look it had another price
+        paid += max(0.0, memory.wall - since - ran) * memory.rate / 3600
+        since, since_boot, ran = memory.wall, seen.boot, 0.0
+    step = seen.wall - memory.wall - running
+    if memory.boot == seen.boot == since_boot and abs(step) > TICK:
+        since += step  # the clock was set, after it had said when the counting began
+    ran += running
+    paid += running * (rules.running + seen.workers * rules.worker) / 3600
+    off = max(0.0, seen.wall - since - ran)
+    return replace(
+        memory,
+        spent=paid + off * rules.stopped / 3600,
+        paid=paid,
+        since=since,
+        since_boot=since_boot,
+        ran=ran,
+        rate=rules.stopped,
     )
 
 
@@ -136,7 +197,8 @@ def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, f
     """Return every coming stop: cause, seconds left, seconds of warning before it, the text."""
     found = []
     if rules.idle is not None and memory.idle_since is not None:
-        left = max(memory.idle_since + rules.idle - seen.up, memory.hold - seen.wall)
+        held = memory.hold - seen.wall
+        left = max(memory.idle_since + rules.idle - seen.up, held if held <= LONGEST else 0.0)
         lead = min(WARNING, rules.idle / 2)
         idle = f"nobody has used it and nothing has worked on it for {_minutes(rules.idle - lead)}"
         found.append(("idle", left, lead, idle))
@@ -150,8 +212,35 @@ def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, f
         left = 0.0 if missing <= 0 else missing / rate * 3600 if rate > 0 else WARNING + TICK
         done = "; it is to be parked: roost park" if rules.park else ""
         text = f"its budget ends: {_spent(memory.spent, rules.usd)}{done}"
+        if memory.lost:
+            left, text = 0.0, f"the record of what it has spent is damaged{done}"
         found.append(("budget", left, WARNING, text))
     return found
+
+
+def overdue(rules: Rules, memory: Memory, seen: Seen) -> str:
+    """Return why it must be off by now, for a machine that cannot remember its warnings.
+
+    It has been up for as long as a warning comes before a stop, and warned at each look.
+    """
+    due = (
+        text for _, left, lead, text in _stops(rules, memory, seen) if left <= 0 and seen.up >= lead
+    )
+    return next(due, "")
+
+
+def longest_run(rules: Rules) -> float | None:
+    """Return the seconds that one run can last at most, as the budget pays no more."""
+    return rules.usd / rules.running * 3600 if rules.usd is not None and rules.running > 0 else None
+
+
+def limits_text(end: float | None, rules: Rules) -> str:
+    """Return the line that the last resort reads."""
+    words = (
+        "-" if value is None else str(max(0, math.ceil(value)))
+        for value in (end, longest_run(rules))
+    )
+    return " ".join(words) + "\n"
 
 
 def _hand_over(memory: Memory, seen: Seen, stop: str, notices: list[str]) -> tuple[Memory, Verdict]:

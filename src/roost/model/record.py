@@ -8,13 +8,22 @@ one: to list, connect, stop and delete. It believes nothing: what is not as expe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from roost.model import nodes
+from roost.model.resources import Backup
 
 LONGEST = 1_000_000
 """Characters; a record of a thousand seats has some ten thousand."""
 UNKNOWN = "unknown"
+MOST_SEATS = 10_000
+LONGEST_BACKUPS = 20_000_000
+BACKUP_FIELDS = 6
+"""Kind, name, id, time, size, used; a later version may write more after these."""
+MOST = 2**40
+"""No time in seconds and no size in GiB is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,8 @@ class Recorded:
     """The content of a record, as far as it can be read.
 
     ``kind`` is "unknown" where it cannot; ``readable``: the text is a JSON object. ``tags`` are the
-    user's own; ``aws`` is the table of that name, unchecked.
+    user's own; ``volumes`` and ``machines`` the names that these have in a cloud, without workers;
+    ``aws`` is the table of that name, unchecked.
     """
 
     readable: bool = False
@@ -35,7 +45,10 @@ class Recorded:
     project: str = ""
     ssh_from: tuple[str, ...] = ()
     https_open: bool = False
+    lets_me_in: bool = False
     parks_in_s3: bool = False
+    volumes: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     aws: Mapping[str, Any] | None = None
@@ -63,16 +76,63 @@ def read_record(text: str | None) -> Recorded:
         project=_text(environment, "project") or _text(raw, "folder"),
         ssh_from=_texts(access.get("ssh")),
         https_open=bool(_texts(access.get("https"))),
+        lets_me_in="me" in (*_texts(access.get("ssh")), *_texts(access.get("https"))),
         parks_in_s3=any(
             isinstance(volume, dict) and volume.get("park") == "s3"
             for volume in _list(raw.get("volumes"))
         ),
+        volumes=_volumes(raw),
+        machines=_machines(raw),
         tags={k: v for k, v in _table(raw, "tags").items() if isinstance(v, str)},
         images={
             table: _text(_table(raw, table), "image") for table in ("machine", "head", "workers")
         },
         aws=aws if isinstance(aws, dict) else None,
     )
+
+
+def write_backups(backups: Iterable[Backup]) -> str:
+    """Return the recorded copies as ``read_backups`` reads them: a line of JSON for each."""
+    rows = (
+        [b.kind, b.name, b.id, int(b.taken), _short(b.size_gib), _short(b.used_gib)]
+        for b in backups
+    )
+    return "\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
+
+
+def _short(number: float) -> float:
+    return int(number) if number == int(number) else round(number, 3)
+
+
+def read_backups(text: str) -> tuple[Backup, ...] | None:
+    """Parse recorded copies. Never raises; None where any of it cannot be read.
+
+    What cannot be read is not taken for nothing: else a name would come back empty.
+    """
+    if len(text) > LONGEST_BACKUPS:
+        return None
+    backups = [_backup(line) for line in text.splitlines()]
+    good = tuple(backup for backup in backups if backup is not None)
+    keys = {(backup.kind, backup.name) for backup in good}
+    return good if len(keys) == len(backups) else None
+
+
+def _backup(line: str) -> Backup | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, list) or len(row) < BACKUP_FIELDS:
+        return None
+    kind, name, copy, taken, size, used = row[:BACKUP_FIELDS]
+    texts = isinstance(name, str) and isinstance(copy, str) and bool(name) and bool(copy)
+    numbers = all(
+        isinstance(n, int | float) and not isinstance(n, bool) and 0 <= n < MOST
+        for n in (taken, size, used)
+    )
+    if kind not in ("snapshot", "image") or not texts or not numbers:
+        return None
+    return Backup(kind=kind, name=name, id=copy, taken=taken, size_gib=size, used_gib=used)
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
@@ -97,6 +157,24 @@ def _text(raw: Mapping[str, Any], key: str) -> str:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _volumes(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of its volumes; of a classroom, those of every seat."""
+    tables = [one for one in _list(raw.get("volumes")) if isinstance(one, dict)]
+    names = [name for name in (_text(table, "name") for table in tables) if name]
+    if _text(raw, "kind") != "classroom":
+        return tuple(names)
+    return tuple(f"{seat}-{name}" for seat in _machines(raw) for name in names)
+
+
+def _machines(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the machines whose disks are kept: all but workers."""
+    kind, seats = _text(raw, "kind"), raw.get("seats")
+    if kind == "classroom":
+        count = min(seats, MOST_SEATS) if isinstance(seats, int) else 0
+        return tuple(nodes.names("seat", count))
+    return {"desktop": ("desktop",), "cluster": ("head",)}.get(kind, ())
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ among one roost's resources of that kind and is written on it as a tag when it i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -21,14 +22,30 @@ InstanceState = Literal[
     "stopped",
     "deleting",
     "failed",  # its set-up failed, or it died; starting it again is how it is mended
+    "unknown",  # the cloud says a word that this version does not know: it is left alone
 ]
-VolumeState = Literal["creating", "available", "attached", "deleting"]
-CopyState = Literal["pending", "completed", "failed"]
+VolumeState = Literal[
+    "creating",
+    "available",
+    "attached",
+    "detaching",
+    "deleting",
+    "failed",  # the cloud's own hardware failed, or it could not be made
+    "unknown",
+]
+CopyState = Literal[
+    "pending",
+    "completed",
+    "failed",  # nothing can be made from it
+    "unusable",  # nothing can be made from it until somebody lifts that (disabled, in a bin)
+    "unknown",
+]
 Tier = Literal["standard", "archiving", "archived", "restoring"]
 """The storage of a snapshot: a volume is made only from one in ``standard``."""
 
-CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "instance", "volume", "address")
-"""The order of creation. A volume is made in the zone where its machine found room."""
+CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "address", "instance", "volume")
+"""The order of creation: what costs least and may be refused comes before machines, and a volume
+after them, in the zone where its machine found room."""
 
 
 SURPLUS = "+"
@@ -86,12 +103,29 @@ class Group:
     least: int | None = None
 
 
+RuleOf = Literal["file", "me", "colleague", "somebody", "hand"]
+"""Whom a rule lets in: a network of the file; by their own address whoever runs roost, somebody
+else, or one of the two (an older roost did not say); or it was made by hand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """The right to reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost."""
+    """The right to reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost.
+
+    ``cidr`` is what is open in the cloud, "" for a rule that is only wanted.
+    """
 
     port: int
     source: str
+    cidr: str = field(default="", compare=False)
+    of: RuleOf = field(default="file", compare=False)
+
+    @property
+    def text(self) -> str:
+        """Return the rule for people: ``"port 443 from anywhere"``."""
+        network = self.cidr or self.source
+        named = {"0.0.0.0/0": "anywhere", "::/0": "anywhere by IPv6", "caller": "your address"}
+        return f"port {self.port} from {named.get(network, network)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +152,9 @@ class Volume:
     ``slot`` is its place among the holder's volumes (from 0); ``snapshot`` the id of what it is
     made from; ``warm`` the MiB/s at which it is then read in. ``copy_of`` is the id of the volume
     whose copy in S3 it is made for: it is made empty, and filled later. ``adopted``: it was there
-    before roost, which never deletes it. ``attached_at`` is in seconds since 1970.
+    before roost, which never deletes it. ``attached_at`` is in seconds since 1970. ``note`` is the
+    cloud's own word where the state is failed or unknown, or where detaching does not end; of a
+    volume that is in order it says why it cannot be changed now.
     """
 
     name: str
@@ -136,6 +172,7 @@ class Volume:
     id: str = ""
     state: VolumeState = "available"
     attached_at: float = 0
+    note: str = ""
     kind: Kind = "volume"
 
 
@@ -177,7 +214,8 @@ class Snapshot:
 
     ``volume`` is the volume's name, ``source`` its id, ``used_gib`` how much was written to it.
     ``sealed``: it was taken while nothing could write to the volume, and nobody has been let near
-    it since. ``taken`` is when it was begun, in seconds since 1970.
+    it since. ``taken`` is when it was begun, in seconds since 1970. ``note`` is the cloud's own
+    word where the state is unusable or unknown.
     """
 
     name: str
@@ -189,6 +227,7 @@ class Snapshot:
     taken: float
     used_gib: float | None = None
     tier: Tier = "standard"
+    note: str = ""
     kind: Kind = "snapshot"
 
 
@@ -231,7 +270,8 @@ class Image:
     """A copy of the disk that an instance boots from. Its ``name`` is the cloud's id.
 
     ``instance`` is the instance's name, ``source`` its id, ``type`` the type that it was;
-    ``taken`` in seconds since 1970.
+    ``taken`` in seconds since 1970. ``note`` is the cloud's own word where the state is unusable
+    or unknown.
     """
 
     name: str
@@ -240,7 +280,39 @@ class Image:
     state: CopyState
     taken: float
     type: str = ""
+    note: str = ""
     kind: Kind = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A copy that a parked name comes back from, as the record of the name keeps it.
+
+    ``name`` is the volume's, or that of the instance whose disk it is; ``id`` the cloud's id of the
+    snapshot or image; ``taken`` when it was begun, in seconds since 1970. ``size_gib`` and
+    ``used_gib`` are 0 where they are not known. ``trouble`` is not recorded: it says what the last
+    look found in place of the copy; empty where the copy is there and can be used.
+    """
+
+    kind: Literal["snapshot", "image"]
+    name: str
+    id: str
+    taken: float
+    size_gib: float = 0
+    used_gib: float = 0
+    trouble: str = field(default="", compare=False)
+
+    @property
+    def subject(self) -> str:
+        """Return what it is a copy of: ``"volume data"``, ``"the disk of desktop"``."""
+        return f"volume {self.name}" if self.kind == "snapshot" else f"the disk of {self.name}"
+
+    @property
+    def description(self) -> str:
+        """Return for example ``"snapshot snap-1, 500 GiB, made 2026-11-02 14:05 UTC"``."""
+        made = datetime.fromtimestamp(self.taken, UTC)
+        size = f", {self.size_gib:g} GiB" if self.size_gib else ""
+        return f"{self.kind} {self.id}{size}, made {made:%Y-%m-%d %H:%M} UTC"
 
 
 Resource = KeyPair | SecurityGroup | Volume | Instance | Address | Snapshot | Image
@@ -264,7 +336,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All that a cloud has of one name, as one ``observe`` saw it."""
+    """All that a cloud has of one name, as one ``observe`` saw it.
+
+    ``backups`` are the copies that the record names, also those that are not there any more;
+    ``backups_unread``: the record names some that cannot be read.
+    """
 
     name: str
     record: str | None = None
@@ -276,6 +352,8 @@ class State:
     snapshots: tuple[Snapshot, ...] = ()
     images: tuple[Image, ...] = ()
     s3_copies: tuple[S3Copy, ...] = ()
+    backups: tuple[Backup, ...] = ()
+    backups_unread: bool = False
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from roost.model.resources import Address, Kind, Resource, S3Copy, Volume
+from roost.model.resources import Address, Backup, Kind, Resource, Rule, S3Copy, Volume
 
 NOT_THERE = "not there yet"
 """The reason to create what a file wants and a cloud has not."""
@@ -71,6 +71,29 @@ class Associate(Reasoned):
     """Connect addresses to their holders."""
 
     addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules(Reasoned):
+    """Rules of a security group that is there."""
+
+    group: str
+    rules: tuple[Rule, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who may reach what, for people."""
+        return tuple(dict.fromkeys(rule.text for rule in self.rules))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRules(_Rules):
+    """Let in whom the file names by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRules(_Rules):
+    """Close what rules had opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +169,13 @@ class ForgetCopy(Reasoned):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordBackups(Reasoned):
+    """Record the copies that the name comes back from: all of them, in place of those recorded."""
+
+    backups: tuple[Backup, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateImage(Reasoned):
     """Create images of the boot disks of stopped instances."""
 
@@ -180,10 +210,13 @@ Step = (
     | Adopt
     | Disown
     | Associate
+    | OpenRules
+    | CloseRules
     | CreateSnapshot
     | MarkStale
     | RecordCopy
     | ForgetCopy
+    | RecordBackups
     | CreateImage
     | Archive
     | Restore
@@ -197,7 +230,7 @@ def subjects(step: Step) -> tuple[str, ...]:
     match step:
         case Create(_, resources):
             return tuple(resource.name for resource in resources)
-        case Modify(things) | Adopt(things) | RecordCopy(things):
+        case Modify(things) | Adopt(things) | RecordCopy(things) | RecordBackups(things):
             return tuple(thing.name for thing in things)
         case Attach(pairs) | ChangeType(pairs):
             return tuple(first for first, _ in pairs)
@@ -241,8 +274,16 @@ def describe(step: Step) -> str:
     match step:
         case Record():
             return "save the file's settings in the cloud"
+        case OpenRules():
+            return f"open {shorten(about)}"
+        case CloseRules():
+            return f"close {shorten(about)}"
         case Forget():
             return "remove the file's settings from the cloud"
+        case RecordBackups(backups):
+            if not backups:
+                return "record that no copies are left"
+            text = f"record {'1 copy' if len(backups) == 1 else f'{len(backups)} copies'}"
         case Create(kind, _) | Delete(kind, _):
             text = f"{verb(step)} {_count(len(about), kind)}"
         case _:

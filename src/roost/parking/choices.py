@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, RoostError, UsageError, command_line
 from roost.parking.modes import ParkMode
-from roost.parking.planner import plan_park, to_verify
+from roost.parking.planner import plan_park, to_list, to_verify
 from roost.parking.restore import unfilled
 from roost.plan.wanted import volumes_of
 from roost.providers.provider import Cloud, need
+from roost.reconcile.loop import refuse
 from roost.spec import from_json
 from roost.spec.values import BUCKET
 
@@ -60,8 +61,8 @@ def choose(
         need(cloud.can.s3_copies, "park in S3", cloud).check_room(have.name, tuple(roots))
     classes = {name: file[name].park_class for name in roots if name in file}
     confirmed = frozenset(discard)
-    if unknown := confirmed - {v.name for v in have.volumes}:
-        raise UsageError(f"{have.name} has no volume {', '.join(sorted(unknown))}")
+    if unknown := confirmed - modes.keys():
+        raise _no_volume(have, unknown, modes)
     return Choices(
         modes=modes,
         roots=roots,
@@ -73,16 +74,24 @@ def choose(
 def _modes(
     have: State, file: Mapping[str, Volume], wishes: Iterable[tuple[str, ParkMode]]
 ) -> dict[str, ParkMode]:
-    """Return the mode of every volume, also of those parked already: the wish, or the file's."""
-    names = {v.name for v in have.volumes} | {s.volume for s in have.snapshots}
-    names |= {copy.name for copy in have.s3_copies}
+    """Return the mode of every volume, also of those that are gone: the wish, or the file's.
+
+    A command that was killed is typed again when some of its volumes have gone already.
+    """
+    names = _named_there(have) | file.keys()
+    names |= {backup.name for backup in have.backups if backup.kind == "snapshot"}
     modes = {name: file[name].park if name in file else ParkMode.SNAPSHOT for name in sorted(names)}
     for name, mode in wishes:
         if name != EVERY and name not in modes:
-            known = ", ".join(modes) or "none"
-            raise UsageError(f"{have.name} has no volume {name} (there are: {known})")
+            raise _no_volume(have, {name}, modes)
         modes |= dict.fromkeys(modes, mode) if name == EVERY else {name: mode}
     return modes
+
+
+def _no_volume(have: State, unknown: Iterable[str], modes: Iterable[str]) -> UsageError:
+    known = ", ".join(modes) or "none"
+    names = ", ".join(sorted(unknown))
+    return UsageError(f"{have.name} has no volume {names} (there are: {known})")
 
 
 def _check_restored(have: State, modes: Mapping[str, ParkMode]) -> None:
@@ -113,6 +122,12 @@ def _roots(
     return {name: root for name, root in roots.items() if root is not None}
 
 
+def _named_there(have: State) -> set[str]:
+    """Return the volumes that are there, or have a copy there."""
+    names = {v.name for v in have.volumes} | {s.volume for s in have.snapshots}
+    return names | {copy.name for copy in have.s3_copies}
+
+
 def confirm(session: Session, have: State, choices: Choices) -> Choices:
     """Ask for what is not confirmed: the name of each volume to discard, and a yes to all of it.
 
@@ -134,10 +149,18 @@ def confirm(session: Session, have: State, choices: Choices) -> Choices:
             confirmed.add(volume.name)
     choices = replace(choices, confirmed=frozenset(confirmed))
     to_copy = to_verify(have, choices.modes, choices.confirmed)
-    if not to_copy and plan_park(have, choices.modes, choices.confirmed).done:
+    waiting = to_copy or to_list(have, choices.modes, choices.confirmed)
+    plan = plan_park(have, choices.modes, choices.confirmed)
+    refuse(plan)
+    if not waiting and plan.done:
         return choices
     places = {volume.name: f" below {choices.roots[volume.name]}" for volume in to_copy}
-    ways = [f"volume {n}: {mode}{places.get(n, '')}" for n, mode in sorted(choices.modes.items())]
+    here = _named_there(have)
+    ways = [
+        f"volume {n}: {mode}{places.get(n, '')}"
+        for n, mode in sorted(choices.modes.items())
+        if n in here
+    ]
     session.say(f"{have.name}: " + ("; ".join(ways) or "no data volumes"))
     session.say("its machines go, after their disks are saved as images; running programs end")
     refused = NeedsConfirmationError(

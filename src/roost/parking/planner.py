@@ -8,7 +8,7 @@ write any more (`plan/backups.py` has these rules).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume
@@ -18,6 +18,7 @@ from roost.model.steps import (
     CreateImage,
     CreateSnapshot,
     Delete,
+    RecordBackups,
     RecordCopy,
     Retire,
     Start,
@@ -38,16 +39,20 @@ from roost.plan.backups import (
     superseded,
 )
 from roost.plan.reasons import HAND_OVER, by_reason
+from roost.plan.recorded import due, is_recorded
+from roost.plan.refusal import refuse_states, refuse_unread
 from roost.plan.up import Plan, mark_stale
 
 NOTHING: Mapping[str, S3Copy] = {}
+NONE: frozenset[str] = frozenset()
 
 
 def plan_park(
     have: State,
     modes: Mapping[str, ParkMode],
-    confirmed: frozenset[str] = frozenset(),
+    confirmed: frozenset[str] = NONE,
     verified: Mapping[str, S3Copy] = NOTHING,
+    listed: frozenset[str] = NONE,
 ) -> Plan:
     """Return the next steps until all is put away.
 
@@ -55,8 +60,14 @@ def plan_park(
     volumes, whose names the user typed, is the data discarded. ``verified`` has the copies in S3,
     by volume, that were just compared with a volume to which nothing can write any more until its
     machine stops. Without it a machine with such a volume runs on: ``to_verify`` names the volume.
+    ``listed`` are the volumes whose recorded copies in S3 were found complete a moment ago: nothing
+    goes for the sake of another one (``to_list`` names those).
     """
-    park = _Park(have, modes, confirmed, verified)
+    given_up = {v.name for v in have.volumes if modes.get(v.name) == ParkMode.DISCARD} & confirmed
+    here = {v.name for v in have.volumes} | {i.name for i in have.instances}
+    if refusal := refuse_states(have, given_up=given_up) or refuse_unread(have, here):
+        return Plan(notes=(refusal.what,), refusal=refusal)
+    park = _Park(have, modes, confirmed, verified, listed)
     live = [i for i in have.instances if i.state != "deleting"]
     steps: list[Step] = []
     workers = tuple(i.name for i in live if i.role == "worker")
@@ -68,6 +79,7 @@ def plan_park(
     steps += park.stops(stateful)
     steps += park.records(stateful)
     steps += park.images(stateful)
+    steps += park.facts()
     steps += park.deletions(stateful)
     return Plan(tuple(steps), tuple(park.waiting()), notes=tuple(park.notes()))
 
@@ -81,8 +93,28 @@ def to_verify(
 
     Only a machine that runs can do that.
     """
-    park = _Park(have, modes, confirmed, NOTHING)
+    park = _Park(have, modes, confirmed, NOTHING, NONE)
     return tuple(v for v in have.volumes if v.state != "deleting" and park.is_unverified(v))
+
+
+def to_list(
+    have: State, modes: Mapping[str, ParkMode], confirmed: frozenset[str] = NONE
+) -> tuple[S3Copy, ...]:
+    """Return the recorded copies in S3 for whose sake something would be deleted next."""
+    park = _Park(have, modes, confirmed, NOTHING, NONE)
+    named = {v.name for v in have.volumes if park.mode(v) == ParkMode.S3}
+    copies = {c.name: c for v in have.volumes if (c := proof_in_s3(v, have)) and v.name in named}
+    here = {v.name for v in have.volumes}
+    old = {s.volume for s in superseded(have)[0]} - here
+    copies |= {c.name: c for c in have.s3_copies if c.sealed and c.name in old}
+    return tuple(copies.values())
+
+
+def plan_doubt(have: State, names: Collection[str]) -> Plan:
+    """Return the step to the copies in S3 of these volumes proving nothing any more."""
+    copies = tuple(replace(c, sealed=False) for c in have.s3_copies if c.sealed and c.name in names)
+    why = "S3 does not list all of it any more"
+    return Plan((RecordCopy(copies, reason=why),) if copies else ())
 
 
 def plan_wake(have: State, names: frozenset[str]) -> Plan:
@@ -108,11 +140,13 @@ class _Park:
         modes: Mapping[str, ParkMode],
         confirmed: frozenset[str],
         verified: Mapping[str, S3Copy],
+        listed: frozenset[str],
     ) -> None:
         self.have = have
         self.modes = modes
         self.confirmed = confirmed
         self.verified = verified
+        self.listed = listed
 
     def mode(self, volume: Volume) -> ParkMode:
         """Return the volume's mode, for which reasons of safety count more than the choice.
@@ -242,6 +276,13 @@ class _Park:
         if names:
             yield CreateImage(names, reason="the machine comes back from the image")
 
+    def facts(self) -> Iterator[Step]:
+        """Record the copies that it comes back from, before what they were made of goes."""
+        gone = {v.name for v in self.have.volumes if self.mode(v) == ParkMode.DISCARD}
+        if (copies := due(self.have, gone)) is not None:
+            why = "a copy that somebody deletes is missed when the name comes back"
+            yield RecordBackups(copies, reason=why)
+
     def deletions(self, instances: list[Instance]) -> Iterator[Step]:
         """Delete what is safe elsewhere; the machines first, as they hold the volumes."""
         gone = tuple(i.name for i in instances if self.is_saved(i))
@@ -258,7 +299,10 @@ class _Park:
         return (
             instance.state == "stopped"
             and not self.stays(instance)
-            and any(i.state == "completed" for i in saved(instance, self.have))
+            and any(
+                i.state == "completed" and is_recorded(i, self.have)
+                for i in saved(instance, self.have)
+            )
             and all(self.is_safe(v) for v in self.on(instance))
         )
 
@@ -266,14 +310,18 @@ class _Park:
         """Return whether a volume may lose its machine."""
         mode = self.mode(volume)
         if mode == ParkMode.S3:
-            return proof_in_s3(volume, self.have) is not None
-        return not mode.is_snapshot or proof(volume, self.have) is not None
+            return proof_in_s3(volume, self.have) is not None and volume.name in self.listed
+        snapshot = proof(volume, self.have)
+        recorded = snapshot is not None and is_recorded(snapshot, self.have)
+        return not mode.is_snapshot or recorded
 
     def may_go(self, volume: Volume) -> bool:
         """Return whether a volume may be deleted now."""
+        mode = self.mode(volume)
+        if volume.state == "failed":
+            return mode == ParkMode.DISCARD
         if volume.state != "available":
             return False
-        mode = self.mode(volume)
         return mode == ParkMode.DISCARD or (mode != ParkMode.KEEP and self.is_safe(volume))
 
     def _why_delete(self, volume: Volume) -> str:
@@ -289,7 +337,7 @@ class _Park:
     def tidy(self) -> Iterator[Step]:
         """Archive snapshots of what is put away, where the mode says so; delete superseded ones."""
         here = {v.name for v in self.have.volumes} | {i.name for i in self.have.instances}
-        old, images = superseded(self.have)
+        old, images = superseded(self.have, self.listed)
         cold = tuple(
             s.name
             for s in self.have.snapshots
@@ -314,7 +362,7 @@ class _Park:
             if instance.state in ("stopping", "deleting"):
                 yield instance.name
         for volume in self.have.volumes:
-            if volume.state in ("creating", "deleting"):
+            if volume.state in ("creating", "detaching", "deleting"):
                 yield volume.name
         for snapshot in self.have.snapshots:
             if snapshot.state == "pending":

@@ -17,7 +17,15 @@ from typing import Any
 
 from roost.errors import PartlyDoneError, RoostError, UnreachableError, command_line
 from roost.model.resources import Instance, S3Copy, State, Volume
-from roost.parking.volume_agent import MOST_AT_ONCE, Verified, VolumeAgent, s3_place
+from roost.parking import s3_evidence
+from roost.parking.volume_agent import (
+    MOST_AT_ONCE,
+    BucketRules,
+    Listed,
+    Verified,
+    VolumeAgent,
+    s3_place,
+)
 from roost.plan.backups import last_writable
 from roost.providers.provider import Cloud, need
 from roost.provision.machines import Lost, Machines
@@ -230,6 +238,16 @@ class SshVolumeAgent:
         running = {i.name for i in state.instances if i.state == "running" and i.address}
         held = tuple(v for v in state.volumes if v.holder in running)
         self._on_all(state, held, self._free)
+
+    # --- S3, asked from here --------------------------------------------------------------------
+
+    def list_copies(self, copies: tuple[S3Copy, ...]) -> Listed:
+        """Compare what S3 lists now with recorded copies, with this computer's credentials."""
+        return s3_evidence.list_copies(copies, self.here)
+
+    def bucket_rules(self, places: tuple[str, ...]) -> tuple[BucketRules, ...]:
+        """Return what the buckets of these places do with objects by themselves."""
+        return s3_evidence.bucket_rules(places, self.here)
 
     # --- machines --------------------------------------------------------------------------------
 

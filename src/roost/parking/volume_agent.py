@@ -21,6 +21,37 @@ class Verified:
     troubles: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The result of comparing S3's listing with recorded copies.
+
+    ``complete`` are the volumes whose objects are all there; ``troubles`` says what is wrong with
+    others, by volume. ``refused`` says why nobody here could look: nothing is known of those.
+    ``entries`` counts the files and folders of those that are complete.
+    """
+
+    complete: frozenset[str] = frozenset()
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    entries: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketRules:
+    """What a bucket does with objects by itself, as far as it says so.
+
+    ``deletes`` are the rules that would delete objects of the place, ``moves`` those that would
+    move them where they are not at hand; in words. ``versioned`` None: unknown. ``unknown`` says
+    why rules are not known.
+    """
+
+    place: str
+    deletes: tuple[str, ...] = ()
+    moves: tuple[str, ...] = ()
+    versioned: bool | None = None
+    unknown: str = ""
+
+
 class VolumeAgent(Protocol):
     """The work on the machines that hold the volumes."""
 
@@ -41,6 +72,14 @@ class VolumeAgent(Protocol):
 
     def free(self, state: State) -> None:
         """Allow writing again where a park was interrupted."""
+        ...
+
+    def list_copies(self, copies: tuple[S3Copy, ...]) -> Listed:
+        """Compare what S3 lists now with recorded copies: names, sizes, and times."""
+        ...
+
+    def bucket_rules(self, places: tuple[str, ...]) -> tuple[BucketRules, ...]:
+        """Return what the buckets of these places do with objects by themselves."""
         ...
 
 

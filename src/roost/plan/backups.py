@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume
 
 Copy = TypeVar("Copy", Snapshot, Image)
+GOOD = ("pending", "completed")
+"""The states of a copy that something can be made from, now or once it is completed."""
 SECOND = 1.0
 """Clouds give times in whole seconds."""
 
@@ -29,7 +31,7 @@ def sealed(volume: Volume, have: State) -> list[Snapshot]:
     return [
         s
         for s in snapshots_of(volume.name, have)
-        if s.source == volume.id and s.sealed and s.state != "failed" and s.taken + SECOND >= quiet
+        if s.source == volume.id and s.sealed and s.state in GOOD and s.taken + SECOND >= quiet
     ]
 
 
@@ -91,7 +93,7 @@ def saved(instance: Instance, have: State) -> list[Image]:
         image
         for image in images_of(instance.name, have)
         if image.source == instance.id
-        and image.state != "failed"
+        and image.state in GOOD
         and image.taken + SECOND >= instance.started
     ]
 
@@ -99,9 +101,9 @@ def saved(instance: Instance, have: State) -> list[Image]:
 def source_of(volume: str, have: State) -> Snapshot | S3Copy | None:
     """Return the newest copy of a volume, to make it from again.
 
-    A copy that is not completed yet counts; one that failed does not.
+    A copy that is not completed yet counts; one that failed or cannot be used does not.
     """
-    snapshot = next((s for s in snapshots_of(volume, have) if s.state != "failed"), None)
+    snapshot = next((s for s in snapshots_of(volume, have) if s.state in GOOD), None)
     stored = s3_copy_of(volume, have)
     if snapshot is None or stored is None:
         return snapshot or stored
@@ -116,18 +118,25 @@ def newest(volume: str, have: State) -> float:
 
 def image_of(instance: str, have: State) -> Image | None:
     """Return the newest image of an instance, to make it from again."""
-    return next((i for i in images_of(instance, have) if i.state != "failed"), None)
+    return next((i for i in images_of(instance, have) if i.state in GOOD), None)
 
 
-def superseded(have: State) -> tuple[list[Snapshot], list[Image]]:
-    """Return copies that hold nothing which a newer, completed one lacks; and failed ones."""
+def superseded(
+    have: State, listed: Collection[str] | None = None
+) -> tuple[list[Snapshot], list[Image]]:
+    """Return copies that hold nothing which a newer, completed one lacks; and failed ones.
+
+    With ``listed``, a copy in S3 counts only if its volume is named there.
+    """
     old: list[Snapshot] = []
     for name in sorted({s.volume for s in have.snapshots}):
         copies = snapshots_of(name, have)
         best = next((s for s in copies if s.state == "completed" and s.sealed), None)
         stored = s3_copy_of(name, have)
-        if stored is not None and stored.sealed and (best is None or stored.taken >= best.taken):
-            old += [s for s in copies if s.state != "pending" and s.taken <= stored.taken]
+        counts = stored is not None and stored.sealed and (listed is None or name in listed)
+        if stored is not None and counts and (best is None or stored.taken >= best.taken):
+            ended = [s for s in copies if s.state in ("completed", "failed")]
+            old += [s for s in ended if s.taken <= stored.taken]
         else:
             old += _older(copies, best)
     gone: list[Image] = []
@@ -138,14 +147,14 @@ def superseded(have: State) -> tuple[list[Snapshot], list[Image]]:
 
 
 def _older(copies: list[Copy], best: Copy | None) -> list[Copy]:
-    """Return those that are older than the best, or failed, and not pending."""
+    """Return those that are older than the best, or failed; never one in a doubtful state."""
     if best is None:
         return []
     return [
         copy
         for copy in copies
         if copy is not best
-        and copy.state != "pending"
+        and copy.state in ("completed", "failed")
         and (copy.state == "failed" or copy.taken <= best.taken)
     ]
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from roost.errors import command_line
 from roost.model.resources import State, Volume
-from roost.model.steps import Delete, Disown, Forget, ForgetCopy, Step
+from roost.model.steps import Delete, Disown, Forget, ForgetCopy, RecordBackups, Step
 from roost.plan.reasons import by_reason
+from roost.plan.recorded import lost_backups, obsolete
 from roost.plan.up import Plan
+
+DELETABLE = ("available", "failed")
 
 
 def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
@@ -19,8 +23,11 @@ def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
     never deleted.
     """
     everything = have.name in discard
-    live = tuple(i.name for i in have.instances if i.state != "deleting")
+    live = tuple(i.name for i in have.instances if i.state not in ("deleting", "unknown"))
     steps: list[Step] = []
+    if (current := obsolete(have)) is not None:
+        why = "a recorded copy is gone, and what it was made of is there"
+        steps.append(RecordBackups(current, reason=why))
     if have.addresses:
         addresses = tuple(a.name for a in have.addresses)
         steps.append(Delete("address", addresses, reason="`down` keeps data, and nothing else"))
@@ -31,7 +38,7 @@ def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
         steps += _rest(have, discard, everything)
     waiting = (
         *(i.name for i in have.instances if i.state == "deleting"),
-        *(v.name for v in have.volumes if v.state == "deleting"),
+        *(v.name for v in have.volumes if v.state in ("deleting", "detaching") and not v.note),
     )
     return Plan(tuple(steps), waiting, notes=tuple(_kept(have, discard, everything)))
 
@@ -39,10 +46,13 @@ def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
 def _rest(have: State, discard: frozenset[str], everything: bool) -> Iterator[Step]:
     gone = tuple(v for v in have.volumes if _goes(v, discard, everything))
     named = f"you named {have.name}, which is everything" if everything else "you named it"
-    if deleted := tuple(v.name for v in gone if not v.adopted and v.state == "available"):
+    if deleted := tuple(v.name for v in gone if not v.adopted and v.state in DELETABLE):
         yield Delete("volume", deleted, reason=named)
     if left := tuple(v.name for v in have.volumes if v.adopted and v.state == "available"):
         yield Disown(left, reason="it was there before roost")
+    kept = tuple(b for b in have.backups if not everything and b.name not in discard)
+    if kept != have.backups and not everything and obsolete(have) is None:
+        yield RecordBackups(kept, reason=named)
     yield from _delete_copies(have, discard, everything)
     stored = tuple(s.name for s in have.s3_copies if everything or s.name in discard)
     if stored:
@@ -53,7 +63,7 @@ def _rest(have: State, discard: frozenset[str], everything: bool) -> Iterator[St
     if have.key_pairs:
         keys = tuple(k.name for k in have.key_pairs)
         yield Delete("key-pair", keys, reason="no machine is left to log in to")
-    data = have.volumes or have.snapshots or have.images or have.s3_copies
+    data = have.volumes or have.snapshots or have.images or have.s3_copies or kept
     if have.record is not None and not data:
         yield Forget(reason="nothing is left that they describe")
 
@@ -91,3 +101,27 @@ def _kept(have: State, discard: frozenset[str], everything: bool) -> Iterator[st
             yield f"the copy of volume {copy.name} in {copy.place} is kept"
     for name in sorted({i.instance for i in have.images} - discard):
         yield f"the image of {name}'s disk is kept"
+    yield from _missed(have, discard)
+    yield from _left_alone(have, discard)
+
+
+def _missed(have: State, discard: frozenset[str]) -> Iterator[str]:
+    """Name the recorded copies that are gone: the record stays for their sake."""
+    for backup in lost_backups(have):
+        if backup.name in discard:
+            continue
+        forget = command_line("roost", "down", have.name, "--delete-data", backup.name)
+        yield (
+            f"{backup.subject}: its copy, {backup.description}, {backup.trouble or 'is gone'};"
+            f" the record still names it (`{forget}` ends that)"
+        )
+
+
+def _left_alone(have: State, discard: frozenset[str]) -> Iterator[str]:
+    """Name what is in a state that nobody can build on."""
+    for instance in have.instances:
+        if instance.state == "unknown":
+            yield f'{instance.name} is in an unknown state, "{instance.note}": left as it is'
+    for volume in have.volumes:
+        if volume.state == "unknown" or (volume.state == "failed" and volume.name not in discard):
+            yield f'volume {volume.name} ({volume.id}) is in the state "{volume.note}"'

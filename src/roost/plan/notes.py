@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roost.plan.recorded import is_intact
+from roost.units import format_size
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from roost.model.resources import Group, Instance, Shape, State, Wanted
 
@@ -19,13 +22,14 @@ def notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
     for volume in have.volumes:
         if volume.name not in asked:
             yield f"volume {volume.name} is not in the file any more; it is kept"
+        elif volume.note and volume.state in ("available", "attached"):
+            yield (
+                f"volume {volume.name} stays as it is, {format_size(volume.size_gib)}"
+                f" {volume.type}: {volume.note}"
+            )
         elif asked[volume.name].size_gib < volume.size_gib:
             yield f"volume {volume.name} stays as large as it is: EBS cannot make it smaller"
-    for name in sorted({s.volume for s in have.snapshots} - asked.keys()):
-        yield f"the snapshot of volume {name}, not in the file any more, is kept"
-    for copy in have.s3_copies:
-        if copy.name not in asked:
-            yield f"volume {copy.name} is not in the file any more; its copy is in {copy.place}"
+    yield from _kept_copies(have, asked.keys())
     prints = {group.role: group.fingerprint for group in wanted.groups}
     changed = [i.name for i in keep if i.fingerprint != prints[i.role]]
     if changed:
@@ -38,6 +42,21 @@ def notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
         if other:
             yield f"not {types[0]}, as the file says now: {', '.join(other)} (`roost resize`)"
         yield from _profiles(group, [i for i in keep if i.role == group.role])
+
+
+def _kept_copies(have: State, asked: Collection[str]) -> Iterator[str]:
+    """Yield copies of volumes that the file has no more; also those that somebody has deleted."""
+    for name in sorted({s.volume for s in have.snapshots if s.volume not in asked}):
+        yield f"the snapshot of volume {name}, not in the file any more, is kept"
+    for backup in have.backups:
+        if backup.kind == "snapshot" and backup.name not in asked and not is_intact(backup, have):
+            yield (
+                f"volume {backup.name} is not in the file any more; its copy,"
+                f" {backup.description}, {backup.trouble or 'is gone'}"
+            )
+    for copy in have.s3_copies:
+        if copy.name not in asked:
+            yield f"volume {copy.name} is not in the file any more; its copy is in {copy.place}"
 
 
 def _profiles(group: Group, keep: list[Instance]) -> Iterator[str]:

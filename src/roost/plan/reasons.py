@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roost.model.resources import SURPLUS, Instance, Role, S3Copy, SecurityGroup, State, Volume
+from roost.model.resources import SURPLUS, Instance, Role, S3Copy, State, Volume
 from roost.model.steps import NOT_THERE, shorten
 from roost.plan.backups import image_of, source_of
 from roost.units import format_size
@@ -49,7 +49,7 @@ def _why_create(resource: Resource, missing: str, have: State) -> str:
         return f"its disk comes back from image {image.name}" if image else missing
     if isinstance(resource, Volume):
         return _why_create_volume(resource, have)
-    return _why_open(resource, have) if isinstance(resource, SecurityGroup) else missing
+    return missing
 
 
 def _why_create_volume(volume: Volume, have: State) -> str:
@@ -58,19 +58,6 @@ def _why_create_volume(volume: Volume, have: State) -> str:
         return NOT_THERE
     copy = source.place if isinstance(source, S3Copy) else f"snapshot {source.name}"
     return f"its data comes back from {copy}"
-
-
-def _why_open(group: SecurityGroup, have: State) -> str:
-    """Return whom an existing security group does not admit yet."""
-    there = next((g for g in have.security_groups if g.name == group.name), None)
-    if there is None:
-        return NOT_THERE
-    closed = (rule for rule in group.rules if rule not in there.rules)
-    sources = (
-        f"{'your address' if rule.source == 'caller' else rule.source} on port {rule.port}"
-        for rule in closed
-    )
-    return f"not open yet to {shorten(tuple(sources))}"
 
 
 def why_close(instances: Sequence[Instance], wanted: Wanted, have: State) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from roost.model.resources import Instance, Role, State, Wanted
 from roost.model.steps import ChangeType, Delete, Retire, Step, Stop
 from roost.plan.reasons import HAND_OVER, by_reason
+from roost.plan.refusal import refuse_states
 from roost.plan.up import Plan, plan_up, save_settings
 
 
@@ -27,6 +28,8 @@ def plan_resize(
         for i in have.instances
         if i.role == role and i.shape.type not in types.get(role, ()) and i.state != "deleting"
     ]
+    if refusal := refuse_states(have, {v.name for v in wanted.volumes}):
+        return Plan(notes=(refusal.what,), refusal=refusal)
     steps: list[Step] = [*save_settings(wanted, have)]
     if not other:
         return plan_up(wanted, have, given_up=given_up) if start else Plan(tuple(steps))

@@ -6,9 +6,10 @@ called after some of them were done, it returns the rest. That is what makes a k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from roost.model import nodes
 from roost.model.resources import (
     CREATE_ORDER,
     SURPLUS,
@@ -16,9 +17,6 @@ from roost.model.resources import (
     Image,
     Instance,
     Resource,
-    Role,
-    S3Copy,
-    SecurityGroup,
     Snapshot,
     State,
     Volume,
@@ -33,6 +31,7 @@ from roost.model.steps import (
     MarkStale,
     Modify,
     Record,
+    RecordBackups,
     RecordCopy,
     Restore,
     Retire,
@@ -40,7 +39,8 @@ from roost.model.steps import (
     Step,
     Stop,
 )
-from roost.plan.backups import image_of, source_of
+from roost.plan.access import close_rules, open_rules
+from roost.plan.comeback import bring_back, refusal_of
 from roost.plan.notes import notes
 from roost.plan.reasons import (
     HAND_OVER,
@@ -54,9 +54,8 @@ from roost.plan.reasons import (
     why_record,
     why_start,
 )
-
-NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
-"""Roles of which there can be many: worker-1, worker-2, ..."""
+from roost.plan.recorded import obsolete
+from roost.plan.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +63,15 @@ class Plan:
     """The steps to do now, in order; the names to wait for; notes on all that stays.
 
     The work is done when there are neither steps nor anything to wait for. ``slow`` is on its way
-    for hours or days: nobody waits for that, and the rest is not begun.
+    for hours or days: nobody waits for that, and the rest is not begun. ``refusal``: nothing can be
+    done before a person has decided something.
     """
 
     steps: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    refusal: Refusal | None = None
 
     @property
     def done(self) -> bool:
@@ -85,31 +86,45 @@ def plan_up(
     drop: frozenset[str] = frozenset(),
     given_up: frozenset[str] = frozenset(),
     as_parked: bool = False,
+    fresh: frozenset[str] = frozenset(),
 ) -> Plan:
     """Return the steps from ``have`` to all of ``wanted`` running.
 
     ``drop`` names the instances to close first where there are too many; ``given_up`` those that
     failed in this very run and are not tried again. ``as_parked``: what was parked comes back as
-    the type that it was, also where the file's needs would choose another today.
+    the type that it was, also where the file's needs would choose another today. ``fresh`` are
+    the volumes and machines that may be made empty, where a recorded copy of them is gone.
     """
     keep, close, missing = _sort_instances(wanted, have, drop)
-    back, later = _brought_back(wanted, have, missing, as_parked)
+    if refusal := refusal_of(wanted, have, missing, fresh):
+        return Plan(notes=(refusal.what,), refusal=refusal)
+    back, later = bring_back(wanted, have, missing, as_parked)
     record = save_settings(wanted, have)
     if later:
         return _wait_for(later, record)
     steps = [
         *record,
+        *_forget_obsolete(have),
         *mark_stale(have),
         *_adopt(wanted, have),
+        *open_rules(wanted, have),
         *_create_missing(wanted, have, back),
         *_start([i for i in keep if i.name not in given_up]),
         *_modify(wanted, have),
         *_attach(wanted, have),
         *_associate(wanted, have),
+        *close_rules(wanted, have),
         *_close(close, wanted, have),
         *_release_surplus(wanted, have),
     ]
     return Plan(tuple(steps), _in_transit(have), notes=tuple(notes(wanted, have, keep)))
+
+
+def _forget_obsolete(have: State) -> list[Step]:
+    """Forget recorded copies that are gone, where their volumes and machines are there."""
+    kept = obsolete(have)
+    why = "a recorded copy is gone, and what it was made of is there"
+    return [RecordBackups(kept, reason=why)] if kept is not None else []
 
 
 def save_settings(wanted: Wanted, have: State) -> list[Record]:
@@ -156,75 +171,16 @@ def _last_out(instance: Instance, drop: frozenset[str]) -> tuple[bool, bool, boo
     """Sort key: those who go first come last (named, surplus, failed, the highest number)."""
     surplus = instance.name.endswith(SURPLUS)
     named = instance.name in drop
-    return (named, surplus, instance.state == "failed", _number(instance.name))
-
-
-def _number(name: str) -> int:
-    digits = name.rpartition("-")[2]
-    return int(digits) if digits.isdigit() else 0
+    return (named, surplus, instance.state == "failed", nodes.number_of(instance.name))
 
 
 def _new_instances(group: Group, count: int, taken: set[str]) -> list[Instance]:
     """``count`` instances with the lowest numbers that are free."""
-    names = (name for name in _names(group.role, count + len(taken)) if name not in taken)
+    names = (name for name in nodes.names(group.role, count + len(taken)) if name not in taken)
     return [
         Instance(name=name, role=group.role, shape=group.shape, fingerprint=group.fingerprint)
         for name, _ in zip(names, range(count), strict=False)
     ]
-
-
-def _names(role: Role, most: int) -> Iterator[str]:
-    if role not in NUMBERED:
-        yield role
-        return
-    for number in range(1, most + 1):
-        yield f"{role}-{number}"
-
-
-def _brought_back(
-    wanted: Wanted, have: State, instances: list[Instance], as_parked: bool
-) -> tuple[list[Instance | Volume], list[Snapshot | Image]]:
-    """Return the things to create now, from copies where there are any; and copies to wait for.
-
-    Nothing is made empty while a copy of it is on its way.
-    """
-    there = {v.name for v in have.volumes}
-    now: list[Instance | Volume] = []
-    later: list[Snapshot | Image] = []
-    for volume in wanted.volumes:
-        if volume.name in there or volume.id:
-            continue
-        source = source_of(volume.name, have)
-        if source is None:
-            now.append(volume)
-        elif isinstance(source, S3Copy):
-            now.append(_to_fill(volume, source))
-        elif source.state == "completed" and source.tier == "standard":
-            now.append(_from_snapshot(volume, source))
-        else:
-            later.append(source)
-    for instance in instances:
-        image = image_of(instance.name, have)
-        if image is None:
-            now.append(instance)
-        elif image.state == "completed":
-            kind = image.type if as_parked and image.type else instance.shape.type
-            shape = replace(instance.shape, image=image.name, type=kind)
-            now.append(replace(instance, shape=shape))
-        else:
-            later.append(image)
-    return now, later
-
-
-def _from_snapshot(volume: Volume, source: Snapshot) -> Volume:
-    """Return the volume as the file wants it now, but never smaller than what it held."""
-    size = max(volume.size_gib, source.size_gib)
-    return replace(volume, snapshot=source.name, size_gib=size)
-
-
-def _to_fill(volume: Volume, source: S3Copy) -> Volume:
-    """Return an empty volume, large enough for what comes from S3 once its machine is ready."""
-    return replace(volume, copy_of=source.source, size_gib=max(volume.size_gib, source.size_gib))
 
 
 def mark_stale(have: State) -> list[Step]:
@@ -265,6 +221,8 @@ def _modify(wanted: Wanted, have: State) -> list[Step]:
         want = asked.get(volume.name)
         if want is None or volume.adopted or volume.state not in ("available", "attached"):
             continue
+        if volume.note:
+            continue  # the cloud does not change it now
         same = want.type == volume.type
         new = replace(
             volume,
@@ -280,8 +238,7 @@ def _modify(wanted: Wanted, have: State) -> list[Step]:
 
 
 def _create_missing(wanted: Wanted, have: State, disks: list[Instance | Volume]) -> list[Step]:
-    closed = {g.name for g in have.security_groups if not _open(wanted, g)}
-    there = {(r.kind, r.name) for r in have.resources if r.name not in closed or not _guards(r)}
+    there = {(r.kind, r.name) for r in have.resources}
     others: list[Resource] = [
         *wanted.key_pairs,
         *wanted.security_groups,
@@ -293,16 +250,6 @@ def _create_missing(wanted: Wanted, have: State, disks: list[Instance | Volume])
         for batch in _batches(r for r in missing if r.kind == kind):
             steps.append(Create(kind, batch, reason=why_create(batch, wanted, have)))
     return steps
-
-
-def _guards(resource: Resource) -> bool:
-    return resource.kind == "security-group"
-
-
-def _open(wanted: Wanted, group: SecurityGroup) -> bool:
-    """Return whether a security group admits whom the file names; if not, Create opens it."""
-    rules = {r for asked in wanted.security_groups if asked.name == group.name for r in asked.rules}
-    return rules <= set(group.rules)
 
 
 def _batches(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
@@ -367,5 +314,5 @@ def _release_surplus(wanted: Wanted, have: State) -> list[Step]:
 def _in_transit(have: State) -> tuple[str, ...]:
     return (
         *(i.name for i in have.instances if i.state in ("pending", "stopping", "deleting")),
-        *(v.name for v in have.volumes if v.state in ("creating", "deleting")),
+        *(v.name for v in have.volumes if v.state in ("creating", "detaching", "deleting")),
     )

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from roost.model import nodes
 from roost.model.resources import (
     Address,
     Group,
@@ -97,9 +98,7 @@ def _fingerprint(spec: Spec, shape: Shape) -> str:
 
 
 def _holders(role: Role, count: int, single: str) -> tuple[str, ...]:
-    if role in ("worker", "seat"):
-        return tuple(f"{role}-{number}" for number in range(1, count + 1))
-    return (single,)
+    return tuple(nodes.names(role, count)) if role in nodes.NUMBERED else (single,)
 
 
 def _rules(spec: Spec) -> tuple[Rule, ...]:

@@ -98,6 +98,15 @@ class Disks(Protocol):
         """Refuse a size or a speed that the type does not have."""
         ...
 
+    @property
+    def most(self) -> int:
+        """The number of data volumes that a machine can have."""
+        ...
+
+    def check_ratios(self, kind: str, gib: float, iops: int | None, throughput: int | None) -> None:
+        """Refuse a speed that no volume of this size, or with so few IOPS, can have."""
+        ...
+
 
 class Regions(Protocol):
     """The regions that a provider has."""
@@ -143,6 +152,11 @@ class Rules(Protocol):
     @property
     def reserved_tags(self) -> tuple[str, ...]:
         """The beginnings of tags that are the provider's own, in lower case."""
+        ...
+
+    @property
+    def most_rules(self) -> int | None:
+        """The number of rules that say who may reach a name's machines; None without a limit."""
         ...
 
     @property

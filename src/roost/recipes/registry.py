@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roost.recipes.base import Context, Recipe, UploadSource
 from roost.recipes.programs import program
@@ -33,11 +33,13 @@ RECIPES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
     """The steps of one role's machines. ``secret_generators`` are programs that make the
-    ``shared`` secrets, on the head, where they are not made yet."""
+    ``shared`` secrets, on the head, where they are not made yet. ``limits`` are those of the file
+    (idle, end, budget); None leaves a machine's as they are."""
 
     steps: tuple[Step, ...]
     secret_generators: Mapping[str, str] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
+    limits: Mapping[str, Any] | None = None
 
     @property
     def digest(self) -> str:
@@ -52,7 +54,8 @@ class Handover:
     def document(self) -> str:
         """Return the file that the machine reads."""
         steps = [step.to_json() for step in self.steps]
-        return json.dumps({"digest": self.digest, "steps": steps}, indent=1) + "\n"
+        limits = {} if self.limits is None else {"limits": self.limits}
+        return json.dumps({"digest": self.digest, **limits, "steps": steps}, indent=1) + "\n"
 
 
 def recipes(kind: str, scheduler: str = "") -> tuple[Recipe, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from roost.model.resources import Instance
-from roost.recipes.user_data import Rates, facts_of, user_data
+from roost.model.resources import Instance, Role
+from roost.recipes.user_data import Rates, facts_of, machine_json, user_data
 
 if TYPE_CHECKING:
     from roost.spec import Spec
@@ -27,6 +27,12 @@ def boot(
     spec = from_json(record)
     facts = facts_of(spec, first.role, nodes, devices, rates=rates_of(spec), head=head)
     return user_data(replace(facts, spot=first.shape.spot))
+
+
+def limits_of(spec: Spec, role: Role) -> dict[str, Any]:
+    """Return what stops machines of a role by themselves, as they read it."""
+    facts = machine_json(facts_of(spec, role, "", (), rates=rates_of(spec)))
+    return {key: facts[key] for key in ("idle", "end", "budget")}
 
 
 def rates_of(spec: Spec) -> Rates | None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from collections.abc import Iterator
 
 
 def strip(source: str) -> str:
-    """Remove comments, docstrings and empty lines; the result is the same on every Python."""
+    """Remove comments, docstrings, empty lines, and the types of arguments and results.
+
+    The result is the same on every Python.
+    """
+    source = _without_types(source)
     tree = ast.parse(source)
     lines: list[str | None] = list(source.splitlines())
     for node in ast.walk(tree):
@@ -30,6 +35,36 @@ def strip(source: str) -> str:
                 line = lines[row - 1]
                 lines[row - 1] = None if line is None else line[:column].rstrip()
     return "".join(line + "\n" for line in lines if line)
+
+
+def _without_types(source: str) -> str:
+    """Remove annotations of functions. Those of fields stay: they make a dataclass."""
+    lines = [line.encode() for line in source.splitlines()]
+    for note in sorted(_annotations(ast.parse(source)), key=lambda n: (n.lineno, n.col_offset))[
+        ::-1
+    ]:
+        row = note.lineno - 1
+        if note.end_lineno != note.lineno:
+            continue
+        before = lines[row][: note.col_offset].rstrip()
+        before = before.removesuffix(b":").removesuffix(b"->").rstrip()
+        lines[row] = before + lines[row][note.end_col_offset :]
+    return b"\n".join(lines).decode() + "\n"
+
+
+def _annotations(tree: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.annotation:
+            yield node.annotation
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns:
+            yield node.returns
+
+
+def strip_shell(source: str) -> str:
+    """Remove the comments of a shell script that have a line of their own, but for the first."""
+    first, *lines = source.splitlines()
+    kept = (line for line in lines if line.strip() and not line.strip().startswith("#"))
+    return "\n".join((first, *kept)) + "\n"
 
 
 def _is_text(node: ast.stmt) -> bool:

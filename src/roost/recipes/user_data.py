@@ -16,10 +16,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from roost.errors import UsageError
+from roost.machine import idle_policy
 from roost.model.resources import Role
 from roost.recipes.programs import system
 from roost.recipes.step import File
-from roost.recipes.strip import strip
+from roost.recipes.strip import strip, strip_shell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +33,9 @@ AT = "/usr/lib/roost"
 UNITS = "/etc/systemd/system"
 COMMON = (
     *("common", "platform", "platforms/__init__", "identity", "devices", "volumes", "setup"),
-    *("idle_policy", "activity", "beacon", "guard", "extend"),
+    *("idle_policy", "memory", "activity", "beacon", "guard"),
 )
-"""The programs of every machine. ``clean`` is brought by who makes an image."""
+"""The programs of a machine before its hand-over, which brings all of them (``extend`` too)."""
 WATCH = (
     *("pixinsight*", "relion*", "scipion*", "xmipp*", "ctffind*", "motioncor*", "gctf*"),
     *("roost.notebook.dask.worker", "dask*", "slurmstepd*"),
@@ -161,20 +162,33 @@ def machine_json(facts: MachineFacts) -> dict[str, Any]:
 def machine_files(facts: MachineFacts) -> tuple[File, ...]:
     """Return the facts, the programs, and the units that this machine needs."""
     units = ["setup.service", "guard.service", "guard.timer", "volumes.service", "volumes.timer"]
+    units += ["last-resort.service", "last-resort.timer"]
     units += ["warm.service"] if any(v.warm for v in facts.volumes) else []
     units += ["beacon.service"] if facts.role == "head" else []
     units += ["spot.service"] if facts.spot else []
     return (
         File("/etc/roost/machine.json", json.dumps(machine_json(facts), indent=1) + "\n"),
+        File("/etc/roost/limits", _limits(facts)),
         *_programs(facts),
-        File(f"{AT}/run", system("run.sh"), "0755"),
-        File(f"{AT}/begin", system("begin.sh"), "0755"),
+        File(f"{AT}/run", strip_shell(system("run.sh")), "0755"),
+        File(f"{AT}/last-resort", strip_shell(system("last-resort.sh")), "0755"),
+        File(f"{AT}/begin", strip_shell(system("begin.sh")), "0755"),
         *(File(f"{UNITS}/roost-{unit}", system(f"roost-{unit}")) for unit in units),
         File("/etc/udev/rules.d/90-roost.rules", system("90-roost.rules")),
         File("/etc/ssh/sshd_config.d/60-roost.conf", system("sshd.conf")),
         File("/etc/apt/apt.conf.d/90roost", system("apt.conf")),
-        File("/etc/update-motd.d/99-roost", system("motd.sh"), "0755"),
+        File("/etc/update-motd.d/99-roost", strip_shell(system("motd.sh")), "0755"),
     )
+
+
+def _limits(facts: MachineFacts) -> str:
+    """Return the limits for the last resort, until the guard tells it other ones."""
+    end = facts.end.timestamp() if facts.end else None
+    budget = facts.budget
+    rules = idle_policy.Rules()
+    if budget is not None:
+        rules = idle_policy.Rules(usd=budget.usd, running=budget.running)
+    return idle_policy.limits_text(end, rules)
 
 
 def _programs(facts: MachineFacts) -> tuple[File, ...]:

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from roost.errors import CapacityError, CloudError, SetupError, ThrottledError, command_line
+from roost.errors import (
+    CapacityError,
+    CloudError,
+    RoostError,
+    SetupError,
+    ThrottledError,
+    command_line,
+)
 from roost.log import debug
 from roost.model.resources import State
 from roost.model.steps import Create, Start, Step, describe, explain, subjects
@@ -170,7 +177,8 @@ def reconcile(
 
     With a ``quorum``, so many of a role are enough where the cloud has no room for more, or where
     the last of them take longer than its patience: then it raises PartlyUpError, naming them.
-    Raises SetupError naming the instances that failed while the others went on, and CloudError
+    Raises RoostError where the plan refuses to go on,
+    SetupError naming the instances that failed while the others went on, and CloudError
     where a step is done again and again and changes nothing.
     """
     missing = Missing(quorum)
@@ -182,7 +190,9 @@ def reconcile(
 
     def plan(state: State) -> Plan:
         missing.check(state)
-        left = missing.without(planner(state, failed(state)))
+        planned = planner(state, failed(state))
+        refuse(planned)
+        left = missing.without(planned)
         return replace(left, waiting=()) if missing.enough(state, left, clock()) else left
 
     def tell(state: State, step: Step | None) -> None:
@@ -195,6 +205,12 @@ def reconcile(
     _raise_failed(cloud, name, failed(state), state)
     missing.say(state)
     return state
+
+
+def refuse(plan: Plan) -> None:
+    """Raise RoostError where a person has to decide something before anything can be done."""
+    if (refusal := plan.refusal) is not None:
+        raise RoostError(refusal.what, exists=refusal.exists, next=refusal.next)
 
 
 def _raise_failed(cloud: Cloud, name: str, failed: frozenset[str], state: State) -> None:

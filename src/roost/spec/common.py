@@ -99,9 +99,30 @@ class Common(Table):
             raise wrong("missing", hint=rules.needs_table)
         return found
 
+    @field_validator("access")
+    @classmethod
+    def _reachable(cls, found: Access, info: ValidationInfo) -> Access:
+        """Refuse a machine that nobody could reach, and more rules than the cloud takes."""
+        here = around(info)
+        if here is None or here.rules is None or here.recorded:
+            return found
+        if here.rules.rents and not found.ssh:
+            hint = 'its set-up comes by SSH: ssh = ["me"]'
+            raise wrong("nobody could reach the machines", hint=hint, at=("ssh",))
+        asked, most = len(set(found.ssh)) + len(set(found.https)), here.rules.most_rules
+        if most is not None and asked >= most:
+            raise wrong(
+                f"{asked} networks for ssh and https", allowed=f"at most {most - 1} together"
+            )
+        return found
+
     @field_validator("volumes")
     @classmethod
-    def _distinct(cls, found: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    def _distinct(cls, found: tuple[Volume, ...], info: ValidationInfo) -> tuple[Volume, ...]:
+        here = around(info)
+        disks = here.rules.disks if here is not None and here.rules is not None else None
+        if disks is not None and len(found) > disks.most:
+            raise wrong(f"{len(found)} volumes", allowed=f"at most {disks.most} on a machine")
         for number, volume in enumerate(found):
             before = found[:number]
             if volume.name in {other.name for other in before}:

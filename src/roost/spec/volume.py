@@ -96,5 +96,8 @@ class Volume(Table):
                 'park = "s3" needs park_to', hint='park_to = "s3://BUCKET/PREFIX"', at=("park",)
             )
         if here is not None and here.rules is not None and here.rules.disks is not None:
-            here.rules.disks.check_volume(self.type, self.size, self.iops, self.throughput)
+            disks = here.rules.disks
+            disks.check_volume(self.type, self.size, self.iops, self.throughput)
+            if is_new:
+                disks.check_ratios(self.type, self.size, self.iops, self.throughput)
         return self

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roost.errors import UsageError
+from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import Instance, Role, State
 from roost.providers.rules import find_rules
@@ -122,8 +123,7 @@ def main_machine(state: State) -> Instance | None:
 
 
 def _order(instance: Instance) -> tuple[int, int]:
-    number = instance.name.rpartition("-")[2]
-    return FIRST.index(instance.role), int(number) if number.isdigit() else 0
+    return FIRST.index(instance.role), nodes.number_of(instance.name)
 
 
 def user_of(record: str | None, role: Role) -> str:

@@ -104,7 +104,7 @@ def chosen(state: State, node: str | None) -> Instance:
         )
     if found is None:
         wanted = node or "head"
-        raise NotFoundError(f"{state.name} has no instance {wanted} (there are: {_some(there)})")
+        raise NotFoundError(f"{state.name} has no instance {wanted}. There are: {_some(there)}")
     return found
 
 

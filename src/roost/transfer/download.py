@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
-from roost.transfer import checksums, times
+from roost.transfer import checksums, deletion, thaw, times
+from roost.transfer.arrivals import Arrivals, Stat, dress
 from roost.transfer.cache import Known
 from roost.transfer.context import DamagedError, Run
+from roost.transfer.durable import early_start
 from roost.transfer.key_rules import file_trouble
 from roost.transfer.listing import Entry
-from roost.transfer.local import flush_early, write_at
+from roost.transfer.local import write_at
 from roost.transfer.pool import Begun
 from roost.transfer.s3.bucket import Head, head_of
-from roost.transfer.s3.client import RANGE, Reply
+from roost.transfer.s3.client import RANGE
+from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
 from roost.transfer.upload import SMALL
 
+Settled = Callable[[Known], None]
+"""A function that hears of each file that has its name, from any thread."""
+DIFFERS = "the content that arrived differs from the object in S3"
+_CHECKED = {"x-amz-checksum-mode": "ENABLED"}
 
-def download(run: Run, entry: Entry) -> Known:
+
+def download(run: Run, entry: Entry, settled: Settled) -> None:
     """Fetch an object, or make an empty folder.
 
     Raises OSError, StoreError, DamagedError, StoppedError.
@@ -29,125 +36,193 @@ def download(run: Run, entry: Entry) -> Known:
         raise OSError(trouble or "its name ends with a slash, as if it were a folder")
     if entry.folder:
         run.folder.make(entry.name)
-        return Known(entry.name, entry.tag, 0, 0)
-    work = _small if entry.size <= RANGE else _large
-    return run.patiently(lambda: work(run, entry))
+        settled(Known(entry.name, entry.tag, 0, 0))
+        return
+    try:
+        if entry.size <= RANGE:
+            key = run.prefix + entry.name
+            run.patiently(lambda: _receive(run, entry, run.bucket.get(key), settled))
+        else:
+            settled(run.patiently(lambda: _large(run, entry)))
+    except StoreError as error:
+        if error.code != "InvalidObjectState":
+            raise
+        raise thaw.explained(run, run.prefix + entry.name) from None
 
 
-def begin(run: Run, entry: Entry, done: Callable[[Known], None]) -> Begun | None:
+def begin(run: Run, entry: Entry, settled: Settled) -> Begun | None:
     """Begin a small object without waiting for the answer. Raises as ``download``."""
     if entry.folder or entry.size > SMALL or file_trouble(entry.name):
         return None
-    key, headers = run.prefix + entry.name, {"x-amz-checksum-mode": "ENABLED"}
-    answer = run.bucket.client.send("GetObject", "GET", key, None, headers)
-    return Begun(answer, lambda reply: done(_receive(run, entry, reply)))
+    wire = run.bucket.client.wire
+    if not wire.usable:
+        return None
+    answer = wire.get(run.prefix + entry.name, _CHECKED)
+    return Begun(answer, lambda reply: _receive(run, entry, reply, settled))
 
 
-def _small(run: Run, entry: Entry) -> Known:
-    return _receive(run, entry, run.bucket.get(run.prefix + entry.name))
-
-
-def _receive(run: Run, entry: Entry, reply: Reply) -> Known:
+def _receive(run: Run, entry: Entry, reply: Reply, settled: Settled) -> None:
     head = head_of(reply)
     _compare(run, entry, head, reply.body)
-    part = run.folder.receiving(entry.name, "")
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
-    try:
-        write_at(file, memoryview(reply.body), 0)
-        os.ftruncate(file, len(reply.body))
-        os.fsync(file)
-    except OSError:
-        part.unlink()
-        raise
-    finally:
-        os.close(file)
+
+    def named(info: os.stat_result) -> None:
+        settled(Known(entry.name, head.tag, info.st_size, info.st_mtime_ns))
+
+    arrivals(run).write(entry.name, reply.body, _stat(head), named)
     run.meter.moved(len(reply.body))
-    return _settle(run, entry, part, head)
 
 
-def _compare(run: Run, entry: Entry, head: Head, body: bytes) -> None:
+def arrivals(run: Run) -> Arrivals:
+    """Return the batches of this sync."""
+    with run.lock:
+        if run.arrivals is None:
+            run.arrivals = Arrivals(run.folder)
+        return run.arrivals
+
+
+def settle(run: Run) -> list[tuple[str, Exception]]:
+    """Give all files that have arrived their names; return those that failed. Raises OSError."""
+    if run.arrivals is None:
+        return []
+    run.arrivals.end()
+    failed, run.arrivals.failed = run.arrivals.failed, []
+    return list(failed)
+
+
+def _stat(head: Head) -> Stat:
+    kept = times.mtime_ns(head.meta)
+    return Stat(head.stored_ns if kept is None else kept, times.executable(head.meta))
+
+
+def _compare(run: Run, entry: Entry, head: Head, body: bytes | bytearray) -> None:
     if head.crc64:
         same = head.crc64 == checksums.crc64_text(checksums.crc64(body))
-    elif not checksums.is_md5(head.tag):
-        same = True
-    elif "-" not in head.tag:
-        same = head.tag == checksums.md5_hex(body)
     else:
-        part = run.bucket.first_part(run.prefix + entry.name)
-        same = checksums.bytes_tag(body, part) == head.tag
+        key = run.prefix + entry.name
+        found = checksums.compared(run.bucket, key, head, checksums.of_bytes(body))
+        if found is None:
+            same = head.tag == entry.tag and len(body) == entry.size
+            run.meter.unproven()
+        else:
+            same = found[1] == found[2]
     if not same:
-        raise DamagedError("the content that arrived differs from the object in S3")
+        raise DamagedError(DIFFERS)
 
 
-def _settle(run: Run, entry: Entry, part: Path, head: Head) -> Known:
-    kept = times.mtime_ns(head.meta)
-    mtime_ns = head.stored_ns if kept is None else kept
-    executable = times.executable(head.meta)
-    try:
-        info = run.folder.settle(part, entry.name, mtime_ns, executable=executable)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
-        raise
-    return Known(entry.name, head.tag, info.st_size, info.st_mtime_ns)
+# --- large ones ----------------------------------------------------------------------------------
 
 
 def _large(run: Run, entry: Entry) -> Known:
     """Fetch parallel ranges. What an earlier run has received of the same object is kept."""
-    key = run.prefix + entry.name
-    part = run.folder.receiving(entry.name, entry.tag)
-    run.folder.leftovers.discard(part)
-    file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    try:
-        have = min(os.fstat(file).st_size, entry.size - 1) // RANGE * RANGE
-        crc = _received(file, have)
-        run.meter.moved(have)
+    folder = entry.name.rpartition("/")[0]
+    with run.folder.below.folder(folder, make=True) as at:
+        part, file = run.folder.receiving(entry.name, entry.tag, at)
+        try:
+            head = _fill(run, entry, file)
+            info = dress(file, _stat(head))
+            os.fsync(file)
+            _give_name(run, entry, part, at)
+        except DamagedError:
+            deletion.discard_part(part, at=at)
+            raise
+        finally:
+            os.close(file)
+        if not run.folder.below.in_place(folder, at):
+            run.folder.below.forget(folder)
+            raise OSError("its folder was replaced while it was written")
+    return Known(entry.name, head.tag, info.st_size, info.st_mtime_ns)
 
-        def write(data: memoryview, at: int) -> None:
-            nonlocal crc
-            run.check()
-            write_at(file, data, at)
-            flush_early(file, at, len(data))
-            crc = checksums.crc64(data, crc)
-            run.meter.moved(len(data))
 
-        headers = {"if-match": f'"{entry.tag}"'}
-        if have:
-            headers["range"] = f"bytes={have}-{entry.size - 1}"
-        run.bucket.client.fetch(key, headers, write)
-        os.ftruncate(file, entry.size)
-        os.fsync(file)
-    finally:
-        os.close(file)
-    head = run.bucket.head(key)
+def _give_name(run: Run, entry: Entry, part: str, at: int) -> None:
     try:
-        _prove(run, key, head, part, checksums.crc64_text(crc), whole=not have)
-    except DamagedError:
-        with suppress(OSError):
-            part.unlink()
+        last = entry.name.rpartition("/")[2]
+        deletion.give_name(part, last, run.folder.seen.get(entry.name), at=at)
+        os.fsync(at)
+    except OSError:
+        deletion.discard_part(part, at=at)
         raise
-    return _settle(run, entry, part, head)
 
 
-def _received(file: int, size: int) -> int:
-    crc, at = 0, 0
-    while at < size:
-        data = os.pread(file, min(checksums.CHUNK, size - at), at)
-        crc, at = checksums.crc64(data, crc), at + len(data)
+def _fill(run: Run, entry: Entry, file: int) -> Head:
+    """Fetch what is missing of the object, and prove what is in the file. Raises DamagedError."""
+    key = run.prefix + entry.name
+    have = _kept(run, entry, file)
+    crc = _crc_until(file, have)
+    run.meter.moved(have)
+    start_early = early_start()
+
+    def write(data: memoryview, at: int) -> None:
+        run.check()
+        write_at(file, data, at)
+        start_early(file, at, len(data))
+        run.meter.moved(len(data))
+
+    crc = _fetch(run, entry, file, write, (have, crc))
+    os.ftruncate(file, entry.size)
+    head = run.bucket.head(key)
+    if head.size != entry.size:
+        raise DamagedError("the object has changed while it was read")
+    if head.crc64:
+        same = head.crc64 == checksums.crc64_text(crc)
+    else:
+        found = checksums.compared(run.bucket, key, head, checksums.of_file(file))
+        same = found[1] == found[2] if found else not have
+        if found is None and same:
+            run.meter.unproven()
+    if not same:
+        raise DamagedError(DIFFERS)
+    return head
+
+
+def _kept(run: Run, entry: Entry, file: int) -> int:
+    """Return how much of an earlier run is surely there, and cut off the rest.
+
+    Ranges arrive in any order, but none is begun before all those ``AHEAD`` of it are there.
+    """
+    from roost.transfer import ranges
+
+    size = min(os.fstat(file).st_size, entry.size - 1)
+    have = max(0, size // ranges.RANGE - ranges.AHEAD) * ranges.RANGE
+    os.ftruncate(file, have)  # where there are only zeros nothing is written: nothing may be there
+    return have
+
+
+def _fetch(
+    run: Run,
+    entry: Entry,
+    file: int,
+    write: Callable[[memoryview, int], None],
+    have: tuple[int, int],
+) -> int:
+    """Fetch all but what is there, whose size and CRC64 are known; return the CRC64 of all."""
+    from roost.transfer.s3.wire import NEVER, WireError
+
+    key, headers = run.prefix + entry.name, {"if-match": f'"{entry.tag}"'}
+    start, crc = have
+    end = start
+    if run.bucket.client.wire.usable:
+        try:
+            return run.ranges.fetch(key, headers, (start, entry.size), write, crc)
+        except WireError as error:
+            if error.code not in NEVER:
+                raise
+            os.ftruncate(file, start)
+
+    def in_order(data: memoryview, at: int) -> None:
+        nonlocal crc, end
+        write(data, at)
+        crc, end = checksums.crc64(data, crc), end + len(data)
+
+    if start:
+        headers["range"] = f"bytes={start}-{entry.size - 1}"
+    run.bucket.client.fetch(key, headers, in_order)
+    if end != entry.size:
+        raise DamagedError(f"{end} of its {entry.size} bytes arrived")
     return crc
 
 
-def _prove(run: Run, key: str, head: Head, part: Path, crc: str, *, whole: bool) -> None:
-    """Raise DamagedError where the file is not the object.
-
-    Where S3 has no checksum, only what came in one go (``whole``) is taken.
-    """
-    if head.size != part.stat().st_size:
-        raise DamagedError("the object has changed while it was read")
-    if head.crc64:
-        same = head.crc64 == crc
-    else:
-        found = checksums.proof(run.bucket, key, head, part)
-        same = found[1] == found[2] if found else whole
-    if not same:
-        raise DamagedError("the content that arrived differs from the object in S3")
+def _crc_until(file: int, size: int) -> int:
+    crc = 0
+    for data in checksums.of_file(file)(0, size):
+        crc = checksums.crc64(data, crc)
+    return crc

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from roost.transfer import checksums, download, times, upload
+from roost.transfer import checksums, deletion, download, own_uploads, times, upload
 from roost.transfer.cache import Cursor, Known
 from roost.transfer.context import Run
+from roost.transfer.deletion import Root, Seen
+from roost.transfer.deletion_rules import unread_kept
 from roost.transfer.filters import NameFilter
 from roost.transfer.key_rules import OURS, file_trouble
 from roost.transfer.listing import Entry
-from roost.transfer.local import folds_case
-from roost.transfer.plan import LATER, Copy, Delete, DisorderError, Judge, changes
+from roost.transfer.plan import LATER, NEW, Copy, Delete, DisorderError, Judge, changes
 from roost.transfer.pool import Pool, why
-from roost.transfer.s3.bucket import Upload
 from roost.transfer.s3.client import PART, RANGE
 from roost.transfer.s3.failures import StoreError
 
-DELETED_AT_ONCE = 1000
 UP_DEPTH = 16
 DOWN_DEPTH = 8
 """Small files on their way in one thread; less down, as a thread also waits for the disk."""
@@ -28,12 +27,21 @@ LARGER = 8
 
 @dataclass(slots=True)
 class Planned:
-    """The plan of a sync. ``skipped``: names that do not take part, and why."""
+    """The plan of a sync. ``skipped``: names that do not take part, and why.
+
+    ``unsure``: what keeps both sides from being equal, and why (it could not be read). ``having``
+    and ``there``: the files of source and target by the filters, counted where something may be
+    deleted; ``root`` is the folder that was listed.
+    """
 
     copies: list[Copy] = field(default_factory=list)
     deletions: list[Entry] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    unsure: list[tuple[str, str]] = field(default_factory=list)
     same: int = 0
+    having: int = 0
+    there: int = 0
+    root: Root | None = None
     folders: set[str] = field(default_factory=set)
 
     @property
@@ -59,6 +67,7 @@ class Done:
     deleted: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     bytes: int = 0
+    unproved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Sync:
         return not name.endswith("/") and self.included(name)
 
     def _objects(self) -> Iterator[Entry]:
-        for entry in self.run.bucket.objects(self.run.prefix):
+        for entry in self.run.bucket.objects(self.run.prefix, self.included.begins):
             if not entry.name.startswith(OURS):
                 yield entry
 
@@ -111,25 +120,58 @@ class Sync:
         judge = self._judge(planned)
         if not self.up:
             source = _noting(source, planned.folders)
+        if self.delete:
+            planned.root = Root.of(self.run.folder.root)
+            source, target = self._counted(planned, source, target)
         for action in changes(source, target, judge, self.included, delete=self.delete):
             if isinstance(action, Delete):
                 planned.deletions.append(action.entry)
             else:
                 planned.copies.append(action)
-        if self.delete and self.up:
-            _keep_unreadable(planned)
+        self._keep_unread(planned)
         return planned
 
-    def _files(self, planned: Planned) -> Iterator[Entry]:
-        def tell(name: str, why: str) -> None:
-            if self.included(name):
-                planned.skipped.append((name, why))
+    def _counted(
+        self, planned: Planned, source: Iterable[Entry], target: Iterable[Entry]
+    ) -> tuple[Iterable[Entry], Iterable[Entry]]:
+        """Return both sides, which count their files by the filters as they are read."""
 
-        for entry in self.run.folder.files(tell):
+        def having() -> Iterator[Entry]:
+            for entry in source:
+                planned.having += not entry.folder and self.included(entry.name)
+                yield entry
+
+        def there() -> Iterator[Entry]:
+            for entry in target:
+                planned.there += not entry.folder and self.included(entry.name)
+                yield entry
+
+        return having(), there()
+
+    def _files(self, planned: Planned) -> Iterator[Entry]:
+        folder = self.run.folder
+
+        def tell(name: str, why: str) -> None:
+            unread = name in folder.unread and not self.included.cuts(name)
+            if unread:
+                planned.unsure.append((name or ".", why))
+            if unread or self.included(name):
+                planned.skipped.append((name or ".", why))
+
+        for entry in folder.files(tell, self.included.enters):
             if entry.name == OURS:
                 tell(entry.name, "the name is reserved for roost's manifests")
             elif not entry.name.startswith(OURS) and (entry.folder or self._is_ready(entry)):
                 yield entry
+
+    def _keep_unread(self, planned: Planned) -> None:
+        """Keep in S3 what is below a name that was left out here, whatever the filters say."""
+        if not self.up:
+            return
+        left_out = self.run.folder.left_out
+        planned.deletions, kept = unread_kept(planned.deletions, left_out)
+        named = {name for name, _ in kept}
+        planned.unsure = [one for one in planned.unsure if one[0] not in named] + kept
 
     def _is_ready(self, entry: Entry) -> bool:
         return self.ready is None or self.ready(entry)
@@ -164,15 +206,20 @@ class Sync:
             except OSError as error:
                 reasons[copy.entry.name] = error.strerror or str(error)
 
-        failed = self._by_many(unsure, ask)
-        if failed:
-            raise failed[0][1]
+        unknown = set[str]()
+        for copy, error in self._by_many(unsure, ask):
+            if self.up and isinstance(error, StoreError) and error.gone:
+                reasons[copy.entry.name] = NEW  # it is listed, and gone
+            else:
+                unknown.add(copy.entry.name)
+                planned.unsure.append((copy.entry.name, why(error)))
         planned.same += sum(reason is None for reason in reasons.values())
         sure: list[Copy] = []
         for copy in planned.copies:
             reason = reasons.get(copy.entry.name, copy.reason)
-            if reason is not None:
-                sure.append(copy._replace(reason=reason))
+            if reason is not None and copy.entry.name not in unknown:
+                over = None if reason == NEW else copy.over
+                sure.append(copy._replace(reason=reason, over=over))
         return sure
 
     def _differ(self, copy: Copy) -> str | None:
@@ -197,7 +244,7 @@ class Sync:
 
     def _refuse_impossible(self, planned: Planned) -> None:
         """Skip the copies whose names no file can have."""
-        folds = bool(planned.copies) and folds_case(self.run.folder.root)
+        folds = bool(planned.copies) and deletion.folds_case(self.run.folder.root)
         taken: dict[str, str] = {}
         possible: list[Copy] = []
         for copy in planned.copies:
@@ -210,6 +257,10 @@ class Sync:
             else:
                 possible.append(copy)
         planned.copies = possible
+        if folds:  # the file of a name that is gone may be the one of a name that comes
+            coming = {copy.entry.name.casefold() for copy in possible}
+            extra = planned.deletions
+            planned.deletions = [one for one in extra if one.name.casefold() not in coming]
 
     # --- doing -------------------------------------------------------------------------------
 
@@ -218,19 +269,24 @@ class Sync:
         run, done = self.run, Done()
         run.meter.total_files = len(planned.copies)
         run.meter.total_bytes = planned.bytes
+        if self.up:
+            run.conditional = True
+            run.over = {c.entry.name: c.over.tag for c in planned.copies if c.over}
+        else:
+            over = ((copy.entry.name, copy.over) for copy in planned.copies)
+            run.folder.seen.update((k, Seen(v.size, v.mtime_ns)) for k, v in over if v)
         try:
-            if self.up and (run.cache.unended() or any(_large(c) for c in planned.copies)):
-                for one in run.bucket.uploads(run.prefix):
-                    run.uploads.setdefault(one.key, []).append(one)
             failed = self._copy(planned.copies, done)
-            done.failed = [(copy.entry.name, why(error)) for copy, error in failed]
+            done.failed = [(name, why(error)) for name, error in failed]
             if not run.stop.is_set():
+                copied_not = {name for name, _ in done.failed}
                 self._delete(planned, done)
-                self._tidy(planned, {name for name, _ in done.failed})
+                self._tidy(planned, copied_not)
+            done.failed += planned.unsure
         except StoreError as error:
             raise error.explained(f"s3://{run.bucket.name}/{run.prefix}") from error
         finally:
-            done.bytes = run.meter.bytes
+            done.bytes, done.unproved = run.meter.bytes, run.meter.unproved
             run.cache.save()
         run.check()
         return done
@@ -240,7 +296,7 @@ class Sync:
     ) -> list[tuple[Copy, Exception]]:
         return Pool(work, self.run.stop).all(items, min(self.threads, len(items)))
 
-    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[Copy, Exception]]:
+    def _copy(self, copies: list[Copy], done: Done) -> list[tuple[str, Exception]]:
         run = self.run
         move, begin = (
             (upload.upload, upload.begin) if self.up else (download.download, download.begin)
@@ -252,52 +308,46 @@ class Sync:
             run.meter.finished()
 
         pool = Pool[Copy](
-            work=lambda copy: finished(move(run, copy.entry)),
+            work=lambda copy: move(run, copy.entry, finished),
             stop=run.stop,
             begin=lambda copy: begin(run, copy.entry, finished),
             depth=UP_DEPTH if self.up else DOWN_DEPTH,
         )
         larger = min(LARGER, sum(copy.entry.size > upload.SMALL for copy in copies), self.threads)
-        return pool.all(copies, min(max(-(-self.threads // pool.depth), larger), len(copies)))
+        count = min(max(-(-self.threads // pool.depth), larger), len(copies))
+        try:
+            failed = pool.all(copies, count)
+        finally:  # what has arrived gets its names, whatever became of the rest
+            late = download.settle(run)
+        return [(copy.entry.name, error) for copy, error in failed] + late
 
     def _delete(self, planned: Planned, done: Done) -> None:
         # Only if nothing failed: a failed copy may be the new form of what would be deleted.
         if not planned.deletions or done.failed:
             return
-        names = [entry.name for entry in reversed(planned.deletions)]
+        run, extra = self.run, planned.deletions
         if self.up:
-            for at in range(0, len(names), DELETED_AT_ONCE):
-                some = names[at : at + DELETED_AT_ONCE]
-                refused = self.run.bucket.delete([self.run.prefix + name for name in some])
-                for key, why in refused.items():
-                    done.failed.append((key.removeprefix(self.run.prefix), why))
-                done.deleted += [one for one in some if self.run.prefix + one not in refused]
+            root = planned.root or Root.of(run.folder.root)
+            done.deleted, done.failed = deletion.delete_extra_objects(
+                run.bucket, run.prefix, run.folder, root, extra
+            )
         else:
-            for name in names:
-                try:
-                    self.run.folder.remove(name)
-                    done.deleted.append(name)
-                except OSError as error:
-                    done.failed.append((name, error.strerror or str(error)))
-            self.run.folder.remove_empty(set(done.deleted), planned.folders)
-        self.run.cache.forget(done.deleted)
+            done.deleted, done.failed = deletion.delete_extra_files(
+                run.bucket, run.prefix, run.folder, extra
+            )
+            deletion.remove_empty(run.folder, done.deleted, planned.folders)
+        run.cache.forget(done.deleted)
 
     def _tidy(self, planned: Planned, failed: set[str]) -> None:
         """Abort uploads that no run will continue. What failed is for the next run."""
         run = self.run
         if not self.up:
-            run.folder.clean()
+            deletion.clean_parts(run.folder, run.folder.leftovers)
             return
-        for key, known, *_ in run.cache.unended():
-            if key.removeprefix(run.prefix) not in failed:
-                run.bucket.abort(Upload(key, known))
-                run.cache.ended(known)
+        kept = {run.prefix + name for name in failed}
+        own_uploads.abort_own(run.bucket, run.cache, kept)
         large = {run.prefix + c.entry.name for c in planned.copies if _large(c)}
-        large -= {run.prefix + name for name in failed}
-        if large:  # an upload may have begun though the answer was lost
-            for upload in run.bucket.uploads(run.prefix):
-                if upload.key in large:
-                    run.bucket.abort(upload)
+        own_uploads.abort_stale(run.bucket, run.prefix, run.cache, large)
 
 
 def _noting(entries: Iterable[Entry], folders: set[str]) -> Iterator[Entry]:
@@ -305,20 +355,6 @@ def _noting(entries: Iterable[Entry], folders: set[str]) -> Iterator[Entry]:
         if entry.folder:
             folders.add(entry.name)
         yield entry
-
-
-def _keep_unreadable(planned: Planned) -> None:
-    """Delete nothing in S3 below what could not be read here: it may still exist."""
-    unread = [name for name, _ in planned.skipped]
-    planned.deletions = [
-        entry
-        for entry in planned.deletions
-        if not any(_within(entry.name, name) for name in unread)
-    ]
-
-
-def _within(name: str, above: str) -> bool:
-    return name == above or not above or name.startswith(f"{above.rstrip('/')}/")
 
 
 def _requests(size: int, *, up: bool) -> int:

@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
+from os.path import commonprefix
 
-NameFilter = Callable[[str], bool]
+
+@dataclass(frozen=True, slots=True)
+class NameFilter:
+    """The names that take part: they fit an ``include`` (if there are any) and no ``exclude``.
+
+    ``begins``: how each of them begins, if that is known.
+    """
+
+    include: tuple[re.Pattern[str], ...] = ()
+    exclude: tuple[re.Pattern[str], ...] = ()
+    begins: str = ""
+
+    def __call__(self, name: str) -> bool:
+        """Tell if a name takes part."""
+        if self.include and not any(one.fullmatch(name) for one in self.include):
+            return False
+        return not any(one.fullmatch(name) for one in self.exclude)
+
+    def cuts(self, folder: str) -> bool:
+        """Tell if nothing in a folder takes part, whatever its name is."""
+        return any(one.fullmatch(f"{folder.rstrip('/')}/") for one in self.exclude)
+
+    def enters(self, folder: str) -> bool:
+        """Tell if something in a folder may take part, so that it must be looked into."""
+        folder = f"{folder.rstrip('/')}/"
+        begins = self.begins
+        return (begins.startswith(folder) or folder.startswith(begins)) and not self.cuts(folder)
 
 
 def name_filter(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> NameFilter:
-    """Return a filter of names: they fit an ``include`` (if there are any) and no ``exclude``.
+    """Return a filter of names.
 
     ``*`` and ``?`` stay within one part of a path, ``**`` crosses parts. A pattern without a
     slash fits the last part of a name; one that fits a folder fits all that is in it.
     """
-    inside = [_regex(one) for one in include]
-    outside = [_regex(one) for one in exclude]
-    if not inside and not outside:
-        return lambda name: True
+    begins = commonprefix([_literal(one) for one in include]) if include else ""  # noqa: RUF071
+    return NameFilter(tuple(map(_regex, include)), tuple(map(_regex, exclude)), begins)
 
-    def fits(name: str) -> bool:
-        if inside and not any(one.fullmatch(name) for one in inside):
-            return False
-        return not any(one.fullmatch(name) for one in outside)
 
-    return fits
+def _literal(glob: str) -> str:
+    """Return how all names begin that a pattern fits; "" where it fits anywhere."""
+    if "/" not in glob.removesuffix("/"):
+        return ""
+    return re.split(r"[*?[]", glob.removeprefix("/").removesuffix("/"), maxsplit=1)[0]
 
 
 def _regex(glob: str) -> re.Pattern[str]:

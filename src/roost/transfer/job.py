@@ -110,7 +110,8 @@ class Transfer:
 class Proven:
     """The proof of a job; ``whole``: of all that is in the folder.
 
-    ``manifest`` and ``tree`` are places in S3 (``s3://...``), with their SHA-256.
+    ``manifest`` and ``tree`` are places in S3 (``s3://...``), with their SHA-256. ``read_back``:
+    how many had to be read, as S3 has no checksum of them.
     """
 
     files: int
@@ -120,6 +121,7 @@ class Proven:
     manifest_sha256: str = ""
     tree: str = ""
     tree_sha256: str = ""
+    read_back: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,8 @@ class Outcome:
     same job with ``agreed = deletions`` continues. ``first`` are the first names that are copied,
     and why; ``failed`` all that is not in order; ``notes`` what else the user should know.
     ``region`` is the bucket's, ``requests`` the number of requests that S3 charges for.
+    ``to_restore`` are objects of the archive that would be asked back, which costs money and is
+    agreed to in the same way. ``unproved``: files that arrived and that S3 has no checksum of.
     """
 
     source: str = ""
@@ -142,6 +146,8 @@ class Outcome:
     first: Names = ()
     to_delete: tuple[str, ...] = ()
     deletions: str = ""
+    to_restore: Names = ()
+    to_restore_bytes: int = 0
     skipped: Names = ()
     copied: int = 0
     bytes: int = 0
@@ -150,17 +156,21 @@ class Outcome:
     failed: Names = ()
     notes: tuple[str, ...] = ()
     region: str = ""
+    unproved: int = 0
     proof: Proven | None = None
 
     @property
     def asks(self) -> bool:
-        """Tell if deletions must be agreed to before anything is done."""
-        return not self.done and bool(self.to_delete)
+        """Tell if deletions, or asking for objects back, must be agreed to first."""
+        return not self.done and bool(self.to_delete or self.to_restore)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
         """Return the outcome of its JSON."""
-        pairs = {key: tuple(map(tuple, data[key])) for key in ("first", "skipped", "failed")}
+        pairs = {
+            key: tuple(map(tuple, data[key]))
+            for key in ("first", "to_restore", "skipped", "failed")
+        }
         proof = Proven(**data["proof"]) if data["proof"] else None
         return cls(**{**_tuples(data), **pairs, "proof": proof})
 
@@ -203,9 +213,9 @@ Tell = Callable[[Progress], None]
 Note = Callable[[str], None]
 
 
-def deletions(names: Iterable[str]) -> str:
-    """Return a digest of these deletions, to agree to just them; "" for none."""
-    listed = sorted(names)
+def deletions(names: Iterable[str], restores: Iterable[str] = ()) -> str:
+    """Return a digest of these deletions and restores, to agree to just them; "" for none."""
+    listed = [*sorted(names), *(f"restore\0{name}" for name in sorted(restores))]
     text = "\0".join(listed).encode("utf-8", "surrogateescape")
     return sha256(text).hexdigest() if listed else ""
 

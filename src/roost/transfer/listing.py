@@ -16,7 +16,8 @@ class Entry(NamedTuple):
     """One file or object. The name of a folder ends with a slash.
 
     ``mtime_ns`` is the file's own time; of an object, when it was stored. ``tag`` is an object's
-    ETag. ``empty``: a folder that must be made, as nothing in it would make it.
+    ETag. ``empty``: a folder that must be made, as nothing in it would make it. ``storage``: an
+    object's class, where the listing has it.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Entry(NamedTuple):
     mtime_ns: int
     tag: str = ""
     empty: bool = False
+    storage: str = ""
 
     @property
     def folder(self) -> bool:

@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
-from roost.transfer.key_rules import PART, key_trouble
+from roost.transfer import deletion
+from roost.transfer.below import Below
+from roost.transfer.deletion import Seen
+from roost.transfer.key_rules import is_part, key_trouble, part_name
 from roost.transfer.listing import Entry
 
 Tell = Callable[[str, str], None]
 """A function of a name and the reason for which it does not take part."""
+Enters = Callable[[str], bool]
+"""A function that tells if a folder shall be looked into."""
 _ZEROS = bytes(2**20)
 
 
 @dataclass(slots=True)
 class Folder:
-    """One side of a sync. ``leftovers`` are files that an earlier run was receiving."""
+    """One side of a sync. ``leftovers`` are files that an earlier run was receiving.
+
+    ``left_out`` has what the last listing left out, and why; ``unread`` what of it could not be
+    read. ``seen``: the files that copies take the place of, as they were when the plan was made.
+    """
 
     root: Path
     follow: bool = False
     prefix: str = ""
     leftovers: set[Path] = field(default_factory=set)
+    left_out: dict[str, str] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    _opened: Below | None = None
+    _lock: Lock = field(default_factory=Lock)
 
-    def files(self, tell: Tell) -> Iterator[Entry]:
-        """Yield everything below, a folder before its content, in order of names."""
-        if self.root.is_dir():
-            yield from self._below(os.fspath(self.root), "", frozenset(), tell)
+    def files(self, tell: Tell, enters: Enters = lambda folder: True) -> Iterator[Entry]:
+        """Yield everything below, a folder before its content, in order of names.
 
-    def _below(self, path: str, base: str, above: frozenset[int], tell: Tell) -> Iterator[Entry]:
+        A folder below that ``enters`` refuses is left out with all that is in it.
+        """
+        self.left_out.clear()
+        self.unread.clear()
+
+        def note(name: str, why: str) -> None:
+            self.left_out[name] = why
+            tell(name, why)
+
+        yield from self._below(os.fspath(self.root), "", frozenset(), note, enters)
+
+    def _failed(self, name: str, error: OSError, tell: Tell) -> None:
+        """Note what could not be read; a file that has just gone, or a link to nowhere, is none."""
+        if not isinstance(error, FileNotFoundError) or not name:
+            self.unread.add(name)
+        tell(name, error.strerror or str(error))
+
+    def _below(
+        self, path: str, base: str, above: frozenset[tuple[int, int]], tell: Tell, enters: Enters
+    ) -> Iterator[Entry]:
         try:
             if self.follow:
-                here = os.stat(path).st_ino
+                info = os.stat(path)
+                here = (info.st_dev, info.st_ino)  # each file system counts from one
                 if here in above:
                     tell(base, "a symlink leads back to where it is")
                     return
@@ -44,7 +74,7 @@ class Folder:
             with os.scandir(path) as found:
                 inside = sorted((self._sort_key(one), one) for one in found)
         except OSError as error:
-            tell(base, error.strerror or str(error))
+            self._failed(base, error, tell)
             return
         trouble = key_trouble(base, self.prefix)
         if trouble and not inside:
@@ -53,7 +83,8 @@ class Folder:
             yield Entry(base, 0, 0, empty=not inside)
         for name, one in inside:
             if name.endswith("/"):
-                yield from self._below(one.path, base + name, above, tell)
+                if enters(base + name):
+                    yield from self._below(one.path, base + name, above, tell, enters)
             else:
                 yield from self._file(one, base + name, tell)
 
@@ -61,7 +92,7 @@ class Folder:
         return f"{one.name}/" if one.is_dir(follow_symlinks=self.follow) else one.name
 
     def _file(self, one: os.DirEntry[str], name: str, tell: Tell) -> Iterator[Entry]:
-        if one.name.endswith(PART):
+        if is_part(one.name):
             self.leftovers.add(Path(one.path))
             return
         trouble = key_trouble(name, self.prefix)
@@ -71,7 +102,7 @@ class Folder:
         try:
             info = one.stat(follow_symlinks=self.follow)
         except OSError as error:
-            tell(name, error.strerror or str(error))
+            self._failed(name, error, tell)
             return
         if stat.S_ISREG(info.st_mode):
             yield Entry(name, info.st_size, info.st_mtime_ns)
@@ -91,66 +122,37 @@ class Folder:
 
     # --- receiving ---------------------------------------------------------------------------
 
+    @property
+    def below(self) -> Below:
+        """The folders below the root, to write in. Raises OSError, RoostError."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = Below(self.root)
+            return self._opened
+
+    def close(self) -> None:
+        """Close what was opened to write in."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
     def make(self, name: str) -> None:
         """Make the folder of that name. Raises OSError where it would be elsewhere."""
+        with self.below.folder(name.rstrip("/"), make=True):
+            pass
+
+    def receiving(self, name: str, tag: str, at: int) -> tuple[str, int]:
+        """Open a file to write to, in its open folder ``at``, beside its place. Raises OSError.
+
+        The same object has the same one, to continue with it, unless another sync receives it now.
+        """
         path = self.path(name)
-        path.mkdir(parents=True, exist_ok=True)
-        self._check(path, name)
-
-    def receiving(self, name: str, tag: str) -> Path:
-        """Return the file to write to, beside the place where it will be. Raises OSError."""
-        path = self.path(name)
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._check(path.parent, name)
-        known = sha256(f"{path.name}\0{tag}".encode()).hexdigest()[:24]
-        return path.parent / f".{known}{PART}"
-
-    def _check(self, parent: Path, name: str) -> None:
-        """Refuse to write through a symlink: it may lead out of the destination."""
-        relative = parent.relative_to(self.root)
-        here = self.root
-        for part in relative.parts:
-            here = here / part
-            if here.is_symlink():
-                raise OSError(errno.ELOOP, "its folder is a symlink", name)
-
-    def settle(self, part: Path, name: str, mtime_ns: int, *, executable: bool) -> os.stat_result:
-        """Give a received file, which is on the disk by now, its times and its name."""
-        os.utime(part, ns=(mtime_ns, mtime_ns))
-        if executable:
-            now = part.stat().st_mode
-            part.chmod(now | (now & 0o444) >> 2)
-        info = part.stat()
-        target = self.path(name)
-        if target.is_symlink():
-            raise OSError(errno.ELOOP, "a symlink is in its place", name)
-        part.rename(target)
-        return info
-
-    def remove(self, name: str) -> None:
-        """Delete a file, or an empty folder. Raises OSError."""
-        path = self.path(name)
-        self._check(path.parent, name)
-        if name.endswith("/"):
-            path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
-
-    def remove_empty(self, names: set[str], keep: set[str]) -> None:
-        """Delete those folders (and those above) that nothing is in any more."""
-        above = {
-            name[: at + 1] for name in names for at, one in enumerate(name) if one == "/"
-        } - keep
-        for folder in sorted(above, key=len, reverse=True):
-            with suppress(OSError):
-                self.path(folder).rmdir()
-
-    def clean(self) -> None:
-        """Delete what an earlier run was receiving and nobody goes on with."""
-        for path in self.leftovers:
-            with suppress(OSError):
-                path.unlink()
+        part = part_name(f"{path.name}\0{tag}")
+        self.leftovers.discard(path.parent / part)
+        while (file := deletion.open_part(part, at=at)) is None:
+            part = part_name(os.urandom(16).hex())
+        return part, file
 
 
 def write_at(file: int, data: memoryview, at: int) -> None:
@@ -163,21 +165,3 @@ def write_at(file: int, data: memoryview, at: int) -> None:
                 wrote = os.pwrite(file, left, to)
                 left, to = left[wrote:], to + wrote
         data, at = data[len(block) :], at + len(block)
-
-
-def flush_early(file: int, at: int, size: int) -> None:
-    """Let the disk begin with what was written, so that little is left for the end to wait for."""
-    if hasattr(os, "posix_fadvise"):  # Linux writes the pages out before it drops them
-        os.posix_fadvise(file, at, size, os.POSIX_FADV_DONTNEED)
-
-
-def folds_case(root: Path) -> bool:
-    """Tell if the file system takes "A" and "a" for the same name."""
-    probe = root / f".CASE-{os.getpid()}{PART}"
-    try:
-        probe.touch()
-        return probe.with_name(probe.name.swapcase()).exists()
-    except OSError:
-        return False
-    finally:
-        probe.unlink(missing_ok=True)

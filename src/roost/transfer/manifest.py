@@ -12,7 +12,6 @@ import base64
 import hashlib
 import json
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roost.transfer.context import Run
-from roost.transfer.key_rules import OURS, PART
+from roost.transfer.key_rules import OURS, is_part
 from roost.transfer.verify import Proof
 from roost.transfer.verify import Proven as ProvenFile
 
@@ -40,7 +39,6 @@ KINDS = {
 }
 KEPT = ("user.", "system.posix_acl_", "security.capability")
 """The beginnings of the extended attributes that a user keeps."""
-_RECEIVING = re.compile(rf"\.[0-9a-f]{{24}}{re.escape(PART)}")
 Tell = Callable[[str, str], None]
 
 
@@ -163,7 +161,7 @@ def _why(run: Run, leaf: Leaf) -> str:
 
 def _left_over(leaf: Leaf) -> bool:
     name = leaf.path.rpartition("/")[2]
-    return leaf.kind == "file" and _RECEIVING.fullmatch(name) is not None
+    return leaf.kind == "file" and is_part(name)
 
 
 def leaves(root: str, tell: Tell) -> Iterator[Leaf]:
@@ -247,10 +245,36 @@ def read(lines: Iterable[bytes]) -> list[Leaf]:
         made = [leaf_of(entry) for entry in entries]
     except (ValueError, TypeError, AttributeError) as error:
         raise TreeError(f"it is no tree: {error}") from None
-    for leaf in made:
+    _check(made)
+    return made
+
+
+def _check(leaves: Iterable[Leaf]) -> None:
+    """Raise TreeError for a tree that no folder can have had."""
+    kinds = {"": "folder"}
+    for leaf in leaves:
         if leaf.path and not _safe(leaf.path):
             raise TreeError(f"{leaf.path!r} leads out of the folder")
-    return made
+        if not _plausible(leaf):
+            raise TreeError(f"{leaf.path!r}: its entry makes no sense")
+        above = leaf.path.rpartition("/")[0]
+        if kinds.get(above) != "folder":
+            raise TreeError(f"{leaf.path!r} is below {above!r}, which is no folder")
+        if leaf.path in kinds and (leaf.path or leaf.kind != "folder"):
+            raise TreeError(f"{leaf.path!r} is there twice")
+        kinds[leaf.path] = leaf.kind
+
+
+def _plausible(leaf: Leaf) -> bool:
+    numbers = (leaf.mode, leaf.uid, leaf.gid, leaf.mtime_ns, leaf.size, leaf.device)
+    texts = (leaf.path, leaf.to, *leaf.xattrs, *leaf.xattrs.values())
+    return (
+        leaf.kind in KINDS.values()
+        and all(type(one) is int for one in numbers)
+        and all(isinstance(one, str) for one in texts)
+        and leaf.mode == stat.S_IMODE(leaf.mode)
+        and min(leaf.uid, leaf.gid, leaf.size, leaf.device) >= 0
+    )
 
 
 def _safe(path: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from roost.transfer.filters import NameFilter
 from roost.transfer.listing import Entry
 
+NEW = "new"
 LATER = "?"
 """The reason of a copy that a look at the object must confirm first."""
 
@@ -27,6 +27,7 @@ class Delete(NamedTuple):
 
 
 Action = Copy | Delete
+Included = Callable[[str], bool]
 Judge = Callable[[Entry, Entry], str | None]
 """A function of a source and its target: the reason to copy, LATER, or None if they are equal."""
 
@@ -39,7 +40,7 @@ def changes(
     source: Iterable[Entry],
     target: Iterable[Entry],
     judge: Judge,
-    included: NameFilter,
+    included: Included,
     *,
     delete: bool = False,
 ) -> Iterator[Action]:
@@ -66,14 +67,14 @@ def changes(
 def _copy(entry: Entry, same: Entry | None, judge: Judge) -> Iterator[Copy]:
     if entry.folder:
         if entry.empty and same is None:
-            yield Copy(entry, "new")
+            yield Copy(entry, NEW)
         return
-    reason = "new" if same is None else judge(entry, same)
+    reason = NEW if same is None else judge(entry, same)
     if reason is not None:
         yield Copy(entry, reason, same)
 
 
-def _extra(entry: Entry, included: NameFilter, *, delete: bool) -> Iterator[Delete]:
+def _extra(entry: Entry, included: Included, *, delete: bool) -> Iterator[Delete]:
     # A folder that is not empty goes with the last thing in it.
     if delete and included(entry.name) and (entry.empty or not entry.folder):
         yield Delete(entry)

@@ -5,25 +5,33 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from errno import EDQUOT, ENOSPC, EROFS
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from roost.transfer.context import ChangedError, DamagedError, StoppedError
-from roost.transfer.s3.client import Reply
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
 
 T = TypeVar("T")
 EXPECTED = (OSError, StoreError, DamagedError, ChangedError)
+ALL_REFUSED = 20
+"""Refused items after which no other is tried, if none has succeeded."""
 PATIENCE = 15
 """Seconds to wait for threads to finish their items after an interrupt."""
+
+
+class Answer(Protocol):
+    """An answer that comes later."""
+
+    def result(self) -> Reply:
+        """Wait for it. Raises StoreError."""
 
 
 class Begun(NamedTuple):
     """A request on its way, and what to do with its answer."""
 
-    answer: Future[Reply]
+    answer: Answer
     finish: Callable[[Reply], None]
 
 
@@ -42,6 +50,8 @@ class Pool(Generic[T]):
     depth: int = 1
     failed: list[tuple[T, Exception]] = field(default_factory=list)
     fatal: list[BaseException] = field(default_factory=list)
+    refused: int = 0
+    succeeded: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def all(self, items: Iterable[T], count: int) -> list[tuple[T, Exception]]:
@@ -96,14 +106,22 @@ class Pool(Generic[T]):
         try:
             if not _ended(begun):
                 self.work(item)
+            self.succeeded = True
         except StoppedError:
             return
         except EXPECTED as error:
             self.failed.append((item, error))
-            if _is_fatal(error):
+            if self._is_fatal(error):
                 self.fatal.append(error)
         except BaseException as error:  # a bug in roost; the other threads stop
             self.fatal.append(error)
+
+    def _is_fatal(self, error: Exception) -> bool:
+        """Tell if an error is about all items, and not about its own."""
+        if isinstance(error, StoreError):
+            self.refused += error.refused
+            return error.fatal or (self.refused >= ALL_REFUSED and not self.succeeded)
+        return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT, EROFS}
 
 
 def _ended(begun: Begun | None) -> bool:
@@ -117,14 +135,8 @@ def _ended(begun: Begun | None) -> bool:
     return True
 
 
-def _is_fatal(error: Exception) -> bool:
-    if isinstance(error, StoreError):
-        return error.hopeless and not error.gone and error.status != 405
-    return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT, EROFS}
-
-
 def why(error: Exception) -> str:
     """Return the reason of a failure for people."""
     if isinstance(error, StoreError):
-        return f"{error.code}{': ' if error.text else ''}{error.text}"
+        return error.reason
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

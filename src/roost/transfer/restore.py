@@ -10,7 +10,6 @@ itself, and from then on it is left as it is.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import stat
@@ -23,10 +22,10 @@ from pathlib import Path
 from typing import IO
 
 from roost.errors import NotFoundError, RoostError
-from roost.transfer import checksums
+from roost.transfer import attributes, checksums, deletion
 from roost.transfer.context import DamagedError, Run
 from roost.transfer.engine import Planned, Sync
-from roost.transfer.manifest import BEGINS, KEPT, KINDS, Leaf, TreeError, read
+from roost.transfer.manifest import BEGINS, KINDS, Leaf, TreeError, read
 from roost.transfer.plan import Copy
 from roost.transfer.pool import Pool, why
 from roost.transfer.s3.failures import StoreError
@@ -140,14 +139,14 @@ MARK = "trusted.roost.tree"
 
 def _mark(run: Run) -> str:
     with suppress(OSError):
-        return os.getxattr(run.folder.root, MARK).decode()
+        return os.getxattr(run.folder.below.root, MARK).decode()
     return ""
 
 
 def _set_mark(run: Run, sha256: str) -> None:
     """Set the mark; without it the same is only done again."""
     with suppress(OSError):
-        os.setxattr(run.folder.root, MARK, sha256.encode())
+        os.setxattr(run.folder.below.root, MARK, sha256.encode())
 
 
 def _open(run: Run, restoration: Restoration) -> None:
@@ -164,8 +163,8 @@ def _open(run: Run, restoration: Restoration) -> None:
 
 def _shut(run: Run) -> None:
     if os.geteuid() == 0:
-        os.chown(run.folder.root, 0, 0)
-    os.chmod(run.folder.root, 0o700)
+        os.fchown(run.folder.below.root, 0, 0)
+    os.fchmod(run.folder.below.root, 0o700)
 
 
 # --- the tree ------------------------------------------------------------------------------------
@@ -234,20 +233,35 @@ def _different(
 
 
 def _same(run: Run, leaf: Leaf) -> bool:
-    path = run.folder.path(leaf.path)
+    above, _, last = leaf.path.rpartition("/")
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        info = path.lstat()
+        with run.folder.below.folder(above) as at:
+            file = os.open(last, flags, dir_fd=at)
     except OSError:
         return False
+    try:
+        return _has_content(run, leaf, file)
+    finally:
+        os.close(file)
+
+
+def _has_content(run: Run, leaf: Leaf, file: int) -> bool:
+    info = os.fstat(file)
+    run.folder.seen[leaf.path] = deletion.Seen(info.st_size, info.st_mtime_ns)
     if not stat.S_ISREG(info.st_mode) or info.st_size != leaf.size:
         return False
+    if info.st_nlink > 1:
+        return False  # a file of its own is made: its owner and mode would be another's, too
     kind, value = leaf.sums
-    if kind == "crc64nvme":
-        return checksums.file_crc64(path) == value
-    if kind != "etag":
+    content = checksums.of_file(file)
+    if kind not in {"crc64nvme", "etag"}:
         raise DamagedError(f"its checksum is of a kind that is not known: {kind}")
-    part = run.bucket.first_part(run.prefix + leaf.path) if "-" in value else None
-    return checksums.file_tag(path, part) == value
+    if "-" not in value:
+        return checksums.whole_sum(kind, content, leaf.size) == value
+    part = run.bucket.part_size(run.prefix + leaf.path, 1)
+    sizes = checksums.even_parts(leaf.size, part or leaf.size)
+    return checksums.parts_sum(kind, content, sizes) == value
 
 
 # --- the rest ------------------------------------------------------------------------------------
@@ -259,37 +273,27 @@ def _folder(run: Run, leaf: Leaf) -> None:
 
 
 def _special(run: Run, leaf: Leaf) -> None:
-    path = f"{run.folder.base}{leaf.path}"
-    with suppress(FileNotFoundError):
-        now = os.lstat(path)
-        if KINDS[stat.S_IFMT(now.st_mode)] == leaf.kind and _leads(path, leaf) == leaf.to:
-            return
-        os.unlink(path)
-    if leaf.kind == "link":
-        os.symlink(leaf.to, path)
-    else:
-        os.mknod(path, _TYPES[leaf.kind] | 0o600, leaf.device)
+    above, _, last = leaf.path.rpartition("/")
+    with run.folder.below.folder(above) as at:
+        with suppress(FileNotFoundError):
+            now = os.stat(last, dir_fd=at, follow_symlinks=False)
+            if KINDS[stat.S_IFMT(now.st_mode)] == leaf.kind and _leads(at, last, leaf) == leaf.to:
+                return
+            deletion.remove_special(last, now, at=at)
+        if leaf.kind == "link":
+            os.symlink(leaf.to, last, dir_fd=at)
+        else:
+            os.mknod(last, _TYPES[leaf.kind] | 0o600, leaf.device, dir_fd=at)
 
 
-def _leads(path: str, leaf: Leaf) -> str:
-    return os.readlink(path) if leaf.kind == "link" else ""
+def _leads(at: int, name: str, leaf: Leaf) -> str:
+    return os.readlink(name, dir_fd=at) if leaf.kind == "link" else ""
 
 
 def _attributes(run: Run, leaf: Leaf) -> None:
-    """Set all in this order: a new owner removes bits and capabilities, a mode changes an ACL."""
-    path = f"{run.folder.base}{leaf.path}" if leaf.path else os.fspath(run.folder.root)
-    os.chown(path, leaf.uid, leaf.gid, follow_symlinks=False)
-    if leaf.kind != "link":
-        os.chmod(path, leaf.mode)
-    for name in _others(path, leaf):
-        os.removexattr(path, name, follow_symlinks=False)
-    for name, value in leaf.xattrs.items():
-        os.setxattr(path, name, base64.b64decode(value), follow_symlinks=False)
-    os.utime(path, ns=(leaf.mtime_ns, leaf.mtime_ns), follow_symlinks=False)
-
-
-def _others(path: str, leaf: Leaf) -> list[str]:
-    with suppress(OSError):
-        there = os.listxattr(path, follow_symlinks=False)
-        return [one for one in there if one.startswith(KEPT) and one not in leaf.xattrs]
-    return []
+    if not leaf.path:
+        attributes.give(leaf, run.folder.below.root, ".")
+        return
+    above, _, last = leaf.path.rpartition("/")
+    with run.folder.below.folder(above) as at:
+        attributes.give(leaf, at, last)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from roost.errors import UsageError
+from roost.transfer import thaw
 from roost.transfer.context import Meter, Run
+from roost.transfer.deletion import delete_older_trees, remove_empty
+from roost.transfer.deletion_rules import refuse
 from roost.transfer.engine import Done, Planned, Sync
 from roost.transfer.job import (
     ANY,
@@ -25,11 +28,12 @@ from roost.transfer.job import (
 )
 from roost.transfer.listing import Side, side
 from roost.transfer.manifest import BEGINS, save_tree
+from roost.transfer.openness import MOVE_AGE, QUIET, Rule
 from roost.transfer.options import opened
 from roost.transfer.restore import plan_restore, restore
 from roost.transfer.s3.failures import StoreError
 from roost.transfer.verify import Proof, verify
-from roost.transfer.watch import janitor, keep_on, move_away
+from roost.transfer.watch import Keeper, janitor, move_away
 
 FIRST = 20
 """Names of what is copied that are listed one by one."""
@@ -127,12 +131,19 @@ def run(job: Job, tracker: Tracker) -> Outcome:
         if job.watch:
             return _watch(sync, job, tracker)
         planned = sync.plan()
-        plan = outcome(job, sync, planned)
+        from_archive = _from_archive(job, sync, planned)
+        plan = outcome(job, sync, planned, from_archive)
         tracker.plan(plan)
-        if job.dry_run or (plan.to_delete and job.agreed not in {ANY, plan.deletions}):
+        if not job.tree:
+            _refuse(sync, job, planned)
+        if job.dry_run or (plan.asks and job.agreed not in {ANY, plan.deletions}):
             return plan
+        if job.options.restore:
+            planned.unsure += _ask_back(job, sync, from_archive)
         work = _up_with_tree if job.tree else _plain
-        return work(sync, job, tracker, planned, plan)
+        ended = work(sync, job, tracker, planned, plan)
+        trouble = sync.run.cache.trouble
+        return replace(ended, notes=(*ended.notes, trouble)) if trouble else ended
 
 
 def _side(text: str) -> Side:
@@ -140,9 +151,32 @@ def _side(text: str) -> Side:
     return side(text) if text.startswith("s3://") else Path(text)
 
 
-def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
+def _from_archive(job: Job, sync: Sync, planned: Planned) -> thaw.Archived:
+    """Take the copies that are in the archive out of a plan, if they shall be asked back."""
+    if job.up or not job.options.restore:
+        return thaw.Archived()
+    try:
+        found, planned.copies = thaw.look(sync.run, planned.copies, sync.threads)
+    except StoreError as error:
+        raise error.explained(job.source) from error
+    return found
+
+
+def _ask_back(job: Job, sync: Sync, found: thaw.Archived) -> list[tuple[str, str]]:
+    options = job.options
+    try:
+        return thaw.ask_for(sync.run, found, options.restore, options.restore_tier, sync.threads)
+    except StoreError as error:
+        raise error.explained(job.source) from error
+
+
+def outcome(
+    job: Job, sync: Sync, planned: Planned, from_archive: thaw.Archived | None = None
+) -> Outcome:
     """Return a plan as an outcome that is not done."""
     names = tuple(entry.name for entry in planned.deletions)
+    archive = from_archive or thaw.Archived()
+    restores = tuple((copy.entry.name, copy.entry.storage) for copy in archive.wanted)
     return Outcome(
         source=job.source,
         target=job.target,
@@ -152,9 +186,34 @@ def outcome(job: Job, sync: Sync, planned: Planned) -> Outcome:
         same=planned.same,
         first=tuple((copy.entry.name, copy.reason) for copy in planned.copies[:FIRST]),
         to_delete=names,
-        deletions=deletions(names),
+        deletions=deletions(names, (name for name, _ in restores)),
+        to_restore=restores,
+        to_restore_bytes=archive.bytes,
+        failed=tuple(planned.unsure),
         skipped=tuple(planned.skipped),
         region=sync.run.bucket.client.where.region,
+    )
+
+
+def _refuse(sync: Sync, job: Job, planned: Planned) -> None:
+    """Raise RoostError where more would be deleted than the user can have meant."""
+    if not planned.deletions:
+        return
+    if not sync.up and not planned.having and sync.run.prefix:
+        key = sync.run.prefix.rstrip("/")
+        with suppress(StoreError):
+            sync.run.bucket.head(key)
+            raise UsageError(
+                f"s3://{sync.run.bucket.name}/{key} is an object, and no prefix: with --delete all"
+                f" {len(planned.deletions)} in {job.target} would go; nothing was changed"
+            )
+    refuse(
+        len(planned.deletions),
+        planned.there,
+        planned.having,
+        sides=(job.source, job.target),
+        most=job.options.max_delete,
+        everything=job.options.delete_all,
     )
 
 
@@ -167,7 +226,8 @@ def _plain(sync: Sync, job: Job, tracker: Tracker, planned: Planned, plan: Outco
         proof = verify(sync.run, sync.included)
     if job.move:
         tracker.stage = "proving"
-        removed, wrong = move_away(sync)
+        removed, wrong = move_away(sync, _rule(job))
+        remove_empty(sync.run.folder, removed, ())
         done.failed += wrong
     return _ended(plan, done, proof, removed=tuple(removed))
 
@@ -183,6 +243,7 @@ def _ended(
         deleted=tuple(done.deleted),
         removed=removed,
         failed=_troubles(done.failed, proof.wrong if proof else ()),
+        unproved=done.unproved,
         proof=_proven(proof) if proof else None,
     )
 
@@ -200,14 +261,24 @@ def _proven(proof: Proof) -> Proven:
         whole=proof.whole,
         manifest=proof.manifest or "",
         manifest_sha256=proof.manifest_sha256,
+        read_back=sum(one.read_back for one in proof.proven),
     )
 
 
 def _watch(sync: Sync, job: Job, tracker: Tracker) -> Outcome:
     tracker.stage = "watching"
     rules = tuple(janitor(text) for text in job.janitors)
-    keep_on(sync, rules, tracker.note, tracker.warn, move=job.move)
+    rule = _rule(job)
+    keeper = Keeper(sync, rules, tracker.note, tracker.warn, rule, move=job.move)
+    keeper.watch(rule.min_age)
     return Outcome(source=job.source, target=job.target, done=True)
+
+
+def _rule(job: Job) -> Rule:
+    """Return the rule for files that are deleted here once they are stored."""
+    usual = MOVE_AGE if job.move else QUIET
+    age = job.options.min_age
+    return Rule(usual if age is None else age, job.options.assume_closed)
 
 
 # --- trees ---------------------------------------------------------------------------------------
@@ -227,9 +298,9 @@ def _up_with_tree(
     proof = _listed(run, verify(run, sync.included, manifest=False))
     saved = save_tree(run, proof)
     if saved.whole and job.options.delete:
-        gone = sync.do(Planned(deletions=extra))
+        gone = sync.do(Planned(deletions=extra, root=planned.root))
         done.deleted, done.failed = gone.deleted, done.failed + gone.failed
-        _delete_trees(sync, saved.place)
+        done.failed += _delete_older_trees(run, saved.place)
     made = Proven(
         files=sum(one.kind != "folder" for one in proof.proven),
         bytes=proof.bytes,
@@ -259,14 +330,13 @@ def _listed(run: Run, proof: Proof) -> Proof:
     )
 
 
-def _delete_trees(sync: Sync, but: str) -> None:
+def _delete_older_trees(run: Run, newest: str) -> list[tuple[str, str]]:
     """Delete the older trees: what they name may be gone, or have changed."""
-    run = sync.run
-    prefix = run.prefix + BEGINS
-    keys = [prefix + one.name for one in run.bucket.objects(prefix)]
-    old = [key for key in keys if not but.endswith(f"/{key}")]
-    for at in range(0, len(old), 1000):
-        run.bucket.delete(old[at : at + 1000])
+    place = f"s3://{run.bucket.name}/"
+    try:
+        return delete_older_trees(run.bucket, run.prefix + BEGINS, newest.removeprefix(place))
+    except StoreError as error:
+        raise error.explained(place + run.prefix) from error
 
 
 def _restore(sync: Sync, job: Job, tracker: Tracker) -> Outcome:

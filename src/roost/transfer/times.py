@@ -7,6 +7,11 @@ from decimal import Decimal, InvalidOperation
 
 from roost.transfer.s3.bucket import META
 
+LONGEST = 64
+"""Characters of a time in metadata; what is longer is none."""
+DIGITS = 11
+"""Digits of its seconds: about as far as file systems can go."""
+
 
 def headers(mtime_ns: int, mode: int) -> dict[str, str]:
     """Return ``mtime`` in seconds, with all its digits; ``mode`` where it is an unusual one."""
@@ -19,11 +24,17 @@ def headers(mtime_ns: int, mode: int) -> dict[str, str]:
 
 def mtime_ns(meta: Mapping[str, str]) -> int | None:
     """Return the time in nanoseconds; None where none is kept or it cannot be read."""
-    try:
-        made = int(Decimal(meta["mtime"]) * 10**9)
-    except (KeyError, InvalidOperation, ValueError, OverflowError):
+    text = meta.get("mtime", "")
+    if not text or len(text) > LONGEST:
         return None
-    return made if -(2**63) <= made < 2**63 else None
+    try:
+        seconds = Decimal(text)
+        if not seconds.is_finite() or seconds.adjusted() > DIGITS:
+            return None  # its digits alone would take minutes
+        made = int(seconds * 10**9)
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+    return made if abs(made) < 2**63 * 10 else None
 
 
 def executable(meta: Mapping[str, str]) -> bool:

@@ -18,23 +18,30 @@ from typing import IO
 
 from roost.transfer import checksums, times
 from roost.transfer.context import DamagedError, Run
-from roost.transfer.filters import NameFilter
 from roost.transfer.key_rules import OURS
 from roost.transfer.listing import Entry
+from roost.transfer.plan import Included
 from roost.transfer.pool import Pool, why
 from roost.transfer.s3.bucket import Head
 from roost.transfer.s3.failures import StoreError
 
+KEPT = frozenset({"crc64nvme", "etag"})
+"""The kinds of checksums that manifests and trees have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A file whose object has the same bytes, and the checksum that says so."""
+    """A file whose object has the same bytes, and the checksum that says so.
+
+    ``read_back``: S3 has none to compare, so that all of the object was read.
+    """
 
     name: str
     size: int
     mtime_ns: int
     kind: str
     sum: str
+    read_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Proof:
         return sum(one.size for one in self.proven)
 
 
-def verify(run: Run, included: NameFilter, *, threads: int = 16, manifest: bool = True) -> Proof:
+def verify(run: Run, included: Included, *, threads: int = 16, manifest: bool = True) -> Proof:
     """Compare every file with its object. Raises RoostError where S3 cannot be asked."""
     skipped: list[tuple[str, str]] = []
     files = run.folder.files(lambda name, why: skipped.append((name, why)))
@@ -94,7 +101,10 @@ def _prove(run: Run, entry: Entry) -> Proven:
         return Proven(entry.name, 0, 0, "folder", "")
     if head.size != entry.size:
         raise DamagedError(f"it has {head.size} bytes in S3, not {entry.size}")
-    found = checksums.proof(run.bucket, key, head, path) or _read_back(run, key, head, entry)
+    found = checksums.proof(run.bucket, key, head, path)
+    read_back = found is None
+    if found is None:
+        found = _read_back(run, key, head, entry)
     now = path.stat(follow_symlinks=run.folder.follow)
     if (now.st_size, now.st_mtime_ns) != (entry.size, entry.mtime_ns):
         raise DamagedError("it changed while it was compared")
@@ -105,7 +115,9 @@ def _prove(run: Run, entry: Entry) -> Proven:
         from roost.transfer.cache import Known
 
         run.cache.add(Known(entry.name, head.tag, entry.size, entry.mtime_ns))
-    return Proven(entry.name, entry.size, entry.mtime_ns, kind, there)
+    if kind not in KEPT or (kind == "etag" and head.encrypted):
+        kind, there = "crc64nvme", checksums.file_crc64(path)  # the file is the object by now
+    return Proven(entry.name, entry.size, entry.mtime_ns, kind, there, read_back)
 
 
 def _read_back(run: Run, key: str, head: Head, entry: Entry) -> tuple[str, str, str]:

@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
-from roost.cli.copying import BOTH_WAYS, HOW, QUIET, job, options, session_for, show_all
+from roost.cli.copying import (
+    BOTH_WAYS,
+    FROM_S3,
+    HOW,
+    QUIET,
+    S3,
+    job,
+    options,
+    session_for,
+    show_all,
+)
 from roost.cli.options import NameAndNode, json_option, place_options, yes_options
 from roost.model.place import Place
 
@@ -14,7 +24,7 @@ from roost.model.place import Place
 @click.command("pull")
 @click.argument("which", metavar="NAME[/NODE]", type=NameAndNode())
 @click.argument("only", metavar="[FOLDER|S3]...", nargs=-1)
-@options(*BOTH_WAYS, *HOW[1:], QUIET)
+@options(*BOTH_WAYS, *FROM_S3, *HOW[1:], *S3, QUIET)
 @place_options
 @json_option
 @yes_options

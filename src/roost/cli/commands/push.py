@@ -10,6 +10,7 @@ from roost.cli.copying import (
     BOTH_WAYS,
     HOW,
     QUIET,
+    S3,
     TO_S3,
     job,
     options,
@@ -23,7 +24,7 @@ from roost.model.place import Place
 @click.command("push")
 @click.argument("which", metavar="NAME[/NODE]", type=NameAndNode())
 @click.argument("only", metavar="[FOLDER|S3]...", nargs=-1)
-@options(*BOTH_WAYS, *TO_S3, *HOW, QUIET)
+@options(*BOTH_WAYS, *TO_S3, *HOW, *S3, QUIET)
 @place_options
 @json_option
 @yes_options

@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
-from roost.cli.copying import BOTH_WAYS, HOW, QUIET, TO_S3, job, options, session_for
+from roost.cli.copying import (
+    BOTH_WAYS,
+    FROM_S3,
+    HOW,
+    QUIET,
+    S3,
+    TO_S3,
+    job,
+    options,
+    session_for,
+)
 from roost.cli.options import json_option, yes_options
 from roost.model.place import Place
 
@@ -14,7 +24,7 @@ from roost.model.place import Place
 @click.command("sync")
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST")
-@options(*BOTH_WAYS, *TO_S3, *HOW)
+@options(*BOTH_WAYS, *TO_S3, *FROM_S3, *HOW, *S3)
 @click.option("--region", metavar="REGION", help="The region of the bucket.")
 @click.option("--profile", metavar="PROFILE", help="The profile of your AWS credentials.")
 @options(QUIET)

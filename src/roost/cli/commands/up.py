@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import file_argument, json_option, place_options, yes_options
+from roost.cli.options import (
+    file_argument,
+    fresh_option,
+    json_option,
+    place_options,
+    yes_options,
+)
 from roost.cli.terminal import session as open_session
 from roost.errors import command_line
 from roost.model.place import Place
@@ -12,10 +18,18 @@ from roost.model.place import Place
 
 @click.command("up")
 @file_argument
+@fresh_option
 @place_options
 @json_option
 @yes_options
-def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
+def command(
+    target: str | None,
+    fresh: tuple[str, ...],
+    place: Place,
+    as_json: bool,
+    yes: bool,
+    no_input: bool,
+) -> None:
     """Create what a file describes, wait until it runs, and print its address.
 
     Safe to repeat: it does what is missing and nothing else. If it was interrupted, the same
@@ -33,4 +47,4 @@ def command(target: str | None, place: Place, as_json: bool, yes: bool, no_input
     from roost.cli.text.running import show_running
 
     session.say(command_line("roost", "up", target or "roost.toml"))
-    show_running(up(session, target), as_json)
+    show_running(up(session, target, fresh), as_json)

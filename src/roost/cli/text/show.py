@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from roost.app.lifecycle import instance_json
 from roost.cli.output import table
 from roost.errors import command_line
+from roost.plan.recorded import lost_backups
 from roost.units import format_size
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def hints(shown: Shown) -> list[str]:
         up = command_line("roost", "up", name)
         lines.append(f"{name} has no machines now: `{up}` makes them, or brings them back")
     lines += [f"volume {volume}: {text}" for volume, text in shown.unfilled.items()]
+    lines += [
+        f"{b.subject}: its copy, {b.description}, {b.trouble or 'is gone'}"
+        for b in lost_backups(shown.state)
+    ]
     if any(i.state == "failed" for i in shown.state.instances):
         lines.append(
             f"`{command_line('roost', 'up', name)}` mends what failed,"
@@ -100,6 +105,7 @@ def _disks(shown: Shown) -> list[tuple[str, ...]]:
         for s in state.snapshots
     ]
     rows += [(i.instance, "image", "", i.state, "", i.name) for i in state.images]
+    rows += [(b.name, b.kind, f"{b.size_gib:g} GiB", "lost", "", b.id) for b in lost_backups(state)]
     rows += [
         (a.name, "address", "", "attached" if a.attached else "kept", a.holder, a.ip or a.id)
         for a in state.addresses

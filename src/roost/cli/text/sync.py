@@ -40,6 +40,9 @@ def show_plan(transfer: Transfer, plan: Outcome, *, quiet: bool) -> None:
     dry = transfer.job.dry_run
     names([f"{show(name)}: {why}" for name, why in plan.skipped], "left out: ")
     names([show(name) for name in plan.to_delete], "delete ")
+    names([f"{show(name)} ({kind})" for name, kind in plan.to_restore], "ask for ")
+    if plan.to_restore:
+        _show_restore(transfer, plan)
     if quiet and not dry:
         return
     if dry:
@@ -52,6 +55,22 @@ def show_plan(transfer: Transfer, plan: Outcome, *, quiet: bool) -> None:
     say(f"{plan.to_copy} to copy ({size(plan.to_copy_bytes)}), {plan.same} the same")
     if transfer.job.where.endpoint is None and plan.to_copy:  # Amazon's own prices
         _show_cost(transfer, plan)
+
+
+def _show_restore(transfer: Transfer, plan: Outcome) -> None:
+    """Show what it costs to ask for objects of the archive."""
+    options = transfer.job.options
+    what = f"{len(plan.to_restore)} of the archive ({size(plan.to_restore_bytes)})"
+    say(f"{what} to ask for, to be read for {options.restore} days, {options.restore_tier}")
+    if transfer.job.where.endpoint is None:
+        from roost.app.prices import todays_book
+        from roost.transfer import cost
+
+        kinds = [kind for _, kind in plan.to_restore]
+        price = cost.from_archive(
+            plan.to_restore_bytes, kinds, plan.region, todays_book(), options.restore_tier
+        )
+        say(f"cost: {price} for the retrieval; the copies are paid for like STANDARD, by the day")
 
 
 def names(lines: list[str], before: str) -> None:
@@ -104,8 +123,12 @@ def show_result(result: Result, *, quiet: bool) -> None:
     if outcome.copied or outcome.deleted:
         gone = f", deleted {len(outcome.deleted)}" if outcome.deleted else ""
         say(f"copied {outcome.copied} ({size(outcome.bytes)}){gone}")
+    if outcome.unproved:
+        say(f"S3 has no checksum for {outcome.unproved} of them: only their size is proven")
     if outcome.proof is not None:
-        say(f"proven by checksum: {outcome.proof.files} ({size(outcome.proof.bytes)})")
+        read = outcome.proof.read_back
+        by_sum = f"proven by checksum: {outcome.proof.files - read}"
+        say(f"{by_sum}{f', by reading back: {read}' if read else ''} ({size(outcome.proof.bytes)})")
         if outcome.proof.manifest:
             say(f"manifest: {outcome.proof.manifest}")
     if outcome.removed:
@@ -124,12 +147,14 @@ def result_json(result: Result) -> dict[str, Any]:
         "to_copy": outcome.to_copy,
         "to_copy_bytes": outcome.to_copy_bytes,
         "to_delete": list(outcome.to_delete),
+        "to_restore": [name for name, _ in outcome.to_restore],
         "same": outcome.same,
         "copied": outcome.copied,
         "bytes": outcome.bytes,
         "deleted": list(outcome.deleted),
         "removed_from_source": list(outcome.removed),
         "failed": [{"name": name, "why": why} for name, why in outcome.failed],
+        "size_only": outcome.unproved,
         "skipped": [{"name": name, "why": why} for name, why in outcome.skipped],
         "verified": None
         if proof is None
@@ -137,6 +162,7 @@ def result_json(result: Result) -> dict[str, Any]:
             "files": proof.files,
             "bytes": proof.bytes,
             "whole": proof.whole,
+            "read_back": proof.read_back,
             "manifest": proof.manifest or None,
         },
     }

@@ -5,7 +5,7 @@ mkdir -p /etc/roost/setup.d /etc/roost/retire.d /etc/roost/rebalance.d /etc/roos
     /etc/roost/notice.d /var/lib/roost /run/roost
 ln -sf /usr/lib/roost/run /usr/local/sbin/roost-extend
 systemctl daemon-reload
-systemctl enable --now roost-guard.timer roost-volumes.timer
+systemctl enable --now roost-last-resort.timer roost-guard.timer roost-volumes.timer
 systemctl enable roost-setup.service
 systemctl start --no-block roost-setup.service
 for unit in roost-beacon roost-spot roost-warm; do

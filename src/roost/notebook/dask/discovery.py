@@ -61,7 +61,7 @@ def find(name: str | None = None, home: Path | None = None) -> Attachment:
     place = folder(name or os.environ.get("ROOST_NAME") or _only(home), home)
     if not place.control.exists():
         there = ", ".join(names(home)) or "none"
-        raise NotFoundError(f'no cluster is named "{place.name}" (there are: {there})')
+        raise NotFoundError(f"no such cluster: {place.name}. There are: {there}")
     said = scheduler(place)
     if said is None:
         raise RoostError(f"{place.name} does not run", next=command_line("roost", "up", place.name))

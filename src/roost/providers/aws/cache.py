@@ -19,6 +19,7 @@ from roost.model.resources import (
     State,
     Volume,
 )
+from roost.providers.aws.record import Kept
 
 if TYPE_CHECKING:
     from roost.model.images import BakedImage
@@ -34,8 +35,11 @@ class Memory:
     """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
 
     ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
-    ``seen`` the ids of all instances, gone ones too; ``s3_copies`` are the copies in S3.
-    ``state`` is what the last look saw; ``changed`` has volumes as they are becoming.
+    ``seen`` the ids of all instances, gone ones too; ``s3_copies`` are the copies in S3, and
+    ``kept`` is what the launch template has: the record, and the copies that park made.
+    ``troubles`` says what became of recorded copies that are missed, by their ids.
+    ``state`` is what the last look saw; ``changed`` has volumes as they are becoming,
+    and ``unchanged`` says why others stay as they are, by their ids.
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
@@ -47,6 +51,8 @@ class Memory:
     kinds: set[str] = field(default_factory=set)
     record: str | None = None
     s3_copies: tuple[S3Copy, ...] = ()
+    kept: Kept = field(default_factory=Kept)
+    troubles: dict[str, str] = field(default_factory=dict)
     zone: str | None = None
     ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)
@@ -56,6 +62,7 @@ class Memory:
     seen: set[str] = field(default_factory=set)
     state: State | None = None
     changed: dict[str, Volume] = field(default_factory=dict)
+    unchanged: dict[str, str] = field(default_factory=dict)
     there: tuple[Instance, ...] = ()
     fresh: bool = False
     notes: list[str] = field(default_factory=list)
@@ -86,6 +93,11 @@ class Memory:
         heads = [i for i in (*self.there, *made) if i.role == "head" and i.state != "deleting"]
         return heads[-1].private if heads else None
 
+    def forget(self, kind: Kind) -> None:
+        """Forget how a kind is described, also what this process made of it: it has changed."""
+        self.described.pop(kind, None)
+        self.made = {key: made for key, made in self.made.items() if key[0] != kind}
+
     def remember_gone(self, kind: Kind, name: str) -> None:
         """Remember what was deleted just now."""
         self.made.pop((kind, name), None)
@@ -96,7 +108,7 @@ class Memory:
         """Return a volume with its new size: EC2 shows the old one for a while."""
         new = self.changed.get(volume.id)
         if new is None:
-            return volume
+            return replace(volume, note=volume.note or self.unchanged.get(volume.id, ""))
         return replace(
             volume,
             size_gib=new.size_gib,

@@ -11,12 +11,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import AccessError
+from roost.errors import AccessError, CloudError, command_line
 from roost.home import check_name
 from roost.model.record import read_record
-from roost.model.resources import Instance, State
-from roost.model.steps import Create, Delete, Forget, Record, Step, describe
-from roost.providers.aws import ledger, parse, requests, s3_copies, tags
+from roost.model.resources import Backup, Instance, State
+from roost.model.steps import (
+    Create,
+    Delete,
+    Forget,
+    OpenRules,
+    Record,
+    RecordBackups,
+    Step,
+    describe,
+)
+from roost.providers.aws import ledger, parse, record, requests, s3_copies, tags
+from roost.providers.aws.access import Caller, fingerprint
 from roost.providers.aws.audit import sweep
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
@@ -108,7 +118,7 @@ class AwsCloud:
         """Return everything of one name."""
         memory = self._memory(name)
         with translated(f"look at {name}"):
-            state = Look(self.calls, memory, name, self.caller).state()
+            state = Look(self.calls, memory, name, self._who).state()
         memory.zone = parse.zone_of(memory.described) or memory.zone
         return memory.with_unseen(state, self.clock())
 
@@ -238,10 +248,14 @@ class AwsCloud:
 
     def _apply(self, name: str, memory: Memory, step: Step) -> None:
         match step:
-            case Record(record):
-                self._record(name, memory, record)
+            case Record(text):
+                self._record(name, memory, text)
+            case RecordBackups(backups):
+                self._record_backups(name, memory, backups)
             case Create(_, resources):
                 self._maker(name, memory).make(resources)
+            case OpenRules():
+                self._maker(name, memory).open_rules(step)
             case Delete(("snapshot" | "image") as kind, names):
                 self._changes(name, memory).note_gone(names)
                 for one in names:
@@ -252,21 +266,43 @@ class AwsCloud:
                     self.ec2.delete_launch_template,
                     LaunchTemplateName=requests.template_name(name),
                 )
-                memory.record, memory.s3_copies = None, ()
+                memory.record, memory.s3_copies, memory.kept = None, (), record.Kept()
             case _ if isinstance(step, DISK_STEPS):
                 self._disks(name, memory).apply(step)
             case _:
                 self._changes(name, memory).apply(step)
 
-    def _record(self, name: str, memory: Memory, record: str) -> None:
+    def _record(self, name: str, memory: Memory, text: str) -> None:
         """Write the record: the first makes the template; a later one is a new version of it."""
         made = None
         if memory.record is None:
-            asked = requests.create_template(name, record, read_record(record).tags)
+            asked = requests.create_template(name, text, read_record(text).tags)
             made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
-        if made is None:
-            self.ec2.create_launch_template_version(**requests.template_version(name, record))
-        memory.record = record
+        if made is not None:
+            memory.kept = record.Kept(text, version=1)
+        elif memory.kept.unread:
+            asked = requests.template_version(name, text, memory.kept.block)
+            self.ec2.create_launch_template_version(**asked)
+        else:
+            self._keep(name, memory, text, memory.kept.backups)
+        memory.record = text
+
+    def _keep(self, name: str, memory: Memory, text: str, backups: tuple[Backup, ...]) -> None:
+        """Write the record and the copies that it names. Raises CloudError."""
+        kept = memory.kept
+        version, block = record.write(self.calls, name, text, backups, kept.version)
+        memory.kept = record.Kept(text, backups, version, block)
+
+    def _record_backups(self, name: str, memory: Memory, backups: tuple[Backup, ...]) -> None:
+        """Write down which copies a name comes back from. Raises CloudError without a record."""
+        if memory.record is None:
+            raise CloudError(
+                f"the record of {name} is missing: roost cannot note which copies it comes back"
+                " from; nothing was deleted",
+                next="roost up FILE   (makes it again), then: "
+                + command_line("roost", "park", name),
+            )
+        self._keep(name, memory, memory.record, backups)
 
     def _maker(self, name: str, memory: Memory) -> Maker:
         return Maker(
@@ -275,7 +311,7 @@ class AwsCloud:
             memory=memory,
             name=name,
             network=partial(self._network, name, memory),
-            caller=self.caller,
+            caller=self._who,
             public_key=self.public_key,
             clock=self.clock,
             wall=self.wall,
@@ -290,6 +326,10 @@ class AwsCloud:
             return None
         nodes = tags.launch([i.name for i in instances])
         return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
+
+    def _who(self) -> Caller:
+        """Return who runs roost. Raises RoostError where that cannot be found out."""
+        return Caller(self.caller(), fingerprint(self.public_key()))
 
     def _changes(self, name: str, memory: Memory) -> Changes:
         return Changes(

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from roost.errors import CloudError, ThrottledError
-from roost.model.resources import Address, Instance, KeyPair, Resource, SecurityGroup, Volume
-from roost.providers.aws import parse, requests, tags
+from roost.model.resources import Address, Instance, KeyPair, Resource, Rule, SecurityGroup, Volume
+from roost.model.steps import OpenRules
+from roost.providers.aws import access, requests, tags
+from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of
@@ -34,7 +36,7 @@ class Maker:
     memory: Memory
     name: str
     network: Callable[[], Network]
-    caller: Callable[[], str]
+    caller: Callable[[], Caller]
     public_key: Callable[[], bytes]
     clock: Callable[[], float]
     wall: Callable[[], datetime]
@@ -73,26 +75,33 @@ class Maker:
         self.made(key, key.name)
 
     def security_group(self, group: SecurityGroup) -> None:
-        """Make the firewall if it is missing, and let in who is missing in it."""
+        """Make the security group if it is missing, and let in who is missing in it."""
         vpc = self.network().vpc
         asked = requests.create_security_group(self.name, group.name, vpc, self.users)
         made = self.calls.unless_there(self.calls.ec2.create_security_group, **asked)
-        if made is not None:
-            group_id, missing, own = made["GroupId"], list(group.rules), True
-        else:
-            found = self._found_group(asked["GroupName"], vpc)
-            group_id = found["GroupId"]
-            (have,) = parse.security_groups([found], self.caller())
-            missing = [rule for rule in group.rules if rule not in have.rules]
-            own = not any(p.get("UserIdGroupPairs") for p in found.get("IpPermissions", ()))
-        if missing or own:
-            caller = self.caller() if any(r.source == "caller" for r in missing) else ""
-            self.calls.unless_there(
-                self.calls.ec2.authorize_security_group_ingress,
-                **requests.authorize(group_id, missing, caller, own=own),
-            )
+        described = made or self._found_group(asked["GroupName"], vpc)
+        group_id = described["GroupId"]
+        self._let_in(group.rules, described)
         self.memory.described.pop("security-group", None)
         self.made(group, group_id)
+
+    def open_rules(self, step: OpenRules) -> None:
+        """Let more people in to a security group that is there."""
+        asked = requests.create_security_group(self.name, step.group, "", self.users)
+        self._let_in(step.rules, self._found_group(asked["GroupName"], self.network().vpc))
+        self.memory.forget("security-group")
+
+    def _let_in(self, rules: tuple[Rule, ...], described: dict[str, Any]) -> None:
+        people = any(rule.source == "caller" for rule in rules)
+        caller = self.caller() if people else Caller()
+        group_id = described["GroupId"]
+        lacking = access.missing(group_id, rules, caller, described)
+        call = self.calls.ec2.authorize_security_group_ingress
+        if not lacking:
+            return
+        if self.calls.unless_there(call, GroupId=group_id, IpPermissions=lacking) is None:
+            # One of them is in already, and EC2 lets in nobody then. The loop looks again.
+            raise ThrottledError("the rules of a security group cannot all be seen yet")
 
     def _found_group(self, name: str, vpc: str) -> dict[str, Any]:
         where = [

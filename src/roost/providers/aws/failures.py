@@ -28,6 +28,7 @@ GONE = frozenset(
         "InvalidKeyPair.NotFound",
         "InvalidLaunchTemplateId.NotFound",
         "InvalidLaunchTemplateName.NotFoundException",
+        "InvalidPermission.NotFound",
         "InvalidSnapshot.NotFound",
         "InvalidVolume.NotFound",
     }
@@ -103,6 +104,22 @@ QUOTA = frozenset(
 )
 
 
+CLOCK = re.compile("not yet current|signature expired|is still valid|request has expired", re.I)
+"""AWS's words for a request from another time than now."""
+SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
+REGION = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
+"""Wrong keys; also right ones, in a region that the account has not enabled."""
+FORBIDDEN = "service control policy"
+BLOB = re.compile(r"\s*Encoded authorization failure message: \S+")
+"""What EC2 adds to a refusal: some 900 characters that only AWS can read."""
+ACCOUNT = {
+    "OptInRequired": "accept the terms of the image, or finish the sign-up, in the console of AWS",
+    "PendingVerification": "wait: AWS verifies new accounts, within minutes or at most 4 hours",
+    "Blocked": "ask AWS's support: the account is blocked",
+}
+"""What the account's owner must do, by the code."""
+
+
 def code_of(error: BaseException) -> str:
     """Return the code of a botocore ``ClientError``; empty for anything else."""
     response: Any = getattr(error, "response", None)
@@ -133,16 +150,10 @@ def _known(error: Any, doing: str) -> RoostError:
         return ThrottledError(what)
     if code in NO_CAPACITY:
         return CapacityError(what)
-    if code in CREDENTIALS:
-        return CredentialsError(what, next="aws sso login   (or new keys: aws configure)")
+    if code in CREDENTIALS | SKEWED or code in ACCOUNT:
+        return _refused_caller(code, said, what)
     if code in DENIED:
-        action = str(getattr(error, "operation_name", ""))
-        named = REFUSED.search(said)
-        missing = named[1] if named else f"{SERVICES.get(action, 'ec2')}:{action}"
-        return AccessError(
-            f"{what} (the permission {missing} is missing)",
-            next="roost iam FILE   (prints all that is needed)",
-        )
+        return _denied(error, doing, code, said)
     if code in QUOTA:
         return QuotaError(
             what, next="ask for more: https://console.aws.amazon.com/servicequotas, Amazon EC2"
@@ -151,6 +162,42 @@ def _known(error: Any, doing: str) -> RoostError:
     profile = code == "InvalidParameterValue" and "iaminstanceprofile" in said.lower()
     mend = "roost doctor FILE   (a profile made just now: again in a minute)"
     return CloudError(what, next=mend if profile else None)
+
+
+def _refused_caller(code: str, said: str, what: str) -> RoostError:
+    """Return the error for a caller that AWS does not take, with the cause where it is known."""
+    if code in SKEWED or code == "RequestExpired" or CLOCK.search(said):
+        return CredentialsError(
+            f"{what} (this computer's clock is wrong)",
+            next="timedatectl set-ntp true   (then the same again)",
+        )
+    if code in ACCOUNT:
+        return AccessError(what, next=ACCOUNT[code])
+    if code in REGION:
+        return CredentialsError(
+            what,
+            next="aws sts get-caller-identity   (if it answers, the region is not enabled in your"
+            " account: aws account enable-region --region-name REGION; else: aws sso login, or"
+            " new keys by aws configure)",
+        )
+    return CredentialsError(what, next="aws sso login   (or new keys: aws configure)")
+
+
+def _denied(error: Any, doing: str, code: str, said: str) -> RoostError:
+    """Return the error for a call that is not allowed: by the account, or by its organisation."""
+    action = str(getattr(error, "operation_name", ""))
+    named = REFUSED.search(said)
+    missing = named[1] if named else f"{SERVICES.get(action, 'ec2')}:{action}"
+    what = f"{doing}: {code}: {BLOB.sub('', said)}"
+    if FORBIDDEN in said:
+        return AccessError(
+            f"{what} (your organisation forbids {missing} here)",
+            next="ask the administrators of your organisation: no policy of yours can allow it",
+        )
+    return AccessError(
+        f"{what} (the permission {missing} is missing)",
+        next="roost iam FILE   (prints all that is needed)",
+    )
 
 
 def _local(error: Exception, doing: str) -> RoostError:

@@ -19,7 +19,7 @@ from typing import Any
 from roost.errors import CloudError
 from roost.providers.aws import tags
 from roost.providers.aws.failures import translated
-from roost.providers.aws.parse import INSTANCE_STATES, ROLES
+from roost.providers.aws.parse import INSTANCE_STATES, ROLES, TERMINATED
 from roost.providers.provider import Summary
 
 VERSION = "2016-11-15"
@@ -99,12 +99,13 @@ def summarized(
     sizes: dict[str, int] = {}
     for reservation in reservations:
         for one in reservation["Instances"]:
-            held, state = tags.read(one.get("Tags")), INSTANCE_STATES.get(one["State"]["Name"])
+            held, word = tags.read(one.get("Tags")), one["State"]["Name"]
             nodes = held.get(tags.NODE, "")
             if nodes not in sizes:
                 sizes[nodes] = len(tags.launched(nodes))
             known = held.get(tags.ROLE) in ROLES and one.get("AmiLaunchIndex", 0) < sizes[nodes]
-            if state is not None and known:
+            if word != TERMINATED and known:
+                state = INSTANCE_STATES.get(word, "unknown")
                 states.setdefault(held[tags.NAME], Counter())[state] += 1
     return tuple(
         Summary(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PATH = "/roost/"
 """Where role and profile are made: `roost iam` without a file lets roles of this path be passed."""
+PARTITIONS = (("us-gov-", "aws-us-gov"), ("cn-", "aws-cn"))
+"""The beginnings of regions that are a part of AWS of their own."""
 TRUST: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
@@ -35,6 +37,11 @@ PRINTS = "prints a role for it, and the commands that make it"
 
 
 # --- names ----------------------------------------------------------------------------------------
+
+
+def partition_of(region: str | None) -> str:
+    """Return the part of AWS that a region is in, as its ARNs begin: ``"aws-us-gov"``."""
+    return next((p for start, p in PARTITIONS if (region or "").startswith(start)), "aws")
 
 
 def name_of(profile: str) -> str:
@@ -96,14 +103,10 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
     Objects are deleted only where volumes are parked: what a volume has no more goes there too.
     Uploads that were cut short are found to go on with: IAM can limit that by the bucket only.
     """
-    partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    partition = partition_of(region)
     pulled = [_place(pull.source) for pull in spec.data.pull]
     pushed = [_place(push.target) for push in spec.data.push]
-    parked = [
-        _place(f"{volume.park_to.rstrip('/')}/{spec.name}")
-        for volume in spec.volumes
-        if volume.park is ParkMode.S3 and volume.park_to is not None
-    ]
+    parked = _parked(spec)
     written = [*pushed, *parked]
     s3 = f"arn:{partition}:s3:::"
     found = [
@@ -115,6 +118,36 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
         *([_allow("Unended", [UNENDED], sorted({s3 + b for b, _ in written}))] if written else []),
     ]
     return {"Version": "2012-10-17", "Statement": found} if found else None
+
+
+def parked_statements(spec: Spec, region: str) -> list[dict[str, Any]]:
+    """Return what a user needs to look at volumes parked in S3, before something is deleted.
+
+    To list the copies, to read the trees that say what must be there, and to see whether a bucket
+    keeps versions or deletes objects by itself. Who may not is told that it is unknown.
+    """
+    partition = partition_of(region)
+    s3 = f"arn:{partition}:s3:::"
+    places = _parked(spec)
+    if not places:
+        return []
+    buckets = sorted({s3 + bucket for bucket, _ in places})
+    looking = ["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"]
+    listing = [{**one, "Sid": f"Parked{one['Sid']}"} for one in _listing(s3, places)]
+    return [
+        *listing,
+        *_objects("ParkedTrees", ["s3:GetObject"], s3, places),
+        _allow("ParkedBuckets", looking, buckets),
+    ]
+
+
+def _parked(spec: Spec) -> list[Place]:
+    """Return the places that its volumes are parked in."""
+    return [
+        _place(f"{volume.park_to.rstrip('/')}/{spec.name}")
+        for volume in spec.volumes
+        if volume.park is ParkMode.S3 and volume.park_to is not None
+    ]
 
 
 WRITE = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]

@@ -7,11 +7,15 @@ only those; nothing is asked about kinds that are not there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from roost.model.resources import Kind, State
-from roost.providers.aws import parse, requests, s3_copies, tags
+from roost.errors import RoostError
+from roost.model.record import read_record
+from roost.model.resources import Backup, Kind, State
+from roost.plan.recorded import lost_backups
+from roost.providers.aws import access, parse, record, s3_copies, tags, trouble
+from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 
@@ -34,21 +38,21 @@ DESCRIBED: dict[Kind, tuple[str, str]] = {
     "snapshot": ("describe_snapshots", "Snapshots"),
     "image": ("describe_images", "Images"),
 }
-OWNED: dict[Kind, dict[str, list[str]]] = {
+OWNED: dict[Kind, dict[str, Any]] = {
     "snapshot": {"OwnerIds": ["self"]},
-    "image": {"Owners": ["self"]},
+    "image": {"Owners": ["self"], "IncludeDisabled": True},
 }
 """Those of other accounts are described too, unless one asks for one's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at one name; ``caller`` gives the CIDR of who looks, and is asked only if needed."""
+    """A look at one name; ``caller`` gives who looks, and is asked only if needed."""
 
     calls: Calls
     memory: Memory
     name: str
-    caller: Callable[[], str]
+    caller: Callable[[], Caller]
 
     def state(self) -> State:
         """Return all that EC2 describes of the name."""
@@ -71,7 +75,10 @@ class Look:
             snapshots=parse.snapshots(snapshots, self._tiers(snapshots)),
             images=parse.images(self._every("image"), snapshots),
             s3_copies=self.memory.s3_copies,
+            backups=self.memory.kept.backups,
+            backups_unread=self.memory.kept.unread,
         )
+        state = replace(state, backups=self._missed(state))
         for group in groups:
             node = tags.read(group["Tags"])[tags.NODE]
             self.memory.ids["security-group", node] = group["GroupId"]
@@ -89,19 +96,18 @@ class Look:
             self.memory.baked = None
         self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
         recorded = "launch-template" in found
-        self.memory.record = self._record() if recorded else None
+        self.memory.kept = record.read(self.calls, self.name) if recorded else record.Kept()
+        self.memory.record = self.memory.kept.record
         self.memory.s3_copies = s3_copies.read(self.calls, self.name) if recorded else ()
         self.memory.looked = True
 
-    def _record(self) -> str | None:
-        answer = self.calls.unless_gone(
-            self.calls.ec2.describe_launch_template_versions,
-            LaunchTemplateName=requests.template_name(self.name),
-            Versions=["$Latest"],
-        )
-        if answer is None:
-            return None
-        return requests.record_in(answer["LaunchTemplateVersions"][0]["LaunchTemplateData"])
+    def _missed(self, state: State) -> tuple[Backup, ...]:
+        """Return the recorded copies, with what became of those that are needed and not there."""
+        missed = lost_backups(state)
+        if not missed:
+            return state.backups
+        self.memory.troubles = self.memory.troubles or trouble.of(self.calls, missed)
+        return tuple(replace(b, trouble=self.memory.troubles.get(b.id, "")) for b in state.backups)
 
     def _every(self, kind: Kind) -> list[Any]:
         """Return all of a kind that carry the tag; nothing is asked where there is none."""
@@ -124,5 +130,15 @@ class Look:
         )
         return {s["SnapshotId"]: s.get("LastTieringOperationStatus", "") for s in found}
 
-    def _caller(self, groups: list[Any]) -> str | None:
-        return self.caller() if parse.CALLER in str(groups) else None
+    def _caller(self, groups: list[Any]) -> Caller:
+        """Return who looks; nobody known where that cannot be said.
+
+        Only who opens a way in needs it, and asks again; all other commands go without it.
+        """
+        people = access.lets_people_in(groups) or read_record(self.memory.record).lets_me_in
+        if not (groups and people):
+            return Caller()
+        try:
+            return self.caller()
+        except RoostError:
+            return Caller()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from roost.model import nodes
 from roost.model.resources import (
     SURPLUS,
     Address,
@@ -15,7 +16,6 @@ from roost.model.resources import (
     Instance,
     InstanceState,
     KeyPair,
-    Rule,
     SecurityGroup,
     Shape,
     Snapshot,
@@ -24,6 +24,7 @@ from roost.model.resources import (
     VolumeState,
 )
 from roost.providers.aws import tags
+from roost.providers.aws.access import Caller, rules
 
 Described = Mapping[str, Any]
 INSTANCE_STATES: dict[str, InstanceState] = {
@@ -33,21 +34,45 @@ INSTANCE_STATES: dict[str, InstanceState] = {
     "stopped": "stopped",
     "shutting-down": "deleting",
 }
+TERMINATED = "terminated"
 """A terminated instance is no more, though EC2 describes it for another hour."""
 VOLUME_STATES: dict[str, VolumeState] = {
     "creating": "creating",
     "available": "available",
     "in-use": "attached",
     "deleting": "deleting",
+    "error": "failed",
 }
-SNAPSHOT_STATES: dict[str, CopyState] = {"pending": "pending", "completed": "completed"}
+DELETED = "deleted"
+"""A volume that is no more, and is described for a moment."""
+ATTACHMENT_STATES: dict[str, VolumeState] = {
+    "attaching": "attached",
+    "attached": "attached",
+    "detaching": "detaching",
+    "detached": "detaching",
+    "busy": "detaching",
+}
+BUSY = "busy"
+"""A volume that is to be detached, while the machine still uses it."""
+SNAPSHOT_STATES: dict[str, CopyState] = {
+    "pending": "pending",
+    "completed": "completed",
+    "error": "failed",
+    "recoverable": "unusable",
+    "recovering": "pending",
+}
+"""A recoverable snapshot is in the Recycle Bin."""
 IMAGE_STATES: dict[str, CopyState] = {
     "pending": "pending",
     "transient": "pending",
     "available": "completed",
+    "failed": "failed",
+    "error": "failed",
+    "invalid": "failed",
+    "disabled": "unusable",
 }
-CALLER = "roost: caller"
-"""How the rule for the user's own address is described."""
+DEREGISTERED = "deregistered"
+"""An image that is no more."""
 ROLES = ("head", "worker", "desktop", "seat")
 
 
@@ -65,18 +90,21 @@ def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
 
 
 def _order(instance: Instance) -> tuple[int, int, str]:
-    number = instance.name.rpartition("-")[2]
-    return (ROLES.index(instance.role), int(number) if number.isdigit() else 0, instance.name)
+    return (ROLES.index(instance.role), nodes.number_of(instance.name), instance.name)
 
 
 def _instance(described: Described) -> Instance | None:
-    state = INSTANCE_STATES.get(described["State"]["Name"])
+    word = described["State"]["Name"]
     held = tags.read(described.get("Tags"))
     names = tags.launched(held.get(tags.NODE, ""))
     index = int(described.get("AmiLaunchIndex", 0))
     role = held.get(tags.ROLE)
-    if state is None or role not in ROLES or index >= len(names):
+    if word == TERMINATED or role not in ROLES or index >= len(names):
         return None
+    if not nodes.is_node(names[index]):  # not of roost's making
+        return None
+    state = INSTANCE_STATES.get(word, "unknown")
+    reason = described.get("StateReason", {}).get("Message", "") if state == "stopped" else ""
     return Instance(
         name=names[index],
         role=role,  # type: ignore[arg-type]
@@ -86,7 +114,7 @@ def _instance(described: Described) -> Instance | None:
         state=state,
         address=described.get("PublicIpAddress") or described.get("PrivateIpAddress"),
         private=described.get("PrivateIpAddress"),
-        note=described.get("StateReason", {}).get("Message", "") if state == "stopped" else "",
+        note=word if state == "unknown" else reason,
         started=_seconds(described.get("LaunchTime")),
     )
 
@@ -109,10 +137,10 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
     found: dict[str, Volume] = {}
     for one in described:
         held = tags.read(one.get("Tags"))
-        state = VOLUME_STATES.get(one["State"])
-        if state is None or tags.HOLDER not in held:
+        if one["State"] == DELETED or tags.HOLDER not in held:
             continue  # the disk that an instance boots from has no holder of its own
         attachments = one.get("Attachments", ())
+        state, note = _volume_state(one)
         on = [names.get(a["InstanceId"], "") for a in attachments]
         name = _free(held[tags.NODE], found)
         found[name] = Volume(
@@ -129,8 +157,22 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
             id=one["VolumeId"],
             state=state,
             attached_at=max((_seconds(a.get("AttachTime")) for a in attachments), default=0),
+            note=note,
         )
     return tuple(sorted(found.values(), key=lambda v: v.name))
+
+
+def _volume_state(described: Described) -> tuple[VolumeState, str]:
+    """Return the state, and EC2's own word where a person must know it."""
+    state = VOLUME_STATES.get(described["State"], "unknown")
+    if state != "attached":
+        return state, described["State"] if state in ("failed", "unknown") else ""
+    words = [a.get("State", "attached") for a in described.get("Attachments", ())]
+    states = {word: ATTACHMENT_STATES.get(word, "unknown") for word in words}
+    for word, of_attachment in states.items():
+        if of_attachment == "unknown" or word == BUSY:
+            return of_attachment, word
+    return ("detaching" if "detaching" in states.values() else "attached"), ""
 
 
 def snapshots(described: Iterable[Described], tiers: Mapping[str, str]) -> tuple[Snapshot, ...]:
@@ -141,7 +183,8 @@ def snapshots(described: Iterable[Described], tiers: Mapping[str, str]) -> tuple
             volume=held[tags.NODE],
             source=one["VolumeId"],
             size_gib=float(one["VolumeSize"]),
-            state=SNAPSHOT_STATES.get(one["State"], "failed"),
+            state=(state := SNAPSHOT_STATES.get(one["State"], "unknown")),
+            note=_word(state, one["State"]),
             sealed=held[tags.SEALED] == "yes",
             taken=_seconds(one["StartTime"]),
             used_gib=_gib(one.get("FullSnapshotSizeInBytes")),
@@ -150,6 +193,11 @@ def snapshots(described: Iterable[Described], tiers: Mapping[str, str]) -> tuple
         for one in described
         if tags.SEALED in (held := tags.read(one.get("Tags")))
     )
+
+
+def _word(state: CopyState, word: str) -> str:
+    """Return EC2's own word for a state where a person must know it."""
+    return word if state in ("unusable", "unknown") else ""
 
 
 def _tier(tier: str, status: str) -> Tier:
@@ -166,9 +214,9 @@ def images(described: Iterable[Described], snapshots: Iterable[Described]) -> tu
     An image's disk is a snapshot of its own; one whose image is gone counts as a failed image.
     """
     found = [
-        _image(one["ImageId"], held, IMAGE_STATES.get(one["State"], "failed"), one["CreationDate"])
+        _image(one["ImageId"], held, one["State"], one["CreationDate"])
         for one in described
-        if tags.SOURCE in (held := tags.read(one.get("Tags")))
+        if tags.SOURCE in (held := tags.read(one.get("Tags"))) and one["State"] != DEREGISTERED
     ]
     sources = {image.source for image in found}
     for one in snapshots:
@@ -178,7 +226,8 @@ def images(described: Iterable[Described], snapshots: Iterable[Described]) -> tu
     return tuple(found)
 
 
-def _image(one: str, held: Mapping[str, str], state: CopyState, at: datetime | str) -> Image:
+def _image(one: str, held: Mapping[str, str], word: str, at: datetime | str) -> Image:
+    state = IMAGE_STATES.get(word, "unknown")
     taken = datetime.fromisoformat(at) if isinstance(at, str) else at
     return Image(
         name=one,
@@ -187,6 +236,7 @@ def _image(one: str, held: Mapping[str, str], state: CopyState, at: datetime | s
         type=held.get(tags.TYPE, ""),
         state=state,
         taken=_seconds(taken),
+        note=_word(state, word),
     )
 
 
@@ -206,26 +256,12 @@ def _free(name: str, found: Mapping[str, object]) -> str:
     return name
 
 
-def security_groups(
-    described: Iterable[Described], caller: str | None
-) -> tuple[SecurityGroup, ...]:
-    """Return firewalls with their rules; ``caller`` is the CIDR of who looks, if it is known."""
+def security_groups(described: Iterable[Described], caller: Caller) -> tuple[SecurityGroup, ...]:
+    """Return security groups with their rules; ``caller`` is who looks."""
     return tuple(
-        SecurityGroup(name=tags.read(one.get("Tags"))[tags.NODE], rules=_rules(one, caller))
+        SecurityGroup(name=tags.read(one.get("Tags"))[tags.NODE], rules=rules(one, caller))
         for one in described
     )
-
-
-def _rules(described: Described, caller: str | None) -> tuple[Rule, ...]:
-    found = []
-    for permission in described.get("IpPermissions", ()):
-        for place in (*permission.get("IpRanges", ()), *permission.get("Ipv6Ranges", ())):
-            cidr = place.get("CidrIp") or place.get("CidrIpv6")
-            mine = cidr == caller and place.get("Description") == CALLER
-            found.append(
-                Rule(port=permission.get("FromPort", 0), source="caller" if mine else cidr)
-            )
-    return tuple(found)
 
 
 def key_pairs(described: Iterable[Described]) -> tuple[KeyPair, ...]:

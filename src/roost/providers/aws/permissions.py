@@ -86,6 +86,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeSubnets", verbs="up doctor"),
     Call(action="ec2:DescribeTags", verbs="every command"),
     Call(action="ec2:DescribeVolumes", verbs="every command"),
+    Call(action="ec2:DescribeVolumesModifications", verbs="up resume"),
     Call(action="sts:GetCallerIdentity", verbs="doctor", free=True),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
     # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
@@ -108,8 +109,9 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:CreateLaunchTemplate", verbs="up", makes=("launch-template",)),
     Call(action="ec2:AllocateAddress", verbs="up", makes=("elastic-ip",), need="fixed address"),
     # Calls that change or delete. Deleting is always allowed: it covers older files' resources.
-    Call(action="ec2:CreateLaunchTemplateVersion", verbs="up scale", own=True),
+    Call(action="ec2:CreateLaunchTemplateVersion", verbs="up scale park", own=True),
     Call(action="ec2:AuthorizeSecurityGroupIngress", verbs="up start", own=True),
+    Call(action="ec2:RevokeSecurityGroupIngress", verbs="up start", own=True),
     Call(action="ec2:StartInstances", verbs="up start", own=True),
     Call(action="ec2:StopInstances", verbs="stop", own=True),
     Call(action="ec2:AttachVolume", verbs="up", own=True, need="volume"),
@@ -152,6 +154,8 @@ CALLS: tuple[Call, ...] = (
     Call(action="iam:GetRole", verbs="doctor", on=(SPOT_ROLE,), need="spot"),
 )
 """Every call that the program makes. Tagging what is made (ec2:CreateTags) follows from it, too."""
+
+TAG = "ec2:CreateTags"
 
 OPERATOR = ("ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances")
 """What an operator may do; the last one in AWS's console."""
@@ -213,9 +217,18 @@ def policy(
         ),
         _statement(
             "ChangeOnlyWhatCarriesTheTag",
-            [c.action for c in calls if c.own],
+            [c.action for c in calls if c.own and c.action != TAG],
             ["*"],
             _tagged("aws:ResourceTag", name),
+            _in(region),
+        ),
+        # Who tags what is roost's must not make it another name's.
+        _statement(
+            "TagOnlyAsTheSameName",
+            [c.action for c in calls if c.own and c.action == TAG],
+            ["*"],
+            _tagged("aws:ResourceTag", name),
+            _tagged("aws:RequestTag", name, if_there=True),
             _in(region),
         ),
         _statement(
@@ -247,13 +260,24 @@ def policy(
         *_adopting(name, sorted(adopted), region),
         *_elsewhere(calls),
     ]
-    return {"Version": "2012-10-17", "Statement": statements}
+    kept = [statement for statement in statements if statement["Action"]]
+    return in_partition({"Version": "2012-10-17", "Statement": kept}, region)
+
+
+def in_partition(document: dict[str, Any], region: str | None) -> dict[str, Any]:
+    """Return a policy with the ARNs and services of the region's partition of AWS."""
+    partition = machine_role.partition_of(region)
+    text = json.dumps(document).replace("arn:aws:", f"arn:{partition}:")
+    if partition == "aws-cn":
+        text = text.replace('"ec2.amazonaws.com"', '"ec2.amazonaws.com.cn"')
+    moved: dict[str, Any] = json.loads(text)
+    return moved
 
 
 def operator_policy(name: str, region: str | None) -> dict[str, Any]:
     """Return the policy to look, start, stop and reboot, and nothing else."""
     looking = [c.action for c in CALLS if c.action.startswith("ec2:Describe")]
-    return {
+    document = {
         "Version": "2012-10-17",
         "Statement": [
             _statement("LookingCannotBeLimited", looking, ["*"]),
@@ -266,6 +290,7 @@ def operator_policy(name: str, region: str | None) -> dict[str, Any]:
             ),
         ],
     }
+    return in_partition(document, region)
 
 
 def size(found: dict[str, Any]) -> int:
@@ -318,9 +343,9 @@ def _statement(
     }
 
 
-def _tagged(key: str, name: str) -> dict[str, dict[str, Any]]:
+def _tagged(key: str, name: str, *, if_there: bool = False) -> dict[str, dict[str, Any]]:
     operator = "StringLike" if name == ANY else "StringEquals"
-    return {operator: {f"{key}/{tags.NAME}": name}}
+    return {f"{operator}{'IfExists' if if_there else ''}": {f"{key}/{tags.NAME}": name}}
 
 
 def _in(region: str | None) -> dict[str, dict[str, Any]]:

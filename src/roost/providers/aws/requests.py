@@ -6,15 +6,15 @@ import base64
 import gzip
 import hashlib
 import json
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from roost.errors import UsageError
 from roost.model.record import read_record
-from roost.model.resources import Address, Instance, Rule, Volume
+from roost.model.resources import Address, Instance, Volume
 from roost.providers.aws import tags
-from roost.providers.aws.parse import CALLER
 
 USER_DATA_LIMIT = 16_384
 """Bytes that EC2 keeps of a launch template's user-data."""
@@ -257,28 +257,12 @@ def create_security_group(
     }
 
 
-def authorize(group_id: str, rules: Iterable[Rule], caller: str, *, own: bool) -> dict[str, Any]:
-    """Return who may enter: those of ``rules``, and, with ``own``, the name's own machines."""
-    permissions: list[dict[str, Any]] = [_permission(rule, caller) for rule in rules]
-    if own:
-        permissions.append({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]})
-    return {"GroupId": group_id, "IpPermissions": permissions}
-
-
-def _permission(rule: Rule, caller: str) -> dict[str, Any]:
-    mine = rule.source == "caller"
-    cidr = caller if mine else rule.source
-    six = ":" in cidr
-    place = {"CidrIpv6" if six else "CidrIp": cidr, "Description": CALLER if mine else "roost"}
-    return {
-        "IpProtocol": "tcp",
-        "FromPort": rule.port,
-        "ToPort": rule.port,
-        "Ipv6Ranges" if six else "IpRanges": [place],
-    }
-
-
 # --- the record: the spec, as the user-data of a launch template that nobody launches -------------
+
+BEYOND = 4
+"""The flag of gzip's extra field, which older versions of roost pass over."""
+FIELD = b"rb"
+"""The name of our part of it: recorded backups."""
 
 
 def template_name(name: str) -> str:
@@ -286,12 +270,22 @@ def template_name(name: str) -> str:
     return f"roost-{name}"
 
 
-def template_data(record: str) -> dict[str, Any]:
+def packed(record: str, block: bytes = b"") -> str:
+    """Return the record, packed, with a block of data that is about it in gzip's extra field."""
+    plain = gzip.compress(record.encode(), mtime=0)
+    if block:
+        part = FIELD + struct.pack("<H", len(block)) + block
+        head = plain[:3] + bytes([plain[3] | BEYOND]) + plain[4:10]
+        plain = head + struct.pack("<H", len(part)) + part + plain[10:]
+    return base64.b64encode(plain).decode()
+
+
+def template_data(record: str, block: bytes = b"") -> dict[str, Any]:
     """Return the record, packed. Raises UsageError where it is too long for EC2."""
-    packed = base64.b64encode(gzip.compress(record.encode(), mtime=0)).decode()
-    if len(packed) > USER_DATA_LIMIT:
-        raise UsageError(f"the file is too long to be kept with the cloud ({len(packed)} bytes)")
-    return {"UserData": packed}
+    text = packed(record, block)
+    if len(text) > USER_DATA_LIMIT:
+        raise UsageError(f"the file is too long to be kept with the cloud ({len(text)} bytes)")
+    return {"UserData": text}
 
 
 def record_in(data: Mapping[str, Any]) -> str | None:
@@ -302,23 +296,37 @@ def record_in(data: Mapping[str, Any]) -> str | None:
         return None
 
 
-def create_template(name: str, record: str, users: Mapping[str, str]) -> dict[str, Any]:
+def block_in(data: Mapping[str, Any]) -> bytes:
+    """Return the block that ``template_data`` packed with a record; empty where there is none."""
+    try:
+        raw = base64.b64decode(data["UserData"])
+        if not raw[3] & BEYOND or raw[12:14] != FIELD:
+            return b""
+        (length,) = struct.unpack("<H", raw[14:16])
+    except (KeyError, ValueError, IndexError, struct.error):
+        return b""
+    return raw[16 : 16 + length]
+
+
+def create_template(
+    name: str, record: str, users: Mapping[str, str], block: bytes = b""
+) -> dict[str, Any]:
     """Return the first record of a name.
 
     No ClientToken: the template's name is unique, and a token would bring back the answer for a
-    template that ``down`` has deleted.
+    template that `down` has deleted.
     """
     found = tags.tags(name, "record", {tags.KIND: read_record(record).kind}, users)
     return {
         "LaunchTemplateName": template_name(name),
-        "LaunchTemplateData": template_data(record),
+        "LaunchTemplateData": template_data(record, block),
         "TagSpecifications": [tags.specification("launch-template", found)],
     }
 
 
-def template_version(name: str, record: str) -> dict[str, Any]:
+def template_version(name: str, record: str, block: bytes = b"") -> dict[str, Any]:
     """Return a later record; one version too many does no harm."""
     return {
         "LaunchTemplateName": template_name(name),
-        "LaunchTemplateData": template_data(record),
+        "LaunchTemplateData": template_data(record, block),
     }

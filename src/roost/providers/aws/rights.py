@@ -34,9 +34,14 @@ class AwsRights:
         adopted = [volume.id for volume in spec.volumes if volume.id] if spec else []
         profile = profile_of(spec) if spec else None
         name, title = (spec.name, f"roost-{spec.name}") if spec else (ANY, "roost")
+        document = policy(name, _region(spec, region), needs, adopted, profile)
+        if spec is not None:
+            document["Statement"] += machine_role.parked_statements(
+                spec, _region(spec, region) or ""
+            )
         return Grant(
             title=title,
-            policy=policy(name, _region(spec, region), needs, adopted, profile),
+            policy=document,
             commands=tuple(commands(title)),
             instructions=_instructions(title, ()),
             calls=tuple(

@@ -111,6 +111,12 @@ class EbsDisks:
         "io2": (100, 256_000),
     }
     """Fewest and most provisioned IOPS."""
+    iops_a_gib: Mapping[str, int] = {"gp3": 500, "io1": 50, "io2": 1000}
+    """Most IOPS for each GiB; gp3 has its fewest at any size."""
+    iops_a_mibps = 4
+    """The IOPS that gp3 must have for each MiB/s of throughput."""
+    most = 11
+    """The devices that roost attaches data volumes as: /dev/sdf to /dev/sdp."""
 
     def check_root(self, gib: float) -> None:
         """Refuse a size that a root volume cannot have, or that is too small for the system."""
@@ -142,6 +148,25 @@ class EbsDisks:
             if not least <= iops <= most:
                 allowed = f"{least} to {most} for {kind}"
                 raise wrong("not an IOPS that EBS has", allowed=allowed, at=("iops",))
+
+    def check_ratios(self, kind: str, gib: float, iops: int | None, throughput: int | None) -> None:
+        """Refuse a speed that EBS gives to larger volumes only, or to those with more IOPS."""
+        least = self.iops[kind][0] if kind in self.iops else 0
+        most = max(least, int(self.iops_a_gib.get(kind, 0) * gib))
+        if iops is not None and iops > most:
+            size = -(-iops // self.iops_a_gib[kind])
+            raise wrong(
+                f"more IOPS than {kind} has at {format_size(gib)}",
+                allowed=f'at most {most}; {iops} from "{size}GB" on',
+                at=("iops",),
+            )
+        if throughput is not None and throughput * self.iops_a_mibps > (iops or least):
+            raise wrong(
+                f"more throughput than {kind} has with {iops or least} IOPS",
+                allowed=f"at most {(iops or least) // self.iops_a_mibps};"
+                f" {throughput} with iops = {throughput * self.iops_a_mibps}",
+                at=("throughput",),
+            )
 
     def _check_size(self, kind: str, gib: float, at: tuple[str, ...]) -> None:
         least = self.smallest_gib.get(kind, 1)
@@ -176,6 +201,8 @@ class AwsRules:
     types = AwsTypes()
     disks = EbsDisks()
     regions = AwsRegions()
+    most_rules = 60
+    """Networks and ports of a security group, as EC2 allows without asking; one is roost's own."""
     images = SYSTEMS
     users = (("debian", "admin"), ("ubuntu", "ubuntu"))
     """The user of each system's own images. Sources: Debian's and Canonical's pages on EC2."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from roost.errors import CloudError, command_line
 from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume
@@ -42,6 +43,39 @@ DISK_STEPS = (
 """The steps that are about disks."""
 MOVING = frozenset({"IncorrectState", "InvalidSnapshot.InUse", "OperationNotPermitted"})
 """A snapshot whose tier is already being changed."""
+
+
+CHANGED_BEFORE = frozenset({"IncorrectModificationState", "VolumeModificationRateExceeded"})
+"""A volume that is being changed, or was changed a short while ago."""
+GOING = frozenset({"modifying", "optimizing"})
+PAUSE = timedelta(hours=6)
+
+
+def _is_the_same(change: Mapping[str, Any], volume: Volume) -> bool:
+    """Return whether a change on its way is the one that is wanted: a killed roost began it."""
+    wanted = requests.modify_volume(volume)
+    targets = {"Size": "TargetSize", "VolumeType": "TargetVolumeType"}
+    targets |= {"Iops": "TargetIops", "Throughput": "TargetThroughput"}
+    return bool(change) and all(
+        change.get(target) in (None, wanted[key])
+        for key, target in targets.items()
+        if key in wanted
+    )
+
+
+def _when(change: Mapping[str, Any]) -> str:
+    """Return why a volume cannot be changed now, and when it can be."""
+    what = "EC2 changes a volume once in six hours"
+    if not change:
+        return f"{what}; the same command, later"
+    since = change.get("EndTime") or change["StartTime"]
+    being = "is being changed" if change.get("ModificationState") in GOING else "was changed"
+    then = max(since, change["StartTime"]) + PAUSE
+    return (
+        f"it {being} (to {change.get('TargetSize')} GiB, since"
+        f" {change['StartTime']:%Y-%m-%d %H:%M} UTC), and {what}: not before {then:%Y-%m-%d %H:%M}"
+        " UTC"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +180,27 @@ class Disks:
         return None
 
     def modify(self, volume: Volume) -> None:
-        """Begin to change a volume where it is. EC2 allows one change in six hours."""
+        """Begin to change a volume where it is. EC2 allows one change in six hours.
+
+        A volume that may not be changed now stays as it is, with a note when it may be.
+        """
         try:
             self.calls.ec2.modify_volume(**requests.modify_volume(volume))
         except self.calls.ec2.exceptions.ClientError as error:
-            if code_of(error) == "VolumeModificationRateExceeded":
-                raise CloudError(
-                    f"volume {volume.name} was changed less than six hours ago, and EC2 allows"
-                    " one change in that time",
-                    next="the same command, later",
-                ) from error
-            if code_of(error) != "IncorrectModificationState":
+            if code_of(error) not in CHANGED_BEFORE:
                 raise
+            change = self._last_change(volume)
+            if not _is_the_same(change, volume):
+                self.memory.unchanged[volume.id] = _when(change)
+                return
         self.memory.changed[volume.id] = volume
+
+    def _last_change(self, volume: Volume) -> Mapping[str, Any]:
+        """Return the last modification of a volume as EC2 describes it; empty: it knows none."""
+        found = self.calls.every(
+            "describe_volumes_modifications", "VolumesModifications", VolumeIds=[volume.id]
+        )
+        return max(found, key=lambda change: change["StartTime"], default={})
 
     def adopt(self, volume: Volume) -> None:
         """Adopt a volume of before roost. Raises CloudError where it belongs to another name."""

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from roost.model import nodes
+
 NAME = "roost"
 NODE = "roost:node"
 ROLE = "roost:role"
@@ -30,6 +32,8 @@ BAKING = "roost:baking"
 MOST = 50
 LONGEST = 256
 """Tags of one resource, and characters of one tag's value, that EC2 takes."""
+MOST_NAMES = 20_000
+"""Names of one launch."""
 IMAGES = "~images"
 """Instead of a name, on baked images and what makes them; no name begins so."""
 TITLE = "Name"
@@ -56,7 +60,7 @@ def launch(names: Sequence[str]) -> str:
     parts: list[str] = []
     runs: list[tuple[str, int, int]] = []
     for name in names:
-        stem, number = _split(name)
+        stem, number = nodes.split(name)
         if number is None:
             runs.append((name, -1, -1))
         elif runs and runs[-1][0] == stem and runs[-1][2] == number - 1:
@@ -77,14 +81,11 @@ def launched(text: str) -> tuple[str, ...]:
     names: list[str] = []
     for part in text.split():
         first, dots, last = part.partition("..")
-        stem, number = _split(first)
-        if dots and number is not None and last.isdigit():
+        stem, number = nodes.split(first)
+        if dots and number is not None and nodes.is_number(last):
+            if int(last) - number >= MOST_NAMES - len(names):
+                return ()  # nothing of roost's: it launches no more at once
             names += [f"{stem}-{one}" for one in range(number, int(last) + 1)]
         else:
             names.append(part)
     return tuple(names)
-
-
-def _split(name: str) -> tuple[str, int | None]:
-    stem, _, number = name.rpartition("-")
-    return (stem, int(number)) if stem and number.isdigit() else (name, None)

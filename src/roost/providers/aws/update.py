@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from roost.errors import CloudError
-from roost.model.resources import Address, Kind, State
+from roost.model.resources import Address, Kind, Rule, State
 from roost.model.steps import (
     Associate,
     Attach,
     ChangeType,
+    CloseRules,
     Delete,
     Reboot,
     Retire,
@@ -20,7 +21,7 @@ from roost.model.steps import (
     Stop,
     describe,
 )
-from roost.providers.aws import parse, requests
+from roost.providers.aws import access, parse, requests
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import DENIED, code_of
@@ -75,6 +76,8 @@ class Changes:
             case Associate(addresses):
                 for address in addresses:
                     self._associate(address)
+            case CloseRules(group, rules):
+                self._close(group, rules)
             case Delete(kind, names):
                 self._delete(kind, names)
             case _:
@@ -137,6 +140,17 @@ class Changes:
             AllocationId=self.memory.id(self.name, "address", address.name),
             InstanceId=self.memory.id(self.name, "instance", address.holder),
         )
+
+    def _close(self, group: str, rules: tuple[Rule, ...]) -> None:
+        """Take rules back, one network once; EC2 refuses all where one is gone already."""
+        group_id = self.memory.id(self.name, "security-group", group)
+        going = {(rule.port, rule.cidr): access.revoked(rule) for rule in rules}
+        call = self.calls.ec2.revoke_security_group_ingress
+        asked = list(going.values())
+        if self.calls.unless_gone(call, GroupId=group_id, IpPermissions=asked) is None:
+            for one in asked:
+                self.calls.unless_gone(call, GroupId=group_id, IpPermissions=[one])
+        self.memory.forget("security-group")
 
     # --- what goes ---------------------------------------------------------------------------
 

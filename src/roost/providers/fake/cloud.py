@@ -29,6 +29,7 @@ from roost.model.steps import (
     Associate,
     Attach,
     ChangeType,
+    CloseRules,
     Create,
     CreateImage,
     CreateSnapshot,
@@ -38,8 +39,10 @@ from roost.model.steps import (
     ForgetCopy,
     MarkStale,
     Modify,
+    OpenRules,
     Reboot,
     Record,
+    RecordBackups,
     RecordCopy,
     Restore,
     Retire,
@@ -49,6 +52,7 @@ from roost.model.steps import (
     describe,
 )
 from roost.providers.fake.disks import Disks
+from roost.providers.fake.firewall import closed, opened
 from roost.providers.fake.things import Thing, Things
 from roost.providers.fake.weather import Killed, Weather
 from roost.providers.provider import Capabilities, Summary
@@ -98,6 +102,7 @@ class FakeCloud:
             snapshots=self.disks.snapshots_of(name),
             images=self.disks.images_of(name),
             s3_copies=self.disks.s3_copies_of(name),
+            backups=self.disks.backups.get(name, ()),
         )
 
     @property
@@ -136,7 +141,6 @@ class FakeCloud:
 
     def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
         """There is room for as many copies as anybody makes here."""
-        del name, volumes
 
     @property
     def profile(self) -> str | None:
@@ -147,7 +151,6 @@ class FakeCloud:
 
     def wait(self, name: str, since: float) -> None:
         """Let one unit of time pass for ``name``."""
-        del since
         self.now += 10
         self._write(name)
         self.disks.wait(name)
@@ -184,8 +187,11 @@ class FakeCloud:
         match step:
             case Record(record):
                 self._records[name] = record
+            case RecordBackups(backups):
+                self.disks.backups[name] = backups
             case Forget():
                 self._records.pop(name, None)
+                self.disks.backups.pop(name, None)
                 self.disks.drop(name, [s.name for s in self.disks.s3_copies_of(name)])
             case Create(_, resources):
                 self._create(name, resources)
@@ -193,6 +199,12 @@ class FakeCloud:
                 for one in names:
                     if not self.things.is_gone(name, kind, one):
                         self._delete(name, kind, one)
+            case OpenRules(group, rules):
+                thing = self.things.find(name, "security-group", group)
+                thing.resource = opened(SecurityGroup(name=group, rules=rules), thing.resource)
+            case CloseRules(group, rules):
+                thing = self.things.find(name, "security-group", group)
+                thing.resource = closed(thing.resource, rules)
             case _:
                 self._change(name, step)
 
@@ -270,10 +282,10 @@ class FakeCloud:
                 self.retired += names
             case Attach(pairs):
                 for volume, instance in pairs:
-                    self._attach(name, volume, instance)
+                    self.things.attach(name, volume, instance, self.now)
             case Associate(addresses):
                 for address in addresses:
-                    self._associate(name, address)
+                    self.things.associate(name, address)
             case RecordCopy(copies):
                 self.disks.keep(name, copies)
             case ForgetCopy(names):
@@ -304,13 +316,12 @@ class FakeCloud:
         if isinstance(resource, Volume):
             one = f"vol-{resource.name}-{number}"
             self.disks.fill(name, one, resource.snapshot)
-            if resource.copy_of:
-                self.disks.closed.add(one)  # its data comes later; till then nobody is let in
-            else:
-                self.disks.dig_up(resource.name, one)
+            self.disks.begin(resource, one)
             return Thing(replace(resource, id=one, state="creating"), 0, delay)
         if isinstance(resource, Address):
             return Thing(replace(resource, id=f"eipalloc-{resource.name}", ip="192.0.2.1"), blind)
+        if isinstance(resource, SecurityGroup):
+            return Thing(opened(resource), blind)
         return Thing(resource, blind)
 
     def _check_capacity(self, resources: tuple[Resource, ...]) -> None:
@@ -341,27 +352,6 @@ class FakeCloud:
             thing.resource = replace(instance, state=state, started=started)
             thing.left, thing.then = max(1, self.weather.delay), then
 
-    def _attach(self, name: str, volume: str, instance: str) -> None:
-        thing = self.things.find(name, "volume", volume)
-        holder = self.things.find(name, "instance", instance)
-        if not isinstance(thing.resource, Volume):
-            raise CloudError(f"NotFound: {volume}")
-        if (thing.resource.state, thing.resource.holder) == ("attached", instance):
-            return
-        if thing.resource.state != "available":
-            raise CloudError(f"VolumeInUse: {volume}")
-        if holder.gone:
-            raise CloudError(f"IncorrectState: {instance}")
-        thing.resource = replace(
-            thing.resource, state="attached", holder=instance, attached_at=self.now
-        )
-
-    def _associate(self, name: str, address: Address) -> None:
-        thing = self.things.find(name, "address", address.name)
-        self.things.find(name, "instance", address.holder)
-        if isinstance(thing.resource, Address):
-            thing.resource = replace(thing.resource, attached=True)
-
     def _delete(self, name: str, kind: str, gone: str) -> None:
         thing = self.things.find(name, kind, gone)
         if isinstance(thing.resource, Volume):
@@ -376,7 +366,7 @@ class FakeCloud:
             self.things.drop(name, kind, gone)
 
     def _delete_volume(self, volume: Volume) -> None:
-        if volume.state != "available":
+        if volume.state not in ("available", "failed"):
             raise CloudError(f"VolumeInUse: {volume.name}")
         self.disks.bury(volume)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from roost.model.resources import Image, Instance, S3Copy, Snapshot, Volume
+from roost.model.resources import Backup, Image, Instance, S3Copy, Snapshot, Volume
 
 DELAY = 2
 """Waits until a copy is completed, or has changed its tier."""
@@ -28,7 +28,8 @@ class Disks:
     ``lost`` has the names of volumes that were deleted with content that nothing else holds, or
     made again without it; ``buried`` what was on each volume, by its name, when it was deleted.
     ``bucket`` has what is in S3, by place. Nobody writes to volumes that are ``still`` (mounted
-    read-only until their machine starts again) or ``closed`` (not filled yet).
+    read-only until their machine starts again) or ``closed`` (not filled yet). ``backups`` are the
+    recorded copies of each name.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Disks:
     bucket: dict[str, str] = field(default_factory=dict)
     still: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
+    backups: dict[str, tuple[Backup, ...]] = field(default_factory=dict)
     _s3_copies: dict[str, dict[str, S3Copy]] = field(default_factory=dict)
     _copies: dict[str, dict[str, _Copy]] = field(default_factory=dict)
     _made: int = 0
@@ -58,6 +60,13 @@ class Disks:
         self.buried[volume.name] = self.contents[volume.id]
         if not self.is_copied(volume.id):
             self.lost.append(volume.name)
+
+    def begin(self, volume: Volume, one: str) -> None:
+        """Note that a volume is made as ``one``; nobody is let in while its data comes from S3."""
+        if volume.copy_of:
+            self.closed.add(one)
+        else:
+            self.dig_up(volume.name, one)
 
     def dig_up(self, volume: str, one: str) -> None:
         """Compare a volume made anew, as ``one``, with its deleted one; note lost content."""

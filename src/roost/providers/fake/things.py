@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from roost.errors import CloudError
-from roost.model.resources import Instance, InstanceState, Resource, Volume
+from roost.model.resources import Address, Instance, InstanceState, Resource, Volume
 
 R = TypeVar("R", Instance, Volume)
 Key = tuple[str, str]
@@ -61,6 +61,27 @@ class Things:
                 thing.seen = True
                 seen.append(thing.resource)
         return seen
+
+    def attach(self, name: str, volume: str, instance: str, now: float) -> None:
+        """Attach a free volume. Raises CloudError."""
+        thing = self.find(name, "volume", volume)
+        holder = self.find(name, "instance", instance)
+        if not isinstance(thing.resource, Volume):
+            raise CloudError(f"NotFound: {volume}")
+        if (thing.resource.state, thing.resource.holder) == ("attached", instance):
+            return
+        if thing.resource.state != "available":
+            raise CloudError(f"VolumeInUse: {volume}")
+        if holder.gone:
+            raise CloudError(f"IncorrectState: {instance}")
+        thing.resource = replace(thing.resource, state="attached", holder=instance, attached_at=now)
+
+    def associate(self, name: str, address: Address) -> None:
+        """Connect an address to its holder. Raises CloudError."""
+        thing = self.find(name, "address", address.name)
+        self.find(name, "instance", address.holder)
+        if isinstance(thing.resource, Address):
+            thing.resource = replace(thing.resource, attached=True)
 
     def wait(self, name: str, broken: frozenset[str]) -> None:
         """Let one unit of time pass; what is in ``broken`` fails instead of running."""

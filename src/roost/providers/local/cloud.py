@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from roost.errors import CloudError, RoostError, command_line
 from roost.home import Folder, folder, home, names, write_private
+from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import Instance, Role, Shape, State
 from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
@@ -259,8 +260,8 @@ def _machines(place: Folder) -> list[Path]:
 
 
 def _by_number(path: Path) -> tuple[str, int]:
-    stem, _, number = path.name.rpartition("-")
-    return (stem, int(number)) if number.isdigit() else (path.name, 0)
+    stem, number = nodes.split(path.name)
+    return stem, number or 0
 
 
 def _joined(place: Folder, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:

@@ -27,6 +27,7 @@ class LocalRules:
     title = "your own machine"
     rents = False
     needs_table = ""
+    most_rules = None
     reserved_tags = ()
     types = None
     disks = None

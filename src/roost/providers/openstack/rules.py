@@ -26,6 +26,7 @@ class OpenStackRules:
     title = "OpenStack"
     rents = True
     needs_table = ""
+    most_rules = None
     reserved_tags = ()
     types = None
     disks = None

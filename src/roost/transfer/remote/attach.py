@@ -30,6 +30,7 @@ from typing import Any
 
 from roost.errors import BusyError, RoostError
 from roost.home import write_private
+from roost.transfer.deletion import remove_own
 from roost.transfer.job import Job
 
 SPOOLS = Path("/run/roost/sync")
@@ -163,8 +164,8 @@ def _running(spool: Spool, job: Job) -> str | None:
 def _begin(spool: Spool, job: Job, token: str, begin: Begin, cache: Path) -> None:
     owner = _owner(job)
     spool.path.mkdir(mode=0o700, exist_ok=True)
-    for name in ("result.json", "planned.json", "progress.json", "job.json", "busy"):
-        (spool.path / name).unlink(missing_ok=True)
+    old = ("result.json", "planned.json", "progress.json", "job.json", "busy")
+    remove_own(spool.path / name for name in old)
     spool.write("job.json", {"job": job.to_json(), "token": token})
     spool.write("state.json", {"token": token, "same": job.same, "dry_run": job.dry_run})
     (spool.path / "lock").touch()
@@ -176,7 +177,7 @@ def _begin(spool: Spool, job: Job, token: str, begin: Begin, cache: Path) -> Non
     deadline = time.monotonic() + BEGINNING
     while not spool.alive and not spool.ended(token):
         if time.monotonic() > deadline:
-            (spool.path / "job.json").unlink(missing_ok=True)
+            remove_own([spool.path / "job.json"])
             raise RoostError("the sync did not begin", next="roost logs NAME")
         time.sleep(0.05)
 

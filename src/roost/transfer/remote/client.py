@@ -80,8 +80,14 @@ def lends(where: Where, instance: Instance) -> bool:
 
 def _with_credentials(where: Where, instance: Instance, note: Note) -> Where:
     """Return ``where`` with the credentials that are lent to the machine, if any."""
-    plain = Where(where.region, where.endpoint, ca_bundle=_authorities(where))
-    if not lends(where, instance):
+    plain = Where(
+        where.region,
+        where.endpoint,
+        ca_bundle=_authorities(where),
+        anonymous=where.anonymous,
+        payer=where.payer,
+    )
+    if where.anonymous or not lends(where, instance):
         return plain
     keys = _credentials(where)
     note(

@@ -15,6 +15,7 @@ from typing import Any
 
 from roost.errors import RoostError
 from roost.transfer.context import StoppedError
+from roost.transfer.deletion import remove_own
 from roost.transfer.job import Job, Progress
 from roost.transfer.remote.attach import Spool, error_json
 from roost.transfer.runner import Tracker, run
@@ -28,7 +29,7 @@ def work(spool: Spool) -> None:
     with (spool.path / "lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = spool.read("job.json")
-        (spool.path / "job.json").unlink(missing_ok=True)
+        remove_own([spool.path / "job.json"])
         token, job = str(found["token"]), Job.from_json(found["job"])
         signal.signal(signal.SIGTERM, _interrupt)
         if job.tree:
@@ -59,7 +60,7 @@ def _end(spool: Spool, job: Job) -> dict[str, Any]:
         traceback.print_exc()
         return {"error": error_json(RoostError(f"{type(error).__name__}: {error}"))}
     finally:
-        (spool.path / "busy").unlink(missing_ok=True)
+        remove_own([spool.path / "busy"])
 
 
 def _with_authorities(spool: Spool, job: Job) -> Job:

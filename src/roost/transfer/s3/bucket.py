@@ -3,50 +3,79 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
 
 from roost.transfer.listing import Entry, Prefix
-from roost.transfer.s3.client import Reply, S3Client
+from roost.transfer.s3 import answers
+from roost.transfer.s3.answers import children, text_in
+from roost.transfer.s3.client import S3Client
 from roost.transfer.s3.config import Where
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import Reply
 
 CRC64 = "x-amz-checksum-crc64nvme"
+_SUM = "x-amz-checksum-"
+_XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
+_SUMS = frozenset({"crc64nvme", "crc32", "crc32c", "sha1", "sha256"})
 META = "x-amz-meta-"
-_NEXT = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
 _MOVED = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
 
 
 class Upload(NamedTuple):
-    """A multipart upload that has not ended."""
+    """A multipart upload that has not ended; ``age`` in seconds, by the server's own clock."""
 
     key: str
     id: str
+    age: float | None = None
 
 
 class Part(NamedTuple):
-    """A part of an upload."""
+    """A part of an upload; ``age``: the seconds since it arrived, by the server's own clock."""
 
     number: int
     size: int
     tag: str
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The attributes of an object."""
+    """The attributes of an object.
+
+    ``sums``: the checksums that S3 keeps, by kind; one of the parts' checksums ends with ``-`` and
+    their number. ``encrypted``: its ETag is no MD5. ``restoring``: what S3 says of an object of
+    the archive that was asked for. ``archive``: the archive that Intelligent-Tiering has put it in.
+    """
 
     size: int
     tag: str
-    stored_ns: int
+    stored: str
     meta: Mapping[str, str]
     crc64: str | None
     storage: str = "STANDARD"
+    others: Mapping[str, str] = field(default_factory=dict)
+    encrypted: bool = False
+    restoring: str = ""
+    archive: str = ""
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """All checksums, the best first."""
+        return {"crc64nvme": self.crc64, **self.others} if self.crc64 else self.others
+
+    @property
+    def stored_ns(self) -> int:
+        """The time at which it was stored; 0 if S3 does not say so."""
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return int(parsedate_to_datetime(self.stored).timestamp()) * 10**9
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return 0
 
 
 class Bucket:
@@ -59,9 +88,10 @@ class Bucket:
 
     def find(self, prefix: str) -> None:
         """Find the bucket: whether it is there and ours, and its region. Raises StoreError."""
-        query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
+        query = {"list-type": "2", "max-keys": "1", "prefix": prefix, "encoding-type": "url"}
         try:
-            self.client.call("ListObjectsV2", "GET", query=query)
+            reply = self.client.call("ListObjectsV2", "GET", query=query)
+            answers.page(reply.body, self.name, prefix)
         except StoreError as error:
             moved = error.code in _MOVED or error.status in {301, 307, 400}
             if not (moved and error.region) or error.region == self.client.where.region:
@@ -69,25 +99,48 @@ class Bucket:
             where = self.client.where.at(error.region)
             self.client = S3Client(self.name, where, connections=self._connections)
 
-    def objects(self, prefix: str) -> Iterator[Entry]:
-        """Yield all objects below the prefix, with the rest of their names. Raises StoreError."""
-        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
-        coming = self.client.send("ListObjectsV2", "GET", query=query)
+    def use(self, where: Where) -> None:
+        """Ask with other credentials from now on. Raises CredentialsError."""
+        self.client = S3Client(self.name, where, connections=self._connections)
+
+    def objects(self, below: str, begins: str = "") -> Iterator[Entry]:
+        """Yield all objects below a prefix, or those whose names begin so, with these names.
+
+        Raises StoreError where the listing does not prove to be whole.
+        """
+        prefix = below + begins
+        whole, query = answers.Progress(prefix), {"prefix": prefix, "encoding-type": "url"}
+        coming = self._list({**query, "list-type": "2"})
         while True:
-            page = coming.result().body
-            token = _NEXT.search(page)
+            body = coming.result().body
+            token, early = answers.early_token(body), None
             if token:  # the next page comes while this one is read
-                more = {**query, "continuation-token": _text(token[1])}
-                coming = self.client.send("ListObjectsV2", "GET", query=more)
-            yield from _entries(page, len(prefix))
-            if not token:
+                early = self._list({**query, "list-type": "2", "continuation-token": token})
+            page = answers.page(body, self.name, prefix)
+            more = whole.next_query(page)
+            if more:
+                expected = more.get("continuation-token") == token and early is not None
+                coming = early if early and expected else self._list({**query, **more})
+            for entry in page.entries:
+                if begins:
+                    yield entry._replace(name=begins + entry.name)
+                elif entry.name:
+                    yield entry
+            if not more:
                 return
+
+    def _list(self, query: Mapping[str, str]) -> Future[Reply]:
+        operation = "ListObjectsV2" if "list-type" in query else "ListObjects"
+        return self.client.send(operation, "GET", query=query)
 
     def head(self, key: str) -> Head:
         """Return the attributes of an object. Raises StoreError."""
         headers = {"x-amz-checksum-mode": "ENABLED"}
         reply = self.client.call("HeadObject", "HEAD", key, headers=headers)
-        return head_of(reply)
+        head = head_of(reply)
+        if not head.tag:
+            raise answers.foreign(b"", "HeadObject", key)
+        return head
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Put an object. Raises StoreError."""
@@ -98,20 +151,59 @@ class Bucket:
         headers = {"x-amz-checksum-mode": "ENABLED"}
         return self.client.call("GetObject", "GET", key, headers=headers)
 
-    def delete(self, keys: list[str]) -> dict[str, str]:
-        """Delete up to a thousand; return those that failed, with the reason. Raises StoreError."""
-        objects = "".join(f"<Object><Key>{_xml(key)}</Key></Object>" for key in keys)
-        body = f"<Delete><Quiet>true</Quiet>{objects}</Delete>".encode()
+    def restore(self, key: str, days: int, tier: str) -> None:
+        """Ask for an object of the archive, for so many days (0: for good). Raises StoreError."""
+        lasting = f"<Days>{days}</Days>" if days else ""
+        how = f"<GlacierJobParameters><Tier>{tier}</Tier></GlacierJobParameters>"
+        body = f'<RestoreRequest xmlns="{_XMLNS}">{lasting}{how}</RestoreRequest>'.encode()
         headers = {"content-md5": _md5(body), "content-type": "application/xml"}
+        try:
+            self.client.call("RestoreObject", "POST", key, {"restore": ""}, headers, body)
+        except StoreError as error:
+            if error.status != 202:  # "accepted", which the client takes for a failure
+                raise
+
+    def delete(self, keys: list[str]) -> dict[str, str]:
+        """Delete up to a thousand; return those that failed, with the reason. Raises StoreError.
+
+        What S3 does not answer for is looked at: only what is gone counts as deleted.
+        """
         # A name with a character that XML cannot hold goes alone.
         if any(_unwritable(key) for key in keys):
             for key in keys:
                 self.client.call("DeleteObject", "DELETE", key)
-            return {}
+            return self._still_there(keys, "S3 did not delete it")
+        objects = "".join(f"<Object><Key>{_xml(key)}</Key></Object>" for key in keys)
+        body = f"<Delete>{objects}</Delete>".encode()
+        headers = {"content-md5": _md5(body), "content-type": "application/xml"}
         reply = self.client.call(
             "DeleteObjects", "POST", query={"delete": ""}, headers=headers, body=body
         )
-        return {_in(one, "Key"): _in(one, "Message") for one in _all(reply.body, "Error")}
+        try:
+            root = answers.root_of(reply.body, "DeleteResult", "DeleteObjects")
+        except StoreError as error:
+            return self._still_there(keys, error.text or error.code)
+        failed = {
+            text_in(one, "Key"): text_in(one, "Message") or text_in(one, "Code")
+            for one in children(root, "Error")
+        }
+        deleted = {text_in(one, "Key") for one in children(root, "Deleted")}
+        open_ = [key for key in keys if key not in deleted and key not in failed]
+        failed = {key: why for key, why in failed.items() if key in set(keys)}
+        return {**failed, **self._still_there(open_, "S3 did not answer for it")}
+
+    def _still_there(self, keys: list[str], why: str) -> dict[str, str]:
+        """Return the keys whose objects S3 does not say to be gone."""
+        looks = [(key, self.client.send("HeadObject", "HEAD", key)) for key in keys]
+        there: dict[str, str] = {}
+        for key, look in looks:
+            try:
+                look.result()
+                there[key] = f"it is still there: {why}"
+            except StoreError as error:
+                if not error.gone:
+                    there[key] = f"it may still be there: {why}"
+        return there
 
     # --- multipart ---------------------------------------------------------------------------
 
@@ -120,48 +212,69 @@ class Bucket:
         reply = self.client.call(
             "CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers
         )
-        return _in(ET.fromstring(reply.body), "UploadId")  # noqa: S314 - S3's own answer
+        root = answers.root_of(reply.body, "", "CreateMultipartUpload", key)
+        upload = text_in(root, "UploadId")
+        if not upload:
+            raise answers.foreign(reply.body, "CreateMultipartUpload", key)
+        return upload
 
     def uploads(self, prefix: str) -> list[Upload]:
         """Return all uploads that have not ended. Raises StoreError."""
-        found: list[Upload] = []
-        query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
+        listed: list[Upload] = []
+        query, marks = {"uploads": "", "prefix": prefix, "encoding-type": "url"}, set[str]()
         while True:
-            page = self.client.call("ListMultipartUploads", "GET", query=query).body
-            for one in _all(page, "Upload"):
-                found.append(Upload(unquote(_in(one, "Key")), _in(one, "UploadId")))
-            root = ET.fromstring(page)  # noqa: S314
-            if _in(root, "IsTruncated") != "true":
-                return found
-            query["key-marker"] = unquote(_in(root, "NextKeyMarker"))
-            query["upload-id-marker"] = _in(root, "NextUploadIdMarker")
+            reply = self.client.call("ListMultipartUploads", "GET", query=query)
+            root = answers.root_of(reply.body, "ListMultipartUploadsResult", "ListMultipartUploads")
+            for one in children(root, "Upload"):
+                key = unquote(text_in(one, "Key"))
+                age = answers.age(text_in(one, "Initiated"), reply.headers.get("date", ""))
+                listed.append(Upload(key, text_in(one, "UploadId"), age))
+            if text_in(root, "IsTruncated") != "true":
+                return listed
+            query["key-marker"] = unquote(text_in(root, "NextKeyMarker"))
+            query["upload-id-marker"] = text_in(root, "NextUploadIdMarker")
+            _goes_on(query["key-marker"] + "\0" + query["upload-id-marker"], marks, reply)
 
     def parts(self, upload: Upload) -> list[Part]:
         """Return the parts that have arrived. Raises StoreError."""
-        found: list[Part] = []
-        query = {"uploadId": upload.id}
+        listed: list[Part] = []
+        query, marks = {"uploadId": upload.id}, set[str]()
         while True:
-            page = self.client.call("ListParts", "GET", upload.key, query=query).body
-            for one in _all(page, "Part"):
-                number, size = int(_in(one, "PartNumber")), int(_in(one, "Size"))
-                found.append(Part(number, size, _in(one, "ETag").strip('"')))
-            root = ET.fromstring(page)  # noqa: S314
-            if _in(root, "IsTruncated") != "true":
-                return found
-            query["part-number-marker"] = _in(root, "NextPartNumberMarker")
+            reply = self.client.call("ListParts", "GET", upload.key, query=query)
+            root = answers.root_of(reply.body, "ListPartsResult", "ListParts", upload.key)
+            if text_in(root, "UploadId") not in {"", upload.id}:
+                raise answers.foreign(reply.body, "ListParts", upload.key)
+            for one in children(root, "Part"):
+                number, size = text_in(one, "PartNumber"), text_in(one, "Size")
+                if not number.isdigit() or not size.isdigit():
+                    raise answers.foreign(reply.body, "ListParts", upload.key)
+                age = answers.age(text_in(one, "LastModified"), reply.headers.get("date", ""))
+                listed.append(Part(int(number), int(size), text_in(one, "ETag").strip('"'), age))
+            if text_in(root, "IsTruncated") != "true":
+                return listed
+            query["part-number-marker"] = text_in(root, "NextPartNumberMarker")
+            _goes_on(query["part-number-marker"], marks, reply)
 
-    def complete(self, upload: Upload, tags: Mapping[int, str]) -> Mapping[str, str]:
-        """Make an object of the parts; return the ETag and checksum of it. Raises StoreError."""
+    def complete(
+        self, upload: Upload, tags: Mapping[int, str], headers: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        """Make an object of the parts; return the ETag and checksum that S3 answers.
+
+        Raises StoreError; an answer without an ETag is none, whatever its status.
+        """
         listed = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{_xml(tag)}</ETag></Part>"
             for number, tag in sorted(tags.items())
         )
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         reply = self.client.call(
-            "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, None, body
+            "CompleteMultipartUpload", "POST", upload.key, {"uploadId": upload.id}, headers, body
         )
-        root = ET.fromstring(reply.body)  # noqa: S314
-        return {"etag": _in(root, "ETag").strip('"'), CRC64: _in(root, "ChecksumCRC64NVME")}
+        root = answers.root_of(reply.body, "", "CompleteMultipartUpload", upload.key)
+        tag = text_in(root, "ETag").strip('"')
+        if not tag:
+            raise answers.foreign(reply.body, "CompleteMultipartUpload", upload.key)
+        return {"etag": tag, CRC64: text_in(root, "ChecksumCRC64NVME")}
 
     def abort(self, upload: Upload) -> None:
         """Forget what has arrived of it. Raises StoreError."""
@@ -172,10 +285,24 @@ class Bucket:
             if not error.gone:
                 raise
 
-    def first_part(self, key: str) -> int:
-        """Return the size of the first part of an object that came in parts. Raises StoreError."""
-        reply = self.client.call("HeadObject", "HEAD", key, query={"partNumber": "1"})
-        return int(reply.headers["content-length"])
+    def part_size(self, key: str, number: int) -> int | None:
+        """Return the size of a part of an object that came in parts; None if S3 does not say so.
+
+        Raises StoreError.
+        """
+        try:
+            query = {"partNumber": str(number)}
+            reply = self.client.call("HeadObject", "HEAD", key, query=query)
+        except StoreError as error:
+            if error.status in {400, 416, 501}:
+                return None
+            raise
+        return int(reply.headers.get("content-length") or 0)
+
+    def part_sizes(self, key: str, count: int) -> list[int] | None:
+        """Return the sizes of all parts; None if S3 does not say so. Raises StoreError."""
+        sizes = [self.part_size(key, number) for number in range(1, count + 1)]
+        return [size for size in sizes if size is not None] if None not in sizes else None
 
 
 def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
@@ -191,76 +318,45 @@ def at(prefix: Prefix, where: Where, *, connections: int = 32) -> Bucket:
 def head_of(reply: Reply) -> Head:
     """Return the attributes of the object from the headers of an answer."""
     head = reply.headers
-    whole = head.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
+    sums = {
+        name[len(_SUM) :]: value
+        for name, value in head.items()
+        if name.startswith(_SUM) and name[len(_SUM) :] in _SUMS
+    }
+    crc64 = sums.get("crc64nvme")
+    if crc64 and "-" not in crc64:
+        del sums["crc64nvme"]
+    else:
+        crc64 = None
     return Head(
         size=_size(head),
         tag=head.get("etag", "").strip('"'),
-        stored_ns=_stored(head.get("last-modified", "")),
-        meta={k.removeprefix(META): v for k, v in head.items() if k.startswith(META)},
-        crc64=head.get(CRC64) if whole else None,
+        stored=head.get("last-modified", ""),
+        meta={k[len(META) :]: v for k, v in head.items() if k.startswith(META)},
+        crc64=crc64,
         storage=head.get("x-amz-storage-class", "STANDARD"),
+        others=sums,
+        encrypted="kms" in head.get("x-amz-server-side-encryption", ""),
+        restoring=head.get("x-amz-restore", ""),
+        archive=head.get("x-amz-archive-status", ""),
     )
 
 
 def _size(head: Mapping[str, str]) -> int:
     ranged = head.get("content-range", "").rpartition("/")[2]
-    return int(ranged) if ranged.isdigit() else int(head.get("content-length", 0))
+    return int(ranged) if ranged.isdigit() else int(head.get("content-length") or 0)
 
 
-def _stored(text: str) -> int:
-    from email.utils import parsedate_to_datetime
-
-    return int(parsedate_to_datetime(text).timestamp()) * 10**9 if text else 0
-
-
-def _entries(page: bytes, skip: int) -> Iterator[Entry]:
-    for one in _all(page, "Contents"):
-        key = size = stored = tag = ""
-        for child in one:
-            name = child.tag.rpartition("}")[2]
-            if name == "Key":
-                key = child.text or ""
-            elif name == "Size":
-                size = child.text or "0"
-            elif name == "LastModified":
-                stored = child.text or ""
-            elif name == "ETag":
-                tag = child.text or ""
-        key = unquote(key.replace("+", " ")) if "%" in key or "+" in key else key
-        if len(key) > skip:
-            folder = key.endswith("/")
-            yield Entry(key[skip:], int(size), _nanoseconds(stored), tag.strip('"'), folder)
-
-
-def _nanoseconds(stored: str) -> int:
-    when = datetime.fromisoformat(stored.replace("Z", "+00:00"))
-    return (
-        int(when.timestamp() * 1000) * 10**6
-        if when.tzinfo
-        else int(when.replace(tzinfo=UTC).timestamp() * 1000) * 10**6
-    )
-
-
-def _all(page: bytes, name: str) -> list[ET.Element]:
-    root = ET.fromstring(page)  # noqa: S314 - S3's own answer
-    return [child for child in root if child.tag.rpartition("}")[2] == name]
-
-
-def _in(element: ET.Element, name: str) -> str:
-    for child in element:
-        if child.tag.rpartition("}")[2] == name:
-            return child.text or ""
-    return ""
-
-
-def _text(raw: bytes) -> str:
-    from xml.sax.saxutils import unescape
-
-    return unescape(raw.decode(), {"&#34;": '"', "&#39;": "'", "&quot;": '"', "&#43;": "+"})
+def _goes_on(mark: str, marks: set[str], reply: Reply) -> None:
+    """Raise StoreError where a listing asks for what it had asked for before."""
+    if not mark.strip("\0") or mark in marks:
+        raise answers.foreign(reply.body, "List")
+    marks.add(mark)
 
 
 def _xml(text: str) -> str:
-    return escape(text, {"\r": "&#13;", "\n": "&#10;"})
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;").replace("\n", "&#10;")
 
 
 def _unwritable(key: str) -> bool:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from roost.errors import CredentialsError, UsageError
-from roost.transfer.s3.config import Where
+from roost.transfer.s3.config import Keys, Where
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import SAFE, Reply
+from roost.transfer.s3.span import Span
 
-SAFE = "/-_.~"
-"""The characters of a key that S3's signature does not quote."""
+if TYPE_CHECKING:
+    from roost.transfer.s3.wire import Wire
+
 PART = 16 * 2**20
 RANGE = 4 * 2**20
 RANGES = 16
@@ -23,16 +26,9 @@ RANGES = 16
 
 More bring nothing on one disk, and fresh memory costs more time than the network."""
 RETRIES = 6
+KEYS_KEPT = 30.0
+"""Seconds for which credentials that had to be asked for are not asked for again."""
 OnBody = Callable[[memoryview, int], None]
-
-
-@dataclass(slots=True)
-class Reply:
-    """An answer. The names of its headers are lower case."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
 
 
 class S3Client:
@@ -42,9 +38,38 @@ class S3Client:
         self.where = where
         self._connections = connections
         self._host, self._base = _address(bucket, where)
-        self._client = _client(where, connections)
+        self._bootstrap = _bootstrap()
+        self._provider = None if where.anonymous else _provider(where, self._bootstrap)
+        self._client = self._made(connections)
         self._lock = threading.Lock()
         self._fetcher: Any = None
+        self._wire: Wire | None = None
+        self._keys: tuple[float, Keys | None] = (0.0, where.keys)
+
+    def _made(self, connections: int) -> Any:
+        """Return a client of awscrt."""
+        from awscrt import s3
+
+        where = self.where
+        plain = where.endpoint is not None and where.endpoint.startswith("http://")
+        signing = self._provider and s3.create_default_s3_signing_config(
+            region=where.region, credential_provider=self._provider
+        )
+        return s3.S3Client(
+            bootstrap=self._bootstrap,
+            region=where.region,
+            tls_mode=s3.S3RequestTlsMode.DISABLED if plain else s3.S3RequestTlsMode.ENABLED,
+            tls_connection_options=None if plain else _tls(where),
+            signing_config=signing,
+            part_size=PART,
+            max_active_connections_override=connections,
+            retry_config=s3.S3RetryConfig(
+                max_retries=RETRIES,
+                backoff_scale_factor_ms=100,
+                max_backoff_secs=10,
+                retry_mode=s3.S3RetryMode.EXPONENTIAL_BACKOFF,
+            ),
+        )
 
     def call(
         self,
@@ -65,7 +90,7 @@ class S3Client:
         key: str = "",
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
+        body: bytes | Span = b"",
     ) -> Future[Reply]:
         """Send one request; the answer comes later."""
         from awscrt.s3 import S3RequestType
@@ -130,8 +155,34 @@ class S3Client:
         """Return a client for ranges, so that all of them share one limit."""
         with self._lock:
             if self._fetcher is None:
-                self._fetcher = _client(self.where, min(self._connections, RANGES))
+                self._fetcher = self._made(min(self._connections, RANGES))
             return self._fetcher
+
+    @property
+    def wire(self) -> Wire:
+        """The same bucket over plain sockets, for downloads."""
+        with self._lock:
+            if self._wire is None:
+                from roost.transfer.s3.wire import Wire
+
+                self._wire = Wire(self._host, self._base, self.where, self.keys)
+            return self._wire
+
+    def close(self) -> None:
+        """End the connections of downloads that nobody uses."""
+        if self._wire is not None:
+            self._wire.close()
+
+    def keys(self) -> Keys | None:
+        """Return the credentials of this moment; None for none. Raises StoreError."""
+        if self._provider is None or self.where.keys is not None:
+            return self.where.keys
+        now = time.monotonic()
+        until, keys = self._keys
+        if now >= until:
+            keys = _asked(self._provider)
+            self._keys = (now + KEYS_KEPT, keys)
+        return keys
 
     def _request(
         self,
@@ -139,18 +190,22 @@ class S3Client:
         key: str,
         query: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
-        body: bytes,
+        body: bytes | Span,
     ) -> Any:
         from awscrt.http import HttpHeaders, HttpRequest
 
         # Whoever asks for nothing of an object asks the bucket, whose path ends with a slash.
-        path = f"{self._base}/{quote(key, safe=SAFE)}"
+        path = f"{self._base}/{quote(key, safe=SAFE, errors='surrogateescape')}"
         if query:
             path += "?" + "&".join(f"{k}={quote(v, safe='-_.~')}" for k, v in query.items())
-        lines = [("host", self._host), *(headers or {}).items()]
+        lines = [("host", self._host), *(headers or {}).items(), *self.where.headers.items()]
         if body or method in {"PUT", "POST"}:
             lines.append(("content-length", str(len(body))))
-        return HttpRequest(method, path, HttpHeaders(lines), io.BytesIO(body) if body else None)
+        return HttpRequest(method, path, HttpHeaders(lines), _stream(body) if body else None)
+
+
+def _stream(body: bytes | Span) -> io.IOBase:
+    return body.stream() if isinstance(body, Span) else io.BytesIO(body)
 
 
 def _keep_headers(reply: Reply) -> Callable[..., None]:
@@ -179,35 +234,16 @@ def _address(bucket: str, where: Where) -> tuple[str, str]:
     return at.netloc, f"{at.path.rstrip('/')}/{bucket}"
 
 
-def _client(where: Where, connections: int) -> Any:
+def _bootstrap() -> Any:
     try:
         from awscrt import io as crt
-        from awscrt import s3
     except ImportError:
         raise UsageError(
             "awscrt is not installed, and data in S3 needs it",
             next="pip install awscrt   (where roost is)",
         ) from None
     loops = crt.EventLoopGroup(1)
-    bootstrap = crt.ClientBootstrap(loops, crt.DefaultHostResolver(loops))
-    plain = where.endpoint is not None and where.endpoint.startswith("http://")
-    return s3.S3Client(
-        bootstrap=bootstrap,
-        region=where.region,
-        tls_mode=s3.S3RequestTlsMode.DISABLED if plain else s3.S3RequestTlsMode.ENABLED,
-        tls_connection_options=None if plain else _tls(where),
-        signing_config=s3.create_default_s3_signing_config(
-            region=where.region, credential_provider=_provider(where, bootstrap)
-        ),
-        part_size=PART,
-        max_active_connections_override=connections,
-        retry_config=s3.S3RetryConfig(
-            max_retries=RETRIES,
-            backoff_scale_factor_ms=100,
-            max_backoff_secs=10,
-            retry_mode=s3.S3RetryMode.EXPONENTIAL_BACKOFF,
-        ),
-    )
+    return crt.ClientBootstrap(loops, crt.DefaultHostResolver(loops))
 
 
 def _tls(where: Where) -> Any:
@@ -228,6 +264,14 @@ def _provider(where: Where, bootstrap: Any) -> Any:
     if where.ask_botocore:
         return AwsCredentialsProvider.new_delegate(_botocore(where))
     return AwsCredentialsProvider.new_default_chain(bootstrap)
+
+
+def _asked(provider: Any) -> Keys:
+    try:
+        now = provider.get_credentials().result(60)
+    except Exception as error:
+        raise StoreError.of(error, "GetCredentials", "") from None
+    return Keys(now.access_key_id, now.secret_access_key, now.session_token)
 
 
 def _botocore(where: Where) -> Callable[[], Any]:

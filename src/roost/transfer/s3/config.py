@@ -40,7 +40,12 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """One S3. ``endpoint`` None: Amazon's; ``keys`` None: they must be asked for."""
+    """One S3. ``endpoint`` None: Amazon's; ``keys`` None: they must be asked for.
+
+    ``anonymous``: requests are not signed; ``payer``: who asks pays for them. ``from_files``: the
+    keys are from files, in which others may be some time later; ``by_option``: the profile was
+    typed.
+    """
 
     region: str
     endpoint: str | None = None
@@ -48,6 +53,20 @@ class Where:
     profile: str | None = None
     ask_botocore: bool = False
     ca_bundle: str | None = None
+    anonymous: bool = False
+    payer: bool = False
+    from_files: bool = False
+    by_option: bool = False
+
+    @property
+    def renewable(self) -> bool:
+        """Tell if there may be other credentials later, without another command."""
+        return not self.anonymous and (self.ask_botocore or self.from_files or self.keys is None)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of every request."""
+        return {"x-amz-request-payer": "requester"} if self.payer else {}
 
     def at(self, region: str) -> Where:
         """Return the same S3 in another region."""
@@ -74,6 +93,7 @@ def where(
     # An explicit profile beats the keys of the environment, as in boto3.
     keys = None if profile else _keys(env, upper=True)
     asked = keys is None and bool(_ASKED_FOR & {*table, *secrets})
+    from_files = keys is None
     if keys is None and not asked:
         keys = _keys(secrets) or _keys(table)
     named = region or env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
@@ -84,6 +104,8 @@ def where(
         profile=chosen,
         ask_botocore=asked,
         ca_bundle=env.get("AWS_CA_BUNDLE") or table.get("ca_bundle"),
+        from_files=from_files,
+        by_option=profile is not None,
     )
 
 

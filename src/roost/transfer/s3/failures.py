@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from roost.errors import (
@@ -18,9 +20,29 @@ from roost.transfer.key_rules import show
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 _WHO = frozenset(
-    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "NoCredentials"}
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "NoCredentials",
+    }
 )
-_NEVER = frozenset({"AccessDenied", "NoSuchBucket", "NoSuchKey", "InvalidBucketName", *_WHO})
+_ALL = frozenset({"NoSuchBucket", "InvalidBucketName", "RequestTimeTooSkewed", *_WHO})
+_OWN = frozenset({"InvalidObjectState"})
+"""Refusals that are about one object."""
+_NEVER = frozenset(
+    {
+        "AccessDenied",
+        "InvalidRequest",
+        "HTTP 400",
+        "NoSuchBucket",
+        "NoSuchKey",
+        "InvalidBucketName",
+        *_WHO,
+    }
+)
 _BUSY = frozenset({"SlowDown", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded"})
 
 
@@ -53,15 +75,45 @@ class StoreError(Exception):
         )
         return made
 
+    @classmethod
+    def answered(
+        cls, operation: str, key: str, status: int, headers: Mapping[str, str], body: bytes
+    ) -> StoreError:
+        """Return the error for an answer that is no success."""
+        error = SimpleNamespace(status_code=status, headers=headers.items(), body=body, message="")
+        return cls.of(error, operation, key)
+
     @property
     def gone(self) -> bool:
         """Tell if the object or upload does not exist."""
         return self.status == 404 or self.code in {"NoSuchKey", "NoSuchUpload"}
 
     @property
+    def fatal(self) -> bool:
+        """Tell if no other request would succeed: it is about the bucket or the credentials."""
+        return self.code in _ALL
+
+    @property
+    def refused(self) -> bool:
+        """Tell if S3 does not allow it: a sync that is allowed nothing at all ends early."""
+        return self.status in {401, 403} and self.code not in _OWN
+
+    @property
+    def reason(self) -> str:
+        """The reason for people."""
+        if self.code == "HTTP 400" and self.operation == "HeadObject":
+            return (
+                "S3 does not show it (HTTP 400): objects that are encrypted with a key of their"
+                " owner's (SSE-C) cannot be read without that key, which roost does not have"
+            )
+        if self.gone and self.operation in {"GetObject", "HeadObject"}:
+            return "S3 lists it, but does not have it (NoSuchKey)"
+        return f"{self.code}{': ' if self.text else ''}{self.text}"
+
+    @property
     def hopeless(self) -> bool:
         """Tell if the same request would fail again."""
-        return self.code in _NEVER or self.status in {401, 403, 404, 405, 501}
+        return self.code in _NEVER or self.status in {401, 403, 404, 405, 412, 501}
 
     def explained(self, place: str) -> RoostError:
         """Return the error that the command ends with."""

@@ -130,7 +130,7 @@ def parse_state(described: Mapping[str, list[Any]]) -> BakeState:
             DiskImage(
                 id=image["ImageId"],
                 baked=held[tags.ROLE] == BAKED,
-                state=IMAGE_STATES.get(image["State"], "failed"),
+                state=IMAGE_STATES.get(image["State"], "unknown"),
                 origin=held[tags.SOURCE],
                 taken=datetime.fromisoformat(image["CreationDate"]).timestamp(),
             )
@@ -149,7 +149,7 @@ def parse_state(described: Mapping[str, list[Any]]) -> BakeState:
 def _machine(one: Mapping[str, Any]) -> SourceMachine:
     return SourceMachine(
         id=one["InstanceId"],
-        state=INSTANCE_STATES[one["State"]["Name"]],
+        state=INSTANCE_STATES.get(one["State"]["Name"], "unknown"),
         restart=tags.BAKING in tags.read(one.get("Tags")),
     )
 
@@ -157,7 +157,7 @@ def _machine(one: Mapping[str, Any]) -> SourceMachine:
 def _helper(one: Mapping[str, Any]) -> Helper:
     return Helper(
         id=one["InstanceId"],
-        state=INSTANCE_STATES[one["State"]["Name"]],
+        state=INSTANCE_STATES.get(one["State"]["Name"], "unknown"),
         origin=tags.read(one["Tags"])[tags.SOURCE],
         started=one["LaunchTime"].timestamp(),
     )

@@ -16,7 +16,7 @@ from roost.providers.aws import tags
 from roost.providers.aws.failures import NO_CAPACITY, code_of
 from roost.providers.aws.images.store import BAKED, COPY, HELPER, tagged
 from roost.providers.aws.network import Network, find_network
-from roost.providers.aws.parse import INSTANCE_STATES
+from roost.providers.aws.parse import TERMINATED
 from roost.providers.aws.requests import METADATA, token
 from roost.recipes.baking import user_data
 
@@ -237,4 +237,4 @@ class BakeSteps:
 
 def is_gone(one: Mapping[str, Any]) -> bool:
     """Tell whether an instance is terminated; EC2 describes it for another hour."""
-    return one["State"]["Name"] not in INSTANCE_STATES
+    return bool(one["State"]["Name"] == TERMINATED)

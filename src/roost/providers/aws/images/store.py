@@ -68,7 +68,7 @@ def _parse(one: Mapping[str, Any], held: Mapping[str, str], region: str) -> Bake
         name=held[tags.NODE],
         id=one["ImageId"],
         region=region,
-        state=IMAGE_STATES.get(one["State"], "failed"),
+        state=IMAGE_STATES.get(one["State"], "unknown"),
         arch=one.get("Architecture", "x86_64"),
         system=held.get(tags.SYSTEM, ""),
         recipe=held.get(tags.RECIPE, ""),

@@ -1,0 +1,80 @@
+"""A change that costs more, or cannot be taken back: shown with its difference, and asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roost.errors import NeedsConfirmationError
+from roost.model.resources import Volume
+from roost.model.steps import Modify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from roost.cost.rates import Amount
+    from roost.model.resources import State, Wanted
+    from roost.plan.up import Plan
+    from roost.providers.provider import Cloud
+    from roost.session import Session
+
+MONTH = 730
+"""Hours, as price lists count them."""
+
+
+def agree_on_volumes(session: Session, cloud: Cloud, plan: Plan, have: State) -> None:
+    """Ask before volumes are changed. Raises NeedsConfirmationError."""
+    changed = [v for step in plan.steps if isinstance(step, Modify) for v in step.volumes]
+    if not changed or not cloud.can.rents:
+        return
+    before = {v.name: v for v in have.volumes}
+    for volume in changed:
+        session.say(f"  {_change(cloud, before[volume.name], volume)}")
+    grown = [v.name for v in changed if v.size_gib > before[v.name].size_gib]
+    if grown:
+        session.say(f"  a volume never becomes smaller again: {', '.join(grown)}")
+    refused = NeedsConfirmationError(
+        "this changes volumes and what they cost, and needs a yes",
+        exists=have.conditions,
+        next="the same with --yes",
+    )
+    session.consent.ask(f"Change {', '.join(v.name for v in changed)}?", refused)
+
+
+def agree_on_workers(session: Session, cloud: Cloud, before: Wanted, after: Wanted) -> None:
+    """Ask before more workers are rented. Raises NeedsConfirmationError."""
+    from roost.app.lifecycle import hourly
+
+    more = _workers(after) - _workers(before)
+    if more <= 0 or not cloud.can.rents:
+        return
+    rates = f"{hourly(cloud, before)} -> {hourly(cloud, after)}"
+    session.say(f"{more} more workers: {rates}")
+    refused = NeedsConfirmationError(
+        f"this rents {more} more workers ({rates}), and needs a yes", next="the same with --yes"
+    )
+    session.consent.ask(f"Rent {more} more workers?", refused)
+
+
+def _workers(wanted: Wanted) -> int:
+    return sum(group.count for group in wanted.groups if group.role == "worker")
+
+
+def _change(cloud: Cloud, old: Volume, new: Volume) -> str:
+    sizes = f"{old.size_gib:g} GiB -> {new.size_gib:g} GiB"
+    kinds = f", {old.type} -> {new.type}" if old.type != new.type else ""
+    rates = f"{_month(cloud, [old])} -> {_month(cloud, [new])} a month"
+    return f"volume {new.name}: {sizes}{kinds}, {rates}"
+
+
+def _month(cloud: Cloud, volumes: Iterable[Volume]) -> Amount:
+    """Return what volumes cost a month by the list prices of today."""
+    from roost.app.prices import todays_book
+    from roost.cost.bill import Bill, Use, Volumes
+    from roost.cost.charges import lasting
+    from roost.cost.rates import section
+    from roost.plan.bill import gb
+
+    items = [
+        Volumes(gb(v.size_gib), cloud.region, v.type, 1, v.iops, v.throughput) for v in volumes
+    ]
+    return section(lasting(Bill(tuple(items)), Use(MONTH, MONTH), todays_book())).amount
