@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from socket import socket
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -27,6 +28,9 @@ from tests.aws.moto_account import empty_aws
 from tests.aws.sampling import Sweep, the_sample
 from tests.aws.strict import StrictEc2, Weather
 from tests.aws.volume_agent import DiskVolumeAgent
+
+if TYPE_CHECKING:
+    from tests.aws.command_scenes import Scene, Stage
 
 SWEPT = "swept"
 REGION = "eu-central-1"
@@ -162,6 +166,30 @@ def account(tmp_path: Path, credentials: None) -> Iterator[Account]:
     del credentials
     with empty_aws():
         yield Account(tmp_path / "locks")
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[socket]:
+    """The process that forks one for each command (tests/aws/command_process.py)."""
+    from tests.aws.command_line import forking
+
+    with forking() as control:
+        yield control
+
+
+@pytest.fixture
+def stage(account: Account, forker: socket, tmp_path: Path) -> Callable[[Scene], Stage]:
+    """The stage for a scene, with all that comes before it."""
+    from tests.aws.command_scenes import Stage
+    from tests.aws.strict_images import StrictImages
+
+    def prepared(scene: Scene) -> Stage:
+        account.ec2 = StrictImages()
+        made = Stage(account, forker, scene, tmp_path / "work")
+        made.prepare()
+        return made
+
+    return prepared
 
 
 @pytest.fixture

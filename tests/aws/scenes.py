@@ -17,7 +17,7 @@ from roost.model.resources import (
     Wanted,
 )
 from tests.aws.conftest import Account
-from tests.aws.strict import Moment, Weather
+from tests.aws.strict import Weather
 
 SHAPE = Shape(type="m5.large", cpus=2, memory_gib=8, image="ubuntu-24.04", disk_gib=30)
 RULES = (Rule(port=22, source="caller"), Rule(port=443, source="192.0.2.0/24"))
@@ -113,50 +113,3 @@ def prepare(account: Account, scene: str) -> None:
 
 
 DISCARDS = ("desktop discard", "desktop parked down")
-
-
-def calm(account: Account, scene: str) -> tuple[list[Moment], dict[str, object]]:
-    """The calls that the scene takes when nothing goes wrong, and what is there then."""
-    prepare(account, scene)
-    SCENES[scene](account)
-    moments = list(account.ec2.moments)
-    wanted = summary(account)
-    clean(account)
-    return moments, wanted
-
-
-def summary(account: Account) -> dict[str, object]:
-    """What is there, without the ids that differ from run to run."""
-    account.ec2.weather = Weather()
-    account.settle()
-    found = {}
-    for name in ("stars", "ndvi"):
-        state = account.roost().observe(name)
-        found[name] = (
-            [(i.name, i.state, i.shape.type) for i in state.instances],
-            [(v.name, v.state, v.size_gib) for v in state.volumes],
-            [(a.name, a.attached) for a in state.addresses],
-            [g.name for g in state.security_groups],
-            [(s.volume, s.state, s.sealed, s.tier) for s in state.snapshots],
-            [(i.instance, i.state) for i in state.images],
-            [(s.name, s.sealed) for s in state.s3_copies],
-            sorted(account.ec2.closed),
-            state.record,
-        )
-    left = account.left()
-    return {**found, "counts": {kind: len(ids) for kind, ids in left.items()}}
-
-
-def clean(account: Account) -> None:
-    """Nothing is left after `down`, tagged or not, but data that nobody discarded."""
-    assert account.ec2.lost == []
-    account.ec2.discarded = {"data"}
-    account.down("stars", frozenset({"stars"}))
-    account.down("ndvi", frozenset({"ndvi"}))
-    assert account.left() == {}
-    account.ec2.discarded = set()
-    account.ec2.buried.clear()
-    account.ec2.bucket.clear()
-    account.ec2.still.clear()
-    account.forget_the_dead()
-    account.ec2.backend.tags.clear()  # of what is gone

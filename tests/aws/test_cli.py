@@ -333,6 +333,25 @@ def test_what_has_a_record_of_another_roost_can_be_taken_down(
     assert account.left() == {}
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_down_of_what_is_gone_forgets_the_way_to_it(
+    roost: Roost, account: Account, tmp_path: Path, elsewhere: bool
+) -> None:
+    """A `down` that was killed at its end left the way; another region's `down` knows nothing."""
+    ok(roost("up", "examples/ndvi.toml", "--cloud", "aws", "--yes"))
+    way = tmp_path / "roost-home" / "ssh" / "names" / "ndvi" / "config"
+    page = tmp_path / "roost-home" / "pages" / "ndvi.html"
+    kept = way.read_text()
+    ok(roost("down", "ndvi", "--yes"))
+    assert not way.exists()
+    for file in (way, page):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(kept)
+    told = roost("down", "ndvi", "--yes", *(("--region", "eu-west-1") if elsewhere else ()))
+    assert (told.code, 'nothing named "ndvi"' in told.err) == (2, True)
+    assert (way.exists(), page.exists()) == (elsewhere, elsewhere)
+
+
 def test_a_cost_that_cannot_be_known_keeps_nobody_from_ending_it(
     roost: Roost, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

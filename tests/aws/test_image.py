@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from roost.errors import (
     CapacityError,
     NeedsConfirmationError,
     NotFoundError,
-    RoostError,
     SetupError,
     UsageError,
 )
@@ -32,7 +30,6 @@ from roost.recipes.digest import recipe_digest
 from roost.spec import Spec, load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import Gate
-from tests.aws.sampling import Sweep
 from tests.aws.strict import Killed, Weather
 from tests.aws.strict_images import StrictImages
 
@@ -299,6 +296,7 @@ def test_where_there_is_no_room_to_start_again_the_image_is_made_all_the_same(
     )
     told = bench.done("bake", "stars", "--yes")
     assert "no room to start stars desktop again now (InsufficientInstanceCapacity)" in told.stderr
+    assert "it stays stopped, and `roost start stars` tries later" in told.stderr
     assert bench.states() == {"desktop": "stopped"}
     assert [one["state"] for one in bench.json("ls")] == ["completed"]
 
@@ -339,7 +337,7 @@ def test_the_policy_of_every_name_allows_all_of_it(bench: Bench) -> None:
     } <= set(gate.judged)
 
 
-# --- the sweeps ----------------------------------------------------------------------------------
+# --- killed ----------------------------------------------------------------------------------
 
 
 def _prepare(bench: Bench) -> None:
@@ -347,13 +345,6 @@ def _prepare(bench: Bench) -> None:
     bench.up()
     bench.account.settle()
     bench.ec2.begin()
-
-
-def _summary(bench: Bench) -> Any:
-    bench.ec2.weather = Weather()
-    bench.account.settle()
-    listed = [{k: v for k, v in one.items() if k not in ("id", "made")} for one in bench.json("ls")]
-    return listed, bench.states(), bench.left()
 
 
 def _clean(bench: Bench) -> None:
@@ -365,79 +356,6 @@ def _clean(bench: Bench) -> None:
     bench.ec2.discarded = set()
     bench.ec2.buried.clear()
     bench.account.forget_the_dead()
-
-
-def _calm(bench: Bench) -> tuple[list[int], Any]:
-    """The calls that change something, and what is there at the end."""
-    _prepare(bench)
-    bench.done("bake", "stars", "--yes")
-    changing = [n for n, moment in enumerate(bench.ec2.moments) if moment.changes]
-    wanted = _summary(bench)
-    _clean(bench)
-    return changing, wanted
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("blind", [0, 3])
-def test_the_kill_sweep_of_bake(bench: Bench, blind: int, sweep: Sweep) -> None:
-    """Killed before and after every call that changes something; the same command again.
-
-    ``blind``: what was just made cannot be seen by so many looks (every second such call then).
-    """
-    changing, wanted = _calm(bench)
-
-    def visit(point: tuple[int, str]) -> None:
-        number, moment = point
-        _prepare(bench)
-        bench.ec2.weather = Weather(blind=blind, **{moment: number})  # type: ignore[arg-type]
-        with pytest.raises(Killed):
-            bench.run("bake", "stars", "--yes")
-        bench.ec2.weather = Weather(blind=blind)
-        bench.done("bake", "stars", "--yes")
-        assert _summary(bench) == wanted
-        _clean(bench)
-
-    points = [*product(changing[:: 2 if blind else 1], ("kill_before", "kill_after"))]
-    sweep.through("kill sweep, image bake" + (", blind" if blind else ""), points, visit)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", ["RequestLimitExceeded", "lost", "ExpiredToken"])
-def test_the_fault_sweep_of_bake(bench: Bench, fault: str, sweep: Sweep) -> None:
-    """One fault at every call that changes something; then again."""
-    changing, wanted = _calm(bench)
-
-    def visit(number: int) -> None:
-        _prepare(bench)
-        lost = frozenset({number}) if fault == "lost" else frozenset()
-        errors = {} if fault == "lost" else {number: fault}
-        bench.ec2.weather = Weather(lost_answers=lost, errors=errors)
-        first = bench.run("bake", "stars", "--yes")
-        assert first.exception is None or isinstance(first.exception, RoostError)
-        bench.ec2.weather = Weather()
-        if first.exception is not None:
-            bench.done("bake", "stars", "--yes")
-        assert _summary(bench) == wanted
-        _clean(bench)
-
-    sweep.through(f"fault sweep, {fault}, image bake", changing, visit)
-
-
-def test_killed_in_the_middle_it_goes_on(bench: Bench) -> None:
-    """A few points of the sweep, by default."""
-    _prepare(bench)
-    bench.done("bake", "stars", "--yes")
-    wanted, steps = _summary(bench), list(bench.ec2.calls)
-    _clean(bench)
-    for call in ("StopInstances", "CreateImage", "RunInstances", "TerminateInstances"):
-        _prepare(bench)
-        bench.ec2.weather = Weather(kill_after=steps.index(call))
-        with pytest.raises(Killed):
-            bench.run("bake", "stars", "--yes")
-        bench.ec2.weather = Weather()
-        bench.done("bake", "stars", "--yes")
-        assert _summary(bench) == wanted, call
-        _clean(bench)
 
 
 # --- ls, copy, share, rm -------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def down(
     """Delete a name; of its data only what ``typed`` names (the name itself: all of it)."""
     from roost.app.cost import so_far
     from roost.app.lifecycle import drive, forget_ways, summary
-    from roost.app.resolve import existing, held, locate
+    from roost.app.resolve import held, locate, missing
     from roost.plan.down import plan_down
 
     try:
@@ -65,7 +65,10 @@ def down(
         remove_half_made(session, name)
         raise
     with held(session, cloud, name):
-        before = existing(cloud, name)
+        before = cloud.observe(name)
+        if before.empty:
+            forget_deleted(session, name)
+            raise missing(name)
         session.say(f"{name}: {summary(before)}")
         if cloud.can.history is not None:
             session.say(f"it has cost {so_far(cloud, before)} so far")
@@ -99,14 +102,27 @@ def down(
 def remove_half_made(session: Session, name: str) -> None:
     """Remove what a killed `up` had begun before there was a name."""
     from roost.app.resolve import clouds, held
-    from roost.ssh.browser import withdraw
 
-    withdraw(name)
+    forget_deleted(session, name)
     for cloud in clouds(session):
         leftovers = cloud.can.leftovers
         if leftovers is not None and leftovers.half_made(name):
             with held(session, cloud, name):
                 session.say(f"{name}: removed what a killed roost had begun to make or to delete")
+
+
+def forget_deleted(session: Session, name: str) -> None:
+    """Forget the way to a name that is nowhere: a killed `down` had no time for it.
+
+    Where the options name one place, the name may be in another one: then nothing is forgotten.
+    """
+    from roost.model.place import NOWHERE
+    from roost.ssh.browser import withdraw
+    from roost.ssh.tunnel import forget
+
+    if session.place == NOWHERE:
+        withdraw(name)
+        forget(name)
 
 
 def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> frozenset[str]:

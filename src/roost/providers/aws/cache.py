@@ -43,7 +43,8 @@ class Memory:
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
-    ``made`` is what this process made and has not seen described yet, with the time it was made.
+    ``made`` is what this process made and has not seen described yet, with the time it was made;
+    ``vanished`` are the ids of what was never described at all: EC2 answered with what is gone.
     """
 
     looked: bool = False
@@ -55,6 +56,7 @@ class Memory:
     zone: str | None = None
     ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)
+    vanished: set[str] = field(default_factory=set)
     described: dict[Kind, list[Any]] = field(default_factory=dict)
     spot: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
@@ -132,11 +134,13 @@ class Memory:
 
     def with_unseen(self, state: State, now: float) -> State:
         """Return ``state`` with what was made a moment ago and is not described yet."""
-        self.made = {
+        young = {
             key: made
             for key, made in self.made.items()
             if key[0] in STEADY or now - made[1] < BLIND_SECONDS
         }
+        self.vanished |= {self.ids[key] for key in self.made.keys() - young.keys()}
+        self.made = young
         unseen = [resource for resource, _ in self.made.values()]
         state = replace(state, volumes=tuple(self._as_changed(v) for v in state.volumes))
         return replace(

@@ -125,17 +125,21 @@ class Maker:
             made: dict[str, Any] = self.calls.ec2.create_volume(**asked)
             return made
 
-        made = self.new(once, "CreateTime", lambda answer: [answer])
+        made = self.new(once, "VolumeId", "CreateTime", lambda answer: [answer])
         self.memory.zone = zone
         self.made(replace(volume, id=made["VolumeId"], state="creating"), made["VolumeId"])
 
     def new(
         self,
         once: Callable[[int], dict[str, Any]],
+        key: str,
         time: str,
         things: Callable[[dict[str, Any]], list[dict[str, Any]]],
     ) -> dict[str, Any]:
-        """Return the answer of a call with a token; not that of an old call with the same one."""
+        """Return the answer of a call with a token; not that of an old call with the same one.
+
+        What that one made may be gone for minutes only, so its age alone does not tell.
+        """
         for salt in range(MOST_SALTS):
             try:
                 answer = once(salt)
@@ -143,7 +147,9 @@ class Maker:
                 if code_of(error) != "IdempotentParameterMismatch":
                     raise
                 continue
-            if all(self.wall() - thing[time] < OLD for thing in things(answer)):
+            made = things(answer)
+            gone = any(thing[key] in self.memory.vanished for thing in made)
+            if not gone and all(self.wall() - thing[time] < OLD for thing in made):
                 return answer
         raise CloudError(f"EC2 still answers with deleted resources of {self.name}")
 

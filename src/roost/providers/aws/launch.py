@@ -203,7 +203,7 @@ class Launch:
             made: dict[str, Any] = maker.calls.ec2.run_instances(**call)
             return made
 
-        answer = maker.new(once, "LaunchTime", lambda made: made["Instances"])
+        answer = maker.new(once, "InstanceId", "LaunchTime", lambda made: made["Instances"])
         found: list[dict[str, Any]] = answer["Instances"]
         return found
 

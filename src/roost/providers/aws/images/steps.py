@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import CapacityError, ThrottledError
+from roost.errors import CapacityError, ThrottledError, command_line
 from roost.model.images import BakeStep
 from roost.providers.aws import tags
 from roost.providers.aws.failures import NO_CAPACITY, code_of
@@ -91,8 +91,11 @@ class BakeSteps:
         except self.calls.ec2.exceptions.ClientError as error:
             if code_of(error) not in NO_CAPACITY:
                 raise
-            note = f"no room to start {self.request.made_from} again now ({code_of(error)})"
-            self.notes.append(note)
+            again = command_line("roost", "start", self.request.spec.name)
+            self.notes.append(
+                f"no room to start {self.request.made_from} again now ({code_of(error)});"
+                f" it stays stopped, and `{again}` tries later"
+            )
             self._change_machine(BakeStep("unmark-restart", tuple(ids)))
 
     def _copy_disk(self) -> None:
