@@ -22,7 +22,7 @@ from tests.cli.calling import REPO, Ran
 
 R = TypeVar("R")
 MARKS = ("roost", "roost:node", "roost:role")
-NOTHING = re.compile(r'nothing named "|no baked image "')
+NOTHING = re.compile("no such name|no baked image")
 HALF_WRITTEN = re.compile(r"\.\d+$")
 """Ends the name of a file that is about to get its own."""
 DESKTOP = """\
