@@ -22,7 +22,7 @@ from tests.cli.calling import REPO, Ran
 
 R = TypeVar("R")
 MARKS = ("roost", "roost:node", "roost:role")
-NOTHING = re.compile(r'nothing named "|no baked image "')
+NOTHING = re.compile("no such name|no baked image")
 HALF_WRITTEN = re.compile(r"\.\d+$")
 """Ends the name of a file that is about to get its own."""
 DESKTOP = """\
@@ -125,8 +125,8 @@ SCENES = {
     "desktop parked down": Scene(DELETE, (UP, PARK), discarded=ALL, deletes=True),
     "desktop down s3": Scene(DELETE, (UP, S3), discarded=ALL, deletes=True),
     "cluster up": Scene(UP_CLUSTER),
-    "cluster scale up": Scene("scale ndvi 4", (UP_CLUSTER,)),
-    "cluster scale down": Scene("scale ndvi 1", (UP_CLUSTER,)),
+    "cluster scale up": Scene("scale ndvi 4 --yes", (UP_CLUSTER,)),
+    "cluster scale down": Scene("scale ndvi 1 --yes", (UP_CLUSTER,)),
     "cluster stop": Scene("stop ndvi", (UP_CLUSTER,)),
     "cluster resize": Scene("resize ndvi head --type m5.2xlarge --yes", (UP_CLUSTER,)),
     "cluster resize workers": Scene("resize ndvi worker --type m5.2xlarge --yes", (UP_CLUSTER,)),

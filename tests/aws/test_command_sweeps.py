@@ -106,7 +106,7 @@ OTHERWISE = {
     "desktop resume s3": S3,
     "desktop down": UP,
     "cluster up": "down ndvi --yes",
-    "cluster scale up": "scale ndvi 1",
+    "cluster scale up": "scale ndvi 1 --yes",
     "cluster park": "resume ndvi",
     "cluster resume": PARK_CLUSTER,
 }

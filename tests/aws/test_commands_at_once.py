@@ -28,7 +28,7 @@ PAIRS = {
     "park, park": (Scene(PARK, (UP,)), PARK),
     "stop, start": (Scene("stop stars", (UP,)), "start stars"),
     "start, stop": (Scene("start stars", (UP, "stop stars")), "stop stars"),
-    "scale, scale": (Scene("scale ndvi 4", (UP_CLUSTER,)), "scale ndvi 1"),
+    "scale, scale": (Scene("scale ndvi 4 --yes", (UP_CLUSTER,)), "scale ndvi 1 --yes"),
 }
 """The first command, with what comes before it, and the second."""
 ENDS = (0, 1, 2, 3, 5)
