@@ -21,11 +21,16 @@ from roost.providers.provider import Capabilities
 from roost.provision.machines import Machines
 from roost.spec import load
 from roost.transfer.job import Job, Line, Outcome, Progress
-from tests.cli.calling import OUTPUTS, Roost, caller
+from tests.cli.calling import OUTPUTS, REPO, Roost, caller
 from tests.ssh.made_state import instance
 from tests.transfer.conftest import Store, grow, home, server, store, tree  # noqa: F401
 from tests.transfer.local_machine import Here, end
 
+LOCAL = (
+    'name = "stars"\nkind = "cluster"\n'
+    f'[environment]\nproject = "{REPO}/examples/ndvi"\n'
+    '[data]\npull = [{{ from = "{place}in", to = "/data/in" }}]\n'
+)
 DESKTOP = """\
 name = "stars"
 kind = "desktop"
@@ -376,10 +381,10 @@ def test_your_own_machine_has_folders_of_its_own(
     roost: Roost,
     tmp_path: Path,
 ) -> None:
-    put(cloud, store, tmp_path, DESKTOP, "desktop")
+    put(cloud, store, tmp_path, LOCAL, "head")
     cloud.name = "local"
     told = roost("pull", "stars")
-    assert (told.code, f"roost sync {store.place}in FOLDER" in told.err) == (2, True)
+    assert (told.code, f"roost sync {store.place}in FOLDER" in told.err) == (2, True), told.err
     told = roost("sync", "stars:notes", "s3://lab/notes")
     assert (told.code, "roost sync notes s3://lab/notes" in told.err) == (2, True)
 

@@ -61,6 +61,11 @@ class MoonDisks:
         if kind == "dust" and iops is not None:
             raise wrong("dust has no iops", at=("iops",))
 
+    most = 3
+
+    def check_ratios(self, kind: str, gib: float, iops: int | None, throughput: int | None) -> None:
+        del kind, gib, iops, throughput
+
 
 class MoonRegions:
     names = ("near-side", "far-side")
@@ -73,6 +78,7 @@ class MoonRules:
     rents = True
     needs_table = ""
     reserved_tags = ("nasa:",)
+    most_rules = None
     types = MoonTypes()
     disks = MoonDisks()
     regions = MoonRegions()

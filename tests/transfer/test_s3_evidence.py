@@ -148,7 +148,9 @@ RULES = """<?xml version="1.0"?>
 </LifecycleConfiguration>"""
 VERSIONING = """<?xml version="1.0"?><VersioningConfiguration
 xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{}</VersioningConfiguration>"""
-EMPTY = """<?xml version="1.0"?><ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>"""
+EMPTY = """<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+<Name>my-bucket</Name><Prefix>parked/stars/data/vol-1/</Prefix><KeyCount>0</KeyCount>
+<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated></ListBucketResult>"""
 
 
 def error(code: str) -> str:

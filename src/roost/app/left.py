@@ -26,7 +26,8 @@ def tell_costs(error: RoostError, cloud: Cloud, name: str) -> None:
         return
     if state.empty:
         return
-    error.exists = things(state)
+    if set(error.exists) <= set(state.conditions):  # else it names what matters itself
+        error.exists = things(state)
     error.costs = f"{rate_now(cloud, name)}; `{down}` ends that"
 
 

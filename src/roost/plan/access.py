@@ -49,7 +49,7 @@ def _why_close(rule: Rule, asked: SecurityGroup, group: SecurityGroup) -> str:
     """Return why a rule goes; "" if it stays."""
     people = {r.port for r in asked.rules if r.source == "caller"}
     networks = {(r.port, r.source) for r in asked.rules}
-    if rule.of == "hand" or (rule.port, rule.cidr) in networks:
+    if rule.of == "hand" or (rule.port, rule.cidr or rule.source) in networks:
         return ""
     if _is_callers(rule, group) and rule.port in people:
         return ""
