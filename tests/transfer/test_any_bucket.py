@@ -5,34 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
-from tests.cli.calling import Roost, caller
+from tests.cli.calling import Roost
 from tests.transfer.conftest import grow, tree
-from tests.transfer.hostile_s3 import Answer, Hostile, Request, Stored, error, hostile
-
-
-@pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
-    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "home"))
-    with hostile() as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up
-        for key, value in server.env().items():
-            monkeypatch.setenv(key, value)
-        yield server
-
-
-@pytest.fixture
-def roost(
-    s3: Hostile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Roost:
-    del s3
-    return caller(monkeypatch, capsys)
-
+from tests.transfer.hostile_s3 import Answer, Hostile, Request, Stored, error
 
 FIFTY = {f"p/f{number:02d}": b"x%d" % number for number in range(50)}
 REFUSALS = {

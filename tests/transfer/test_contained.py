@@ -21,29 +21,11 @@ from roost.transfer.job import Job
 from roost.transfer.manifest import TreeError, read
 from roost.transfer.options import Options, opened
 from roost.transfer.runner import run_here
-from tests.cli.calling import Roost, caller
+from tests.cli.calling import Roost
 from tests.transfer.conftest import Store, grow, ran, tree
-from tests.transfer.hostile_s3 import Hostile, Request, hostile
+from tests.transfer.hostile_s3 import Hostile, Request
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="renameat2 and O_PATH are Linux's")
-
-
-@pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
-    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "home"))
-    with hostile() as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up
-        for key, value in server.env().items():
-            monkeypatch.setenv(key, value)
-        yield server
-
-
-@pytest.fixture
-def roost(
-    s3: Hostile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Roost:
-    del s3
-    return caller(monkeypatch, capsys)
 
 
 def exchange(one: Path, other: Path) -> None:

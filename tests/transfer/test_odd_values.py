@@ -7,38 +7,19 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import Roost, caller
+from tests.cli.calling import Roost
 from tests.transfer.conftest import grow, tree
-from tests.transfer.hostile_s3 import Answer, Hostile, Request, hostile
+from tests.transfer.hostile_s3 import Answer, Hostile, Request
 
 root = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="file systems are mounted by root"
 )
 OLD = "-1234567890.123456789"
 FAR = 13_569_465_600 * 10**9  # the year 2400
-
-
-@pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
-    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "home"))
-    with hostile() as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up
-        for key, value in server.env().items():
-            monkeypatch.setenv(key, value)
-        yield server
-
-
-@pytest.fixture
-def roost(
-    s3: Hostile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Roost:
-    del s3
-    return caller(monkeypatch, capsys)
 
 
 ODD_TIMES = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,27 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.transfer.filters import name_filter
-from tests.cli.calling import Roost, caller
+from tests.cli.calling import Roost
 from tests.transfer.conftest import grow, tree
-from tests.transfer.hostile_s3 import Answer, Hostile, Request, error, hostile
-
-
-@pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
-    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "home"))
-    with hostile() as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up
-        for key, value in server.env().items():
-            monkeypatch.setenv(key, value)
-        yield server
-
-
-@pytest.fixture
-def roost(
-    s3: Hostile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Roost:
-    del s3
-    return caller(monkeypatch, capsys)
+from tests.transfer.hostile_s3 import Answer, Hostile, Request, error
 
 
 @pytest.mark.parametrize("target", ["back", "back/", "back/key.tif"])

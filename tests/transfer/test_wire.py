@@ -22,7 +22,7 @@ from roost.transfer.s3.config import Keys, Where
 from roost.transfer.s3.failures import StoreError
 from roost.transfer.s3.signing import signed
 from roost.transfer.s3.wire import Wire, WireError
-from tests.cli.calling import Roost, caller
+from tests.cli.calling import Roost
 from tests.transfer.conftest import tree
 from tests.transfer.hostile_s3 import Answer, Hostile, Request, error, hostile
 
@@ -69,14 +69,6 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
             monkeypatch.setenv(key, value)
         server.put({"p/a": b"small", "p/big": BIG, "p/empty": b""})
         yield server
-
-
-@pytest.fixture
-def roost(
-    s3: Hostile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Roost:
-    del s3
-    return caller(monkeypatch, capsys)
 
 
 WHOLE = {"a": b"small", "big": BIG, "empty": b""}
