@@ -19,6 +19,25 @@ from tests.transfer.hostile_s3 import Hostile, hostile
 from tests.transfer.servers import SERVERS
 from tests.transfer.weed import KEY, SECRET, Weed
 
+STRICT = {
+    "test_attach",
+    "test_bad_network",
+    "test_s3_evidence",
+    "test_tree",
+    "test_tree_once",
+}
+"""Modules that need a service which compares what it gets with its checksum and refuses wrong keys,
+as Amazon's and SeaweedFS do. moto and ministack keep damaged bodies and let in anybody, and moto
+refuses names that trees have."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        module = item.nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
+        other = next((one for one in ("moto", "ministack") if f"[{one}" in item.name), "")
+        if other and module in STRICT:
+            item.add_marker(pytest.mark.skip(reason=f"{other} is not strict enough"))
+
 
 @pytest.fixture(
     scope="session",
@@ -60,7 +79,9 @@ class Store:
             self.bucket.put(self.base + name, body, {})
 
     def unfinished(self) -> list[str]:
-        there = self.bucket.uploads(self.base)
+        """Uploads that hold parts, which cost. One without parts is of a lost answer: nobody
+        knows that it is there, and it is ended when it is a day old."""
+        there = [one for one in self.bucket.uploads(self.base) if self.bucket.parts(one)]
         return [one.key.removeprefix(self.base) for one in there]
 
 
