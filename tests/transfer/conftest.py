@@ -78,11 +78,15 @@ class Store:
         for name, body in files.items():
             self.bucket.put(self.base + name, body, {})
 
-    def unfinished(self) -> list[str]:
-        """Uploads that hold parts, which cost. One without parts is of a lost answer: nobody
-        knows that it is there, and it is ended when it is a day old."""
-        there = [one for one in self.bucket.uploads(self.base) if self.bucket.parts(one)]
-        return [one.key.removeprefix(self.base) for one in there]
+    def unfinished(self, *, with_parts: bool = False) -> list[str]:
+        """Uploads that have not ended; or those of them that hold parts, which cost.
+
+        One without parts can be of a lost answer: nobody knows that it is there, and it is ended
+        when it is a day old.
+        """
+        there = self.bucket.uploads(self.base)
+        kept = (one for one in there if not with_parts or self.bucket.parts(one))
+        return [one.key.removeprefix(self.base) for one in kept]
 
 
 @pytest.fixture
