@@ -31,15 +31,17 @@ def check_copies(
     asked = _to_be_made(wanted, have, fresh)
     copies = _in_s3(wanted, have)
     listed = _look(session, cloud, have, copies)
+    # What was stored anew may be what somebody brought back: filling compares its content.
+    missing = {n: why for n, why in listed.troubles.items() if n not in listed.changed}
     gone = {b.name: f"{b.description}, {b.trouble or 'is gone'}" for b in lost_backups(have)}
-    gone |= {name: why for name, why in listed.troubles.items() if name not in gone}
+    gone |= {name: why for name, why in missing.items() if name not in gone}
     if whole := sorted(name for name in asked - gone.keys() if _has_copy(name, have, listed)):
         raise UsageError(
             f"--fresh {whole[0]}: its copy is there, and would not be used",
             next=command_line("roost", "resume", have.name),
         )
     refuse(plan_up(wanted, have, fresh=asked))
-    wrong = {name: why for name, why in listed.troubles.items() if name not in asked}
+    wrong = {name: why for name, why in missing.items() if name not in asked}
     if wrong:
         raise _lost_in_s3(have, copies, wrong)
     _check_entries(wanted, have, listed)
@@ -68,7 +70,7 @@ def _to_be_made(wanted: Wanted, have: State, fresh: Iterable[str]) -> frozenset[
 def _has_copy(name: str, have: State, listed: Listed) -> bool:
     from roost.plan.backups import image_of, source_of
 
-    in_s3 = name in listed.complete
+    in_s3 = name in listed.complete | listed.changed
     snapshot = source_of(name, have)
     local = snapshot is not None and snapshot.name != name
     return in_s3 or local or image_of(name, have) is not None

@@ -40,39 +40,41 @@ PERMISSIONS = {
 def list_copies(copies: tuple[S3Copy, ...], here: Where) -> Listed:
     """Compare what S3 lists now with the trees of these copies."""
     complete: set[str] = set()
+    changed: set[str] = set()
     troubles: dict[str, str] = {}
     refused: dict[str, str] = {}
     entries: dict[str, int] = {}
     for copy in copies:
         where = replace(here, region=copy.region or here.region, endpoint=copy.endpoint or None)
         try:
-            wrong, entries[copy.name] = _wrong(copy, where)
+            wrong, all_there, entries[copy.name] = _wrong(copy, where)
         except (AccessError, CredentialsError, UsageError) as error:
             refused[copy.name] = f"{copy.place} cannot be listed from here: {error.what}"
             continue
         except RoostError as error:
-            wrong = error.what
+            wrong, all_there = error.what, False
         if wrong:
             troubles[copy.name] = wrong
+            changed |= {copy.name} if all_there else set()
         else:
             complete.add(copy.name)
-    return Listed(frozenset(complete), troubles, refused, entries)
+    return Listed(frozenset(complete), troubles, refused, entries, frozenset(changed))
 
 
-def _wrong(copy: S3Copy, where: Where) -> tuple[str, int]:
-    """Return what is wrong with a copy ("": all of it is there), and how many entries it has.
+def _wrong(copy: S3Copy, where: Where) -> tuple[str, bool, int]:
+    """Return what is wrong with a copy ("": nothing), and how many entries it has.
 
-    Raises RoostError.
+    Between them: whether each object is there with its size. Raises RoostError.
     """
     place = side(copy.place)
     assert isinstance(place, Prefix)
     bucket = at(place, where, connections=8)
     try:
         expected, stored, entries = _tree(bucket, copy)
-        return _compared(bucket, place.prefix, expected, stored), entries
+        return (*_compared(bucket, place.prefix, expected, stored), entries)
     except StoreError as error:
         if error.gone:
-            return f"{copy.tree}, which lists all of it, is not there", 0
+            return f"{copy.tree}, which lists all of it, is not there", False, 0
         raise error.explained(copy.place) from error
 
 
@@ -110,24 +112,29 @@ def _fetched(bucket: Bucket, key: str, file: IO[bytes]) -> str:
 
 def _compared(
     bucket: Bucket, prefix: str, expected: dict[str, tuple[int, str]], stored_ns: int
-) -> str:
-    total, wrong = len(expected), dict[str, str]()
+) -> tuple[str, bool]:
+    total, wrong, lost = len(expected), dict[str, str](), 0
     for entry in bucket.objects(prefix):
         if (leaf := expected.pop(entry.name, None)) is None:
             continue
         size, tag = leaf
         if entry.size != size:
             wrong[entry.name] = f"it has {entry.size} bytes in S3, not {size}"
+            lost += 1
         elif entry.mtime_ns // 10**9 > stored_ns // 10**9:
             wrong[entry.name] = "it was stored anew after the copy was proven"
         elif tag and entry.tag != tag:
             wrong[entry.name] = "it is another object than the one that was proven"
     wrong |= dict.fromkeys(expected, "it is not in S3")
+    lost += len(expected)
     if not wrong:
-        return ""
+        return "", True
     first = [f"{show(name)}: {why}" for name, why in sorted(wrong.items())[:MOST_NAMES]]
     more = f"; and {len(wrong) - len(first)} more" if len(wrong) > len(first) else ""
-    return f"{len(wrong)} of {total} objects are not as they were proven: {'; '.join(first)}{more}"
+    return (
+        f"{len(wrong)} of {total} objects are not as they were proven: {'; '.join(first)}{more}",
+        lost == 0,
+    )
 
 
 # --- the rules of a bucket ----------------------------------------------------------------------

@@ -26,7 +26,9 @@ class Listed:
     """The result of comparing S3's listing with recorded copies.
 
     ``complete`` are the volumes whose objects are all there; ``troubles`` says what is wrong with
-    others, by volume. ``refused`` says why nobody here could look: nothing is known of those.
+    others, by volume. ``changed`` are those of the troubles in which each object is there with its
+    size, and may be another one: that proves nothing, and coming back compares the content anyway.
+    ``refused`` says why nobody here could look: nothing is known of those.
     ``entries`` counts the files and folders of those that are complete.
     """
 
@@ -34,6 +36,7 @@ class Listed:
     troubles: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     entries: Mapping[str, int] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
