@@ -74,7 +74,9 @@ def check_examples(name: str) -> None:
         assert words[: len(name.split())] == name.split()
         while isinstance(command(found), click.Group):
             found, rest = f"{found} {rest[0]}", rest[1:]
-        with command(found).make_context(found, rest, parent=click.Context(cli)) as context:
+        with command(found).make_context(
+            found, rest, parent=click.Context(cli, **cli.context_settings)
+        ) as context:
             assert context.params.keys() == {
                 param.name for param in command(found).params if param.expose_value
             }
@@ -115,4 +117,6 @@ def test_an_example_that_cannot_be_typed_is_noticed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(plan, "help", "Examples:\n  roost plan x.toml --clod aws   a remark\n")
     assert examples("plan") == [["plan", "x.toml", "--clod", "aws"]]
     with pytest.raises(click.NoSuchOption):
-        plan.make_context("plan", examples("plan")[0][1:], parent=click.Context(cli))
+        plan.make_context(
+            "plan", examples("plan")[0][1:], parent=click.Context(cli, **cli.context_settings)
+        )

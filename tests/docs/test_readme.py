@@ -62,7 +62,9 @@ def test_a_command_that_it_names_can_be_typed(line: str, monkeypatch: pytest.Mon
     if len(words) > 1:
         found = cli.get_command(click.Context(cli), words[0])
         assert found is not None
-        with found.make_context(words[0], words[1:], parent=click.Context(cli)):
+        with found.make_context(
+            words[0], words[1:], parent=click.Context(cli, **cli.context_settings)
+        ):
             pass
 
 

@@ -109,6 +109,8 @@ def test_what_somebody_does_to_it_is_seen(
     listed = list_copies((parked,), store.where)
     assert (listed.complete, dict(listed.refused)) == (frozenset(), {})
     assert text in listed.troubles["data"]
+    # Each object is there with its size: coming back compares what is in it.
+    assert listed.changed == ({"data"} if change is replace_same_size else frozenset())
 
 
 def test_whoever_may_not_look_knows_nothing(parked: S3Copy, store: Store) -> None:
