@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, RoostError, UsageError, command_line
+from roost.model import nodes
 
 if TYPE_CHECKING:
     from roost.model.resources import S3Copy, State, Wanted
@@ -53,11 +54,10 @@ def check_copies(
 def _to_be_made(wanted: Wanted, have: State, fresh: Iterable[str]) -> frozenset[str]:
     """Return what is not there yet of the names to be made fresh. Raises UsageError."""
     names = frozenset(fresh)
-    roles = {group.role: group.count for group in wanted.groups if group.role != "worker"}
     known = {volume.name for volume in wanted.volumes if not volume.id}
-    for role, count in roles.items():
-        many = range(1, count + 1) if role == "seat" else ()
-        known |= {f"{role}-{number}" for number in many} or {role}
+    for group in wanted.groups:
+        if group.role != "worker":
+            known |= set(nodes.names(group.role, group.count))
     if unknown := sorted(names - known):
         raise UsageError(
             f"--fresh {unknown[0]}: {have.name} has no such volume or machine"

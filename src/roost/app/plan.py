@@ -88,10 +88,10 @@ def _no_region(spec: Spec, file: str, region: str) -> UsageError:
 
 def _with_warnings(plan: Plan, spec: Spec, file: str) -> Plan:
     """Add warnings to the plan: of what the machines would lack, and of an end that has passed."""
-    from roost.app.ends import now, past_end
+    from roost.app.ends import past_end
     from roost.providers.registry import PROVIDERS, provider_of
 
-    passed = past_end(spec, now())
+    passed = past_end(spec)
     notes = [f"warning: {passed}; `roost up` refuses it"] if passed else []
     rights = provider_of(spec.cloud).rights if spec.cloud in PROVIDERS else None
     if rights is not None:

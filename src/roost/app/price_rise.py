@@ -9,8 +9,6 @@ from roost.model.resources import Volume
 from roost.model.steps import Modify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from roost.cost.rates import Amount
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
@@ -62,19 +60,17 @@ def _workers(wanted: Wanted) -> int:
 def _change(cloud: Cloud, old: Volume, new: Volume) -> str:
     sizes = f"{old.size_gib:g} GiB -> {new.size_gib:g} GiB"
     kinds = f", {old.type} -> {new.type}" if old.type != new.type else ""
-    rates = f"{_month(cloud, [old])} -> {_month(cloud, [new])} a month"
+    rates = f"{_month(cloud, old)} -> {_month(cloud, new)} a month"
     return f"volume {new.name}: {sizes}{kinds}, {rates}"
 
 
-def _month(cloud: Cloud, volumes: Iterable[Volume]) -> Amount:
-    """Return what volumes cost a month by the list prices of today."""
+def _month(cloud: Cloud, volume: Volume) -> Amount:
+    """Return what a volume costs a month by the list prices of today."""
     from roost.app.prices import todays_book
-    from roost.cost.bill import Bill, Use, Volumes
+    from roost.cost.bill import Bill, Use
     from roost.cost.charges import lasting
     from roost.cost.rates import section
-    from roost.plan.bill import gb
+    from roost.plan.bill import charged
 
-    items = [
-        Volumes(gb(v.size_gib), cloud.region, v.type, 1, v.iops, v.throughput) for v in volumes
-    ]
-    return section(lasting(Bill(tuple(items)), Use(MONTH, MONTH), todays_book())).amount
+    bill = Bill((charged(volume, cloud.region),))
+    return section(lasting(bill, Use(MONTH, MONTH), todays_book())).amount

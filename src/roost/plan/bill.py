@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roost.cost.bill import Addresses, Bill, Instances, Number, Volumes
-from roost.model.resources import Wanted
+from roost.model.resources import Volume, Wanted
 from roost.providers.rules import rules_of
 
 if TYPE_CHECKING:
@@ -40,14 +40,18 @@ def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
         items.append(Volumes(gb(shape.disk_gib), region, root, group.count))
     fixed = len(wanted.addresses)
     instances = sum(group.count for group in wanted.groups)
-    items += [
-        Volumes(gb(v.size_gib), region, v.type, 1, v.iops, v.throughput) for v in wanted.volumes
-    ]
+    items += [charged(volume, region) for volume in wanted.volumes]
     if fixed:
         items.append(Addresses(region, fixed, elastic=True))
     if instances > fixed:
         items.append(Addresses(region, instances - fixed))
     return Bill(tuple(_merged(items)))
+
+
+def charged(volume: Volume, region: str) -> Volumes:
+    """Return what a volume is charged for in a region."""
+    size = gb(volume.size_gib)
+    return Volumes(size, region, volume.type, 1, volume.iops, volume.throughput)
 
 
 def _merged(items: list[Part]) -> list[Part]:

@@ -85,9 +85,14 @@ def lost(have: State, volumes: Iterable[Volume], instances: Iterable[Instance]) 
 
 def lost_backups(have: State) -> list[Backup]:
     """Return the recorded copies that are gone, of volumes and machines that are not there."""
-    there = {("snapshot", v.name) for v in have.volumes}
-    there |= {("image", i.name) for i in have.instances}
+    there = _in_use(have)
     return [b for b in have.backups if key_of(b) not in there and not is_intact(b, have)]
+
+
+def _in_use(have: State) -> set[Key]:
+    """Return the keys of the volumes and machines that are there, which need no copy."""
+    volumes = {("snapshot", volume.name) for volume in have.volumes}
+    return volumes | {("image", instance.name) for instance in have.instances}
 
 
 def is_intact(backup: Backup, have: State) -> bool:
@@ -99,7 +104,6 @@ def is_intact(backup: Backup, have: State) -> bool:
 
 def obsolete(have: State) -> tuple[Backup, ...] | None:
     """Return what to record where a copy is gone whose volume or machine is there; else None."""
-    there = {("snapshot", v.name) for v in have.volumes}
-    there |= {("image", i.name) for i in have.instances}
+    there = _in_use(have)
     kept = tuple(b for b in have.backups if key_of(b) not in there or is_intact(b, have))
     return kept if len(kept) < len(have.backups) else None

@@ -79,7 +79,8 @@ class Maker:
         vpc = self.network().vpc
         asked = requests.create_security_group(self.name, group.name, vpc, self.users)
         made = self.calls.unless_there(self.calls.ec2.create_security_group, **asked)
-        described = made or self._found_group(asked["GroupName"], vpc)
+        where = {"group-name": asked["GroupName"], "vpc-id": vpc}
+        described = made or self._described_group(where)
         group_id = described["GroupId"]
         self._let_in(group.rules, described)
         self.memory.described.pop("security-group", None)
@@ -87,8 +88,9 @@ class Maker:
 
     def open_rules(self, step: OpenRules) -> None:
         """Let more people in to a security group that is there."""
-        asked = requests.create_security_group(self.name, step.group, "", self.users)
-        self._let_in(step.rules, self._found_group(asked["GroupName"], self.network().vpc))
+        group_id = self.memory.id(self.name, "security-group", step.group)
+        described = self._described_group({"group-id": group_id})
+        self._let_in(step.rules, described)
         self.memory.forget("security-group")
 
     def _let_in(self, rules: tuple[Rule, ...], described: dict[str, Any]) -> None:
@@ -103,15 +105,15 @@ class Maker:
             # One of them is in already, and EC2 lets in nobody then. The loop looks again.
             raise ThrottledError("the rules of a security group cannot all be seen yet")
 
-    def _found_group(self, name: str, vpc: str) -> dict[str, Any]:
-        where = [
-            {"Name": "group-name", "Values": [name]},
-            {"Name": "vpc-id", "Values": [vpc]},
-        ]
-        found = self.calls.every("describe_security_groups", "SecurityGroups", Filters=where)
+    def _described_group(self, where: Mapping[str, str]) -> dict[str, Any]:
+        """Return the security group that filters find. Raises ThrottledError until it is seen."""
+        filters = [{"Name": key, "Values": [value]} for key, value in where.items()]
+        found = self.calls.every("describe_security_groups", "SecurityGroups", Filters=filters)
         if not found:
             # The loop waits, and tries again.
-            raise ThrottledError(f"the security group {name} exists and cannot be seen yet")
+            raise ThrottledError(
+                f"the security group {' '.join(where.values())} cannot be seen yet"
+            )
         group: dict[str, Any] = found[0]
         return group
 
