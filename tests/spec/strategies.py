@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 
@@ -218,7 +219,8 @@ anything = st.recursive(
 @st.composite
 def altered(draw: st.DrawFn) -> dict[str, Any]:
     """A right spec, in which a few places have something else."""
-    data: dict[str, Any] = draw(specs)
+    # A copy: what ``sampled_from`` draws are its own lists, and the next spec has them too.
+    data: dict[str, Any] = deepcopy(draw(specs))
     for _ in range(draw(st.integers(1, 3))):
         place: Any = data
         while True:
