@@ -19,7 +19,9 @@ Tell = Callable[[str, str], None]
 """A function of a name and the reason for which it does not take part."""
 Enters = Callable[[str], bool]
 """A function that tells if a folder shall be looked into."""
-_ZEROS = bytes(2**20)
+_ZEROS = bytes(2**15)
+"""What one write takes at most: the kernel keeps pages of up to 32 KiB at hand for each processor.
+Larger ones a virtual machine has to ask its host for."""
 
 
 @dataclass(slots=True)

@@ -19,7 +19,6 @@ AT_ONCE = 16
 AHEAD = 8
 """Ranges of one object on their way. All before these are in the file."""
 BUFFER = 2**17
-"""Larger writes take larger pieces of memory, which a virtual machine must ask its host for."""
 TRIES = 6
 Write = Callable[[memoryview, int], None]
 """A function that takes bytes and their offset; many threads call it."""
