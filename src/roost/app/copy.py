@@ -29,7 +29,7 @@ def copy(session: Session, paths: tuple[str, ...]) -> int:
     cloud = resolve.locate(session, name)
     if cloud.can.shell is not None:
         raise UsageError(f"{name} runs on your own machine: its files are yours; use cp")
-    state = resolve.existing(cloud, name)
+    state = resolve.usable(cloud, name)
     way = connected(session, cloud, state, there.node)
     line = command.copy(way.config, way.alias, sides[:-1], sides[-1], sftp=scp_speaks_sftp())
     return explained(run_through(line), way, state)

@@ -146,10 +146,14 @@ def agree(session: Session, before: State, discard: frozenset[str]) -> None:
     """Ask before it goes. A record alone costs nothing and is no loss; an address is one."""
     if not (before.instances or before.addresses or discard):
         return
+    from roost.plan.refusal import doubles
+
     name = before.name
     what = f"{name}, with the data of {', '.join(sorted(discard))}" if discard else name
     fixed = ", ".join(a.ip or a.name for a in before.addresses)
     loss = f"; {fixed} would be released, and cannot be had back" if fixed else ""
+    for line in doubles(before):
+        session.warn(f"{line}; all of them would be deleted")
     refused = NeedsConfirmationError(
         f"deleting {what} needs a yes{loss}",
         exists=before.conditions,

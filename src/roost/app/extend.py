@@ -53,7 +53,7 @@ def extend(session: Session, name: str, span: str, node: str | None) -> Extended
 
     Machines stop by themselves, so they are asked; workers follow their head.
     """
-    from roost.app.resolve import existing, locate
+    from roost.app.resolve import locate, usable
     from roost.units import parse_span
 
     try:
@@ -63,7 +63,7 @@ def extend(session: Session, name: str, span: str, node: str | None) -> Extended
             f"{span} is not {error}", next=command_line("roost", "extend", name, "2h")
         ) from None
     cloud = locate(session, name)
-    state = existing(cloud, name)
+    state = usable(cloud, name)
     if cloud.can.shell is not None:
         raise UsageError(f"{name} is on your own machine, where nothing stops by itself")
     nodes: dict[str, Limits] = {}

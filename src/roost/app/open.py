@@ -37,7 +37,7 @@ def open_page(session: Session, name: str, *, view: bool) -> Opened:
     such page, RoostError where it cannot be reached now.
     """
     cloud = resolve.locate(session, name)
-    state = resolve.existing(cloud, name)
+    state = resolve.usable(cloud, name)
     direct = _without_tunnel(session, cloud, state, view)
     if direct is not None:
         return direct
@@ -59,7 +59,7 @@ def in_foreground(
     from roost.ssh.tunnel import in_foreground as tunnel
 
     cloud = resolve.locate(session, name)
-    state = resolve.existing(cloud, name)
+    state = resolve.usable(cloud, name)
     direct = _without_tunnel(session, cloud, state, view)
     if direct is not None:
         yield direct, None

@@ -180,8 +180,8 @@ def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
 
 
 def _record(cloud: Cloud, name: str) -> tuple[str, State]:
-    state = existing(cloud, name)
-    if state.record is None:
+    state = usable(cloud, name)
+    if not state.record:
         raise RoostError(f"the record of {name} is lost", next=command_line("roost", "down", name))
     _check_own(cloud, name, state.record)
     return state.record, state
@@ -209,10 +209,20 @@ def _check_own(cloud: Cloud, name: str, record: str) -> None:
 
 
 def existing(cloud: Cloud, name: str) -> State:
-    """Return the state of ``name``. Raises NotFoundError where it does not exist."""
+    """Return the state of ``name``, whatever it is. Raises NotFoundError where there is nothing."""
     state = cloud.observe(name)
     if state.empty:
         raise missing(name)
+    return state
+
+
+def usable(cloud: Cloud, name: str) -> State:
+    """Return the state of ``name`` to reach or change it. Raises RoostError where two are one."""
+    from roost.plan.refusal import refuse_doubles
+
+    state = existing(cloud, name)
+    if refusal := refuse_doubles(state):
+        raise RoostError(refusal.what, exists=refusal.exists, next=refusal.next)
     return state
 
 

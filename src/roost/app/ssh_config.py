@@ -26,7 +26,7 @@ def configuration(session: Session, name: str) -> str:
             f"{name} runs on your own machine; there is nothing to connect to",
             next=command_line("roost", "ssh", name),
         )
-    state = resolve.existing(cloud, name)
+    state = resolve.usable(cloud, name)
     main = main_machine(state)
     if main is not None and main.state == "running" and main.address:
         connect.connected(session, cloud, state, None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def sync_machine(session: Session, job: Job) -> Result:
     """Do a job one of whose sides is NAME:PATH or NAME/NODE:PATH. Raises RoostError."""
-    from roost.app.resolve import existing, locate
+    from roost.app.resolve import locate, usable
     from roost.ssh.command import side
     from roost.ssh.connection import reachable
 
@@ -39,7 +39,7 @@ def sync_machine(session: Session, job: Job) -> Result:
             f"{name} runs on your own machine: its files are yours",
             next=command_line("roost", "sync", *words),
         )
-    state = existing(cloud, name)
+    state = usable(cloud, name)
     node = reachable(state, machine.node).name
     sides = (machine.path, prefix) if job.up else (prefix, machine.path)
     there = replace(job, source=sides[0], target=sides[1])

@@ -142,6 +142,7 @@ class SecurityGroup:
 
     name: str
     rules: tuple[Rule, ...] = ()
+    id: str = field(default="", compare=False)
     kind: Kind = "security-group"
 
 
@@ -315,6 +316,20 @@ class Backup:
         return f"{self.kind} {self.id}{size}, made {made:%Y-%m-%d %H:%M} UTC"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """What carries the name's tag, and is none of roost's: ``why`` says what is wrong with it."""
+
+    kind: Kind
+    id: str
+    why: str
+
+    @property
+    def text(self) -> str:
+        """Return for example ``"not roost's: volume vol-1 (no readable tag roost:node)"``."""
+        return f"not roost's: {self.kind} {self.id} ({self.why}); it is left alone"
+
+
 Resource = KeyPair | SecurityGroup | Volume | Instance | Address | Snapshot | Image
 
 
@@ -339,7 +354,8 @@ class State:
     """All that a cloud has of one name, as one ``observe`` saw it.
 
     ``backups`` are the copies that the record names, also those that are not there any more;
-    ``backups_unread``: the record names some that cannot be read.
+    ``backups_unread``: the record names some that cannot be read. ``foreign`` carries the name's
+    tag all the same, and is never changed.
     """
 
     name: str
@@ -354,6 +370,7 @@ class State:
     s3_copies: tuple[S3Copy, ...] = ()
     backups: tuple[Backup, ...] = ()
     backups_unread: bool = False
+    foreign: tuple[Foreign, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property

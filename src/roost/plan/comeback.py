@@ -8,7 +8,13 @@ from math import ceil
 from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume, Wanted
 from roost.plan.backups import image_of, source_of
 from roost.plan.recorded import lost
-from roost.plan.refusal import Refusal, refuse_lost, refuse_states, refuse_unread
+from roost.plan.refusal import (
+    Refusal,
+    refuse_doubles,
+    refuse_lost,
+    refuse_states,
+    refuse_unread,
+)
 from roost.units import format_size
 
 SYSTEM_SHARE, SYSTEM_LEAST = 0.022, 0.1
@@ -25,7 +31,7 @@ BYTES_PER_INODE = 16_384
 def refusal_of(
     wanted: Wanted, have: State, missing: list[Instance], fresh: frozenset[str]
 ) -> Refusal | None:
-    """Return why nothing may be made: a broken volume, an unknown state, or a copy that is gone."""
+    """Return why nothing may be made: what is there is in doubt, or a copy of it is gone."""
     names = {v.name for v in wanted.volumes}
     there = {v.name for v in have.volumes}
     volumes = [v for v in wanted.volumes if v.name not in there and not v.id]
@@ -34,7 +40,8 @@ def refusal_of(
     unknown += [i.name for i in missing if i.role != "worker" and image_of(i.name, have) is None]
     unread = refuse_unread(have, set(unknown) - fresh)
     return (
-        refuse_states(have, names)
+        refuse_doubles(have)
+        or refuse_states(have, names)
         or unread
         or refuse_lost(have, gone)
         or _refuse_small(have, volumes, fresh)

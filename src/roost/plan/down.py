@@ -89,6 +89,7 @@ def _goes(volume: Volume, discard: frozenset[str], everything: bool) -> bool:
 
 
 def _kept(have: State, discard: frozenset[str], everything: bool) -> Iterator[str]:
+    yield from (one.text for one in have.foreign)
     if everything:
         return
     for volume in have.volumes:

@@ -18,6 +18,7 @@ PROCESS = "process"
 
 def notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
     """Yield what stays though the file says something else; ``keep`` are the instances kept."""
+    yield from (one.text for one in have.foreign)
     asked = {v.name: v for v in wanted.volumes}
     for volume in have.volumes:
         if volume.name not in asked:

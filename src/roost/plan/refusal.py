@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from roost.errors import command_line
-from roost.model.resources import Backup, State, Volume
+from roost.model.resources import SURPLUS, Backup, Instance, SecurityGroup, State, Volume
 from roost.plan.backups import images_of, snapshots_of
 
 MOST = 6
@@ -62,6 +62,47 @@ def _exists(have: State, gone: list[Backup]) -> Iterator[str]:
     yield from (f"volume {v.name} ({v.state})" for v in have.volumes)
     yield from (f"address {a.ip or a.name}" for a in have.addresses)
     yield from have.conditions
+
+
+def refuse_doubles(have: State) -> Refusal | None:
+    """Refuse where two machines, or two firewalls, have one name: roost itself makes only one.
+
+    Somebody else has made the other, or given it roost's tags. Which is which, nobody knows here.
+    """
+    surplus = _doubled(have)
+    if not surplus:
+        return None
+    untag = ("aws", "ec2", "delete-tags", "--resources", surplus[0].id, "--tags", "Key=roost")
+    stop, down = command_line("roost", "stop", have.name), command_line("roost", "down", have.name)
+    return Refusal(
+        what="\n  ".join(doubles(have)) + "\n  roost made one of them; nothing was changed",
+        exists=tuple(_exists(have, [])),
+        next=f"{command_line(*untag)}   (of the one that is not yours; `{stop}` stops all of"
+        f" them, `{down}` asks and then deletes them)",
+    )
+
+
+def doubles(have: State) -> list[str]:
+    """Name the machines and firewalls of which there are two, with their ids."""
+    there: list[Instance | SecurityGroup] = [*have.instances, *have.security_groups]
+    lines = []
+    for kind, name in sorted({(one.kind, one.name.rstrip(SURPLUS)) for one in _doubled(have)}):
+        same = [one for one in there if one.kind == kind and one.name.rstrip(SURPLUS) == name]
+        named = ", ".join(one.id + _type(one) for one in same)
+        what = "machines" if kind == "instance" else "security groups"
+        lines.append(f"{have.name} has {len(same)} {what} called {name}: {named}")
+    return lines[:MOST]
+
+
+def _doubled(have: State) -> list[Instance | SecurityGroup]:
+    """Return the surplus ones. A worker holds nothing; one that is deleted is on its way out."""
+    there: list[Instance | SecurityGroup] = [*have.security_groups]
+    there += [i for i in have.instances if i.role != "worker" and i.state != "deleting"]
+    return [one for one in there if one.name.endswith(SURPLUS)]
+
+
+def _type(one: Instance | SecurityGroup) -> str:
+    return f" ({one.shape.type}, {one.state})" if isinstance(one, Instance) else ""
 
 
 def refuse_unread(have: State, names: Collection[str]) -> Refusal | None:

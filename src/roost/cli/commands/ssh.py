@@ -27,8 +27,8 @@ def command(name: str, node: str | None, place: Place) -> None:
     """
     session = open_session(place)
     from roost.app.connect import run_on
-    from roost.app.resolve import existing, locate
+    from roost.app.resolve import locate, usable
 
     cloud = locate(session, name)
-    code = run_on(session, cloud, existing(cloud, name), node, passed_on())
+    code = run_on(session, cloud, usable(cloud, name), node, passed_on())
     raise click.exceptions.Exit(code)

@@ -39,6 +39,7 @@ def hints(shown: Shown) -> list[str]:
         f"{b.subject}: its copy, {b.description}, {b.trouble or 'is gone'}"
         for b in lost_backups(shown.state)
     ]
+    lines += [one.text for one in shown.state.foreign]
     if any(i.state == "failed" for i in shown.state.instances):
         lines.append(
             f"`{command_line('roost', 'up', name)}` mends what failed,"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import CloudError
 from roost.model.resources import (
     Address,
+    Foreign,
     Image,
     Instance,
     KeyPair,
@@ -34,7 +35,8 @@ STEADY: frozenset[Kind] = frozenset(("key-pair", "security-group"))
 class Memory:
     """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
 
-    ``described`` is EC2's last description of each kind, ``spot`` the names of spot instances,
+    ``described`` is EC2's last description of each kind, ``foreign`` what has the name's tag and
+    is not in it, ``spot`` the names of spot instances,
     ``seen`` the ids of all instances, gone ones too; ``s3_copies`` are the copies in S3, and
     ``kept`` is what the launch template has: the record, and the copies that park made.
     ``troubles`` says what became of recorded copies that are missed, by their ids.
@@ -58,6 +60,7 @@ class Memory:
     made: dict[tuple[Kind, str], tuple[Resource, float]] = field(default_factory=dict)
     vanished: set[str] = field(default_factory=set)
     described: dict[Kind, list[Any]] = field(default_factory=dict)
+    foreign: dict[Kind, list[Foreign]] = field(default_factory=dict)
     spot: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
     state: State | None = None
@@ -126,7 +129,7 @@ class Memory:
         for resource in state.resources:
             key = (resource.kind, resource.name)
             self.made.pop(key, None)
-            if isinstance(resource, Instance | Volume | Address):
+            if isinstance(resource, Instance | Volume | Address | SecurityGroup):
                 self.ids[key] = resource.id
         self.state = state
         self.there = state.instances

@@ -32,7 +32,7 @@ from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.console import host_keys
 from roost.providers.aws.create import Maker
-from roost.providers.aws.failures import DENIED, NOT_YET, code_of, translated
+from roost.providers.aws.failures import DENIED, NOT_YET, code_of, taken, translated
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.listing import summaries
 from roost.providers.aws.network import Network, find_network
@@ -278,6 +278,8 @@ class AwsCloud:
         if memory.record is None:
             asked = requests.create_template(name, text, read_record(text).tags)
             made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
+            if made is None and not record.is_ours(self.calls, name):
+                raise taken("launch-template", requests.template_name(name), name)
         if made is not None:
             memory.kept = record.Kept(text, version=1)
         elif memory.kept.unread:

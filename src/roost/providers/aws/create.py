@@ -8,14 +8,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from roost.errors import CloudError, ThrottledError
-from roost.model.resources import Address, Instance, KeyPair, Resource, Rule, SecurityGroup, Volume
+from roost.model.resources import (
+    Address,
+    Instance,
+    KeyPair,
+    Kind,
+    Resource,
+    Rule,
+    SecurityGroup,
+    Volume,
+)
 from roost.model.steps import OpenRules
 from roost.providers.aws import access, requests, tags
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
-from roost.providers.aws.failures import code_of
+from roost.providers.aws.failures import code_of, taken
 from roost.providers.aws.launch import Launch, UserData
+from roost.providers.aws.marks import DESCRIBED
 from roost.providers.aws.network import Network
 
 OLD = timedelta(minutes=10)
@@ -66,12 +76,15 @@ class Maker:
     def key_pair(self, key: KeyPair) -> None:
         """Import the user's public key; the private one never leaves the user's computer."""
         found = tags.tags(self.name, key.name, {}, self.users)
-        self.calls.unless_there(
+        own = requests.key_name(self.name)
+        made = self.calls.unless_there(
             self.calls.ec2.import_key_pair,
-            KeyName=requests.key_name(self.name),
+            KeyName=own,
             PublicKeyMaterial=self.public_key(),
             TagSpecifications=[tags.specification("key-pair", found)],
         )
+        if made is None:
+            self._described("key-pair", {"key-name": own})
         self.made(key, key.name)
 
     def security_group(self, group: SecurityGroup) -> None:
@@ -80,7 +93,7 @@ class Maker:
         asked = requests.create_security_group(self.name, group.name, vpc, self.users)
         made = self.calls.unless_there(self.calls.ec2.create_security_group, **asked)
         where = {"group-name": asked["GroupName"], "vpc-id": vpc}
-        described = made or self._described_group(where)
+        described = made or self._described("security-group", where)
         group_id = described["GroupId"]
         self._let_in(group.rules, described)
         self.memory.described.pop("security-group", None)
@@ -89,7 +102,7 @@ class Maker:
     def open_rules(self, step: OpenRules) -> None:
         """Let more people in to a security group that is there."""
         group_id = self.memory.id(self.name, "security-group", step.group)
-        described = self._described_group({"group-id": group_id})
+        described = self._described("security-group", {"group-id": group_id})
         self._let_in(step.rules, described)
         self.memory.forget("security-group")
 
@@ -105,17 +118,21 @@ class Maker:
             # One of them is in already, and EC2 lets in nobody then. The loop looks again.
             raise ThrottledError("the rules of a security group cannot all be seen yet")
 
-    def _described_group(self, where: Mapping[str, str]) -> dict[str, Any]:
-        """Return the security group that filters find. Raises ThrottledError until it is seen."""
+    def _described(self, kind: Kind, where: Mapping[str, str]) -> dict[str, Any]:
+        """Return what filters find, and the name's own. Raises ThrottledError until it is seen.
+
+        Raises CloudError where it is there, and somebody else's: it only has roost's name.
+        """
+        call, field = DESCRIBED[kind]
         filters = [{"Name": key, "Values": [value]} for key, value in where.items()]
-        found = self.calls.every("describe_security_groups", "SecurityGroups", Filters=filters)
+        found: list[dict[str, Any]] = self.calls.every(call, field, Filters=filters)
         if not found:
             # The loop waits, and tries again.
-            raise ThrottledError(
-                f"the security group {' '.join(where.values())} cannot be seen yet"
-            )
-        group: dict[str, Any] = found[0]
-        return group
+            raise ThrottledError(f"the {kind} {' '.join(where.values())} cannot be seen yet")
+        for one in found:
+            if tags.read(one.get("Tags")).get(tags.NAME) != self.name:
+                raise taken(kind, str(one.get("GroupId") or one.get("KeyName", "")), self.name)
+        return found[0]
 
     def volume(self, volume: Volume) -> None:
         """Make a volume in the zone where the name's machines are."""

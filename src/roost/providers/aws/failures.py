@@ -15,6 +15,7 @@ from roost.errors import (
     QuotaError,
     RoostError,
     ThrottledError,
+    command_line,
 )
 
 GONE = frozenset(
@@ -118,6 +119,23 @@ ACCOUNT = {
     "Blocked": "ask AWS's support: the account is blocked",
 }
 """What the account's owner must do, by the code."""
+
+
+ENDS = {
+    "security-group": ("delete-security-group", "--group-id"),
+    "key-pair": ("delete-key-pair", "--key-name"),
+    "launch-template": ("delete-launch-template", "--launch-template-name"),
+}
+
+
+def taken(kind: str, one: str, name: str) -> CloudError:
+    """Return the error for a thing that has the name roost would give, and is somebody else's."""
+    end = command_line("aws", "ec2", *ENDS[kind], one)
+    return CloudError(
+        f"there is a {kind} called roost-{name} already ({one}), and it is not roost's: it has no"
+        f" tag roost = {name}; it was not changed",
+        next=f"another name in the file, or, if nobody needs it: {end}",
+    )
 
 
 def code_of(error: BaseException) -> str:

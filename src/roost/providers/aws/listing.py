@@ -17,9 +17,11 @@ from threading import Lock
 from typing import Any
 
 from roost.errors import CloudError
+from roost.home import is_name
 from roost.providers.aws import tags
 from roost.providers.aws.failures import translated
-from roost.providers.aws.parse import INSTANCE_STATES, ROLES, TERMINATED
+from roost.providers.aws.marks import ROLES
+from roost.providers.aws.parse import INSTANCE_STATES, TERMINATED
 from roost.providers.provider import Summary
 
 VERSION = "2016-11-15"
@@ -94,7 +96,8 @@ def summarized(
     reservations: Iterable[Mapping[str, Any]], templates: Iterable[Mapping[str, Any]], region: str
 ) -> tuple[Summary, ...]:
     """Return the rows, by name, without instances that are gone or not made by roost. Pure."""
-    records = {tags.read(t["Tags"])[tags.NAME]: t for t in templates}
+    named = ((tags.read(t.get("Tags")).get(tags.NAME, ""), t) for t in templates)
+    records = {name: t for name, t in named if is_name(name)}
     states: dict[str, Counter[str]] = {name: Counter() for name in records}
     sizes: dict[str, int] = {}
     for reservation in reservations:
@@ -104,6 +107,7 @@ def summarized(
             if nodes not in sizes:
                 sizes[nodes] = len(tags.launched(nodes))
             known = held.get(tags.ROLE) in ROLES and one.get("AmiLaunchIndex", 0) < sizes[nodes]
+            known = known and is_name(held.get(tags.NAME, ""))
             if word != TERMINATED and known:
                 state = INSTANCE_STATES.get(word, "unknown")
                 states.setdefault(held[tags.NAME], Counter())[state] += 1

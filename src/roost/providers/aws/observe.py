@@ -14,10 +14,11 @@ from roost.errors import RoostError
 from roost.model.record import read_record
 from roost.model.resources import Backup, Kind, State
 from roost.plan.recorded import lost_backups
-from roost.providers.aws import access, parse, record, s3_copies, tags, trouble
+from roost.providers.aws import access, marks, parse, record, s3_copies, tags, trouble
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
+from roost.providers.aws.marks import DESCRIBED
 
 KINDS: dict[str, Kind] = {
     "elastic-ip": "address",
@@ -29,15 +30,6 @@ KINDS: dict[str, Kind] = {
     "volume": "volume",
 }
 """EC2's resource types, as DescribeTags names them, and roost's kinds."""
-DESCRIBED: dict[Kind, tuple[str, str]] = {
-    "instance": ("describe_instances", "Reservations"),
-    "volume": ("describe_volumes", "Volumes"),
-    "address": ("describe_addresses", "Addresses"),
-    "security-group": ("describe_security_groups", "SecurityGroups"),
-    "key-pair": ("describe_key_pairs", "KeyPairs"),
-    "snapshot": ("describe_snapshots", "Snapshots"),
-    "image": ("describe_images", "Images"),
-}
 OWNED: dict[Kind, dict[str, Any]] = {
     "snapshot": {"OwnerIds": ["self"]},
     "image": {"Owners": ["self"], "IncludeDisabled": True},
@@ -77,11 +69,9 @@ class Look:
             s3_copies=self.memory.s3_copies,
             backups=self.memory.kept.backups,
             backups_unread=self.memory.kept.unread,
+            foreign=tuple(one for kind in DESCRIBED for one in self.memory.foreign.get(kind, ())),
         )
         state = replace(state, backups=self._missed(state))
-        for group in groups:
-            node = tags.read(group["Tags"])[tags.NODE]
-            self.memory.ids["security-group", node] = group["GroupId"]
         self.memory.remember_seen(state)
         return state
 
@@ -110,14 +100,16 @@ class Look:
         return tuple(replace(b, trouble=self.memory.troubles.get(b.id, "")) for b in state.backups)
 
     def _every(self, kind: Kind) -> list[Any]:
-        """Return all of a kind that carry the tag; nothing is asked where there is none."""
+        """Return all of a kind that are the name's; nothing is asked where none has its tag."""
         if kind == "instance" and self.memory.fresh:
             self.memory.fresh = False
         elif kind in self.memory.kinds and not self.memory.settled(kind):
             call, field = DESCRIBED[kind]
             mine = [{"Name": f"tag:{tags.NAME}", "Values": [self.name]}]
             owned = OWNED.get(kind, {})
-            self.memory.described[kind] = self.calls.every(call, field, Filters=mine, **owned)
+            described = self.calls.every(call, field, Filters=mine, **owned)
+            ours, others = marks.sort_out(kind, described, self.name)
+            self.memory.described[kind], self.memory.foreign[kind] = ours, others
         return self.memory.described.get(kind, [])
 
     def _tiers(self, snapshots: list[Any]) -> dict[str, str]:

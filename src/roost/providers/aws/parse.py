@@ -23,7 +23,7 @@ from roost.model.resources import (
     Volume,
     VolumeState,
 )
-from roost.providers.aws import tags
+from roost.providers.aws import marks, tags
 from roost.providers.aws.access import Caller, rules
 
 Described = Mapping[str, Any]
@@ -73,41 +73,40 @@ IMAGE_STATES: dict[str, CopyState] = {
 }
 DEREGISTERED = "deregistered"
 """An image that is no more."""
-ROLES = ("head", "worker", "desktop", "seat")
 
 
 def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
-    """Return all instances that are not gone, the head first."""
+    """Return all instances that are not gone, the head first.
+
+    Of two with one name that which is on its way out is the surplus one.
+    """
+    there = [
+        _instance(described)
+        for reservation in reservations
+        for described in reservation["Instances"]
+        if described["State"]["Name"] != TERMINATED and not marks.problem("instance", described, "")
+    ]
+    there.sort(key=lambda one: one.state == "deleting")
     found: dict[str, Instance] = {}
-    for reservation in reservations:
-        for described in reservation["Instances"]:
-            one = _instance(described)
-            if one is None:
-                continue
-            one = replace(one, name=_free(one.name, found))
-            found[one.name] = one
+    for one in there:
+        name = _free(one.name, found)
+        found[name] = replace(one, name=name)
     return tuple(sorted(found.values(), key=_order))
 
 
 def _order(instance: Instance) -> tuple[int, int, str]:
-    return (ROLES.index(instance.role), nodes.number_of(instance.name), instance.name)
+    return (marks.ROLES.index(instance.role), nodes.number_of(instance.name), instance.name)
 
 
-def _instance(described: Described) -> Instance | None:
+def _instance(described: Described) -> Instance:
     word = described["State"]["Name"]
     held = tags.read(described.get("Tags"))
-    names = tags.launched(held.get(tags.NODE, ""))
-    index = int(described.get("AmiLaunchIndex", 0))
-    role = held.get(tags.ROLE)
-    if word == TERMINATED or role not in ROLES or index >= len(names):
-        return None
-    if not nodes.is_node(names[index]):  # not of roost's making
-        return None
+    names = tags.launched(held[tags.NODE])
     state = INSTANCE_STATES.get(word, "unknown")
     reason = described.get("StateReason", {}).get("Message", "") if state == "stopped" else ""
     return Instance(
-        name=names[index],
-        role=role,  # type: ignore[arg-type]
+        name=names[int(described.get("AmiLaunchIndex", 0))],
+        role=held[tags.ROLE],  # type: ignore[arg-type]
         shape=_shape(described),
         fingerprint=held.get(tags.PRINT, ""),
         id=described["InstanceId"],
@@ -258,10 +257,11 @@ def _free(name: str, found: Mapping[str, object]) -> str:
 
 def security_groups(described: Iterable[Described], caller: Caller) -> tuple[SecurityGroup, ...]:
     """Return security groups with their rules; ``caller`` is who looks."""
-    return tuple(
-        SecurityGroup(name=tags.read(one.get("Tags"))[tags.NODE], rules=rules(one, caller))
-        for one in described
-    )
+    found: dict[str, SecurityGroup] = {}
+    for one in described:
+        name = _free(tags.read(one.get("Tags"))[tags.NODE], found)
+        found[name] = SecurityGroup(name=name, rules=rules(one, caller), id=one["GroupId"])
+    return tuple(found.values())
 
 
 def key_pairs(described: Iterable[Described]) -> tuple[KeyPair, ...]:

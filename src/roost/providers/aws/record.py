@@ -16,7 +16,7 @@ from typing import Any
 from roost.errors import CloudError
 from roost.model.record import read_backups, write_backups
 from roost.model.resources import Backup
-from roost.providers.aws import requests
+from roost.providers.aws import requests, tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import GONE, code_of
 
@@ -57,6 +57,12 @@ def template(calls: Calls, name: str) -> dict[str, Any] | None:
     return {"Tags": [], **found}
 
 
+def is_ours(calls: Calls, name: str) -> bool:
+    """Tell whether the template of that name carries the name's tag: else it is somebody's."""
+    found = template(calls, name)
+    return found is not None and tags.read(found["Tags"]).get(tags.NAME) == name
+
+
 def read(calls: Calls, name: str) -> Kept:
     """Return what the template keeps, in one call, or two where many copies are recorded."""
     versions = _versions(calls, name, ["$Latest"])
@@ -71,7 +77,8 @@ def read(calls: Calls, name: str) -> Kept:
         block = requests.block_in(before[0]["LaunchTemplateData"]) if before else b""
     data = _joined(calls, name, block)
     backups = _unpacked(data) if data is not None else None
-    return Kept(record, backups or (), version, block, unread=backups is None)
+    # A template without a record in it is one that nobody can read, and not none.
+    return Kept(record or "", backups or (), version, block, unread=backups is None)
 
 
 def _joined(calls: Calls, name: str, block: bytes) -> bytes | None:

@@ -7,12 +7,13 @@ import gzip
 import hashlib
 import json
 import struct
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from roost.errors import UsageError
-from roost.model.record import read_record
+from roost.model.record import LONGEST, read_record
 from roost.model.resources import Address, Instance, Volume
 from roost.providers.aws import tags
 
@@ -259,6 +260,8 @@ def create_security_group(
 
 # --- the record: the spec, as the user-data of a launch template that nobody launches -------------
 
+GZIP = 16 + zlib.MAX_WBITS
+"""zlib's word for data with gzip's header."""
 BEYOND = 4
 """The flag of gzip's extra field, which older versions of roost pass over."""
 FIELD = b"rb"
@@ -291,8 +294,11 @@ def template_data(record: str, block: bytes = b"") -> dict[str, Any]:
 def record_in(data: Mapping[str, Any]) -> str | None:
     """Return the record that ``template_data`` packed; None where this is no record."""
     try:
-        return gzip.decompress(base64.b64decode(data["UserData"])).decode()
-    except (KeyError, ValueError, OSError, EOFError):
+        raw = base64.b64decode(data["UserData"])
+        unpacking = zlib.decompressobj(GZIP)
+        text = unpacking.decompress(raw, LONGEST)
+        return text.decode() if unpacking.eof else None
+    except (KeyError, ValueError, zlib.error):
         return None
 
 

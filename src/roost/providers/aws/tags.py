@@ -32,6 +32,7 @@ BAKING = "roost:baking"
 MOST = 50
 LONGEST = 256
 """Tags of one resource, and characters of one tag's value, that EC2 takes."""
+LONGEST_KEY = 128
 MOST_NAMES = 20_000
 """Names of one launch."""
 IMAGES = "~images"
@@ -51,8 +52,9 @@ def specification(kind: str, found: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read(found: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return the tags of a resource as EC2 describes them."""
-    return {tag["Key"]: tag["Value"] for tag in found or ()}
+    """Return the tags of a resource as EC2 describes them; longer ones than EC2 takes are none."""
+    held = ((tag.get("Key", ""), tag.get("Value", "")) for tag in found or ())
+    return {k: v for k, v in held if len(k) <= LONGEST_KEY and len(v) <= LONGEST}
 
 
 def launch(names: Sequence[str]) -> str:
