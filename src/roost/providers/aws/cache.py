@@ -43,6 +43,7 @@ class Memory:
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
+    ``tiers`` are the changes of snapshots' tiers that this process saw begin.
     ``made`` is what this process made and has not seen described yet, with the time it was made;
     ``vanished`` are the ids of what was never described at all: EC2 answered with what is gone.
     """
@@ -67,6 +68,7 @@ class Memory:
     fresh: bool = False
     notes: list[str] = field(default_factory=list)
     baked: tuple[BakedImage, ...] | None = ()
+    tiers: dict[str, str] = field(default_factory=dict)
 
     def id(self, name: str, kind: Kind, one: str) -> str:
         """Return EC2's id of one of ``name``'s resources. Raises CloudError if it was not seen."""

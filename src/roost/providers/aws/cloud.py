@@ -37,6 +37,7 @@ from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.listing import summaries
 from roost.providers.aws.network import Network, find_network
 from roost.providers.aws.observe import Look
+from roost.providers.aws.optional import Unknowns
 from roost.providers.aws.resize import check
 from roost.providers.aws.storage import DISK_STEPS, Disks
 from roost.providers.aws.update import Changes, Retirer, no_retiring
@@ -74,6 +75,7 @@ class AwsCloud:
     profile: str | None = None
     boot: Booter | None = None
     retire: Retirer = no_retiring
+    unknowns: Unknowns = field(default_factory=Unknowns)
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -90,7 +92,7 @@ class AwsCloud:
     @property
     def calls(self) -> Calls:
         """EC2, as roost uses it."""
-        return Calls(self.ec2)
+        return Calls(self.ec2, self.unknowns)
 
     def _memory(self, name: str) -> Memory:
         """Return a name's memory. Raises UsageError for no name: EC2 takes ``*`` for every name."""
@@ -124,7 +126,7 @@ class AwsCloud:
 
     def summaries(self) -> tuple[Summary, ...]:
         """Return every name in this region, also those of which only the record is left."""
-        return summaries(self.ec2, self.region)
+        return summaries(self.ec2, self.region, self.unknowns)
 
     def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
         """Return the instance's SSH host keys from its console; () where it shows none yet."""
@@ -133,12 +135,16 @@ class AwsCloud:
 
     def _console(self, name: str, instance: str) -> str:
         one = self._memory(name).id(name, "instance", instance)
-        try:
-            answer = self.ec2.get_console_output(InstanceId=one, Latest=True)
-        except self.ec2.exceptions.ClientError as error:
-            if code_of(error) != "UnsupportedOperation":  # not a Nitro machine
-                raise
-            answer = self.ec2.get_console_output(InstanceId=one)
+
+        def ask() -> Any:
+            try:
+                return self.ec2.get_console_output(InstanceId=one, Latest=True)
+            except self.ec2.exceptions.ClientError as error:
+                if code_of(error) != "UnsupportedOperation":  # not a Nitro machine
+                    raise
+                return self.ec2.get_console_output(InstanceId=one)
+
+        answer = self.unknowns.without("get_console_output", ask) or {}
         return str(answer.get("Output", ""))
 
     def remains(self, state: State) -> tuple[str, ...]:
@@ -155,7 +161,7 @@ class AwsCloud:
             if tags.read(one.get("Tags")).get(tags.SOURCE) in sources:
                 known.add(one["SnapshotId"])
         passing = {"launch-template"} if state.record is not None else set()
-        found = sweep(self.clients, self.region, state.name).found
+        found = sweep(self.clients, self.region, state.name, self.unknowns).found
         return tuple(
             f"{one.kind} {i}"
             for one in found

@@ -84,6 +84,16 @@ CREDENTIALS = frozenset(
     }
 )
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+UNKNOWN_CALL = frozenset(
+    {
+        "InvalidAction",
+        "NotImplemented",
+        "UnknownOperation",
+        "UnknownOperationException",
+        "UnsupportedOperation",
+    }
+)
+"""The endpoint does not know the call, or not for this resource."""
 REFUSED = re.compile(r"is not authorized to perform: (\w+:\w+)")
 """How AWS names an action that it checks within a call: iam:PassRole in RunInstances."""
 SERVICES = {

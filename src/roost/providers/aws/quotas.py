@@ -282,9 +282,13 @@ def check_addresses(
     if not missing:
         return ()
     with translated("see what is in use"):
-        used = len(Calls(clients("ec2")).every("describe_addresses", "Addresses"))
+        there = Calls(clients("ec2")).optional("describe_addresses", "Addresses")
+    if there is None:
+        text = f"{ADDRESSES.title}: needs {len(missing)}, and how many are in use is unknown"
+        mend = ADDRESSES.page(region)
+        return (Finding(check="quota", verdict="unknown", text=text, mend=mend),)
     limit = limit_of(clients, ADDRESSES)
-    return (judge_addresses(len(missing), used, limit, region),)
+    return (judge_addresses(len(missing), len(there), limit, region),)
 
 
 def vcpus_of(type_name: str) -> int | None:

@@ -24,7 +24,7 @@ from roost.model.steps import (
 from roost.providers.aws import access, parse, requests
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
-from roost.providers.aws.failures import DENIED, code_of
+from roost.providers.aws.failures import DENIED, UNKNOWN_CALL, code_of
 from roost.providers.aws.ledger import note
 
 Retirer = Callable[[State, tuple[str, ...]], None]
@@ -105,7 +105,7 @@ class Changes:
         try:
             note(self.calls, self.name, described, now, ended, terminated=terminated)
         except self.calls.ec2.exceptions.ClientError as error:
-            if code_of(error) not in DENIED:
+            if code_of(error) not in DENIED | UNKNOWN_CALL:
                 raise
 
     def note_gone(self, ids: Sequence[str]) -> None:
