@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from roost.providers.aws.failures import GONE, THERE, code_of
+from roost.providers.aws.failures import code_of, is_absent, kind_of
 from roost.providers.aws.optional import Unknowns
 
 PAGE = 1000
@@ -51,7 +51,7 @@ class Calls:
         try:
             return call(**asked)
         except self.ec2.exceptions.ClientError as error:
-            if code_of(error) not in THERE:
+            if kind_of(error) != "there":
                 raise
             return None
 
@@ -60,7 +60,7 @@ class Calls:
         try:
             return call(**asked)
         except self.ec2.exceptions.ClientError as error:
-            if code_of(error) not in GONE:
+            if not is_absent(error):
                 raise
             return None
 

@@ -32,7 +32,7 @@ from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.console import host_keys
 from roost.providers.aws.create import Maker
-from roost.providers.aws.failures import DENIED, NOT_YET, code_of, translated
+from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.listing import summaries
 from roost.providers.aws.network import Network, find_network
@@ -55,7 +55,6 @@ Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
 """User-data from the record, the names of a launch, one of its instances, the head's private
 address, and the device names of data volumes."""
 LONGEST_WAIT, SHORTEST_WAIT = 10.0, 0.5
-FIRST_WAIT = 2.0
 
 
 @dataclass(slots=True)
@@ -235,12 +234,11 @@ class AwsCloud:
             try:
                 self._apply(name, memory, step)
             except self.ec2.exceptions.ClientError as error:
-                if code_of(error) in DENIED and self._gone(name, step):
+                if kind_of(error) == "access" and self._gone(name, step):
                     return
-                # EC2 has not finished an earlier change; the next look shows its state.
-                if code_of(error) not in NOT_YET:
-                    raise
-                self.sleep(FIRST_WAIT)
+                if kind_of(error) == "pending":
+                    memory.note(f"{describe(step)}: not yet ({code_of(error)}): waiting")
+                raise
 
     def _gone(self, name: str, step: Step) -> bool:
         """Tell whether all that was to be deleted is gone.

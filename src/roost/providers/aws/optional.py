@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from roost.providers.aws.failures import DENIED, UNKNOWN_CALL, code_of
+from roost.providers.aws.failures import code_of, is_refused
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Unknowns:
         try:
             return ask()
         except ClientError as error:
-            if code_of(error) not in DENIED | UNKNOWN_CALL:
+            if not is_refused(error):
                 raise
             action = "".join(word.capitalize() for word in call.split("_"))
             text = f"unknown: {what} (ec2:{action}: {code_of(error)})"

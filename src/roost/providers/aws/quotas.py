@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import QuotaError, command_line
 from roost.model.finding import Finding
 from roost.providers.aws.client import Calls
-from roost.providers.aws.failures import CREDENTIALS, code_of, translated
+from roost.providers.aws.failures import code_of, kind_of, translated
 
 if TYPE_CHECKING:
     from roost.model.resources import Instance, State, Wanted
@@ -206,7 +206,7 @@ def limit_of(clients: Clients, quota: Quota) -> float | str:
     try:
         answer = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=quota.code)
     except ClientError as error:
-        if code_of(error) in CREDENTIALS:
+        if kind_of(error) in ("clock", "credentials", "region"):
             with translated("read the quotas"):
                 raise
         return f"Service Quotas does not say ({code_of(error)})"
