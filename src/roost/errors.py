@@ -16,6 +16,7 @@ RoostError                      1  something failed
 └── CloudError                  1  the cloud could not do it
     ├── CapacityError           1  no machine of that kind is free now
     └── ThrottledError          1  too many calls; worth another try
+        └── NotYetError         1  something is on its way still; worth another look
 
 An interrupt (Ctrl-C) ends with 130.
 """
@@ -157,3 +158,7 @@ class CapacityError(CloudError):
 
 class ThrottledError(CloudError):
     """Too many calls at once; trying again later is safe."""
+
+
+class NotYetError(ThrottledError):
+    """Something that the call needs is still being made, changed or deleted: look again later."""

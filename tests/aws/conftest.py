@@ -85,7 +85,7 @@ class Account:
             return plan_up(wanted, have, given_up=given_up)
 
         cloud = self.roost()
-        state = reconcile(cloud, wanted.name, planner)
+        state = reconcile(cloud, wanted.name, planner, clock=lambda: self.now)
         agent = DiskVolumeAgent(self.ec2)
         if state.s3_copies:
             agent.free(state)
@@ -110,7 +110,9 @@ class Account:
         )
 
     def down(self, name: str, discard: frozenset[str] = frozenset()) -> State:
-        return reconcile(self.roost(), name, lambda have, _: plan_down(have, discard))
+        return reconcile(
+            self.roost(), name, lambda have, _: plan_down(have, discard), clock=lambda: self.now
+        )
 
     def forget_the_dead(self) -> None:
         """An hour later: terminated instances are not described any more."""

@@ -66,7 +66,9 @@ class Killed(BaseException):
 @dataclass(kw_only=True)
 class Weather:
     """What goes wrong, by the number of the call (from 0); ``refuse`` has the code by the call's
-    name, for every such call; ``blind`` is how many lists miss a new
+    name, for every such call, and ``late`` a code and for how many seconds from its first call it
+    is the answer; ``deaths`` are the reasons for which the next machines end while they start;
+    ``blind`` is how many lists miss a new
     resource; ``delay`` how many sleeps a change of state takes.
 
     ``full`` has (type, zone) pairs of which there is nothing, or (type, zone, "spot") and (type,
@@ -78,6 +80,8 @@ class Weather:
     kill_after: int | None = None
     errors: dict[int, str] = field(default_factory=dict)
     refuse: dict[str, str] = field(default_factory=dict)
+    late: dict[str, tuple[str, float]] = field(default_factory=dict)
+    deaths: list[str] = field(default_factory=list)
     lost_answers: frozenset[int] = frozenset()
     blind: int = 0
     delay: int = 1
@@ -109,6 +113,7 @@ class StrictEc2(StrictDisks):
     moments: list[Moment] = field(default_factory=list)
     _waited: bool = False
     types: frozenset[str] = frozenset()
+    _late: dict[str, float] = field(default_factory=dict)
     _tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
     _blind: dict[str, int] = field(default_factory=dict)
     _moving: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -178,6 +183,11 @@ class StrictEc2(StrictDisks):
             raise Killed
         if name in self.weather.refuse:
             raise _error(name, self.weather.refuse[name], "so the account has it")
+        if name in self.weather.late:
+            code, seconds = self.weather.late[name]
+            if self.now < self._late.setdefault(f"{name} {code}", self.now) + seconds:
+                raise _error(name, code, "not yet")
+            del self.weather.late[name], self._late[f"{name} {code}"]
         if number in self.weather.errors:
             raise _error(name, self.weather.errors[number], "so the weather has it")
         try:
@@ -262,6 +272,9 @@ class StrictEc2(StrictDisks):
             answer = through(name, asked)
         self._tokens[key] = (text, copy.deepcopy(answer))
         for instance in answer.get("Instances", ()):
+            if self.weather.deaths:
+                self.reasons[instance["InstanceId"]] = self.weather.deaths.pop(0)
+                self.backend.terminate_instances([instance["InstanceId"]])
             self._hide(instance["InstanceId"])
             self._moving[instance["InstanceId"]] = ("pending", self.weather.delay)
         if "VolumeId" in answer:
@@ -307,6 +320,9 @@ class StrictEc2(StrictDisks):
         moving = self._moving.get(instance["InstanceId"])
         if moving is not None:
             instance["State"] = {"Name": moving[0], "Code": 0}
+        elif reason := self.reasons.get(instance["InstanceId"]):
+            code = reason.partition(": ")[0]
+            instance["StateReason"] = {"Code": code, "Message": reason}
         return instance
 
     def _state(self, through: Callable[[str, Any], Any], one: str) -> str:
@@ -345,6 +361,10 @@ class StrictEc2(StrictDisks):
 
     def _done_StartInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
         del answer
+        for one in asked["InstanceIds"]:
+            if self.weather.deaths:
+                self.reasons[one] = self.weather.deaths.pop(0)
+                self.backend.stop_instances([one])
         self._times |= {f"LaunchTime {one}": self.wall() for one in asked["InstanceIds"]}
         self.still.clear()
         self._moving |= dict.fromkeys(asked["InstanceIds"], ("pending", self.weather.delay))

@@ -38,6 +38,7 @@ class StrictDisks:
         self.still: set[str] = set()
         self.closed: set[str] = set()
         self.states: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
         self.modified: dict[str, Any] = {}
         self._writes = 0
         self._started: dict[str, Any] = {}

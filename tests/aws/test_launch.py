@@ -20,6 +20,7 @@ from roost.providers.aws.network import private_addresses
 from roost.reconcile.loop import reconcile
 from roost.reconcile.quorum import PartlyUpError, Quorum
 from tests.aws.conftest import Account
+from tests.aws.scenes import DESKTOP
 from tests.aws.strict import Weather
 
 A, B, C = (f"eu-central-1{letter}" for letter in "abc")
@@ -399,3 +400,35 @@ def test_moto_names_those_that_are_gone_as_ec2_does(account: Account) -> None:
     with pytest.raises(ClientError) as caught:
         account.client.terminate_instances(InstanceIds=["i-0123456789abcdef0"])
     assert re.search(r"i-0123456789abcdef0", str(caught.value))
+
+
+KMS = "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state"
+
+
+def test_a_machine_that_ends_while_it_starts_is_not_launched_again(account: Account) -> None:
+    for reason, kind, mend in (
+        (KMS, CloudError, "kms_key"),
+        ("Client.InternalError: Client error on launch", CloudError, "kms_key"),
+        ("Client.VolumeLimitExceeded: Volume limit exceeded", QuotaError, "servicequotas"),
+    ):
+        account.ec2.weather = Weather(deaths=[reason])
+        launches = account.ec2.counted["RunInstances"]
+        with pytest.raises(kind) as raised:
+            account.up(DESKTOP)
+        assert raised.value.what == f"desktop: EC2 ended it at once: {reason}"
+        assert mend in str(raised.value.next)
+        assert account.ec2.counted["RunInstances"] == launches + 1
+    # EC2's own trouble may pass: another launch, and only one.
+    account.ec2.weather = Weather(deaths=["Server.InternalError: Internal error on launch"])
+    assert [i.state for i in account.up(DESKTOP).instances] == ["running"]
+    account.stop("stars")
+    account.settle()
+    account.ec2.weather = Weather(deaths=[KMS])
+    starts = account.ec2.counted["StartInstances"]
+    with pytest.raises(CloudError, match=r"desktop: EC2 ended it at once: Client\.InvalidKMSKey"):
+        account.up(DESKTOP)
+    assert account.ec2.counted["StartInstances"] == starts + 1
+    account.down("stars")
+    account.ec2.weather = Weather(deaths=["Server.InternalError: no", "Server.InternalError: no"])
+    with pytest.raises(CloudError, match="EC2 ended it at once"):
+        account.up(DESKTOP)

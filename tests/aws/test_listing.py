@@ -20,6 +20,7 @@ from roost.errors import CredentialsError, RoostError
 from roost.model.place import Place
 from roost.providers.aws import listing
 from roost.providers.aws.listing import MODEL, listings, summaries, summarized
+from roost.providers.aws.optional import Unknowns
 from tests.aws.conftest import Account
 from tests.aws.scenes import cluster
 
@@ -152,7 +153,7 @@ class Pages:
 
 def test_all_pages_are_read() -> None:
     ec2 = Pages()
-    rows = summaries(ec2, "eu-west-1")
+    rows = summaries(ec2, "eu-west-1", Unknowns())
     assert {r.name: r.states for r in rows} == {"name-0": {}, "name-1": {}, "ndvi": {"running": 2}}
     assert sorted((a["MaxResults"], a.get("NextToken")) for a in ec2.asked if "NextToken" in a) == [
         (200, "1"),
@@ -175,12 +176,14 @@ def two_regions(account: Account) -> Account:
 
 
 def test_the_short_client_sees_what_the_whole_one_sees(two_regions: Account) -> None:
-    short, empty = (one.summaries() for one in listings(("eu-central-1", "eu-west-1"), None))
+    short, empty = (
+        one.summaries() for one in listings(("eu-central-1", "eu-west-1"), None, Unknowns())
+    )
     (row,) = short
     assert (row.name, row.kind) == (cluster(3).name, "cluster")
     assert sum(row.states.values()) == 4
     assert row.created is not None
-    whole = summaries(boto3.client("ec2", region_name="eu-central-1"), "eu-central-1")
+    whole = summaries(boto3.client("ec2", region_name="eu-central-1"), "eu-central-1", Unknowns())
     assert short == whole
     assert empty == ()
 
@@ -189,7 +192,7 @@ def test_what_aws_refuses_is_said_in_roosts_words(
     credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     del credentials
-    (one,) = listings(("eu-central-1",), None)
+    (one,) = listings(("eu-central-1",), None, Unknowns())
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -198,9 +201,9 @@ def test_what_aws_refuses_is_said_in_roosts_words(
         one.summaries()
     assert caught.value.next == "aws configure   (or: aws sso login)"
     with pytest.raises(CredentialsError, match="nobody"):
-        listings(("eu-central-1",), "nobody")
+        listings(("eu-central-1",), "nobody", Unknowns())
     with mock_aws(), pytest.raises(RoostError, match="connect to AWS"):
-        listings(("not a region",), None)[0].summaries()
+        listings(("not a region",), None, Unknowns())[0].summaries()
 
 
 # --- where to look --------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ CODES = {
     "CloudError": 1,
     "CapacityError": 1,
     "ThrottledError": 1,
+    "NotYetError": 1,
 }
 
 

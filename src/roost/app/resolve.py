@@ -103,7 +103,7 @@ def _tools(session: Session) -> Tools:
     from roost.providers.provider import Tools
     from roost.ssh.keys import public_key
 
-    return Tools(public_key=public_key, retire=partial(_retire, session))
+    return Tools(public_key=public_key, retire=partial(_retire, session), warn=session.warn)
 
 
 def _retire(session: Session, cloud: Cloud, state: State, names: tuple[str, ...]) -> None:

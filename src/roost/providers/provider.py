@@ -294,11 +294,13 @@ class Lister(Protocol):
 class Tools:
     """The functions that a provider needs of the layers above it.
 
-    ``public_key`` gives the user's public SSH key; ``retire`` lets workers of a name hand over.
+    ``public_key`` gives the user's public SSH key; ``retire`` lets workers of a name hand over;
+    ``warn`` tells what a cloud could not find out.
     """
 
     public_key: Callable[[], bytes]
     retire: Callable[[Cloud, State, tuple[str, ...]], None]
+    warn: Callable[[str], None] = lambda _: None
 
 
 class Provider(Protocol):

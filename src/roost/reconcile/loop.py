@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from roost.errors import (
     CapacityError,
     CloudError,
+    NotYetError,
     RoostError,
     SetupError,
     ThrottledError,
@@ -27,6 +28,8 @@ from roost.reconcile.quorum import Missing, Quorum
 MOST_TRIES = 3
 """How often one and the same step may come back before roost says that it does not take."""
 THROTTLE_TRIES = 8
+MOST_HELD_UP = 40
+"""How often a step may have to wait for what is on its way: on a cloud, some six minutes."""
 ALL = Quorum()
 """Nothing less than all is enough."""
 
@@ -96,10 +99,11 @@ def run_loop(
 ) -> S:
     """Drive ``name`` until its plan is done, and return what is there then.
 
-    What comes back unchanged is done again, and has a moment to take. Raises CloudError where a
-    step is done again and again and changes nothing.
+    What comes back unchanged is done again, and has a moment to take; what cannot be done yet has
+    minutes. Raises CloudError where a step is done again and again and changes nothing.
     """
     tries: Counter[T] = Counter()
+    held_up: Counter[T] = Counter()
     last: tuple[T, ...] = ()
     waited_since: float | None = None
     while True:
@@ -121,6 +125,11 @@ def run_loop(
                 if not goal.refuse(step, error):
                     raise
                 break  # some of them may be there: look again
+            except NotYetError:
+                tries[step] -= 1
+                held_up[step] += 1
+                if held_up[step] > MOST_HELD_UP:
+                    raise
         changed, last = plan.steps != last, plan.steps
         if plan.steps and changed:
             waited_since = None
@@ -140,6 +149,8 @@ def _patiently(target: Target[S, T], name: str, call: Callable[[], R]) -> R:
     for attempt in range(THROTTLE_TRIES - 1):
         try:
             return call()
+        except NotYetError:
+            raise
         except ThrottledError:
             target.wait(name, float(2**attempt))
     return call()

@@ -18,6 +18,7 @@ from roost.errors import CloudError, RoostError, command_line
 from roost.providers.aws import s3_copies, tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import translated
+from roost.providers.aws.optional import OPTIONAL, Unknowns
 
 Clients = Callable[[str], Any]
 """boto3's client of a service, in one region."""
@@ -51,12 +52,14 @@ GIB = 2**30
 MOST_AT_ONCE = 16
 
 
-def sweep(clients: Clients, region: str, name: str | None = None) -> Inventory:
+def sweep(
+    clients: Clients, region: str, name: str | None = None, unknowns: Unknowns | None = None
+) -> Inventory:
     """Return all that carries roost's tag (or that of one name); without a name, with the hints.
 
     At most 13 calls. Raises roost's errors for botocore's.
     """
-    calls = Calls(clients("ec2"))
+    calls = Calls(clients("ec2"), unknowns or Unknowns())
     with translated(f"look for what costs in {region}"):
         mine = [{"Name": "key", "Values": [tags.NAME]}]
         if name is not None:
@@ -92,11 +95,14 @@ def regions(clients: Clients) -> tuple[str, ...]:
 def _described(calls: Calls, kinds: set[str], name: str | None) -> Described:
     key = "tag-key" if name is None else f"tag:{tags.NAME}"
     mine = [{"Name": key, "Values": [tags.NAME if name is None else name]}]
-    return {
-        kind: calls.every(call, field, Filters=mine, **owned)
+    asked = {
+        kind: (calls.optional if call in OPTIONAL else calls.every)(
+            call, field, Filters=mine, **owned
+        )
         for kind, (call, field, owned) in LISTS.items()
         if kind in kinds
     }
+    return {kind: found for kind, found in asked.items() if found is not None}
 
 
 def _parked(described: Described) -> Iterator[str]:
@@ -113,7 +119,7 @@ def _parked(described: Described) -> Iterator[str]:
 def _hints(calls: Calls, region: str) -> tuple[Found, ...]:
     free = [{"Name": "status", "Values": ["available"]}]
     volumes = calls.every("describe_volumes", "Volumes", Filters=free)
-    return unused(volumes, calls.every("describe_addresses", "Addresses"), region)
+    return unused(volumes, calls.optional("describe_addresses", "Addresses") or (), region)
 
 
 # --- pure: from what EC2 describes to what is paid for -------------------------------------------
@@ -122,7 +128,7 @@ def _hints(calls: Calls, region: str) -> tuple[Found, ...]:
 def inventory(
     described: Described, tagged: Iterable[Mapping[str, str]], region: str
 ) -> tuple[Found, ...]:
-    """Return all that is roost's; a tagged resource of a kind unknown to roost has no price."""
+    """Return all that is roost's; one of a kind that is not described has no price."""
     records = {_name(one) for one in described.get("launch-template", ())}
     found = [
         *_machines(described, region),
@@ -138,7 +144,7 @@ def inventory(
         *(
             _unheard_of(tag, region)
             for tag in tagged
-            if tag["ResourceType"] not in LISTS and tag["ResourceType"] not in PASSING
+            if tag["ResourceType"] not in described and tag["ResourceType"] not in PASSING
         ),
     ]
     return tuple(_judged(one, records) for one in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import CloudError
+from roost.errors import NotYetError
 from roost.model.resources import (
     Address,
     Foreign,
@@ -45,6 +45,9 @@ class Memory:
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
+    ``begun`` are the ids of instances that this process launched or started and has not seen
+    running; True for those that it has seen on their way.
+    ``tiers`` are the changes of snapshots' tiers that this process saw begin.
     ``made`` is what this process made and has not seen described yet, with the time it was made;
     ``vanished`` are the ids of what was never described at all: EC2 answered with what is gone.
     """
@@ -70,12 +73,14 @@ class Memory:
     fresh: bool = False
     notes: list[str] = field(default_factory=list)
     baked: tuple[BakedImage, ...] | None = ()
+    tiers: dict[str, str] = field(default_factory=dict)
+    begun: dict[str, bool] = field(default_factory=dict)
 
     def id(self, name: str, kind: Kind, one: str) -> str:
-        """Return EC2's id of one of ``name``'s resources. Raises CloudError if it was not seen."""
+        """Return EC2's id of one of ``name``'s resources. Raises NotYetError if it was not seen."""
         found = self.ids.get((kind, one))
         if found is None:
-            raise CloudError(f"{name} has no {kind} {one}")
+            raise NotYetError(f"{name} has no {kind} {one}")
         return found
 
     def remember_made(self, resource: Resource, ec2_id: str, now: float) -> None:
@@ -84,6 +89,11 @@ class Memory:
         self.kinds.add(resource.kind)
         self.made[key] = (resource, now)
         self.ids[key] = ec2_id
+
+    def note(self, text: str) -> None:
+        """Tell whoever watches, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def just_launched(self) -> None:
         """Note whether this process launched all instances: another look has no more to tell."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from roost.providers.aws.failures import GONE, THERE, code_of
+from roost.providers.aws.failures import code_of, is_absent, kind_of
+from roost.providers.aws.optional import Unknowns
 
 PAGE = 1000
 """The most that EC2 gives in one page."""
@@ -18,19 +20,24 @@ class Calls:
     """A boto3 client of EC2, with the few ways in which roost uses it."""
 
     ec2: Any
+    unknowns: Unknowns = field(default_factory=Unknowns)
 
     @property
     def region(self) -> str:
         """The region that is asked."""
         return str(self.ec2.meta.region_name)
 
-    def every(self, call: str, field: str, **asked: Any) -> list[Any]:
-        """Return ``field`` of every page of ``call``."""
+    def every(self, call: str, place: str, **asked: Any) -> list[Any]:
+        """Return what is at ``place`` in every page of ``call``."""
         if not self.ec2.can_paginate(call):
-            return list(getattr(self.ec2, call)(**asked)[field])
+            return list(getattr(self.ec2, call)(**asked)[place])
         size = min(PAGE, self._most(call))
         pages = self.ec2.get_paginator(call).paginate(**asked, PaginationConfig={"PageSize": size})
-        return [one for page in pages for one in page[field]]
+        return [one for page in pages for one in page[place]]
+
+    def optional(self, call: str, place: str, **asked: Any) -> list[Any] | None:
+        """Return the same of a call that roost can do without; None: unknown."""
+        return self.unknowns.without(call, partial(self.every, call, place, **asked))
 
     def _most(self, call: str) -> int:
         """Return the largest page that EC2 gives of this list; some are of 100 or 200 only."""
@@ -44,7 +51,7 @@ class Calls:
         try:
             return call(**asked)
         except self.ec2.exceptions.ClientError as error:
-            if code_of(error) not in THERE:
+            if kind_of(error) != "there":
                 raise
             return None
 
@@ -53,7 +60,7 @@ class Calls:
         try:
             return call(**asked)
         except self.ec2.exceptions.ClientError as error:
-            if code_of(error) not in GONE:
+            if not is_absent(error):
                 raise
             return None
 

@@ -32,11 +32,12 @@ from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.console import host_keys
 from roost.providers.aws.create import Maker
-from roost.providers.aws.failures import DENIED, NOT_YET, code_of, taken, translated
+from roost.providers.aws.failures import code_of, kind_of, taken, translated
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.listing import summaries
 from roost.providers.aws.network import Network, find_network
 from roost.providers.aws.observe import Look
+from roost.providers.aws.optional import Unknowns
 from roost.providers.aws.resize import check
 from roost.providers.aws.storage import DISK_STEPS, Disks
 from roost.providers.aws.update import Changes, Retirer, no_retiring
@@ -54,7 +55,6 @@ Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
 """User-data from the record, the names of a launch, one of its instances, the head's private
 address, and the device names of data volumes."""
 LONGEST_WAIT, SHORTEST_WAIT = 10.0, 0.5
-FIRST_WAIT = 2.0
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ class AwsCloud:
     profile: str | None = None
     boot: Booter | None = None
     retire: Retirer = no_retiring
+    unknowns: Unknowns = field(default_factory=Unknowns)
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -90,7 +91,7 @@ class AwsCloud:
     @property
     def calls(self) -> Calls:
         """EC2, as roost uses it."""
-        return Calls(self.ec2)
+        return Calls(self.ec2, self.unknowns)
 
     def _memory(self, name: str) -> Memory:
         """Return a name's memory. Raises UsageError for no name: EC2 takes ``*`` for every name."""
@@ -124,7 +125,7 @@ class AwsCloud:
 
     def summaries(self) -> tuple[Summary, ...]:
         """Return every name in this region, also those of which only the record is left."""
-        return summaries(self.ec2, self.region)
+        return summaries(self.ec2, self.region, self.unknowns)
 
     def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
         """Return the instance's SSH host keys from its console; () where it shows none yet."""
@@ -133,12 +134,16 @@ class AwsCloud:
 
     def _console(self, name: str, instance: str) -> str:
         one = self._memory(name).id(name, "instance", instance)
-        try:
-            answer = self.ec2.get_console_output(InstanceId=one, Latest=True)
-        except self.ec2.exceptions.ClientError as error:
-            if code_of(error) != "UnsupportedOperation":  # not a Nitro machine
-                raise
-            answer = self.ec2.get_console_output(InstanceId=one)
+
+        def ask() -> Any:
+            try:
+                return self.ec2.get_console_output(InstanceId=one, Latest=True)
+            except self.ec2.exceptions.ClientError as error:
+                if code_of(error) != "UnsupportedOperation":  # not a Nitro machine
+                    raise
+                return self.ec2.get_console_output(InstanceId=one)
+
+        answer = self.unknowns.without("get_console_output", ask) or {}
         return str(answer.get("Output", ""))
 
     def remains(self, state: State) -> tuple[str, ...]:
@@ -155,7 +160,7 @@ class AwsCloud:
             if tags.read(one.get("Tags")).get(tags.SOURCE) in sources:
                 known.add(one["SnapshotId"])
         passing = {"launch-template"} if state.record is not None else set()
-        found = sweep(self.clients, self.region, state.name).found
+        found = sweep(self.clients, self.region, state.name, self.unknowns).found
         return tuple(
             f"{one.kind} {i}"
             for one in found
@@ -229,12 +234,11 @@ class AwsCloud:
             try:
                 self._apply(name, memory, step)
             except self.ec2.exceptions.ClientError as error:
-                if code_of(error) in DENIED and self._gone(name, step):
+                if kind_of(error) == "access" and self._gone(name, step):
                     return
-                # EC2 has not finished an earlier change; the next look shows its state.
-                if code_of(error) not in NOT_YET:
-                    raise
-                self.sleep(FIRST_WAIT)
+                if kind_of(error) == "pending":
+                    memory.note(f"{describe(step)}: not yet ({code_of(error)}): waiting")
+                raise
 
     def _gone(self, name: str, step: Step) -> bool:
         """Tell whether all that was to be deleted is gone.

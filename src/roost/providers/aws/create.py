@@ -137,7 +137,7 @@ class Maker:
     def volume(self, volume: Volume) -> None:
         """Make a volume in the zone where the name's machines are."""
         zone = self.memory.zone or self.network().zones[0]
-        group = self.memory.ids["security-group", self.name]
+        group = self.memory.id(self.name, "security-group", self.name)
 
         def once(salt: int) -> dict[str, Any]:
             asked = requests.create_volume(self.name, volume, zone, self.users, group, salt)

@@ -17,8 +17,9 @@ from roost.model.finding import Finding
 from roost.model.resources import Shape, State, Wanted
 from roost.providers.aws import machine_role
 from roost.providers.aws.client import Calls
+from roost.providers.aws.codes import row_of
 from roost.providers.aws.dry_runs import dry_runs, refusal
-from roost.providers.aws.failures import DENIED, code_of, translated
+from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.lookup import image_source
 from roost.providers.aws.network import Network, find_network
 from roost.providers.aws.permissions import SPOT_ROLE
@@ -269,7 +270,7 @@ def _role(clients: Clients, profile: str, file: str) -> Finding:
     except ClientError as error:
         if code_of(error) == "NoSuchEntity":
             return machine_role.absent(profile, file)
-        if code_of(error) in DENIED:
+        if kind_of(error) == "access":
             return machine_role.not_allowed(profile, file)
         raise
     return machine_role.judge_profile(profile, found["InstanceProfile"])
@@ -286,7 +287,7 @@ def judge_dry_run(call: str, code: str, file: str) -> Finding:
     action = "ec2:" + "".join(word.capitalize() for word in call.split("_"))
     if code == "DryRunOperation":
         return Finding(check="permission", verdict="ok", text=action)
-    if code in DENIED:
+    if row_of(code).kind == "access":
         return Finding(
             check="permission",
             verdict="problem",

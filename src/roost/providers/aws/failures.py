@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,79 +12,14 @@ from roost.errors import (
     CapacityError,
     CloudError,
     CredentialsError,
+    NotYetError,
     QuotaError,
     RoostError,
     ThrottledError,
     command_line,
 )
+from roost.providers.aws.codes import Kind, Row, row_of
 
-GONE = frozenset(
-    {
-        "InvalidAMIID.NotFound",
-        "InvalidAMIID.Unavailable",
-        "InvalidAllocationID.NotFound",
-        "InvalidAssociationID.NotFound",
-        "InvalidGroup.NotFound",
-        "InvalidInstanceID.NotFound",
-        "InvalidKeyPair.NotFound",
-        "InvalidLaunchTemplateId.NotFound",
-        "InvalidLaunchTemplateName.NotFoundException",
-        "InvalidPermission.NotFound",
-        "InvalidSnapshot.NotFound",
-        "InvalidVolume.NotFound",
-    }
-)
-"""What shall be deleted is not there: it was deleted before, or cannot be seen yet."""
-THERE = frozenset(
-    {
-        "InvalidAMIName.Duplicate",
-        "InvalidGroup.Duplicate",
-        "InvalidKeyPair.Duplicate",
-        "InvalidLaunchTemplateName.AlreadyExistsException",
-        "InvalidPermission.Duplicate",
-    }
-)
-"""What shall be made is there: a call whose answer was lost had made it."""
-NO_CAPACITY = frozenset(
-    {
-        "InsufficientFreeAddressesInSubnet",
-        "InsufficientInstanceCapacity",
-        "InsufficientHostCapacity",
-        "InsufficientReservedInstanceCapacity",
-        "SpotMaxPriceTooLow",
-        "Unsupported",
-        "UnfulfillableCapacity",
-    }
-)
-"""Not this type in this zone now; perhaps in another."""
-THROTTLED = frozenset(
-    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"}
-)
-LATER = frozenset({"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"})
-"""AWS's own trouble: worth another try."""
-NOT_YET = frozenset(
-    {
-        "DependencyViolation",
-        "IncorrectInstanceState",
-        "IncorrectState",
-        "InvalidIPAddress.InUse",
-        "InvalidSnapshot.InUse",
-        "VolumeInUse",
-    }
-)
-"""Something else is still on its way; looking again will tell."""
-CREDENTIALS = frozenset(
-    {
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 REFUSED = re.compile(r"is not authorized to perform: (\w+:\w+)")
 """How AWS names an action that it checks within a call: iam:PassRole in RunInstances."""
 SERVICES = {
@@ -93,32 +28,8 @@ SERVICES = {
     "GetServiceQuota": "servicequotas",
 }
 """The service of calls that are not EC2's."""
-QUOTA = frozenset(
-    {
-        "AddressLimitExceeded",
-        "InstanceLimitExceeded",
-        "MaxSpotInstanceCountExceeded",
-        "SecurityGroupLimitExceeded",
-        "VcpuLimitExceeded",
-        "VolumeLimitExceeded",
-    }
-)
-
-
-CLOCK = re.compile("not yet current|signature expired|is still valid|request has expired", re.I)
-"""AWS's words for a request from another time than now."""
-SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
-REGION = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
-"""Wrong keys; also right ones, in a region that the account has not enabled."""
-FORBIDDEN = "service control policy"
 BLOB = re.compile(r"\s*Encoded authorization failure message: \S+")
 """What EC2 adds to a refusal: some 900 characters that only AWS can read."""
-ACCOUNT = {
-    "OptInRequired": "accept the terms of the image, or finish the sign-up, in the console of AWS",
-    "PendingVerification": "wait: AWS verifies new accounts, within minutes or at most 4 hours",
-    "Blocked": "ask AWS's support: the account is blocked",
-}
-"""What the account's owner must do, by the code."""
 
 
 ENDS = {
@@ -144,6 +55,26 @@ def code_of(error: BaseException) -> str:
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
+def kind_of(error: BaseException) -> Kind:
+    """Return what an error of botocore means, in the call that it ended."""
+    return _row(error).kind
+
+
+def is_absent(error: BaseException) -> bool:
+    """Tell whether what the call was about is not there, or cannot be seen yet."""
+    return row_of(code_of(error)).kind == "absent"
+
+
+def is_refused(error: BaseException) -> bool:
+    """Tell whether the account may not make the call, or the endpoint does not know it."""
+    return kind_of(error) in ("access", "organisation", "unknown call")
+
+
+def _row(error: Any) -> Row:
+    said = str(error.response.get("Error", {}).get("Message", "")) if code_of(error) else ""
+    return row_of(code_of(error), str(getattr(error, "operation_name", "")), said)
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raise roost's errors for botocore's; ``doing`` is what was tried: "create 2 instances"."""
@@ -161,60 +92,61 @@ def translated(doing: str) -> Iterator[None]:
         raise _local(error, doing) from error
 
 
+ERRORS: dict[Kind, type[RoostError]] = {
+    "busy": ThrottledError,
+    "pending": NotYetError,
+    "capacity": CapacityError,
+    "quota": QuotaError,
+    "clock": CredentialsError,
+    "region": CredentialsError,
+    "credentials": CredentialsError,
+    "account": AccessError,
+}
+"""Roost's errors by what a code means; CloudError for all others."""
+
+
 def _known(error: Any, doing: str) -> RoostError:
     code, said = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
-    what = f"{doing}: {code}: {said}"
-    if code in THROTTLED | LATER:
-        return ThrottledError(what)
-    if code in NO_CAPACITY:
-        return CapacityError(what)
-    if code in CREDENTIALS | SKEWED or code in ACCOUNT:
-        return _refused_caller(code, said, what)
-    if code in DENIED:
-        return _denied(error, doing, code, said)
-    if code in QUOTA:
-        return QuotaError(
-            what, next="ask for more: https://console.aws.amazon.com/servicequotas, Amazon EC2"
-        )
-    # EC2 sees a profile some seconds after IAM has made it.
-    profile = code == "InvalidParameterValue" and "iaminstanceprofile" in said.lower()
-    mend = "roost doctor FILE   (a profile made just now: again in a minute)"
-    return CloudError(what, next=mend if profile else None)
+    row = _row(error)
+    if row.kind in ("access", "organisation"):
+        return _denied(error, f"{doing}: {code}: {BLOB.sub('', said)}", said, row)
+    why = " (this computer's clock is wrong)" if row.kind == "clock" else ""
+    return ERRORS.get(row.kind, CloudError)(f"{doing}: {code}: {said}{why}", next=row.mend or None)
 
 
-def _refused_caller(code: str, said: str, what: str) -> RoostError:
-    """Return the error for a caller that AWS does not take, with the cause where it is known."""
-    if code in SKEWED or code == "RequestExpired" or CLOCK.search(said):
-        return CredentialsError(
-            f"{what} (this computer's clock is wrong)",
-            next="timedatectl set-ntp true   (then the same again)",
-        )
-    if code in ACCOUNT:
-        return AccessError(what, next=ACCOUNT[code])
-    if code in REGION:
-        return CredentialsError(
-            what,
-            next="aws sts get-caller-identity   (if it answers, the region is not enabled in your"
-            " account: aws account enable-region --region-name REGION; else: aws sso login, or"
-            " new keys by aws configure)",
-        )
-    return CredentialsError(what, next="aws sso login   (or new keys: aws configure)")
-
-
-def _denied(error: Any, doing: str, code: str, said: str) -> RoostError:
+def _denied(error: Any, what: str, said: str, row: Row) -> RoostError:
     """Return the error for a call that is not allowed: by the account, or by its organisation."""
     action = str(getattr(error, "operation_name", ""))
     named = REFUSED.search(said)
     missing = named[1] if named else f"{SERVICES.get(action, 'ec2')}:{action}"
-    what = f"{doing}: {code}: {BLOB.sub('', said)}"
-    if FORBIDDEN in said:
-        return AccessError(
-            f"{what} (your organisation forbids {missing} here)",
-            next="ask the administrators of your organisation: no policy of yours can allow it",
-        )
-    return AccessError(
-        f"{what} (the permission {missing} is missing)",
-        next="roost iam FILE   (prints all that is needed)",
+    if row.kind == "organisation":
+        return AccessError(f"{what} (your organisation forbids {missing} here)", next=row.mend)
+    return AccessError(f"{what} (the permission {missing} is missing)", next=row.mend)
+
+
+ALIVE = frozenset(
+    {
+        "Client.InstanceInitiatedShutdown",
+        "Client.UserInitiatedHibernate",
+        "Client.UserInitiatedShutdown",
+        "Server.ScheduledStop",
+        "Server.SpotInstanceShutdown",
+        "Server.SpotInstanceTermination",
+    }
+)
+"""Why EC2 ends a machine that had started well: by its StateReason."""
+
+
+def failed_to_start(name: str, reason: Mapping[str, str]) -> RoostError | None:
+    """Return the error for a machine that EC2 ended at once; None where that is not the reason."""
+    code = reason.get("Code", "")
+    if code in ALIVE or not code.startswith(("Client.", "Server.")):
+        return None
+    row = row_of(code) if row_of(code).kind != "other" else row_of(code.partition(".")[2])
+    said = reason.get("Message", "")
+    text = said if said.startswith(code) else f"{code}: {said}"
+    return ERRORS.get(row.kind, CloudError)(
+        f"{name}: EC2 ended it at once: {text}", next=row.mend or None
     )
 
 

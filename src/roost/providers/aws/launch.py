@@ -172,7 +172,7 @@ class Launch:
             root_device=root_device,
             subnet=maker.network().subnets[rung.zone],
             zone=rung.zone,
-            security_group=maker.memory.ids["security-group", maker.name],
+            security_group=maker.memory.id(maker.name, "security-group", maker.name),
             key_pair=requests.key_name(maker.name),
             users=maker.users,
             private=private,
@@ -226,6 +226,7 @@ class Launch:
                 private=described.get("PrivateIpAddress"),
             )
             self.maker.made(found, described["InstanceId"])
+            memory.begun[described["InstanceId"]] = False
             launched.add(number)
         return tuple(one for number, one in enumerate(rest) if number not in launched)
 

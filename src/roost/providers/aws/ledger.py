@@ -150,7 +150,7 @@ def history(calls: Calls, name: str, now: datetime) -> tuple[Ledger, There]:
         "volume": calls.every("describe_volumes", "Volumes", Filters=mine),
         "snapshot": calls.every("describe_snapshots", "Snapshots", Filters=mine, OwnerIds=["self"]),
     }
-    addresses = calls.every("describe_addresses", "Addresses", Filters=mine)
+    addresses = calls.optional("describe_addresses", "Addresses", Filters=mine) or ()
     template = record.template(calls, name) or {}
     there = things(described)
     began = template.get("CreateTime", now)

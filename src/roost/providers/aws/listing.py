@@ -21,6 +21,7 @@ from roost.home import is_name
 from roost.providers.aws import tags
 from roost.providers.aws.failures import translated
 from roost.providers.aws.marks import ROLES
+from roost.providers.aws.optional import Unknowns
 from roost.providers.aws.parse import INSTANCE_STATES, TERMINATED
 from roost.providers.provider import Summary
 
@@ -38,14 +39,17 @@ class Listing:
 
     connect: Callable[[], Any]
     region: str
+    unknowns: Unknowns
     name: str = "aws"
 
     def summaries(self) -> tuple[Summary, ...]:
         """Return every name in this region, also those of which only the record is left."""
-        return summaries(self.connect(), self.region)
+        return summaries(self.connect(), self.region, self.unknowns)
 
 
-def listings(regions: Iterable[str], profile: str | None) -> tuple[Listing, ...]:
+def listings(
+    regions: Iterable[str], profile: str | None, unknowns: Unknowns
+) -> tuple[Listing, ...]:
     """Return a listing of each region, all of one session; AWS is asked nothing yet.
 
     Raises UsageError without botocore, CredentialsError for no such profile.
@@ -62,15 +66,19 @@ def listings(regions: Iterable[str], profile: str | None) -> tuple[Listing, ...]
             trace(client)
             return client
 
-    return tuple(Listing(partial(connect, region), region) for region in regions)
+    return tuple(Listing(partial(connect, region), region, unknowns) for region in regions)
 
 
-def summaries(ec2: Any, region: str) -> tuple[Summary, ...]:
+def summaries(ec2: Any, region: str, unknowns: Unknowns) -> tuple[Summary, ...]:
     """Return every name that instances or records carry; both are asked for at once."""
     with translated("list what roost has"), ThreadPoolExecutor(2) as pool:
         machines = pool.submit(_every, ec2.describe_instances, "Reservations")
-        records = pool.submit(_every, ec2.describe_launch_templates, "LaunchTemplates")
-        return summarized(machines.result(), records.result(), region)
+        records = pool.submit(
+            unknowns.without,
+            "describe_launch_templates",
+            partial(_every, ec2.describe_launch_templates, "LaunchTemplates"),
+        )
+        return summarized(machines.result(), records.result() or (), region)
 
 
 def _every(call: Callable[..., Any], field: str) -> list[Any]:

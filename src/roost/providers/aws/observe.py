@@ -6,11 +6,11 @@ only those; nothing is asked about kinds that are not there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from roost.errors import RoostError
+from roost.errors import CloudError, RoostError, ThrottledError
 from roost.model.record import read_record
 from roost.model.resources import Backup, Kind, State
 from roost.plan.recorded import lost_backups
@@ -18,6 +18,7 @@ from roost.providers.aws import access, marks, parse, record, s3_copies, tags, t
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
+from roost.providers.aws.failures import failed_to_start
 from roost.providers.aws.marks import DESCRIBED
 
 KINDS: dict[str, Kind] = {
@@ -52,6 +53,7 @@ class Look:
             self._kinds()
         reservations = self._every("instance")
         self.memory.seen |= {i["InstanceId"] for r in reservations for i in r["Instances"]}
+        self._check_begun(reservations)
         instances = parse.instances(reservations)
         names = {i.id: i.name for i in instances}
         groups = self._every("security-group")
@@ -74,6 +76,36 @@ class Look:
         state = replace(state, backups=self._missed(state))
         self.memory.remember_seen(state)
         return state
+
+    def _check_begun(self, reservations: list[Any]) -> None:
+        """Raise RoostError where a machine that this process began was ended by EC2 at once.
+
+        Another launch would end like it. After trouble of EC2's own there is one other.
+        """
+        begun = self.memory.begun
+        for one in (i for r in reservations for i in r["Instances"] if i["InstanceId"] in begun):
+            state, ec2_id = one["State"]["Name"], one["InstanceId"]
+            if state == "running":
+                del begun[ec2_id]
+            elif state == "pending":
+                begun[ec2_id] = True
+            elif state in ("terminated", "shutting-down") or (state == "stopped" and begun[ec2_id]):
+                del begun[ec2_id]
+                self._raise_ended(one)
+
+    def _raise_ended(self, described: Mapping[str, Any]) -> None:
+        names = tags.launched(tags.read(described.get("Tags")).get(tags.NODE, ""))
+        index = int(described.get("AmiLaunchIndex", 0))
+        name = names[index] if index < len(names) else described["InstanceId"]
+        error = failed_to_start(name, described.get("StateReason", {}))
+        if error is None:
+            return
+        self.memory.made.pop(("instance", name), None)
+        if not isinstance(error, ThrottledError):
+            raise error
+        if error.what in self.memory.notes:
+            raise CloudError(error.what, next="the same command again, later")
+        self.memory.note(error.what)
 
     def _kinds(self) -> None:
         mine = [
@@ -117,9 +149,11 @@ class Look:
         if not any(tags.SEALED in tags.read(s.get("Tags")) for s in snapshots):
             return {}
         mine = [{"Name": "snapshot-id", "Values": [s["SnapshotId"] for s in snapshots]}]
-        found = self.calls.every(
+        found = self.calls.optional(
             "describe_snapshot_tier_status", "SnapshotTierStatuses", Filters=mine
         )
+        if found is None:
+            return self.memory.tiers
         return {s["SnapshotId"]: s.get("LastTieringOperationStatus", "") for s in found}
 
     def _caller(self, groups: list[Any]) -> Caller:

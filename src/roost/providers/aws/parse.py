@@ -73,6 +73,7 @@ IMAGE_STATES: dict[str, CopyState] = {
 }
 DEREGISTERED = "deregistered"
 """An image that is no more."""
+RESTORING = ("permanent-restore-in-progress", "temporary-restore-in-progress")
 
 
 def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
@@ -200,9 +201,9 @@ def _word(state: CopyState, word: str) -> str:
 
 
 def _tier(tier: str, status: str) -> Tier:
-    if status == "archival-in-progress":
+    if status == "archival-in-progress" and tier != "archive":
         return "archiving"
-    if status in ("permanent-restore-in-progress", "temporary-restore-in-progress"):
+    if status in RESTORING and tier == "archive":
         return "restoring"
     return "archived" if tier == "archive" else "standard"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.providers.aws import session
+from roost.providers.aws.optional import Unknowns
 
 if TYPE_CHECKING:
     from roost.model.place import Place
@@ -56,6 +57,7 @@ class AwsProvider:
         profile = place.profile or (said.profile if said else None)
         cloud = session.connect(region, profile, tools.public_key, boot)
         cloud.retire = partial(tools.retire, cloud)
+        cloud.unknowns = Unknowns(tools.warn)
         return cloud
 
     def remember(self, cloud: Cloud, place: Place, spec: Spec) -> None:
@@ -83,11 +85,10 @@ class AwsProvider:
 
     def listers(self, place: Place, tools: Tools) -> tuple[Listing, ...]:
         """Return a listing of each region, by a botocore that knows two calls only."""
-        del tools
         from roost.providers.aws.listing import listings
 
         among = (place.region,) if place.region else session.regions(place.profile)
-        return listings(among, place.profile)
+        return listings(among, place.profile, Unknowns(tools.warn))
 
     def _in(self, region: str, place: Place, tools: Tools) -> AwsCloud:
         from roost.model.place import Place

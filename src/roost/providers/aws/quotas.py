@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import QuotaError, command_line
 from roost.model.finding import Finding
 from roost.providers.aws.client import Calls
-from roost.providers.aws.failures import CREDENTIALS, code_of, translated
+from roost.providers.aws.failures import code_of, kind_of, translated
 
 if TYPE_CHECKING:
     from roost.model.resources import Instance, State, Wanted
@@ -206,7 +206,7 @@ def limit_of(clients: Clients, quota: Quota) -> float | str:
     try:
         answer = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=quota.code)
     except ClientError as error:
-        if code_of(error) in CREDENTIALS:
+        if kind_of(error) in ("clock", "credentials", "region"):
             with translated("read the quotas"):
                 raise
         return f"Service Quotas does not say ({code_of(error)})"
@@ -282,9 +282,13 @@ def check_addresses(
     if not missing:
         return ()
     with translated("see what is in use"):
-        used = len(Calls(clients("ec2")).every("describe_addresses", "Addresses"))
+        there = Calls(clients("ec2")).optional("describe_addresses", "Addresses")
+    if there is None:
+        text = f"{ADDRESSES.title}: needs {len(missing)}, and how many are in use is unknown"
+        mend = ADDRESSES.page(region)
+        return (Finding(check="quota", verdict="unknown", text=text, mend=mend),)
     limit = limit_of(clients, ADDRESSES)
-    return (judge_addresses(len(missing), used, limit, region),)
+    return (judge_addresses(len(missing), len(there), limit, region),)
 
 
 def vcpus_of(type_name: str) -> int | None:

@@ -18,7 +18,7 @@ from roost.model.record import read_backups, write_backups
 from roost.model.resources import Backup
 from roost.providers.aws import requests, tags
 from roost.providers.aws.client import Calls
-from roost.providers.aws.failures import GONE, code_of
+from roost.providers.aws.failures import is_absent
 
 WHOLE, PART, PARTS = b"1", b"2", b"3"
 """What a block is: all copies; a part of them; the versions that have the parts.
@@ -109,7 +109,7 @@ def _versions(calls: Calls, name: str, numbers: list[str]) -> list[dict[str, Any
             return list(calls.ec2.describe_launch_template_versions(**asked)[field])
         return calls.every(call, field, **asked)
     except calls.ec2.exceptions.ClientError as error:
-        if code_of(error) not in GONE and "VersionNotFound" not in code_of(error):
+        if not is_absent(error):
             raise
         return []
 

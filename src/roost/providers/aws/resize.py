@@ -23,7 +23,7 @@ def check(calls: Calls, instances: Iterable[Described], new: str) -> None:
     zones = sorted({i["Placement"]["AvailabilityZone"] for i in there})
     with translated(f"look at {new}"):
         try:
-            (kind,) = calls.ec2.describe_instance_types(InstanceTypes=[new])["InstanceTypes"]
+            kinds = calls.optional("describe_instance_types", "InstanceTypes", InstanceTypes=[new])
         except calls.ec2.exceptions.ClientError as error:
             if code_of(error) != "InvalidInstanceType":
                 raise
@@ -31,7 +31,7 @@ def check(calls: Calls, instances: Iterable[Described], new: str) -> None:
                 f"this region has no instance type {new}",
                 next="roost prices --region ...   (lists what fits)",
             ) from error
-        offered = calls.every(
+        offered = calls.optional(
             "describe_instance_type_offerings",
             "InstanceTypeOfferings",
             LocationType="availability-zone",
@@ -40,8 +40,10 @@ def check(calls: Calls, instances: Iterable[Described], new: str) -> None:
                 {"Name": "location", "Values": zones},
             ],
         )
-    missing = sorted(set(zones) - {one["Location"] for one in offered})
-    found = [reason for i in there for reason in why_not(i, kind)]
+    missing: list[str] = []
+    if offered is not None:
+        missing = sorted(set(zones) - {one["Location"] for one in offered})
+    found = [reason for kind in kinds or () for i in there for reason in why_not(i, kind)]
     if missing:
         found.append(f"{new} is not offered in {', '.join(missing)}, where its volumes are")
     if found:

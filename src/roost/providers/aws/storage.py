@@ -197,10 +197,10 @@ class Disks:
 
     def _last_change(self, volume: Volume) -> Mapping[str, Any]:
         """Return the last modification of a volume as EC2 describes it; empty: it knows none."""
-        found = self.calls.every(
+        found = self.calls.optional(
             "describe_volumes_modifications", "VolumesModifications", VolumeIds=[volume.id]
         )
-        return max(found, key=lambda change: change["StartTime"], default={})
+        return max(found or (), key=lambda change: change["StartTime"], default={})
 
     def adopt(self, volume: Volume) -> None:
         """Adopt a volume of before roost. Raises CloudError where it belongs to another name."""
@@ -226,6 +226,8 @@ class Disks:
     def move(self, step: Archive | Restore) -> None:
         """Move snapshots between the tiers; one that is moving already is left to finish."""
         for one in step.names:
+            change = "archival" if isinstance(step, Archive) else "permanent-restore"
+            self.memory.tiers[one] = f"{change}-in-progress"
             try:
                 if isinstance(step, Archive):
                     self.calls.ec2.modify_snapshot_tier(SnapshotId=one, StorageTier="archive")

@@ -24,7 +24,7 @@ from roost.model.steps import (
 from roost.providers.aws import access, parse, requests
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
-from roost.providers.aws.failures import DENIED, code_of
+from roost.providers.aws.failures import is_refused
 from roost.providers.aws.ledger import note
 
 Retirer = Callable[[State, tuple[str, ...]], None]
@@ -53,7 +53,9 @@ class Changes:
             case Start(names):
                 # A start sets the time of launch anew: what was before is noted first.
                 self._note()
-                self.calls.for_those_there(ec2.start_instances, self._instances(names))
+                ids = self._instances(names)
+                self.calls.for_those_there(ec2.start_instances, ids)
+                self.memory.begun |= dict.fromkeys(ids, False)
             case Stop(names):
                 self._stop(names)
             case Reboot(names):
@@ -105,7 +107,7 @@ class Changes:
         try:
             note(self.calls, self.name, described, now, ended, terminated=terminated)
         except self.calls.ec2.exceptions.ClientError as error:
-            if code_of(error) not in DENIED:
+            if not is_refused(error):
                 raise
 
     def note_gone(self, ids: Sequence[str]) -> None:
@@ -127,16 +129,14 @@ class Changes:
             if device is None:
                 raise CloudError(f"{instance} has no room for another volume")
             taken[instance].add(device)
-            self.calls.unless_gone(
-                self.calls.ec2.attach_volume,
+            self.calls.ec2.attach_volume(
                 VolumeId=memory.id(self.name, "volume", volume),
                 InstanceId=ids[instance],
                 Device=device,
             )
 
     def _associate(self, address: Address) -> None:
-        self.calls.unless_gone(
-            self.calls.ec2.associate_address,
+        self.calls.ec2.associate_address(
             AllocationId=self.memory.id(self.name, "address", address.name),
             InstanceId=self.memory.id(self.name, "instance", address.holder),
         )

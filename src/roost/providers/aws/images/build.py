@@ -16,7 +16,7 @@ from roost.model.images import (
     SourceMachine,
 )
 from roost.providers.aws import tags
-from roost.providers.aws.failures import NOT_YET, code_of, translated
+from roost.providers.aws.failures import translated
 from roost.providers.aws.images.steps import BakeSteps, is_gone
 from roost.providers.aws.images.store import BAKED, baked_images, filters
 from roost.providers.aws.parse import IMAGE_STATES, INSTANCE_STATES
@@ -65,13 +65,7 @@ class Ec2ImageBuild:
         """Do one step; each can be done again after a kill in its middle."""
         del name
         with translated(str(step)):
-            try:
-                self.steps.do(step, self._described)
-            except self.steps.calls.ec2.exceptions.ClientError as error:
-                # EC2 has not finished an earlier change; the next look shows its state.
-                if code_of(error) not in NOT_YET:
-                    raise
-                self.sleep(FIRST_WAIT)
+            self.steps.do(step, self._described)
 
     def wait(self, name: str, since: float) -> None:
         """Wait longer the longer it takes."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import CapacityError, ThrottledError, command_line
 from roost.model.images import BakeStep
 from roost.providers.aws import tags
-from roost.providers.aws.failures import NO_CAPACITY, code_of
+from roost.providers.aws.failures import code_of, kind_of
 from roost.providers.aws.images.store import BAKED, COPY, HELPER, tagged
 from roost.providers.aws.network import Network, find_network
 from roost.providers.aws.parse import TERMINATED
@@ -89,7 +89,7 @@ class BakeSteps:
         try:
             self.calls.unless_gone(self.calls.ec2.start_instances, InstanceIds=ids)
         except self.calls.ec2.exceptions.ClientError as error:
-            if code_of(error) not in NO_CAPACITY:
+            if kind_of(error) != "capacity":
                 raise
             again = command_line("roost", "start", self.request.spec.name)
             self.notes.append(
@@ -184,7 +184,7 @@ class BakeSteps:
                 try:
                     self.calls.ec2.run_instances(**asked)
                 except self.calls.ec2.exceptions.ClientError as error:
-                    if code_of(error) not in NO_CAPACITY:
+                    if kind_of(error) != "capacity":
                         raise
                     full.append(f"no {kind} in {zone} ({code_of(error)})")
                 else:

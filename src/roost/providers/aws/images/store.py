@@ -109,8 +109,7 @@ def for_launch(calls: Calls, memory: Memory, first: Instance) -> tuple[str, str]
     if image is None:
         return None
     note = f"{first.role}: starts from image {image.name}, made {image.made.date()}"
-    if note not in memory.notes:
-        memory.notes.append(note)
+    memory.note(note)
     return image.id, image.root_device
 
 
