@@ -231,7 +231,7 @@ class TestACloud:
     ) -> None:
         file = write('cloud = "aws"' + HERE + 'min = 1\n[aws]\nregion = "us-east-1"\n')
         check("up", roost("up", file, "--json", "--yes"))
-        cloud.weather = Weather(capacity={"t3a.large": 1})
+        cloud.weather = Weather(capacity={"m5a.large": 1})
         told = roost("scale", "here", 4, "--yes", "--json")
         assert told.code == 3
         assert "here is up without worker-3, worker-4" in told.err

@@ -254,3 +254,21 @@ def test_a_negative_quantity_is_refused() -> None:
 )
 def test_amounts_as_text(amount: Amount, text: str) -> None:
     assert str(amount) == text
+
+
+def test_a_burstable_type_costs_up_to_its_full_load(today: PriceBook) -> None:
+    """EC2 user guide, "Unlimited mode": beyond the baseline (40 % of 8 vCPUs of t3a.2xlarge, 22.5 %
+    of 4 of t2.xlarge, 20 % of 2 of t4g.medium) each vCPU-hour is 0.05, T4g's 0.04. 10 machines of
+    8 vCPUs for 720 h: 10 x 720 x 0.3456 = 2488.32, and 10 x 720 x 4.8 x 0.05 = 1728.
+    """
+    ten = Instances("t3a.2xlarge", "eu-central-1", 10)
+    result = estimate(Bill((ten,)), Use(720, 720), today)
+    assert [line.amount.usd for line in result.use.lines] == [Decimal("2488.32"), 1728]
+    assert result.use.amount == Amount(Decimal("4216.32"), at_most=True)
+    assert any("t3a.2xlarge is burstable: above 40 %" in note for note in result.notes)
+    beyond = {"t2.xlarge": "0.155", "t4g.medium": "0.064", "t3.nano": "0.095"}
+    for kind, usd in beyond.items():
+        lines = estimate(Bill((Instances(kind, IRELAND),)), Use(1, 1), today).running.lines
+        assert lines[1].amount == Amount(Decimal(usd), at_most=True), kind
+    steady = estimate(Bill((Instances("m6a.2xlarge", IRELAND),)), Use(1, 1), today)
+    assert (len(steady.running.lines), steady.running.amount.at_most) == (1, False)

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-Unit = Literal["hour", "GB-month", "GB", "IOPS-month", "MiB/s-month", "1000 requests"]
+Unit = Literal["hour", "vCPU-hour", "GB-month", "GB", "IOPS-month", "MiB/s-month", "1000 requests"]
 """The unit of a rate. A GB-month is one gigabyte kept for one month."""
 
 MIB_PER_GIB = 1024
@@ -84,6 +84,24 @@ class InstanceType:
     def gpu_count(self) -> int:
         """The number of GPUs (or slices of one) that the machine sees."""
         return sum(gpu.count for gpu in self.gpus)
+
+
+@dataclass(frozen=True, slots=True)
+class CpuCredits:
+    """The charge for a burstable type that runs faster than `baseline_percent` of each vCPU.
+
+    `vcpus` are those above the baseline at full load. It is charged by the average of a day, and
+    only in the mode "unlimited".
+    """
+
+    baseline_percent: Decimal
+    vcpus: Decimal
+    rate: Rate
+
+    @property
+    def usd_per_hour(self) -> Decimal:
+        """What an hour at full load costs beyond the type's price."""
+        return self.vcpus * self.rate.usd
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,16 @@ class _Counted:
 
 @dataclass(frozen=True, slots=True)
 class Instances(_Counted):
-    """Machines, paid for while they run. A spot machine costs the on-demand price at most."""
+    """Machines, paid for while they run. A spot machine costs the on-demand price at most.
+
+    `full_load`: count what a burstable type costs beyond its price if it never rests.
+    """
 
     instance_type: str
     region: str
     count: int = 1
     spot: bool = False
+    full_load: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,24 @@ def _instances(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
         SPOT_NOTE if item.spot else "",
         at_most=item.spot,
     )
+    if item.full_load:
+        yield from _surcharge(item, use, book)
+
+
+def _surcharge(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
+    """Yield what burstable machines cost beyond their price if their CPUs never rest."""
+    kind, hours = item.instance_type, use.hours_running
+    beyond = book.catalogue.cpu_credits(kind)
+    if beyond is None:
+        return
+    yield from charge(
+        f"{kind} at full load, up to",
+        f"{item.count} x {hours} h x {beyond.vcpus.normalize():f} vCPU",
+        item.count * hours * beyond.vcpus,
+        beyond.rate,
+        f"what its CPUs do above {beyond.baseline_percent.normalize():f} %, by the day's average",
+        at_most=True,
+    )
 
 
 def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
