@@ -168,6 +168,17 @@ def test_what_people_read_is_the_same(case: Case, roost: Roost) -> None:
     assert max(map(len, told.out.splitlines())) <= 100
 
 
+def test_half_a_day_and_what_is_sent_out(roost: Roost) -> None:
+    """c5a.8xlarge as above: 6 h of 36; 200 GB out, of which AWS gives 100: 100 x 0.09."""
+    words = ("plan", "examples/pixinsight.toml", "--hours", 4, "--days", 1.5)
+    cost = roost(*words, "--out", "200GB", "--json").json["cost"]
+    assert (cost["hours_running"], cost["hours_existing"]) == (6, 36)
+    assert cost["usd"] == near(6 * PIXINSIGHT.run + 30 * PIXINSIGHT_STOP + 9)
+    told = roost(*words).out
+    assert "1.5 days of use, 6 h running, 30 h stopped: " in told
+    assert "$0.09 a GB after 100 GB a month" in " ".join(told.split())
+
+
 def test_your_own_machine_costs_nothing(roost: Roost) -> None:
     told = roost("plan", "examples/ndvi.toml")
     assert (told.code, "It costs nothing: it is your own machine." in told.out) == (0, True)

@@ -109,11 +109,13 @@ class VolumeRule:
     """The charges for a type of volume beside its size.
 
     `iops` and `throughput` (MiB/s) are what it has without extra charge; None where none can be
-    provisioned. `uncounted` names a charge for its use, which no estimate can count.
+    provisioned. `iops_tiers` are shares of the price: up to so many IOPS (None: without end), a
+    price's share, as text. `uncounted` names a charge for its use, which no estimate can count.
     """
 
     iops: int | None = None
     throughput: int | None = None
+    iops_tiers: tuple[tuple[int | None, str], ...] = ((None, "1"),)
     uncounted: str = ""
 
 

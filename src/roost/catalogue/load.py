@@ -82,7 +82,10 @@ class Catalogue:
 
     def volume_rule(self, volume_type: str) -> VolumeRule:
         """Return the charges of a type of volume beside its size; none where none are listed."""
-        return VolumeRule(**_other(self.provider)["volume_types"].get(volume_type, {}))
+        facts = dict(_other(self.provider)["volume_types"].get(volume_type, {}))
+        if "iops_tiers" in facts:
+            facts["iops_tiers"] = tuple((end, share) for end, share in facts["iops_tiers"])
+        return VolumeRule(**facts)
 
     def free_transfer_gb(self) -> int:
         """Return the GB a month that an account sends to the internet free of charge."""

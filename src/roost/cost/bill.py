@@ -28,9 +28,9 @@ class Use:
     @classmethod
     def daily(cls, hours: Number, days: Number) -> "Use":
         """Return `hours` a day on `days` days: 4 h on 30 days are 120 h within 720 h."""
-        running = hours * days
+        both = (hours * days, 24 * days)
         # 12 h, and not 12.0 h, whatever way they were typed.
-        return cls(int(running) if running == int(running) else running, 24 * days)
+        return cls(*(int(number) if number == int(number) else number for number in both))
 
     @property
     def hours_stopped(self) -> Number:
