@@ -71,13 +71,25 @@ REGION_NAMES = {
 }
 
 # Amazon EBS pricing: what a type has without extra charge (no iops here: none can be provisioned),
-# and what it is charged for its use.
+# and what it is charged for its use. io2's IOPS beyond 32,000 and 64,000 cost 30 % less each time;
+# the page prints those prices to a tenth of a cent (0.065, 0.046, 0.032 in us-east-1).
 VOLUME_TYPES = {
     "gp3": {"iops": 3000, "throughput": 125},
     "io1": {"iops": 0},
-    "io2": {"iops": 0},
+    "io2": {"iops": 0, "iops_tiers": [[32000, "1"], [64000, "0.7"], [None, "0.49"]]},
     "standard": {"uncounted": "I/O requests"},
 }
+# EC2 user guide, "Key concepts for burstable performance instances": the percent of each vCPU that
+# is in the price. Amazon EC2 on-demand pricing, "T2/T3/T4g Unlimited Mode Pricing": USD for each
+# vCPU-hour above it (Linux), the same for all sizes and regions, on demand and spot.
+BASELINE = {"nano": 5, "micro": 10, "small": 20, "medium": 20, "large": 30}
+CPU_CREDITS = {
+    "t2": ("0.05", {**BASELINE, "xlarge": "22.5", "2xlarge": 17}),
+    "t3": ("0.05", {**BASELINE, "xlarge": 40, "2xlarge": 40}),
+    "t3a": ("0.05", {**BASELINE, "xlarge": 40, "2xlarge": 40}),
+    "t4g": ("0.04", {**BASELINE, "xlarge": 40, "2xlarge": 40}),
+}
+CREDITS_SOURCE = "Amazon EC2 on-demand pricing: T2/T3/T4g Unlimited Mode Pricing"
 # The items of other-prices.csv, and the name of each in other.json.
 RATES = {
     "Data transfer between AZs, each direction": "transfer.between_zones",
@@ -221,6 +233,7 @@ def other(rows: list[dict[str, str]]) -> dict[str, Any]:
         "transfer_out_free": free,
         "public_ipv4": ipv4_rules(address),
         "volume_types": VOLUME_TYPES,
+        "cpu_credits": cpu_credits(),
     }
 
 
@@ -243,6 +256,23 @@ def ipv4_rules(address: dict[str, Any]) -> list[dict[str, Any]]:
             "source": announcement,
         },
     ]
+
+
+def cpu_credits() -> dict[str, Any]:
+    """What each burstable type has in its price, and the price of the rest."""
+    return {
+        f"{family}.{size}": {
+            "baseline_percent": Decimal(percent),
+            "rate": {
+                "usd": price(usd, f"{family} CPU credits"),
+                "unit": "vCPU-hour",
+                "source": CREDITS_SOURCE,
+                "date": "",
+            },
+        }
+        for family, (usd, sizes) in CPU_CREDITS.items()
+        for size, percent in sizes.items()
+    }
 
 
 def rate(row: dict[str, str]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ PARAMETERS = (
     r"ebs-gp3/ami-id|/aws/service/debian/release/1[23]/latest/(amd64|arm64)"
 )
 """The public parameters that are there."""
+BURSTABLE = frozenset({"t2", "t3", "t3a", "t4g"})
 Through = Callable[[str, Any], Any]
 
 
@@ -45,6 +46,8 @@ class Launches:
         if asked["InstanceType"] not in self.types:
             kind = asked["InstanceType"]
             raise _refused("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
+        if "CreditSpecification" in asked:
+            self._check_credits(asked["InstanceType"], asked["CreditSpecification"])
         known = [seen(i) for i in _instances(through)]
         there = [i for i in known if i["State"]["Name"] != "terminated"]
         if "PrivateIpAddress" in face:
@@ -68,6 +71,14 @@ class Launches:
         if not found.roles:
             why = f'IAM Instance Profile "{found.arn}" has no associated IAM Roles'
             raise _refused("InvalidParameterValue", why)
+
+    def _check_credits(self, kind: str, asked: Any) -> None:
+        """Only burstable types have CPU credits."""
+        if kind.partition(".")[0] not in BURSTABLE:
+            why = f"CPU credits are not supported for instance type '{kind}'."
+            raise _refused("InvalidParameterCombination", why)
+        if asked["CpuCredits"] not in ("standard", "unlimited"):
+            raise _refused("InvalidParameterValue", "CpuCredits is standard or unlimited.")
 
     def _image(self, image: str) -> str:
         if not image.startswith("resolve:ssm:"):

@@ -232,6 +232,13 @@ def test_up_goes_on_with_enough_workers_and_fills_up_later(account: Account) -> 
 # --- the image -----------------------------------------------------------------------------------
 
 
+def test_a_burstable_type_is_asked_for_in_the_mode_that_estimates_count(account: Account) -> None:
+    wanted = cluster(1, head=replace(SMALL, type="t3a.large"))
+    account.up(wanted)
+    asked = {one["InstanceType"]: one.get("CreditSpecification") for one in launches(account)}
+    assert asked == {"t3a.large": {"CpuCredits": "unlimited"}, "m5.xlarge": None}
+
+
 def test_ec2_looks_the_image_up_itself(account: Account) -> None:
     account.up(cluster(1))
     parameter = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from roost.cli.main import main
+from roost.model.limits import Limits
 
 REPO = Path(__file__).parents[2]
 OUTPUTS = REPO / "schema" / "output"
@@ -44,15 +45,17 @@ def caller(monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]
     return call
 
 
-def all_ready(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Machines that nobody can reach are ready all the same; the names that were handed over."""
+def all_ready(monkeypatch: pytest.MonkeyPatch, limits: Limits | None = None) -> list[str]:
+    """Machines that nobody can reach are ready all the same, and say what stops them; the names
+    that were handed over.
+    """
     from roost.provision.machines import News
 
     seen: list[str] = []
 
     def hand_over(machines: Any, instances: Any, *_: object) -> dict[str, Any]:
         seen.extend(i.name for i in instances)
-        return {i.name: News(i.name, "ready", "ready") for i in instances}
+        return {i.name: News(i.name, "ready", "ready", limits=limits) for i in instances}
 
     monkeypatch.setattr("roost.provision.deliver.hand_over", hand_over)
     monkeypatch.setattr("roost.app.provisioning.boots_of", lambda *_: {})

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from roost.errors import AccessError, UsageError
+from roost.model.limits import Limits
 from roost.model.resources import State
 from roost.providers.fake.cloud import FakeCloud, Weather
 from roost.providers.provider import Summary
 from roost.ssh.browser import hand_over
 from roost.ssh.paths import page
-from tests.cli.calling import Roost
+from tests.cli.calling import Roost, all_ready
 from tests.cli.full import NOWHERE, OWN_MACHINE, Full, done, ids, machines
 from tests.cli.made import HERE, THERE
 
@@ -24,8 +25,9 @@ def test_up_says_what_it_costs_and_rents_nothing_without_a_yes(
     told = roost("up", write(THERE))
     assert (told.code, told.out) == (4, "")
     assert "  create 1 volume: data\n" in told.err
-    # t3a.xlarge 0.1504, its 30 GB and the 100 GB at 0.08 / 730 hours, and the IPv4 0.005
-    assert "it costs $0.1696 an hour; `roost plan` says more\n" in told.err
+    # t3a.xlarge 0.1504, its 30 GB and the 100 GB at 0.08 / 730 hours, and the IPv4 0.005;
+    # at full load 60 % of its 4 vCPUs at 0.05 are 0.12 more
+    assert "it costs at most $0.2896 an hour; `roost plan` says more\n" in told.err
     assert "next: the same with --yes" in told.err
     assert cloud.observe("there").empty
 
@@ -133,7 +135,7 @@ def test_workers_are_replaced_and_the_head_is_not(
     after = machines(cluster())
     # The names of the old ones are taken until they are gone.
     assert {after.pop("worker-3"), after.pop("worker-4")} == {(NOWHERE, "running")}
-    assert after == {"head": ("t3a.large", "running")}
+    assert after == {"head": ("m5a.large", "running")}
     assert ids(cluster())["head"] == before["head"]
     assert sorted(cloud.retired) == ["worker-1", "worker-2"]
 
@@ -412,3 +414,24 @@ def test_without_boto3_what_runs_here_is_found_all_the_same(
     assert roost("ls").code == 0
     told = roost("show", "foo")
     assert (told.code, "no such name: foo" in told.err) == (2, True)
+
+
+# --- what stops it soon ---------------------------------------------------------------------------
+
+
+def test_a_start_with_a_budget_used_up_says_when_it_stops_and_what_to_type(
+    desktop: Callable[[], State], roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desktop()
+    done(roost("stop", "there"))
+    because = "its budget ends: $51.20 of $50.00"
+    all_ready(monkeypatch, Limits(stops_in_s=598, stops_because=because))
+    told = roost("start", "there")
+    assert (
+        f"desktop will stop in 10 minutes: {because}; next: roost extend there --budget USD"
+        in told.err
+    )
+    because = "its end time is 2026-11-01 18:00 UTC+01:00"
+    all_ready(monkeypatch, Limits(stops_in_s=540, stops_because=because))
+    told = roost("restart", "there")
+    assert f"will stop in 9 minutes: {because}; next: roost extend there 2h\n" in told.err

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 
 from roost.cli.main import cli
+from roost.model.limits import Limits
 from roost.model.resources import State
 from roost.parking.modes import ParkMode
 from roost.parking.planner import plan_park
@@ -27,7 +28,7 @@ SCHEMAS: dict[str, Any] = {
 REGISTRY: Registry[Any] = Registry().with_resources(
     (name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
 )
-PARTS = {"instance.schema.json", "error.schema.json"}
+PARTS = {"instance.schema.json", "limits.schema.json", "error.schema.json"}
 """The schemas that are no command's own."""
 PAGE = "http://127.0.0.1:8888/lab?token=secret"
 
@@ -231,7 +232,7 @@ class TestACloud:
     ) -> None:
         file = write('cloud = "aws"' + HERE + 'min = 1\n[aws]\nregion = "us-east-1"\n')
         check("up", roost("up", file, "--json", "--yes"))
-        cloud.weather = Weather(capacity={"t3a.large": 1})
+        cloud.weather = Weather(capacity={"m5a.large": 1})
         told = roost("scale", "here", 4, "--yes", "--json")
         assert told.code == 3
         assert "here is up without worker-3, worker-4" in told.err
@@ -355,14 +356,15 @@ def test_extend(
     monkeypatch.setattr("roost.app.connect.connected", lambda *way: way[-2:])
     monkeypatch.setattr("roost.app.extend.ask_all", _answering(answer))
     found = check("extend", roost("extend", "there", "2h", "--json"))
-    assert found == {"name": "there", "nodes": {"desktop": json.loads(answer)}}
+    held = {key: value for key, value in found["nodes"]["desktop"].items() if value is not None}
+    assert held == {key: value for key, value in json.loads(answer).items() if value is not None}
 
 
 def _answering(answer: str) -> Callable[..., Any]:
     """Machines that all answer so; what they are asked is in tests/recipes/test_extend.py."""
 
-    def ask(ways: list[Any], state: State, seconds: int) -> Any:
-        assert (state.name, seconds) == ("there", 7200)
-        return [(node, json.loads(answer)) for _, node in ways]
+    def ask(ways: list[Any], state: State, words: tuple[str, ...]) -> Any:
+        assert (state.name, words) == ("there", ("7200",))
+        return [(node, Limits.of(json.loads(answer))) for _, node in ways]
 
     return ask

@@ -56,11 +56,11 @@ IRELAND = ("0.088", "0.05", "0.0125", "0.023", "0.0125", None)
 # Virginia. gp3: 0.08. Snapshots 0.05, archived 0.0125. S3 0.023, 0.0125, 0.004.
 VIRGINIA = ("0.08", "0.05", "0.0125", "0.023", "0.0125", "0.004")
 
-# A head of t3a.large (0.0864), 2 spot workers that cost t3a.xlarge (0.1728) at most; 3 x 30 GB.
+# A head of m6a.large (0.1035), 2 spot workers that cost m6a.xlarge (0.207) at most; 3 x 30 GB.
 NDVI_STOP = 3 * 30 * D("0.0952") / MONTH
 NDVI = Case(
     "examples/ndvi.toml --cloud aws",  # 4 h a day for 30 days
-    run=D("0.0864") + 2 * D("0.1728") + 3 * IPV4 + NDVI_STOP,
+    run=D("0.1035") + 2 * D("0.207") + 3 * IPV4 + NDVI_STOP,
     stop=NDVI_STOP,
     running=120,
     existing=720,
@@ -91,22 +91,22 @@ SCIPION = Case(
     parked=parking(1624, D(0), *IRELAND),
 )
 
-# A head of t3a.xlarge (0.1504), 3 workers of t3a.2xlarge (0.3008); 4 x 30 GB of root, 200 GB.
+# A head of m5a.xlarge (0.172), 3 workers of m5a.2xlarge (0.344); 4 x 30 GB of root, 200 GB.
 STARCLUSTER_STOP = (4 * 30 + 200) * D("0.08") / MONTH
 STARCLUSTER = Case(
     "examples/starcluster.toml --hours 3 --days 14",
-    run=D("0.1504") + 3 * D("0.3008") + 4 * IPV4 + STARCLUSTER_STOP,
+    run=D("0.172") + 3 * D("0.344") + 4 * IPV4 + STARCLUSTER_STOP,
     stop=STARCLUSTER_STOP,
     running=42,
     existing=336,
     parked=parking(320, D(0), *VIRGINIA),
     back=(320 * D("0.03"), 320 * D("0.01"), 320 * D("0.03")),
 )
-# The same in Ireland, where the same two types cost 0.1632 and 0.3264.
+# The same in Ireland, where the same two types cost 0.192 and 0.384.
 MOVED_STOP = (4 * 30 + 200) * D("0.088") / MONTH
 MOVED = Case(
     "examples/starcluster.toml --region eu-west-1 --hours 1.5 --days 4",
-    run=D("0.1632") + 3 * D("0.3264") + 4 * IPV4 + MOVED_STOP,
+    run=D("0.192") + 3 * D("0.384") + 4 * IPV4 + MOVED_STOP,
     stop=MOVED_STOP,
     running=6,
     existing=96,
@@ -166,6 +166,17 @@ def test_what_people_read_is_the_same(case: Case, roost: Roost) -> None:
     assert f"{most}${float(case.run * MONTH):,.2f}\n" in told.out
     assert f"  ${float(case.stop * MONTH):,.2f}\n" in told.out
     assert max(map(len, told.out.splitlines())) <= 100
+
+
+def test_half_a_day_and_what_is_sent_out(roost: Roost) -> None:
+    """c5a.8xlarge as above: 6 h of 36; 200 GB out, of which AWS gives 100: 100 x 0.09."""
+    words = ("plan", "examples/pixinsight.toml", "--hours", 4, "--days", 1.5)
+    cost = roost(*words, "--out", "200GB", "--json").json["cost"]
+    assert (cost["hours_running"], cost["hours_existing"]) == (6, 36)
+    assert cost["usd"] == near(6 * PIXINSIGHT.run + 30 * PIXINSIGHT_STOP + 9)
+    told = roost(*words).out
+    assert "1.5 days of use, 6 h running, 30 h stopped: " in told
+    assert "$0.09 a GB after 100 GB a month" in " ".join(told.split())
 
 
 def test_your_own_machine_costs_nothing(roost: Roost) -> None:

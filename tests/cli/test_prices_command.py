@@ -11,7 +11,10 @@ def test_the_cheapest_first(roost: Roost) -> None:
     header, *rows, empty, source = told.out.splitlines()
     assert header.split() == ["TYPE", "CPUS", "MEMORY", "GiB", "USD/HOUR", "USD/MONTH", "NOTE"]
     # Frankfurt, 2026-10-15; a month is 730 hours: 0.1728 x 730 = 126.144
-    assert rows[0].split() == ["t3a.xlarge", "4", "16", "0.1728", "126.14"]
+    assert rows[0].split(maxsplit=5) == [
+        *("t3a.xlarge", "4", "16", "0.1728", "126.14"),
+        "burstable: up to 0.12 an hour more at full load",  # 4 x 60 % x 0.05
+    ]
     assert len(rows) == 10
     assert (empty, source) == (
         "",

@@ -254,3 +254,49 @@ def test_a_negative_quantity_is_refused() -> None:
 )
 def test_amounts_as_text(amount: Amount, text: str) -> None:
     assert str(amount) == text
+
+
+def test_a_burstable_type_costs_up_to_its_full_load(today: PriceBook) -> None:
+    """EC2 user guide, "Unlimited mode": beyond the baseline (40 % of 8 vCPUs of t3a.2xlarge, 22.5 %
+    of 4 of t2.xlarge, 20 % of 2 of t4g.medium) each vCPU-hour is 0.05, T4g's 0.04. 10 machines of
+    8 vCPUs for 720 h: 10 x 720 x 0.3456 = 2488.32, and 10 x 720 x 4.8 x 0.05 = 1728.
+    """
+    ten = Instances("t3a.2xlarge", "eu-central-1", 10)
+    result = estimate(Bill((ten,)), Use(720, 720), today)
+    assert [line.amount.usd for line in result.use.lines] == [Decimal("2488.32"), 1728]
+    assert result.use.amount == Amount(Decimal("4216.32"), at_most=True)
+    assert any("t3a.2xlarge is burstable: above 40 %" in note for note in result.notes)
+    beyond = {"t2.xlarge": "0.155", "t4g.medium": "0.064", "t3.nano": "0.095"}
+    for kind, usd in beyond.items():
+        lines = estimate(Bill((Instances(kind, IRELAND),)), Use(1, 1), today).running.lines
+        assert lines[1].amount == Amount(Decimal(usd), at_most=True), kind
+    steady = estimate(Bill((Instances("m6a.2xlarge", IRELAND),)), Use(1, 1), today)
+    assert (len(steady.running.lines), steady.running.amount.at_most) == (1, False)
+
+
+def test_each_tier_of_io2s_iops_has_its_price(today: PriceBook) -> None:
+    """Amazon EBS pricing: 32,000 at 0.065, the next 32,000 at 0.046, the rest at 0.032; io1 has one
+    price. A day of a month of 30 days, without the size.
+    """
+    for kind, iops, usd in (
+        ("io2", 64_000, "118.40"),  # (32000 x 0.065 + 32000 x 0.046) / 30
+        ("io2", 100_000, "156.80"),  # and 36000 x 0.032 / 30
+        ("io2", 32_000, "69.3333"),
+        ("io1", 64_000, "138.6667"),
+    ):
+        volume = Volumes(0, "us-east-1", kind, iops=iops)
+        result = estimate(Bill((volume,)), Use(0, Decimal(24) * 730 / 720), today)
+        assert round(result.use.amount.usd, 4) == Decimal(usd), (kind, iops)
+
+
+def test_a_quotation_has_its_own_free_gigabytes(aws: Catalogue, manual: Quotation) -> None:
+    """10 GB at 0.09, of which 1 is free: 0.81."""
+    for transfer, usd in (
+        ({"out": "0.09", "free_gb": "1"}, "0.81"),
+        ({"out": "0.09"}, "0.9"),
+    ):
+        quoted = {name: Decimal(number) for name, number in transfer.items()}
+        book = PriceBook(
+            aws, date(2026, 10, 15), dataclasses.replace(manual, transfer=quoted, region=IRELAND)
+        )
+        assert cost(book, Use(1, 1), Egress(10, IRELAND)) == Amount(Decimal(usd))

@@ -88,6 +88,18 @@ def test_stopped_nobody_knows_when(today: PriceBook) -> None:
     )
 
 
+def test_a_burstable_machine_is_a_range_up_to_its_full_load(today: PriceBook) -> None:
+    """t3a.xlarge for 10 h: 10 x 0.1632 + 10 x 0.005 for its address, and 10 x 4 x 60 % x 0.05."""
+    there = There((Seen(Machine("t3a.xlarge"), START),), START, START + 10 * HOUR)
+    result = cost(Ledger(), there, "eu-west-1", today)
+    assert (result.spent.least.amount.usd, result.spent.most.amount.usd) == (
+        Decimal("1.682"),
+        Decimal("2.882"),
+    )
+    assert str(result.per_hour.amount) == "at most $0.2882"
+    assert any("t3a.xlarge is burstable" in note for note in result.notes)
+
+
 def test_spot_is_at_most_the_price_on_demand(today: PriceBook) -> None:
     found = cost(Ledger(), there(*[Seen(SPOT, START)] * 4), REGION, today)
     # 4 x 10 x (0.115 + 0.005)

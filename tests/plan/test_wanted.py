@@ -94,8 +94,25 @@ class TestAWS:
             f'kind = "cluster"\ncloud = "aws"\n{AWS}[workers]\ncpus = 4\nmemory = "16GB"\n',
         )
         shape = group(found, "worker").shape
-        assert (shape.type, shape.cpus, shape.memory_gib) == ("t3a.xlarge", 4, 16)
+        assert (shape.type, shape.cpus, shape.memory_gib) == ("m6a.xlarge", 4, 16)
+        assert group(found, "head").shape.type == "m6a.large"
         assert (shape.disk_gib, shape.image, shape.arch) == (30, "ubuntu-24.04", "x86_64")
+
+    def test_burstable_only_for_desktops_or_by_name(self, tmp_path):
+        """At full load 10 x 8 CPUs of t3a cost 4,349 USD a month, and of m6a 3,113."""
+        machine = '[machine]\ncpus = 8\nmemory = "32GB"\n'
+        for kind, role, rest in (
+            ('"desktop"', "desktop", machine),
+            ('"classroom"\nseats = 2', "seat", machine),
+        ):
+            found = want(tmp_path, f'kind = {kind}\ncloud = "aws"\n{AWS}{rest}')
+            assert group(found, role).shape.type == "t3a.2xlarge"
+        for scheduler in ("dask", "slurm"):
+            rest = f'scheduler = "{scheduler}"\n[workers]\ntype = "t3a.large"\n'
+            head = '[head]\ncpus = 8\nmemory = "32GB"\n'
+            found = want(tmp_path, f'kind = "cluster"\ncloud = "aws"\n{rest}{head}{AWS}')
+            types = [group(found, role).shape.type for role in ("head", "worker")]
+            assert types == ["m6a.2xlarge", "t3a.large"]
 
     def test_an_exact_type_and_what_is_known_of_it(self, tmp_path):
         text = f'kind = "desktop"\ncloud = "aws"\n{AWS}[machine]\ntype = "m7g.large"\n'

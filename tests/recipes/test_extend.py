@@ -79,8 +79,25 @@ def test_a_clusters_head_is_asked_and_its_workers_follow(roost: Roost) -> None:
     out, err = call("ndvi", "1h30m", "--json")
     line = batch(Path("/c"), "roost-ndvi-head", ["sudo", "-n", PROGRAM, "5400"])
     assert roost.lines() == [" ".join(line[1:])]
-    assert json.loads(out) == {"name": "ndvi", "nodes": {"head": ANSWER}}
-    assert err == ("head: it ends at 2027-01-01T02:00:00+00:00; $3.50 of its budget are left\n")
+    (head,) = json.loads(out)["nodes"].values()
+    assert {key: head[key] for key in ANSWER} == ANSWER
+    assert err == "head: it ends at 2027-01-01 02:00 UTC; $3.50 of its budget are left\n"
+
+
+def test_more_money_and_a_stop_that_comes_all_the_same(roost: Roost) -> None:
+    roost.state = State(name="ndvi", instances=(instance("head", "head"),))
+    call("ndvi", "--budget", "80")
+    assert roost.lines()[0].endswith(f"{PROGRAM} --budget 80.00")
+    near = {"stops_in_s": 600, "stops_because": "its budget ends: $51.20 of $50.00"}
+    roost.answers(f"echo '{json.dumps({**ANSWER, **near})}'")
+    _, err = call("ndvi", "2h")
+    assert (
+        "head will stop in 10 minutes: its budget ends: $51.20 of $50.00; next: "
+        "roost extend ndvi --budget USD" in err
+    )
+    for words in (("ndvi",), ("ndvi", "2h", "head", "--budget", "5")):
+        with pytest.raises(UsageError, match="how much longer"):
+            call(*words)
 
 
 def test_every_seat_is_asked_and_one_that_fails_is_named(roost: Roost) -> None:
@@ -103,6 +120,7 @@ def test_what_ssh_or_the_machine_say_wrong(roost: Roost) -> None:
     for script, what in (
         ("echo closed >&2; exit 255", "head cannot be reached: closed"),
         ("echo hello", "head gave an answer that roost does not understand"),
+        ("""echo '{"end": 5}'""", "head gave an answer that roost does not understand"),
     ):
         roost.answers(script)
         with pytest.raises(RoostError, match=what):

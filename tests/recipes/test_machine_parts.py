@@ -25,6 +25,7 @@ from roost.machine import (
     guard,
     identity,
     idle_policy,
+    limits,
     memory,
     setup,
     spot,
@@ -282,14 +283,40 @@ def test_extending_takes_the_notice_back(machine: Machine, monkeypatch: pytest.M
     write(machine.notice, "it stops in 10 min")
     # 2026-12-31 23:55 UTC
     found = extend.extend(machine, 7200, 1798761300.0)
-    assert found == {
+    assert {key: value for key, value in found.items() if value is not None} == {
+        "idle_s": 1800,
         "end": "2027-01-01T02:00:00+00:00",
         "idle_not_before": "2027-01-01T01:55:00+00:00",
+        "budget_usd": 5.0,
         "budget_left_usd": 3.75,
     }
     assert not machine.notice.exists()
     kept = read(machine.at(memory.DISK))
     assert (kept["told"], kept["spent"]) == ({}, 1.25)
+
+
+def test_what_is_about_to_stop_it_is_read_back_in_the_zone_of_the_file(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = "2027-01-01T00:00:00+01:00"
+    wall = 1798758000.0 - 300  # five minutes before the end
+    monkeypatch.setattr(limits, "boot", lambda _: ("b", 60.0))
+    tell_facts(machine, idle=1800, end=end, budget={"usd": 5.0, "running": 1.0})
+    held = limits.held(machine, wall - 3600)
+    assert (held["stops_in_s"], held["stops_because"]) == (None, None)
+    held = limits.held(machine, wall)
+    # Nobody was warned yet, so there are ten minutes, as after a start.
+    assert held["stops_in_s"] == 600
+    assert held["stops_because"] == "its end time is 2027-01-01 00:00 UTC+01:00"
+    write(machine.at(memory.DISK), {"boot": "b", "spent": 5.25, "told": {"budget": 0.0}})
+    held = limits.held(machine, wall - 3600)
+    assert held["stops_in_s"] == 540
+    assert held["stops_because"] == "its budget ends: $5.25 of $5.00"
+    seen = idle_policy.Seen(boot="b", up=700, wall=wall, busy="work")
+    assert guard.tick(machine, seen).stop
+    held = limits.held(machine, wall)
+    assert held["last_stop"] == "2026-12-31T23:55:00+01:00"
+    assert held["last_stop_because"].startswith("its budget ends: $5.")
 
 
 def test_more_money(machine: Machine) -> None:

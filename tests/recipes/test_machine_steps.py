@@ -318,6 +318,8 @@ def test_following_ends_with_the_end_of_this_hand_over(
         ("failed", True),
     ]
     assert found[-1]["log"][0].endswith("no wood")
+    assert [one["limits"] for one in found[:2]] == [None, None]
+    assert found[-1]["limits"]["stops_in_s"] is None
 
 
 def test_a_set_up_that_does_not_begin_is_begun(

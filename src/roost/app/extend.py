@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from roost.errors import PartlyDoneError, RoostError, UnreachableError, UsageError, command_line
+from roost.model.limits import Limits
 
 if TYPE_CHECKING:
     from roost.model.resources import State
@@ -18,13 +19,10 @@ if TYPE_CHECKING:
 PROGRAM = "/usr/local/sbin/roost-extend"
 AT_ONCE = 16
 
-Limits = dict[str, Any]
-"""The limits that a machine reports: end, idle_not_before, budget_left_usd."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended:
-    """The new stop time of each machine; ``failed`` has the machines that did not answer, and why.
+    """What stops each machine now; ``failed`` has the machines that did not answer, and why.
 
     ``again`` is the command that was typed.
     """
@@ -48,33 +46,53 @@ class Extended:
         return PartlyDoneError(what, exists=tuple(self.nodes), next=f"{self.again} {first}")
 
 
-def extend(session: Session, name: str, span: str, node: str | None) -> Extended:
-    """Move the end time of a name's machines by ``span``, and hold idleness off.
+def extend(
+    session: Session, name: str, span: str | None, node: str | None, usd: float | None = None
+) -> Extended:
+    """Move the end time of a name's machines by ``span``, and hold idleness off; or let them
+    spend ``usd`` in all.
 
     Machines stop by themselves, so they are asked; workers follow their head.
     """
     from roost.app.resolve import locate, usable
-    from roost.units import parse_span
 
-    try:
-        seconds = int(parse_span(span).total_seconds())
-    except ValueError as error:
-        raise UsageError(
-            f"{span} is not {error}", next=command_line("roost", "extend", name, "2h")
-        ) from None
+    words = _words(name, span, usd)
     cloud = locate(session, name)
     state = usable(cloud, name)
     if cloud.can.shell is not None:
         raise UsageError(f"{name} is on your own machine, where nothing stops by itself")
     nodes: dict[str, Limits] = {}
     failed: dict[str, RoostError] = {}
-    for machine, answer in ask_all(connections(session, cloud, state, node), state, seconds):
+    for machine, answer in ask_all(connections(session, cloud, state, node), state, words):
         if isinstance(answer, RoostError):
             failed[machine] = answer
         else:
             nodes[machine] = answer
-    again = command_line("roost", "extend", name, span)
+    typed = (span,) if span is not None else words
+    again = command_line("roost", "extend", name, *typed)
     return Extended(name=name, nodes=nodes, failed=failed, again=again)
+
+
+def _words(name: str, span: str | None, usd: float | None) -> tuple[str, ...]:
+    """Return what is asked of the program on the machines. Raises UsageError."""
+    from roost.units import parse_span
+
+    if (span is None) == (usd is None):
+        raise UsageError(
+            "for how much longer, or for how much money in all?",
+            next=command_line("roost", "extend", name, "2h")
+            + ", or: "
+            + command_line("roost", "extend", name, "--budget", "USD"),
+        )
+    if usd is not None:
+        return ("--budget", f"{usd:.2f}")
+    assert span is not None
+    try:
+        return (str(int(parse_span(span).total_seconds())),)
+    except ValueError as error:
+        raise UsageError(
+            f"{span} is not {error}", next=command_line("roost", "extend", name, "2h")
+        ) from None
 
 
 def connections(session: Session, cloud: Cloud, state: State, node: str | None) -> list[Connection]:
@@ -93,24 +111,24 @@ def connections(session: Session, cloud: Cloud, state: State, node: str | None) 
 
 
 def ask_all(
-    ways: list[Connection], state: State, seconds: int
+    ways: list[Connection], state: State, words: tuple[str, ...]
 ) -> Iterator[tuple[str, Limits | RoostError]]:
     """Ask all machines at once; yield each one's answer, or why there is none."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = pool.map(lambda way: ask(way, state, seconds), ways)
+        answers = pool.map(lambda way: ask(way, state, words), ways)
         yield from zip((way.node.name for way in ways), answers, strict=True)
 
 
-def ask(way: Connection, state: State, seconds: int) -> Limits | RoostError:
-    """Let one machine run for longer; return what stops it now, or why it could not be asked."""
+def ask(way: Connection, state: State, words: tuple[str, ...]) -> Limits | RoostError:
+    """Let one machine go on; return what stops it now, or why it could not be asked."""
     from roost.ssh.diagnose import explain
     from roost.ssh.query import asked
 
     node = way.node.name
     try:
-        limits: Limits = json.loads(asked(way, ["sudo", "-n", PROGRAM, str(seconds)]))
+        return Limits.of(json.loads(asked(way, ["sudo", "-n", PROGRAM, *words])))
     except UnreachableError as error:
         return explain(way, state) or error
     except RoostError as error:
@@ -118,4 +136,3 @@ def ask(way: Connection, state: State, seconds: int) -> Limits | RoostError:
         return RoostError(f"{node} was not extended: {why}", next=error.next)
     except ValueError:
         return RoostError(f"{node} gave an answer that roost does not understand")
-    return limits

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from roost.errors import PartlyDoneError, command_line
 
 if TYPE_CHECKING:
+    from roost.model.limits import Limits
     from roost.model.resources import Instance, State, Wanted
     from roost.plan.up import Plan
     from roost.providers.provider import Cloud
@@ -24,7 +25,8 @@ class Running:
     """The running machines of a name, and how to reach them.
 
     ``address`` is for a browser; ``by_ssh``: its machines are reached by SSH; ``has_page``: `roost
-    open` leads to a page. ``problem`` is for after all of that is shown: enough runs, but not all.
+    open` leads to a page. ``limits`` are what stops each machine, as it says itself. ``problem`` is
+    for after all of that is shown: enough runs, but not all.
     """
 
     cloud: str
@@ -33,6 +35,7 @@ class Running:
     by_ssh: bool
     has_page: bool
     notes: tuple[str, ...]
+    limits: Mapping[str, Limits] = field(default_factory=dict)
     problem: PartlyDoneError | None = None
 
 
@@ -73,8 +76,8 @@ def bring_up(
             )
     except PartlyUpError as error:
         state, problem = error.state, error
-    settle(session, cloud, state, fresh=verb == "up")
-    return running(cloud, wanted, state, problem or _unchanged(state))
+    limits = settle(session, cloud, state, fresh=verb == "up")
+    return running(cloud, wanted, state, limits, problem or _unchanged(state))
 
 
 def _unchanged(state: State) -> PartlyDoneError | None:
@@ -116,7 +119,11 @@ def bring_back(
 
 
 def running(
-    cloud: Cloud, wanted: Wanted, state: State, problem: PartlyDoneError | None = None
+    cloud: Cloud,
+    wanted: Wanted,
+    state: State,
+    limits: Mapping[str, Limits],
+    problem: PartlyDoneError | None = None,
 ) -> Running:
     """Return what runs now, and let `ssh roost-NAME` and editors find it there."""
     from roost.plan.up import plan_up
@@ -134,6 +141,7 @@ def running(
         by_ssh=by_ssh,
         has_page=page_of(state.record) is not None,
         notes=plan_up(wanted, state).notes,
+        limits=limits,
         problem=problem,
     )
 

@@ -12,6 +12,7 @@ from roost.app import resolve
 from roost.errors import UsageError, command_line
 
 if TYPE_CHECKING:
+    from roost.cost.book import PriceBook
     from roost.cost.estimate import Estimate
     from roost.model.resources import State, Wanted
     from roost.plan.up import Plan
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """The intended use of a file, and the quotation that prices it."""
+    """The intended use of a file, and the quotation that prices it.
+
+    ``out_gib`` is what is sent to the internet in all.
+    """
 
     hours_a_day: Decimal
-    days: int
+    days: Decimal
+    out_gib: Decimal = Decimal(0)
     quotation: Path | None = None
 
 
@@ -115,15 +120,37 @@ def _estimate(spec: Spec, wanted: Wanted, usage: Usage) -> Estimate | None:
     if bill is None:
         return None
     from roost.catalogue import load
-    from roost.cost.bill import Use
+    from roost.cost.bill import Bill, Egress, Use
     from roost.cost.book import PriceBook
     from roost.cost.estimate import estimate
     from roost.cost.quotation import read_quotation
+    from roost.providers.rules import rules_of
 
     quotation = read_quotation(usage.quotation) if usage.quotation else None
     book = PriceBook(load(spec.cloud), date.today(), quotation)
     use = Use.daily(usage.hours_a_day, usage.days)
-    return estimate(bill, use, book)
+    region = rules_of(spec.cloud).price_region(spec)
+    if usage.out_gib and region is not None:
+        bill += Bill((Egress(usage.out_gib, region),))
+    found = estimate(bill, use, book)
+    notes = (*found.notes, *_sending(spec, usage, region, book))
+    return replace(found, notes=notes)
+
+
+def _sending(spec: Spec, usage: Usage, region: str | None, book: PriceBook) -> tuple[str, ...]:
+    """Return what it costs to send data out, where it is not counted."""
+    from roost.cost.rates import Amount, Unknown
+
+    if usage.out_gib:
+        return ("not counted: requests to S3",)
+    tiers = book.transfer_out(region) if region is not None else Unknown("no region")
+    if isinstance(tiers, Unknown) or not (getattr(spec, "data", None) and spec.data.push):
+        return ("not counted: data sent to the internet, and requests to S3",)
+    rate, free = Amount(tiers[0].rate.usd), book.free_transfer_gb(region or "")
+    return (
+        f"not counted: requests to S3, and data sent to the internet: {rate} a GB after {free} GB a"
+        f" month (--out 50GB counts it; [data] push to a bucket in {region} is not sent there)",
+    )
 
 
 def _priced_elsewhere(spec: Spec, file: str) -> tuple[tuple[str, str], ...]:

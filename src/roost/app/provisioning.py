@@ -13,6 +13,7 @@ from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
+    from roost.model.limits import Limits
     from roost.model.resources import Role, State
     from roost.providers.provider import Cloud
     from roost.provision.archive import Packed
@@ -30,9 +31,10 @@ def settle(
     *,
     fresh: bool,
     boots: Mapping[str, str] | None = None,
-) -> None:
-    """Wait until every machine that runs is set up. Raises SetupError, naming those that are not.
+) -> dict[str, Limits]:
+    """Wait until every machine that runs is set up; return what stops each, as far as it says.
 
+    Raises SetupError, naming those that are not set up.
     ``fresh``: with the project and other files as they are on this computer now; else as they
     were brought before, where they were. ``boots`` must be over first, by node.
     """
@@ -42,7 +44,7 @@ def settle(
 
     instances = tuple(i for i in state.instances if i.state == "running" and i.address)
     if cloud.can.shell is not None or not instances or state.record is None:
-        return
+        return {}
     spec = from_json(state.record)
     # Restore before programs need the data; wait first for machines that are restarting.
     missing_data = None if boots else data_restored(session, cloud, state)
@@ -64,6 +66,7 @@ def settle(
     raise_failed(state, ends)
     if missing_data is not None:
         raise missing_data
+    return {name: news.limits for name, news in ends.items() if news.limits is not None}
 
 
 def data_restored(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:

@@ -73,8 +73,8 @@ def resize(
         session.say(f"with {change.new} it costs {hourly(cloud, wanted)} while it runs")
         agree(session, have, change)
         state = change_or_go_back(session, cloud, change, start=start)
-        settle(session, cloud, state, fresh=False)
-        return running(cloud, wanted, state)
+        limits = settle(session, cloud, state, fresh=False)
+        return running(cloud, wanted, state, limits)
 
 
 def chosen_role(spec: Spec, role: str | None, have: State) -> Role:

@@ -36,8 +36,8 @@ def restart(session: Session, name: str, node: str | None) -> Running:
         # The cloud reports a restarting machine as running: only the machine itself knows.
         before = boots_of(session, cloud, have, names)
         apply_patiently(cloud, name, Reboot(names, reason="you asked for it"))
-        settle(session, cloud, have, fresh=False, boots=before)
-        return running(cloud, wanted, have)
+        limits = settle(session, cloud, have, fresh=False, boots=before)
+        return running(cloud, wanted, have, limits)
 
 
 def running_names(have: State, node: str | None) -> tuple[str, ...]:

@@ -4,13 +4,22 @@ Nothing here asks the network or needs an account. `load` gives the catalogue of
 the files that are asked for are read.
 """
 
-from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier, VolumeRule
+from roost.catalogue.facts import (
+    AddressRule,
+    CpuCredits,
+    Gpu,
+    InstanceType,
+    Rate,
+    TransferTier,
+    VolumeRule,
+)
 from roost.catalogue.load import Catalogue, load
 from roost.catalogue.region import RegionPrices
 
 __all__ = [
     "AddressRule",
     "Catalogue",
+    "CpuCredits",
     "Gpu",
     "InstanceType",
     "Rate",

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-Unit = Literal["hour", "GB-month", "GB", "IOPS-month", "MiB/s-month", "1000 requests"]
+Unit = Literal["hour", "vCPU-hour", "GB-month", "GB", "IOPS-month", "MiB/s-month", "1000 requests"]
 """The unit of a rate. A GB-month is one gigabyte kept for one month."""
 
 MIB_PER_GIB = 1024
@@ -87,15 +87,35 @@ class InstanceType:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuCredits:
+    """The charge for a burstable type that runs faster than `baseline_percent` of each vCPU.
+
+    `vcpus` are those above the baseline at full load. It is charged by the average of a day, and
+    only in the mode "unlimited".
+    """
+
+    baseline_percent: Decimal
+    vcpus: Decimal
+    rate: Rate
+
+    @property
+    def usd_per_hour(self) -> Decimal:
+        """What an hour at full load costs beyond the type's price."""
+        return self.vcpus * self.rate.usd
+
+
+@dataclass(frozen=True, slots=True)
 class VolumeRule:
     """The charges for a type of volume beside its size.
 
     `iops` and `throughput` (MiB/s) are what it has without extra charge; None where none can be
-    provisioned. `uncounted` names a charge for its use, which no estimate can count.
+    provisioned. `iops_tiers` are shares of the price: up to so many IOPS (None: without end), a
+    price's share, as text. `uncounted` names a charge for its use, which no estimate can count.
     """
 
     iops: int | None = None
     throughput: int | None = None
+    iops_tiers: tuple[tuple[int | None, str], ...] = ((None, "1"),)
     uncounted: str = ""
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from roost.catalogue.facts import AddressRule, Gpu, InstanceType, Rate, TransferTier, VolumeRule
+from roost.catalogue.facts import (
+    AddressRule,
+    CpuCredits,
+    Gpu,
+    InstanceType,
+    Rate,
+    TransferTier,
+    VolumeRule,
+)
 from roost.catalogue.region import RegionPrices
 
 DATA = Path(__file__).parent / "data"
@@ -62,9 +70,22 @@ class Catalogue:
         """Return the rules of charging for public IPv4 addresses, the oldest first."""
         return tuple(_address_rule(rule) for rule in _other(self.provider)["public_ipv4"])
 
+    def cpu_credits(self, instance_type: str) -> CpuCredits | None:
+        """Return the charge for a burstable type at full load; None for every other type."""
+        facts = _other(self.provider)["cpu_credits"].get(instance_type)
+        described = self.instance_type(instance_type)
+        if facts is None or described is None:
+            return None
+        baseline = Decimal(facts["baseline_percent"])
+        above = described.vcpus * (100 - baseline) / 100
+        return CpuCredits(baseline, above, _rate(facts["rate"]))
+
     def volume_rule(self, volume_type: str) -> VolumeRule:
         """Return the charges of a type of volume beside its size; none where none are listed."""
-        return VolumeRule(**_other(self.provider)["volume_types"].get(volume_type, {}))
+        facts = dict(_other(self.provider)["volume_types"].get(volume_type, {}))
+        if "iops_tiers" in facts:
+            facts["iops_tiers"] = tuple((end, share) for end, share in facts["iops_tiers"])
+        return VolumeRule(**facts)
 
     def free_transfer_gb(self) -> int:
         """Return the GB a month that an account sends to the internet free of charge."""

@@ -166,3 +166,16 @@ def yes_options(function: F) -> F:
     return click.option("--no-input", is_flag=True, help="Never ask; fail where a yes is missing.")(
         function
     )
+
+
+def size(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Read a size, in GiB."""
+    from roost.units import parse_size
+
+    del ctx, param
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(f'"{value}": give {error}') from None

@@ -28,9 +28,9 @@ class Use:
     @classmethod
     def daily(cls, hours: Number, days: Number) -> "Use":
         """Return `hours` a day on `days` days: 4 h on 30 days are 120 h within 720 h."""
-        running = hours * days
+        both = (hours * days, 24 * days)
         # 12 h, and not 12.0 h, whatever way they were typed.
-        return cls(int(running) if running == int(running) else running, 24 * days)
+        return cls(*(int(number) if number == int(number) else number for number in both))
 
     @property
     def hours_stopped(self) -> Number:
@@ -52,12 +52,16 @@ class _Counted:
 
 @dataclass(frozen=True, slots=True)
 class Instances(_Counted):
-    """Machines, paid for while they run. A spot machine costs the on-demand price at most."""
+    """Machines, paid for while they run. A spot machine costs the on-demand price at most.
+
+    `full_load`: count what a burstable type costs beyond its price if it never rests.
+    """
 
     instance_type: str
     region: str
     count: int = 1
     spot: bool = False
+    full_load: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from roost.catalogue import AddressRule, Catalogue, Rate, RegionPrices, TransferTier
 from roost.catalogue.facts import Unit
+from roost.cost.bill import Number
 from roost.cost.quotation import HOURS_PER_MONTH, Quotation
 from roost.cost.rates import Price, Unknown
 
@@ -108,10 +109,11 @@ class PriceBook:
         tiers = prices.transfer_out if prices is not None else ()
         return tiers or Unknown(f"no price of transfer to the internet from {region}")
 
-    def free_transfer_gb(self, region: str) -> int:
-        """Return the GB a month that are sent free of charge; 0 where a quotation has a price."""
-        quoted = self._quoted("transfer", region, "out", "GB")
-        return self.catalogue.free_transfer_gb() if quoted is None else 0
+    def free_transfer_gb(self, region: str) -> Number:
+        """Return the GB a month that are sent free of charge: a quotation's beside its price."""
+        if self._quoted("transfer", region, "out", "GB") is None or self.quotation is None:
+            return self.catalogue.free_transfer_gb()
+        return self.quotation.transfer.get("free_gb", 0)
 
     def region(self, region: str) -> RegionPrices | None:
         """Return the catalogue's prices of a region; None when it has none."""

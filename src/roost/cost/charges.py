@@ -1,7 +1,8 @@
 """The lines of a bill: what each item is charged over a use."""
 
 from collections.abc import Iterator
-from decimal import Decimal
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 
 from roost.cost.bill import (
     Addresses,
@@ -16,7 +17,7 @@ from roost.cost.bill import (
     Volumes,
 )
 from roost.cost.book import PriceBook
-from roost.cost.rates import Line, Unknown, charge
+from roost.cost.rates import Line, Price, Unknown, charge
 
 SPOT_NOTE = "spot is usually less: this is the on-demand price, the most it can cost"
 AT_MOST_NOTE = "at most: the volume's full size, since what it holds is not known"
@@ -55,6 +56,24 @@ def _instances(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
         SPOT_NOTE if item.spot else "",
         at_most=item.spot,
     )
+    if item.full_load:
+        yield from _surcharge(item, use, book)
+
+
+def _surcharge(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
+    """Yield what burstable machines cost beyond their price if their CPUs never rest."""
+    kind, hours = item.instance_type, use.hours_running
+    beyond = book.catalogue.cpu_credits(kind)
+    if beyond is None:
+        return
+    yield from charge(
+        f"{kind} at full load, up to",
+        f"{item.count} x {hours} h x {beyond.vcpus.normalize():f} vCPU",
+        item.count * hours * beyond.vcpus,
+        beyond.rate,
+        f"what its CPUs do above {beyond.baseline_percent.normalize():f} %, by the day's average",
+        at_most=True,
+    )
 
 
 def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
@@ -66,9 +85,9 @@ def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
         unknown = Unknown(f"{rule.uncounted} of {kind} volumes are charged, and not counted here")
         yield from charge(f"{kind} volume {rule.uncounted}", basis, quantity, unknown)
     if item.iops is not None and rule.iops is not None:
-        extra = max(item.iops - rule.iops, 0)
-        quantity, basis = _months(extra, "IOPS", use, book, item.count)
-        yield from charge(f"{kind} IOPS", basis, quantity, book.iops(region, kind))
+        for extra, price in _iops(max(item.iops - rule.iops, 0), kind, region, book):
+            quantity, basis = _months(extra, "IOPS", use, book, item.count)
+            yield from charge(f"{kind} IOPS", basis, quantity, price)
     elif rule.iops == 0:
         unknown = Unknown(f"how many IOPS the {kind} volumes are to have is not said")
         yield from charge(f"{kind} IOPS", basis, quantity, unknown)
@@ -76,6 +95,19 @@ def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
         extra = max(item.throughput_mibps - rule.throughput, 0)
         quantity, basis = _months(extra, "MiB/s", use, book, item.count)
         yield from charge(f"{kind} throughput", basis, quantity, book.throughput(region, kind))
+
+
+def _iops(extra: int, kind: str, region: str, book: PriceBook) -> Iterator[tuple[int, Price]]:
+    """Yield the IOPS of each tier, and their price, to a tenth of a cent as AWS prints it."""
+    price, counted = book.iops(region, kind), 0
+    for end, share in book.catalogue.volume_rule(kind).iops_tiers:
+        part = (extra if end is None else min(extra, end)) - counted
+        counted += max(part, 0)
+        if part <= 0 or isinstance(price, Unknown) or share == "1":
+            yield max(part, 0), price
+        else:
+            usd = (price.usd * Decimal(share)).quantize(Decimal("0.001"), ROUND_HALF_UP)
+            yield part, replace(price, usd=usd)
 
 
 def _snapshots(item: Snapshots, use: Use, book: PriceBook) -> Iterator[Line]:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from roost.catalogue import CpuCredits
 from roost.cost.bill import Bill, Instances, Use
 from roost.cost.book import PriceBook
 from roost.cost.charges import lasting, paid_once
 from roost.cost.parking import Parked, parked
-from roost.cost.rates import Section, Unknown, section
+from roost.cost.rates import Amount, Section, Unknown, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ def estimate(bill: Bill, use: Use, book: PriceBook) -> Estimate:
     )
 
 
+def burstable_note(kind: str, beyond: CpuCredits) -> str:
+    """Return what a burstable type costs beyond its price, and from when on."""
+    return (
+        f"{kind} is burstable: above {beyond.baseline_percent.normalize():f} % of its CPU, as the"
+        f" day's average, it costs up to {Amount(beyond.usd_per_hour)} an hour more; counted here"
+    )
+
+
 def _notes(bill: Bill, use: Section, book: PriceBook) -> tuple[str, ...]:
     notes = [f"USD before tax; a month is counted as {book.hours_per_month} hours"]
     quotation = book.quotation
@@ -60,6 +69,9 @@ def _notes(bill: Bill, use: Section, book: PriceBook) -> tuple[str, ...]:
             notes.append(f"not from the quotation of {quotation.date}: {', '.join(sorted(others))}")
         return tuple(notes)
     machines = [item for item in bill.items if isinstance(item, Instances)]
+    for kind in sorted({item.instance_type for item in machines}):
+        if (beyond := book.catalogue.cpu_credits(kind)) is not None:
+            notes.append(burstable_note(kind, beyond))
     for place in sorted({(item.region, item.instance_type) for item in machines}):
         region = book.region(place[0])
         if region is not None and region.offered(place[1]) is False:

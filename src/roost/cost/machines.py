@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from roost.catalogue import Catalogue, InstanceType, RegionPrices
+from roost.catalogue import Catalogue, CpuCredits, InstanceType, RegionPrices
 from roost.cost.needs import Needs, Requirement, requirements
 from roost.cost.rates import Price, Unknown
 
@@ -42,7 +42,7 @@ def cheapest(
     if prices is None:
         return ()
     fitting = _fitting(_offered(catalogue, prices), requirements(needs))
-    return _offers(prices, fitting, needs)[:limit]
+    return _offers(catalogue, prices, fitting, needs)[:limit]
 
 
 def why_none(catalogue: Catalogue, region: str, needs: Needs) -> NoFit:
@@ -57,14 +57,14 @@ def why_none(catalogue: Catalogue, region: str, needs: Needs) -> NoFit:
     near = []
     for dropped in needed:
         others = tuple(requirement for requirement in needed if requirement is not dropped)
-        offers = _offers(prices, _fitting(offered, others), needs)
+        offers = _offers(catalogue, prices, _fitting(offered, others), needs)
         if offers:
             near.append((dropped, _nearest(dropped, offers)))
     if near:
         reasons = "; ".join(_reason(dropped, offer, "with all the rest") for dropped, offer in near)
     else:
         near = [
-            (lacking, _nearest(lacking, _offers(prices, offered, needs)))
+            (lacking, _nearest(lacking, _offers(catalogue, prices, offered, needs)))
             for lacking in needed
             if lacking.size and not any(map(lacking.met, offered))
         ]
@@ -103,13 +103,15 @@ def _fitting(
     return (found for found in types if all(requirement.met(found) for requirement in needed))
 
 
-def _offers(prices: RegionPrices, types: Iterable[InstanceType], needs: Needs) -> tuple[Offer, ...]:
+def _offers(
+    catalogue: Catalogue, prices: RegionPrices, types: Iterable[InstanceType], needs: Needs
+) -> tuple[Offer, ...]:
     return _sorted(
         Offer(
             found,
             prices.region,
             prices.instance(found.name) or Unknown(f"no price of it in {prices.region}"),
-            _note(found, needs),
+            _note(found, needs, catalogue.cpu_credits(found.name)),
         )
         for found in types
     )
@@ -126,9 +128,12 @@ def _order(offer: Offer) -> tuple[bool, Decimal, int, str]:
     return False, price.usd, found.vcpus, found.name
 
 
-def _note(found: InstanceType, needs: Needs) -> str:
-    """Return a note on the type: its GPUs, and a newer type where there is one."""
+def _note(found: InstanceType, needs: Needs, beyond: CpuCredits | None) -> str:
+    """Return a note on the type: its price at full load, its GPUs, and its generation."""
     notes = []
+    if beyond is not None:
+        usd = beyond.usd_per_hour.normalize()
+        notes.append(f"burstable: up to {usd:f} an hour more at full load")
     for gpu in found.gpus:
         share = "" if gpu.fraction == 1 else f"{gpu.fraction} of "
         text = f"{gpu.count} x {share}{gpu.name}, {gpu.memory_gib:.3g} GiB"

@@ -18,6 +18,7 @@ STANDARD = 0.023
 ipv4 = 0.006
 [transfer]                   # USD per GB sent to the internet
 out = 0.09
+free_gb = 1                  # GB of it a month that are free; default 0
 ```
 
 Every table is optional; what the quotation does not price is taken from the catalogue.
@@ -44,7 +45,7 @@ _TABLES: Mapping[str, tuple[str, ...] | None] = {  # None: any name may stand th
     "snapshots": ("standard", "archive", "archive_retrieval"),
     "s3": ("STANDARD", "STANDARD_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"),
     "addresses": ("ipv4",),
-    "transfer": ("out",),
+    "transfer": ("out", "free_gb"),
 }
 
 Prices = Mapping[str, Decimal]

@@ -79,7 +79,7 @@ def cost(
         spent=spent(ledger, there, region, book),
         per_hour=rate,
         until_end=None if left is None else scaled(rate.amount, left),
-        notes=_notes(ledger, there),
+        notes=_notes(ledger, there, book),
     )
 
 
@@ -90,7 +90,7 @@ def spent(ledger: Ledger, there: There, region: str, book: PriceBook) -> Spent:
     sides = []
     for side, idle in ((0, 0), (1, _idle(whole, there))):
         seconds = {thing: both[side] for thing, both in ranges.items()}
-        sides.append(section(_lines(seconds, idle, region, book)))
+        sides.append(section(_lines(seconds, idle, region, book, full_load=bool(side))))
     if whole.damaged:
         lost = Amount(Decimal(0), at_least=True)
         sides = [Section(side.lines, side.amount + lost) for side in sides]
@@ -116,33 +116,38 @@ def per_hour(there: There, region: str, book: PriceBook) -> Section:
     return section(_lines(seconds, HOUR * there.fixed.count(None), region, book))
 
 
-def _lines(seconds: dict[Thing, int], idle: int, region: str, book: PriceBook) -> list[Line]:
+def _lines(
+    seconds: dict[Thing, int], idle: int, region: str, book: PriceBook, *, full_load: bool = True
+) -> list[Line]:
     """Price things that existed for `seconds`, and Elastic IPs that were idle for `idle`.
 
-    The address of a running machine costs the same whichever kind it is.
+    With `full_load`, burstable machines are counted as if their CPUs never rested. The address of
+    a running machine costs the same whichever kind it is.
     """
     running = sum(s for thing, s in seconds.items() if isinstance(thing, Machine))
     used, unused = hours(running), hours(idle)
     return [
-        *_things(seconds, region, book),
+        *_things(seconds, region, book, full_load=full_load),
         *lasting(Bill((Addresses(region),)), Use(used, used), book),
         *lasting(Bill((Addresses(region, elastic=True),)), Use(0, unused), book),
     ]
 
 
-def _things(seconds: dict[Thing, int], region: str, book: PriceBook) -> list[Line]:
+def _things(
+    seconds: dict[Thing, int], region: str, book: PriceBook, *, full_load: bool
+) -> list[Line]:
     found: list[Line] = []
     for thing, lasted_s in sorted(seconds.items(), key=lambda one: _KINDS.index(type(one[0]))):
         long = hours(lasted_s)
         use = Use(long, long) if isinstance(thing, Machine) else Use(0, long)
-        found += lasting(Bill((_item(thing, region),)), use, book)
+        found += lasting(Bill((_item(thing, region, full_load=full_load),)), use, book)
     return found
 
 
-def _item(thing: Thing, region: str) -> BillItem:
+def _item(thing: Thing, region: str, *, full_load: bool) -> BillItem:
     match thing:
         case Machine(name, spot):
-            return Instances(name, region, 1, spot)
+            return Instances(name, region, 1, spot, full_load)
         case Disk(name, gb, iops, throughput):
             return Volumes(gb, region, name, 1, iops, throughput)
         case Copy(gb, tier):
@@ -198,7 +203,7 @@ def budget_use(budget_usd: Decimal, so_far: Spent) -> BudgetUse:
 # --- unknown parts -------------------------------------------------------------------------------
 
 
-def _notes(ledger: Ledger, there: There) -> tuple[str, ...]:
+def _notes(ledger: Ledger, there: There, book: PriceBook) -> tuple[str, ...]:
     notes = []
     whole = reconciled(ledger, there.seen, there.now)
     vague = {
@@ -211,11 +216,19 @@ def _notes(ledger: Ledger, there: There) -> tuple[str, ...]:
             f"a range, because it is not known when some ended ({', '.join(sorted(vague))}): "
             "they stopped by themselves or were ended without roost"
         )
+    things = {batch.thing for batch in whole.batches} | {one.thing for one in whole.sums}
+    machines = {thing for thing in things if isinstance(thing, Machine)}
+    bursting = sorted({m.type for m in machines if book.catalogue.cpu_credits(m.type)})
+    if bursting:
+        notes.append(
+            f"a range, because {', '.join(bursting)} is burstable: what its CPUs did above their"
+            " baseline is charged too, and only AWS knows it"
+        )
     if _idle(whole, there):
         notes.append("a range, because it is not known since when the fixed addresses are kept")
     if whole.damaged:
         notes.append("a part of the history is lost: it cost more than that")
-    if any(isinstance(b.thing, Machine) and b.thing.spot for b in whole.batches):
+    if any(machine.spot for machine in machines):
         notes.append("spot machines are counted at the on-demand price, the most they can cost")
     return tuple(notes)
 

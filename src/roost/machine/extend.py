@@ -12,10 +12,9 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from roost.machine import idle_policy, memory
+from roost.machine import idle_policy, limits, memory
 from roost.machine.common import Machine, write
 from roost.machine.guard import rules_of
 
@@ -41,7 +40,7 @@ def usd_of(text: str) -> float:
 
 
 def extend(machine: Machine, seconds: int, wall: float, *, money: bool = False) -> dict[str, Any]:
-    """Move what stops the machine; return the new limits (times as UTC, None: no such limit).
+    """Move what stops the machine; return the new limits (None: no such limit).
 
     ``money``: a new budget was set. It counts from now where nothing says what was spent before.
     Raises ValueError where the machine can keep nothing.
@@ -56,13 +55,8 @@ def extend(machine: Machine, seconds: int, wall: float, *, money: bool = False) 
             raise ValueError("neither the disk nor /run takes a file, so nothing was extended")
         memory.limit(machine, rules, after)
     _withdraw_notice(machine)
-    left = None if rules.usd is None else round(rules.usd - after.spent, 2)
-    found = {
-        "end": _utc(idle_policy.end_of(rules, after)),
-        "idle_not_before": _utc(after.hold) if rules.idle and after.hold > wall else None,
-        "budget_left_usd": left,
-    }
-    machine.tell(f"it goes on: {json.dumps(found)}")
+    found = limits.held(machine, wall)
+    machine.tell(f"it goes on: {json.dumps(_set(found))}")
     _withdraw_notice(machine)
     return found
 
@@ -72,8 +66,8 @@ def _withdraw_notice(machine: Machine) -> None:
         machine.notice.unlink(missing_ok=True)
 
 
-def _utc(wall: float | None) -> str | None:
-    return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")
+def _set(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def budget(machine: Machine, usd: float) -> None:

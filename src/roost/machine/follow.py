@@ -6,8 +6,10 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from roost.machine import limits
 from roost.machine.apply import is_of_now, kick
 from roost.machine.common import Machine, read
 
@@ -27,7 +29,8 @@ def follow(machine: Machine, digest: str, stalled: float = STALLED) -> Iterator[
         if now and now != last:
             last = now
             over = now["state"] in ("done", "failed") and is_of_now(machine, now, digest)
-            yield {**now, "over": over, "log": _tail(machine) if now["state"] == "failed" else []}
+            log = _tail(machine) if now["state"] == "failed" else []
+            yield {**now, "over": over, "log": log, "limits": _limits(machine) if over else None}
             if over:
                 return
             waited = 0.0
@@ -37,6 +40,13 @@ def follow(machine: Machine, digest: str, stalled: float = STALLED) -> Iterator[
             # The hand-over came just as a set-up ended.
             kick(machine, digest)
             waited = 0.0
+
+
+def _limits(machine: Machine) -> dict[str, Any] | None:
+    """Return what stops the machine, read back; None where that cannot be read."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return limits.held(machine, time.time())
+    return None
 
 
 def _tail(machine: Machine) -> list[str]:

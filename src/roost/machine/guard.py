@@ -18,15 +18,19 @@ NOTE = "/var/lib/roost/stopped"
 """The file with the reason of the last stop; the next login shows it."""
 NEWS = 3600.0
 """Seconds after the boot for which it does."""
+STOPS = "/var/lib/roost/last-stop.json"
+"""When and why it last stopped by itself, for `roost show`."""
 
 
 def rules_of(facts: dict[str, Any]) -> idle_policy.Rules:
     """Return the file's rules for this machine."""
     budget = facts.get("budget") or {}
-    end = facts.get("end")
+    end = datetime.fromisoformat(facts["end"]) if facts.get("end") else None
+    offset = end.utcoffset() if end else None
     return idle_policy.Rules(
         idle=facts.get("idle"),
-        end=datetime.fromisoformat(end).timestamp() if end else None,
+        end=end.timestamp() if end else None,
+        offset=offset.total_seconds() if offset else 0.0,
         usd=budget.get("usd"),
         park=budget.get("at_end") == "park",
         running=budget.get("running", 0.0),
@@ -94,6 +98,8 @@ def tick(machine: Machine, seen: idle_policy.Seen, end: float | None = None) -> 
     if verdict.stop:
         with suppress(OSError):
             write(machine.at(NOTE), f"it stopped by itself: {verdict.stop}\n")
+            at = idle_policy.moment(rules, seen.wall).isoformat(timespec="seconds")
+            write(machine.at(STOPS), {"at": at, "because": verdict.stop})
         machine.log(f"stop: {verdict.stop}")
     return verdict
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 WARNING = 600.0
@@ -33,10 +33,12 @@ MORE_MONEY = "sudo roost-extend --budget USD"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What the file says. Rates are USD an hour: all of it running, all of it stopped, and what
-    each worker that reports here adds while it runs."""
+    each worker that reports here adds while it runs. ``offset``: the seconds by which the file's
+    clock is ahead of UTC."""
 
     idle: float | None = None
     end: float | None = None
+    offset: float = 0.0
     usd: float | None = None
     park: bool = False
     running: float = 0.0
@@ -204,8 +206,8 @@ def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, f
         found.append(("idle", left, lead, idle))
     end = end_of(rules, memory)
     if end is not None:
-        at = datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        found.append(("end", end - seen.wall, WARNING, f"its end time is {at}"))
+        text = f"its end time is {moment(rules, end):%Y-%m-%d %H:%M %Z}"
+        found.append(("end", end - seen.wall, WARNING, text))
     if rules.usd is not None:
         rate = rules.running + seen.workers * rules.worker
         missing = rules.usd - memory.spent
@@ -216,6 +218,24 @@ def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, f
             left, text = 0.0, f"the record of what it has spent is damaged{done}"
         found.append(("budget", left, WARNING, text))
     return found
+
+
+def soon(rules: Rules, memory: Memory, seen: Seen) -> tuple[float, str] | None:
+    """Return the seconds until the next stop that is near enough to be warned of, and why."""
+    if memory.boot != seen.boot:  # it has not looked since it started
+        memory = replace(memory, idle_since=None, told={})
+    coming = [
+        (max(left, lead - (seen.up - memory.told.get(cause, seen.up))), text)
+        for cause, left, lead, text in _stops(rules, memory, seen)
+        if left <= lead
+    ]
+    return min(coming, default=None)
+
+
+def moment(rules: Rules, wall: float) -> datetime:
+    """Return a time by the clock of the file."""
+    zone = timezone(timedelta(seconds=rules.offset)) if rules.offset else UTC
+    return datetime.fromtimestamp(wall, zone)
 
 
 def overdue(rules: Rules, memory: Memory, seen: Seen) -> str:

@@ -1,4 +1,4 @@
-"""The limits of the file (idle, end, budget), brought to a machine that runs already.
+"""The limits of the file (idle, end, budget): brought to a machine that runs, and read back.
 
 They came with its launch. What the file says later counts from the next hand-over on, and what
 ``roost-extend`` moved stays, unless the file has another word on just that.
@@ -6,13 +6,17 @@ They came with its launch. What the file says later counts from the next hand-ov
 
 from __future__ import annotations
 
+import json
+import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from roost.machine import memory
-from roost.machine.common import Machine, read, write
-from roost.machine.guard import rules_of
+from roost.machine import beacon, idle_policy, memory
+from roost.machine.common import Machine, boot, read, write
+from roost.machine.guard import STOPS, rules_of
 
 KEYS = ("idle", "end", "budget")
 BROUGHT = "/var/lib/roost/limits.json"
@@ -37,3 +41,40 @@ def bring(machine: Machine, limits: Mapping[str, Any]) -> bool:
         machine.log(f"the file has other limits now: {', '.join(sorted(changed))}")
     write(machine.at(BROUGHT), new)
     return bool(changed)
+
+
+def held(machine: Machine, wall: float) -> dict[str, Any]:
+    """Return what stops this machine now, and what did last; None: no such limit."""
+    which, up = "", 0.0
+    with suppress(OSError, ValueError, IndexError):
+        which, up = boot(machine)
+    facts = machine.facts
+    rules, kept = rules_of(facts), memory.load(machine)
+    workers = len(beacon.reports(machine, up)) if facts.get("role") == "head" else 0
+    seen = idle_policy.Seen(boot=which, up=up, wall=wall, workers=workers)
+    in_s, because = idle_policy.soon(rules, kept, seen) or (None, None)
+    last = read(machine.at(STOPS))
+
+    def moment(at: float | None) -> str | None:
+        return None if at is None else idle_policy.moment(rules, at).isoformat(timespec="seconds")
+
+    return {
+        "idle_s": rules.idle,
+        "idle_not_before": moment(kept.hold) if rules.idle and kept.hold > wall else None,
+        "end": moment(idle_policy.end_of(rules, kept)),
+        "budget_usd": rules.usd,
+        "budget_left_usd": None if rules.usd is None else round(rules.usd - kept.spent, 2),
+        "stops_in_s": None if in_s is None else round(in_s),
+        "stops_because": because,
+        "last_stop": last.get("at"),
+        "last_stop_because": last.get("because"),
+    }
+
+
+def main() -> None:
+    """Print them, as JSON."""
+    sys.stdout.write(json.dumps(held(Machine(), time.time())) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from roost.errors import RoostError, command_line
 from roost.log import debug
+from roost.model.limits import Limits
 from roost.model.resources import Instance, State
 from roost.provision.bundle import Part
 from roost.ssh import command
@@ -44,12 +45,16 @@ RECEIVE = (
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The progress of one machine: ``"3/7 installing the desktop"``; then ready, or failed."""
+    """The progress of one machine: ``"3/7 installing the desktop"``; then ready, or failed.
+
+    ``limits`` are what stops it, at the end and where it says so.
+    """
 
     node: str
     text: str
     state: str = "working"
     log: tuple[str, ...] = ()
+    limits: Limits | None = None
 
 
 Watch = Callable[[News], None]
@@ -279,7 +284,10 @@ def _news(node: str, status: dict[str, Any]) -> tuple[News, bool]:
     step = f"{status['step']}/{status['of']} " if status["of"] else ""
     over = bool(status["over"])
     if over and status["state"] == "done":
-        return News(node, status["note"] or "ready", "ready"), True
+        limits = None
+        with suppress(ValueError):
+            limits = Limits.of(status.get("limits"))
+        return News(node, status["note"] or "ready", "ready", limits=limits), True
     if over:
         text = f"{step}{status['name']}: {status['note']}"
         return News(node, text, "failed", tuple(status["log"])), True

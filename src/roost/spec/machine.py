@@ -100,8 +100,11 @@ class Machine(Table):
             return found
         return {key: value for key, value in found.items() if key not in NEEDS}
 
-    def needs(self) -> Needs:
-        """Return the requirements of the machine. A GPU sold as "24GB" counts in powers of ten."""
+    def needs(self, *, burstable: bool = True) -> Needs:
+        """Return the requirements of the machine. A GPU sold as "24GB" counts in powers of ten.
+
+        ``burstable``: its CPUs rest most of the day, as a desktop's.
+        """
         gpu = self.gpu_memory
         return Needs(
             cpus=self.cpus,
@@ -112,6 +115,7 @@ class Machine(Table):
             # Images and scientific packages are for x86_64 unless the file says otherwise.
             arch=self.arch or "x86_64",
             spot=self.on_spot,
+            burstable=burstable,
         )
 
     @property

@@ -11,23 +11,39 @@ from roost.model.place import Place
 
 @click.command("extend")
 @name_argument
-@click.argument("span")
+@click.argument("span", required=False)
 @click.argument("node", required=False)
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, 1e9, min_open=True),
+    metavar="USD",
+    help="Instead: let it spend so many dollars in all, what is spent included.",
+)
 @place_options
 @json_option
-def command(name: str, span: str, node: str | None, place: Place, as_json: bool) -> None:
+def command(
+    name: str,
+    span: str | None,
+    node: str | None,
+    budget: float | None,
+    place: Place,
+    as_json: bool,
+) -> None:
     """Let it run for longer: move its end time, and do not stop it for idleness until then.
 
     The machines stop by themselves, so this asks them; in a classroom all seats, or the one that
-    you name. The budget stays as it is in the file.
+    you name. With --budget it may spend more, and its times stay as they are.
 
     \b
     Examples:
       roost extend pixinsight 2h
       roost extend training 1h30m seat-7
+      roost extend pixinsight --budget 80
     """
     session = open_session(place)
     from roost.app.extend import extend
     from roost.cli.text.extended import show_extended
 
-    show_extended(extend(session, name, span, node), as_json)
+    if budget is not None and node is None:
+        span, node = None, span
+    show_extended(extend(session, name, span, node, budget), as_json)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from roost.cli.options import cloud_option, file_argument, json_option
+from roost.cli.options import cloud_option, file_argument, json_option, size
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
@@ -25,7 +25,18 @@ from roost.model.place import Place
     help="Hours a day of use.",
 )
 @click.option(
-    "--days", type=click.IntRange(1), default=30, show_default=True, help="Days that it exists."
+    "--days",
+    type=click.FloatRange(0, min_open=True),
+    default=30,
+    show_default=True,
+    help="Days that it exists; half a day is 0.5.",
+)
+@click.option(
+    "--out",
+    "out_gib",
+    callback=size,
+    metavar="SIZE",
+    help='Data sent to the internet in all: "50GB".',
 )
 @click.option(
     "--quotation",
@@ -40,7 +51,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
     cloud: str | None,
     region: str | None,
     hours: float,
-    days: int,
+    days: float,
+    out_gib: float | None,
     quotation: Path | None,
     diff: bool,
     details: bool,
@@ -54,11 +66,17 @@ def command(  # noqa: PLR0913 - one parameter for each option
       roost plan examples/ndvi.toml --cloud aws --hours 6 --days 5
       roost plan examples/training.toml --hours 8 --days 2 --details
       roost plan examples/prices/course-2022.toml --quotation examples/prices/training-2022.toml
+      roost plan examples/pixinsight.toml --days 2.5 --out 200GB
       roost plan examples/ndvi.toml --diff
     """
     from roost.app.plan import Usage, planned
 
-    usage = Usage(hours_a_day=Decimal(str(hours)), days=days, quotation=quotation)
+    usage = Usage(
+        hours_a_day=Decimal(str(hours)),
+        days=Decimal(str(days)),
+        out_gib=Decimal(str(out_gib or 0)),
+        quotation=quotation,
+    )
     result = planned(open_session(Place(cloud, region)), target, usage, diff=diff)
     if as_json:
         from roost.cli.text.plan_json import as_data

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roost.cli.options import json_option
+from roost.cli.options import json_option, size
 from roost.cli.output import write_json
 from roost.errors import RoostError
 
@@ -18,25 +18,13 @@ SOLD_GB = 1e9 / 2**30
 """GiB in a GB of a GPU: makers count in powers of ten."""
 
 
-def _gib(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    from roost.units import parse_size
-
-    del ctx, param
-    if value is None:
-        return None
-    try:
-        return parse_size(value)
-    except ValueError as error:
-        raise click.BadParameter(f'"{value}": give {error}') from None
-
-
 @click.command("prices")
 @click.option("--cpus", type=click.IntRange(1), help="At least this many vCPUs.")
-@click.option("--memory", callback=_gib, metavar="SIZE", help='At least this much: "16GiB".')
+@click.option("--memory", callback=size, metavar="SIZE", help='At least this much: "16GiB".')
 @click.option("--gpus", type=click.IntRange(1), help="At least this many GPUs.")
 @click.option("--gpu", "gpu_name", help='This GPU: "T4", "A10G", "L4".')
 @click.option(
-    "--gpu-memory", callback=_gib, metavar="SIZE", help='Memory of each GPU, as it is sold: "24GB".'
+    "--gpu-memory", callback=size, metavar="SIZE", help='Memory of each GPU, as it is sold: "24GB".'
 )
 @click.option(
     "--arch",

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from roost.cli.output import say, write_json
+from roost.cli.text.running import coming_stops
 
 if TYPE_CHECKING:
-    from roost.app.extend import Extended, Limits
+    from roost.app.extend import Extended
+    from roost.model.limits import Limits
 
 
 def show_extended(extended: Extended, as_json: bool) -> None:
     """Show what stops each machine from now on; then raise its problem."""
     if as_json:
-        write_json({"name": extended.name, "nodes": extended.nodes})
+        nodes = {node: asdict(limits) for node, limits in extended.nodes.items()}
+        write_json({"name": extended.name, "nodes": nodes})
     for node, limits in extended.nodes.items():
         say(describe(node, limits))
+    for line in coming_stops(extended.name, extended.nodes):
+        say(line)
     if extended.problem is not None:
         raise extended.problem
 
 
 def describe(node: str, limits: Limits) -> str:
-    """Describe ``"head: it ends at 2027-01-01T02:00:00+00:00; $3.50 of its budget are left"``."""
+    """Describe ``"head: it ends at 2027-01-01 02:00 UTC; $3.50 of its budget are left"``."""
     parts = []
-    if limits.get("idle_not_before"):
-        parts.append(f"idleness stops nothing before {limits['idle_not_before']}")
-    if limits.get("end"):
-        parts.append(f"it ends at {limits['end']}")
+    if limits.idle_not_before:
+        parts.append(f"idleness stops nothing before {limits.idle_not_before:%Y-%m-%d %H:%M %Z}")
+    if limits.end:
+        parts.append(f"it ends at {limits.end:%Y-%m-%d %H:%M %Z}")
     if not parts:
         parts.append("neither idleness nor a time stops it")
-    if limits.get("budget_left_usd") is not None:
-        parts.append(f"${limits['budget_left_usd']:.2f} of its budget are left")
+    if limits.budget_left_usd is not None:
+        parts.append(f"${limits.budget_left_usd:.2f} of its budget are left")
     return f"{node}: {'; '.join(parts)}"

@@ -26,8 +26,6 @@ WIDTH = 100
 MOST_LINES = 6
 """Volumes that are listed one by one."""
 
-NOT_COUNTED = "not counted: data sent to the internet, and requests to S3"
-
 
 # --- what will be done --------------------------------------------------------------------------
 
@@ -115,7 +113,7 @@ def cost_text(planned: Planned, details: bool) -> str:
     blocks = [_rates(cost), _use(cost), _parking(cost)]
     if details:
         blocks.append(_line_by_line(cost))
-    notes = [*_budget(planned.spec, cost), *cost.notes, NOT_COUNTED, _origin(cost, details)]
+    notes = [*_budget(planned.spec, cost), *cost.notes, _origin(cost, details)]
     return "\n\n".join([*blocks, "\n".join(map(_note, notes))])
 
 

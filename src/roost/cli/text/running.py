@@ -12,8 +12,14 @@ from roost.cli.output import say, write_json
 from roost.errors import command_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from roost.app.lifecycle import Running
+    from roost.model.limits import Limits
     from roost.model.resources import State
+
+MOST_LINES = 6
+"""Machines that are named one by one."""
 
 
 def show_running(running: Running, as_json: bool) -> None:
@@ -38,6 +44,8 @@ def _write(running: Running) -> None:
     for note in running.notes:
         say(f"note: {note}")
     say(f"{name} is up: {counted(running.state)}")
+    for line in coming_stops(name, running.limits):
+        say(line)
     if running.by_ssh:
         say("a shell:      " + command_line("roost", "ssh", name))
     if running.by_ssh and running.has_page:
@@ -45,6 +53,24 @@ def _write(running: Running) -> None:
     if running.address:
         say(f"open this address in a browser (or: {command_line('roost', 'open', name)}):")
         click.echo(running.address)
+
+
+def coming_stops(name: str, limits: Mapping[str, Limits]) -> list[str]:
+    """Return what is about to stop machines, and how they go on: a line for each, few at most."""
+    lines = []
+    for node, held in limits.items():
+        if held.stops_in_s is None or held.stops_because is None:
+            continue
+        money = "budget" in held.stops_because or "spent" in held.stops_because
+        more = ("--budget", "USD") if money else ("2h",)
+        again = command_line("roost", "extend", name, *more)
+        minutes = max(1, round(held.stops_in_s / 60))
+        lines.append(
+            f"{node} will stop in {minutes} minutes: {held.stops_because}; next: {again}"
+            + ("   (or a larger one in the file, then: roost up FILE)" if money else "")
+        )
+    rest = len(lines) - MOST_LINES
+    return lines if rest <= 0 else [*lines[:MOST_LINES], f"and {rest} more stop too"]
 
 
 def counted(state: State) -> str:

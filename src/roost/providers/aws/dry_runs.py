@@ -63,7 +63,7 @@ def _launch(name: str, group: Group, users: Mapping[str, str], subnet: str) -> d
         asked["IamInstanceProfile"] = requests.instance_profile(group.shape.machine_role)
     if group.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
-    return asked
+    return asked | requests.cpu_credits(group.shape.type)
 
 
 def _tags(kind: str, name: str, users: Mapping[str, str]) -> dict[str, Any]:

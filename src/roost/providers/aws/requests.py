@@ -16,6 +16,7 @@ from roost.errors import UsageError
 from roost.model.record import LONGEST, read_record
 from roost.model.resources import Address, Instance, Volume
 from roost.providers.aws import tags
+from roost.providers.aws.rules import catalogue
 
 USER_DATA_LIMIT = 16_384
 """Bytes that EC2 keeps of a launch template's user-data."""
@@ -127,7 +128,17 @@ def run_instances(
         asked["IamInstanceProfile"] = instance_profile(first.shape.machine_role)
     if first.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
-    return asked
+    return asked | cpu_credits(first.shape.type)
+
+
+def cpu_credits(kind: str) -> dict[str, Any]:
+    """Return the mode of a burstable type, which is said so that no account's default decides.
+
+    Estimates count what "unlimited" can cost; "standard" would begin slower than its set-up needs.
+    """
+    if catalogue().cpu_credits(kind) is None:
+        return {}
+    return {"CreditSpecification": {"CpuCredits": "unlimited"}}
 
 
 def instance_profile(profile: str) -> dict[str, str]:

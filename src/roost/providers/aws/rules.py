@@ -230,11 +230,15 @@ class AwsRules:
         return next((u for system, u in self.users if image.startswith(system)), self.other_user)
 
     def shape(self, spec: Spec, machine: Machine, role: Role, host: Host) -> Shape:
-        """Return the type that the file names, or else the cheapest of the region that fits."""
-        del role, host
+        """Return the type that the file names, or else the cheapest of the region that fits.
+
+        A burstable type is the cheapest only where it rests: heads and workers are busy for long.
+        """
+        del host
         if spec.aws is None:
             raise UsageError('the file says nothing of [aws]: it needs at least region = "..."')
-        described = _described(machine, spec.aws.region)
+        needs = machine.needs(burstable=role in ("desktop", "seat"))
+        described = _described(machine, needs, spec.aws.region)
         return Shape(
             type=described.name if described else machine.exact[0],
             cpus=described.vcpus if described else 0,
@@ -261,11 +265,10 @@ class AwsRules:
         return f"{self.name} ({spec.aws.region})" if spec.aws else self.name
 
 
-def _described(machine: Machine, region: str) -> InstanceType | None:
+def _described(machine: Machine, needs: Needs, region: str) -> InstanceType | None:
     """Return the type of a machine; None where it has a price and no description (p2.xlarge)."""
     known = catalogue()
     if not machine.exact:
-        needs = machine.needs()
         offers = cheapest(known, region, needs, limit=1)
         if not offers:
             raise UsageError(why_none(known, region, needs).reason)
