@@ -31,7 +31,7 @@ PACKAGES = (
     *("libxcb-keysyms1", "libxcb-render-util0", "libxcb-shape0", "libxcb-xinerama0"),
 )
 CUDA = ("nvidia-cuda-toolkit",)
-"""The compiler for GPUs; the driver is part of the image of a machine with a GPU."""
+"""The compiler for GPUs; the driver is a recipe of its own (``gpu.py``)."""
 
 
 def steps(spec: Spec) -> tuple[Step, ...]:
