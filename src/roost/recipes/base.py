@@ -24,11 +24,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSource:
-    """A file or a folder to upload (``only`` these of it, if any, ``below`` that name)."""
+    """A file or a folder to upload (``only`` these of it, if any, ``below`` that name).
+
+    ``secrets``: what goes along though it looks like a secret, by its path in the folder.
+    """
 
     path: Path
     only: tuple[str, ...] = ()
     below: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
