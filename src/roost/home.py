@@ -8,6 +8,7 @@
     tls/             ca.pem cert.pem key.pem, mode 0600
     scheduler.json   where the Dask scheduler is (written by it)
     members.json     the workers that have joined (written by the scheduler)
+    dashboard        the secret of the scheduler's pages, mode 0600 (written by the scheduler)
     working          touched while workers have tasks (by the scheduler)
     jupyter.json     where JupyterLab is (written by it)
     control.json     how to call roost again
@@ -100,6 +101,11 @@ class Folder:
     def members(self) -> Path:
         """The workers that have joined."""
         return self.path / "members.json"
+
+    @property
+    def dashboard(self) -> Path:
+        """The secret of the scheduler's pages."""
+        return self.path / "dashboard"
 
     @property
     def working(self) -> Path:

@@ -138,11 +138,13 @@ def test_each_system_has_its_browser(spec: Specs) -> None:
         assert len({"firefox-esr", "epiphany-browser"} & set(found)) == 1
 
 
-def test_passwords_are_one_machines_own_and_all_else_may_be_in_an_image(spec: Specs) -> None:
+def test_passwords_and_homes_are_one_machines_own_and_all_else_may_be_in_an_image(
+    spec: Specs,
+) -> None:
     own = {
         step["name"] for protocol in KINDS for step in steps(spec(protocol)).values() if step["own"]
     }
-    assert own == {"desktop-password", "dcv-password"}
+    assert own == {"desktop-password", "dcv-password", "desktop-settings"}
 
 
 @pytest.mark.parametrize("protocol", KINDS)

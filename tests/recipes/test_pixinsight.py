@@ -133,7 +133,7 @@ def test_without_a_licence_the_folders_wait_for_the_first_start(folder: Path) ->
 
 def test_only_what_is_one_machines_own_is_done_again_from_an_image(folder: Path) -> None:
     own = {name for name, step in steps_of(folder, LICENSED).items() if step["own"]}
-    assert own == {"pixinsight-own"}
+    assert own == {"pixinsight-own", "pixinsight-preferences"}
 
 
 @pytest.mark.parametrize(

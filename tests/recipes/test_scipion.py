@@ -103,7 +103,7 @@ def test_without_scipion_there_is_nothing(tmp_path: Path) -> None:
 
 def test_one_version_by_default(tmp_path: Path) -> None:
     found = steps_of(tmp_path, PLAIN)
-    assert list(found) == ["scipion"]
+    assert list(found) == ["scipion", "scipion-icons"]
     facts = facts_of(found["scipion"])
     assert facts == {
         "home": "/opt/scipion/scipion",
@@ -166,6 +166,7 @@ def test_an_image_holds_what_is_on_no_volume(tmp_path: Path, prefix: str, own: b
     assert {name: step["own"] for name, step in found.items()} == {
         "scipion": own,
         "scipion-old": own,
+        "scipion-icons": True,
         "scipion-datasets": True,
     }
 

@@ -154,7 +154,10 @@ def test_the_page_of_each_kind() -> None:
     assert Page(8888, "lab", "http", token).at("127.0.0.1:20888", "a b") == (
         "http://127.0.0.1:20888/?token=a%20b"
     )
-    assert page_of(cluster(jupyter={"enabled": False}).record) is None
+    secret = "/var/lib/roost/cluster/local/ndvi/dashboard"
+    alone = cluster(jupyter={"enabled": False})
+    assert page_of(alone.record) == Page(8787, "status", "http", secret)
+    assert page_of(cluster(jupyter={"enabled": False}, scheduler="slurm").record) is None
     assert page_of(cluster(kind="classroom").record) is None
     assert page_of(None) is None
     assert Page(8443, "#roost").at("127.0.0.1:20443") == "https://127.0.0.1:20443/#roost"
@@ -200,4 +203,10 @@ def test_a_page_on_this_machine_is_not_taken_for_that_of_a_cloud(home: Path) -> 
         address_of(LocalCloud(boot), cluster(cloud="local"))
         == "http://127.0.0.1:8888/?token=secret"
     )
+    (place / "jupyter.json").unlink()
+    (place / "dashboard").write_text("other\n")
+    (place / "scheduler.json").write_text('{"address": "tls://a", "services": {"dashboard": 8}}')
+    for enabled, there in ((True, None), (False, "http://127.0.0.1:8/?token=other")):
+        (place / "spec.json").write_text(f'{{"jupyter": {{"enabled": {str(enabled).lower()}}}}}')
+        assert address_of(LocalCloud(boot), cluster(cloud="local")) == there
     assert address_of(RENTED, cluster()) is None

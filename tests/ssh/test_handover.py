@@ -140,9 +140,34 @@ def test_the_same_folder_gives_the_same_archive(tmp_path: Path) -> None:
     assert pack(UploadSource(path=other), into).sha256 == first.sha256
     found = names(first.file)
     assert sorted(found) == ["pyproject.toml", "sub", "sub/run.sh"]
-    assert found["sub/run.sh"].mode == 0o755
+    assert found["sub/run.sh"].mode == 0o750
     (other / "sub" / "run.sh").write_text("#!/bin/bash\n")
     assert pack(UploadSource(path=other), into).sha256 != first.sha256
+
+
+def test_secrets_stay_here_unless_they_are_named_and_modes_stay(tmp_path: Path) -> None:
+    folder, into = project(tmp_path / "a"), tmp_path / "into"
+    into.mkdir()
+    whole = sorted(names(pack(UploadSource(path=folder), into).file))
+    secrets = (".env", "sub/deploy.pem", "sub/.aws/credentials", "id_ed25519", "keys/site.lic")
+    for name in (*secrets, "token.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("s3cr3t")
+        (folder / name).chmod(0o600)
+    packed = pack(UploadSource(path=folder), into)
+    assert sorted(names(packed.file)) == sorted([*whole, "keys", "token.txt"])
+    assert packed.left_out == (
+        ".env",
+        "id_ed25519",
+        "keys/site.lic",
+        "sub/.aws",
+        "sub/deploy.pem",
+    )
+    named = pack(UploadSource(path=folder, secrets=(".env", "sub/.aws/")), into)
+    assert named.left_out == ("id_ed25519", "keys/site.lic", "sub/deploy.pem")
+    found = names(named.file)
+    assert {"sub/.aws/credentials", ".env"} <= set(found)
+    assert {found[one].mode for one in (".env", "token.txt")} == {0o600}
 
 
 def test_only_a_part_of_a_folder_below_a_name(tmp_path: Path) -> None:

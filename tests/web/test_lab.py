@@ -77,6 +77,18 @@ def test_the_dashboard_is_passed_on(running):
     assert plots["Individual Task Stream"] == "/individual-task-stream"
 
 
+def test_the_dashboard_itself_is_closed_to_others_and_to_other_names(running):
+    port = json.loads(running.place.scheduler.read_text())["services"]["dashboard"]
+    for path in ("status", "json/counts.json", "info/main/workers.html", "sitemap.json"):
+        for host in (f"127.0.0.1:{port}", f"attacker.example:{port}"):
+            asked = urllib.request.Request(
+                f"http://127.0.0.1:{port}/{path}", headers={"Host": host}
+            )
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked)
+            assert caught.value.code == 403
+
+
 def test_the_layout_is_there(running):
     found = running.get("lab/api/workspaces/default")
     assert found["data"] == workspace(ID, NOTEBOOK)["data"]

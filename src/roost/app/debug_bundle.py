@@ -112,7 +112,7 @@ def _secrets(name: str) -> Iterator[str]:
     from roost.home import folder
 
     place = folder(name)
-    for path in (place.token, *sorted(place.path.glob("tls/*key*"))):
+    for path in (place.token, place.dashboard, *sorted(place.path.glob("tls/*key*"))):
         try:
             yield path.read_text().strip()
         except (OSError, ValueError):

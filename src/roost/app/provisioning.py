@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -54,7 +55,9 @@ def settle(
         session.reporter.machines(f"set up {state.name}", len(instances)) as watch,
     ):
         machines = Machines(state, host_keys_of(cloud, session.say), watch)
-        provisioner = Provisioner(machines, spec, fresh, Path(folder), given(cloud, state.name))
+        provisioner = Provisioner(
+            machines, spec, fresh, Path(folder), given(cloud, state.name), session.say
+        )
         try:
             ends = hand_over(machines, instances, provisioner.part, boots or {})
         except KeyboardInterrupt:
@@ -124,6 +127,7 @@ class Provisioner:
     fresh: bool
     folder: Path
     allowed: frozenset[Path]
+    say: Callable[[str], None]
     packed: dict[str, Packed] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
 
@@ -173,6 +177,12 @@ class Provisioner:
                 next=command_line("roost", "up", self.spec.name) + "   (where it is)",
             )
         packed = pack(source, self.folder)
+        if packed.left_out:
+            names = ", ".join(packed.left_out)
+            self.say(
+                f"left out of {source.path.name}, because it looks like a secret: {names}"
+                f" (to take it along: [environment] secrets = {json.dumps(packed.left_out[:1])})"
+            )
         self.packed[packed.sha256] = packed
         return packed.sha256
 

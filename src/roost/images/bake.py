@@ -22,6 +22,7 @@ from roost.errors import (
 )
 from roost.home import NAME_RULE, SHOWN, is_name
 from roost.images.plan import BakePlan, plan_bake, plan_cleanup
+from roost.machine.clean import KEPT_IN_HOMES
 from roost.model.images import BakedImage, BakeRequest
 from roost.providers.provider import need
 from roost.reconcile.loop import Goal, run_loop
@@ -38,6 +39,10 @@ FIRST = ("desktop", "head", "seat", "worker")
 MOST_TRIES = 40
 """The limit for one step to come back: clouds are slow to show what was made of an image."""
 CONSOLE_LINES = 12
+KEPT = (
+    "homes are left out of the image, but for software in"
+    f" {', '.join(f'~/{name}' for name in KEPT_IN_HOMES)}"
+)
 
 
 def bake(
@@ -56,6 +61,7 @@ def bake(
         instance = _choose(state, node)
         request = _request(spec, instance, image_name(image or _default(name, instance)))
         build = images.build(request)
+        session.say(KEPT)
         _confirm(session, build, state, instance)
         return _make(session, images, request, build)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roost.errors import RoostError
+from roost.machine.clean import is_secret
 from roost.recipes.base import UploadSource
 
 LEFT_OUT = frozenset(
@@ -25,10 +26,11 @@ MOST = 2 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A file to bring, and its SHA-256."""
+    """A file to bring, and its SHA-256; ``left_out`` are secrets that are not in it."""
 
     file: Path
     sha256: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -39,18 +41,19 @@ class Packed:
 def pack(found: UploadSource, into: Path) -> Packed:
     """Return a file as it is; a folder as an archive in the folder ``into``.
 
-    The same content gives the same archive, whoever packs it and when. Raises RoostError where
-    it cannot be read, or is no project but a heap of data.
+    The same content gives the same archive, whoever packs it and when. What looks like a secret
+    is left out, unless it is named. Raises RoostError where it cannot be read, or is no project
+    but a heap of data.
     """
     source = found.path
     try:
         if not source.is_dir():
             return Packed(source, checksum(source))
         made = into / f"{source.name}-{len(list(into.iterdir()))}.tar.gz"
-        _pack_folder(found, made)
+        left_out = _pack_folder(found, made)
     except OSError as error:
         raise RoostError(f"{error.filename or source}: {error.strerror}") from None
-    return Packed(made, checksum(made))
+    return Packed(made, checksum(made), left_out)
 
 
 def checksum(file: Path) -> str:
@@ -59,14 +62,16 @@ def checksum(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _pack_folder(found: UploadSource, made: Path) -> None:
+def _pack_folder(found: UploadSource, made: Path) -> tuple[str, ...]:
+    """Write the archive; return what is left out of it."""
     source, total = found.path, 0
+    left_out: list[str] = []
     with (
         made.open("wb") as raw,
         gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0, compresslevel=6) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for path in _all_of(source, found.only):
+        for path in _all_of(found, source, left_out):
             total += path.lstat().st_size
             if total > MOST:
                 raise RoostError(
@@ -75,24 +80,36 @@ def _pack_folder(found: UploadSource, made: Path) -> None:
                 )
             name = str(Path(found.below) / path.relative_to(source))
             tar.add(path, name, recursive=False, filter=_plain)
+    return tuple(left_out)
 
 
-def _all_of(folder: Path, only: tuple[str, ...] = ()) -> Iterator[Path]:
+def _all_of(found: UploadSource, folder: Path, left_out: list[str]) -> Iterator[Path]:
     """Yield files, folders and links below a folder, in the order of their names."""
     for path in sorted(folder.iterdir()):
-        if only and path.name not in only:
+        if folder == found.path and found.only and path.name not in found.only:
             continue
         if path.name in LEFT_OUT or path.is_socket() or path.is_fifo():
             continue
+        name = path.relative_to(found.path).as_posix()
+        if is_secret(path) and not any(_is_below(name, one) for one in found.secrets):
+            left_out.append(name)
+            continue
         yield path
         if path.is_dir() and not path.is_symlink():
-            yield from _all_of(path)
+            yield from _all_of(found, path, left_out)
+
+
+def _is_below(name: str, folder: str) -> bool:
+    return f"{name}/".startswith(f"{folder.strip('/')}/")
 
 
 def _plain(found: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Return the entry without its owner here and its time of writing: they are not content."""
+    """Return the entry without its owner here and its time of writing: they are not content.
+
+    Its mode stays, but nobody else may write: that differs with a computer's umask.
+    """
     found.uid = found.gid = 0
     found.uname = found.gname = ""
     found.mtime = 0
-    found.mode = 0o755 if found.mode & 0o100 or found.isdir() else 0o644
+    found.mode = 0o777 if found.issym() else found.mode & 0o755 | (0o700 if found.isdir() else 0)
     return found

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from roost.model.resources import Role
     from roost.recipes.step import Step
+    from roost.spec import Spec
+    from roost.spec.machine import Machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +24,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSource:
-    """A file or a folder to upload (``only`` these of it, if any, ``below`` that name)."""
+    """A file or a folder to upload (``only`` these of it, if any, ``below`` that name).
+
+    ``secrets``: what goes along though it looks like a secret, by its path in the folder.
+    """
 
     path: Path
     only: tuple[str, ...] = ()
     below: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +51,10 @@ class Recipe:
     secret_generators: Mapping[str, str] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
     retire: tuple[str, ...] = ()
+
+
+def machine_of(spec: Spec, role: Role) -> Machine:
+    """Return what the file says of a role's machines."""
+    if spec.kind == "cluster":
+        return spec.head if role == "head" else spec.workers
+    return spec.machine

@@ -12,14 +12,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from roost.providers.rules import arch_of
-from roost.recipes.base import Context
+from roost.recipes.base import Context, machine_of
 from roost.recipes.registry import steps_of, uploads_of
 from roost.recipes.user_data import facts_of
 
 if TYPE_CHECKING:
     from roost.model.resources import Role
     from roost.spec import Spec
-    from roost.spec.machine import Machine
 
 LENGTH = 16
 """Characters (of hexadecimal digits): 64 bits are plenty among one account's images."""
@@ -33,7 +32,7 @@ def recipe_digest(spec: Spec, role: Role) -> str:
 
 def system_of(spec: Spec, role: Role) -> str:
     """Return the system that a role's machines start from: ``"ubuntu-24.04"``, or an AMI."""
-    return _machine(spec, role).image
+    return machine_of(spec, role).image
 
 
 def _parts(spec: Spec, role: Role) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def _parts(spec: Spec, role: Role) -> dict[str, Any]:
         "kind": spec.kind,
         "role": role,
         "system": system_of(spec, role),
-        "arch": arch_of(spec.cloud, _machine(spec, role)),
+        "arch": arch_of(spec.cloud, machine_of(spec, role)),
         "packages": sorted({*facts.packages, *(p for step in steps for p in step.packages)}),
         # Files and services are seen to at every boot; what takes long is in commands.
         "steps": [
@@ -62,9 +61,3 @@ def _parts(spec: Spec, role: Role) -> dict[str, Any]:
         parts["languages"] = sorted(spec.environment.languages)
         parts["jupyter"] = spec.jupyter.enabled and role == "head"
     return parts
-
-
-def _machine(spec: Spec, role: Role) -> Machine:
-    if spec.kind == "cluster":
-        return spec.head if role == "head" else spec.workers
-    return spec.machine

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from roost.spec import Spec
 
 RECIPES = {
-    ("desktop", ""): ("desktop.desktop", "apps.pixinsight", "apps.scipion", "sync"),
-    ("cluster", "dask"): ("slurm.shared", "apps.languages", "dask.remote", "sync"),
-    ("cluster", "slurm"): ("slurm.shared", "apps.languages", "slurm.slurm", "sync"),
-    ("classroom", ""): ("sync",),
+    ("desktop", ""): ("gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion", "sync"),
+    ("cluster", "dask"): ("gpu", "slurm.shared", "apps.languages", "dask.remote", "sync"),
+    ("cluster", "slurm"): ("gpu", "slurm.shared", "apps.languages", "slurm.slurm", "sync"),
+    ("classroom", ""): ("gpu", "sync"),
 }
 """Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps."""
 

@@ -29,6 +29,12 @@ class Environment(Table):
         description="A folder with pyproject.toml and uv.lock, relative to this file; "
         "notebooks are there too. Without it: a built-in Dask and JupyterLab environment.",
     )
+    secrets: tuple[str, ...] = Field(
+        (),
+        description="Files and folders of the project that go to the machines though they look like"
+        " secrets (.env, keys, .aws); others of that kind are left out, and named.",
+        examples=[[".env"]],
+    )
     python: str | None = Field(
         None, description="The Python version; the project's own choice otherwise."
     )

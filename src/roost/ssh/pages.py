@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from roost.model.record import read_record
 from roost.model.resources import State
 from roost.notebook.lab.address import address
-from roost.recipes.dask.remote import JUPYTER_PORT, token_file
+from roost.recipes.dask.remote import DASHBOARD_PORT, JUPYTER_PORT, dashboard_file, token_file
 from roost.ssh.config import main_machine
 
 PASSWORDS = "/etc/roost/secrets/desktop.json"
@@ -74,12 +74,16 @@ def login_of(passwords: str, *, view: bool = False) -> Login:
 
 
 def page_of(record: str | None) -> Page | None:
-    """Return the page of what the record describes: a screen, JupyterLab, or none."""
+    """Return the page of what the record describes: a screen, JupyterLab, Dask, or none."""
     recorded = read_record(record)
     if recorded.kind == "desktop":
         return SCREENS.get(recorded.protocol)
-    if recorded.kind == "cluster" and recorded.jupyter and recorded.name:
+    if recorded.kind != "cluster" or not recorded.name:
+        return None
+    if recorded.jupyter:
         return Page(JUPYTER_PORT, "lab", "http", token_file(recorded.name))
+    if recorded.scheduler == "dask":
+        return Page(DASHBOARD_PORT, "status", "http", dashboard_file(recorded.name))
     return None
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from roost.errors import RoostError
 from roost.home import Folder
 from roost.notebook.dask.discovery import find
+from roost.notebook.dask.page_guard import HEADER
 
 MODULE = "roost.notebook.lab.extension"
 WATCH = 2.0
@@ -49,6 +50,20 @@ def dask_settings(place: Folder) -> dict[str, Any]:
         # sidebar would show the workers of a dead scheduler for so long.
         "distributed.comm.timeouts.connect": CONNECT,
     }
+
+
+def carry_secret(handler: Any, place: Folder) -> None:
+    """Let the proxy of this cluster's dashboard, and of no other's, give the dashboard's secret."""
+    plain, mine = handler.proxy_request_headers, cluster_id(place.name)
+
+    def proxy_request_headers(self: Any) -> Any:
+        headers = plain(self)
+        if mine in (*self.path_args, *self.path_kwargs.values()):
+            with suppress(OSError):
+                headers[HEADER] = place.dashboard.read_text().strip()
+        return headers
+
+    handler.proxy_request_headers = proxy_request_headers
 
 
 class Keeper:
@@ -106,9 +121,11 @@ def _load_jupyter_server_extension(server: Any) -> None:
         import dask.config
 
         manager = importlib.import_module("dask_labextension.manager").manager
+        pages = importlib.import_module("dask_labextension.dashboardhandler")
     except ImportError as error:
         server.log.warning("roost: no Dask panes: %s", error)
         return
     dask.config.set(dask_settings(place))
+    carry_secret(pages.DaskDashboardHandler, place)
     keeper = Keeper(place, manager, server.log)
     server.io_loop.add_callback(keeper.run)

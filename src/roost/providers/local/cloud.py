@@ -27,7 +27,7 @@ from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import Instance, Role, Shape, State
 from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
-from roost.notebook.dask.discovery import scheduler
+from roost.notebook.dask.discovery import dashboard, scheduler
 from roost.notebook.dask.membership import members
 from roost.notebook.lab.address import address
 from roost.providers.local import processes, tls
@@ -163,11 +163,14 @@ class LocalCloud:
         return environment, project
 
     def page(self, name: str) -> str | None:
-        """Return JupyterLab's address, as JupyterLab wrote it down."""
+        """Return JupyterLab's address, as JupyterLab wrote it down; without it, that of Dask."""
         place = folder(name, self.at)
         try:
-            jupyter = json.loads(place.jupyter.read_text())
-            return address(jupyter, place.token.read_text().strip())
+            if place.jupyter.exists() or read_record(place.spec.read_text()).jupyter:
+                jupyter = json.loads(place.jupyter.read_text())
+                return address(jupyter, place.token.read_text().strip())
+            pages, secret = dashboard(scheduler(place) or {}), place.dashboard.read_text().strip()
+            return address({"url": pages}, secret) if pages else None
         except (OSError, ValueError):
             return None
 

@@ -148,6 +148,7 @@ def _preferences(spec: Spec, licensed: bool) -> Step:
             *icon.files,
         ),
         commands=(icon.command, done) if licensed else (icon.command,),
+        own=True,  # no image has the user's home
     )
 
 

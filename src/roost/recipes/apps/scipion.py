@@ -31,7 +31,7 @@ PACKAGES = (
     *("libxcb-keysyms1", "libxcb-render-util0", "libxcb-shape0", "libxcb-xinerama0"),
 )
 CUDA = ("nvidia-cuda-toolkit",)
-"""The compiler for GPUs; the driver is part of the image of a machine with a GPU."""
+"""The compiler for GPUs; the driver is a recipe of its own (``gpu.py``)."""
 
 
 def steps(spec: Spec) -> tuple[Step, ...]:
@@ -43,7 +43,7 @@ def steps(spec: Spec) -> tuple[Step, ...]:
         _version(spec, wanted, alias, first=number == 0)
         for number, alias in enumerate(wanted.versions)
     )
-    return (*versions, *_datasets(spec, wanted))
+    return (*versions, _icons(wanted), *_datasets(spec, wanted))
 
 
 RECIPE = Recipe(steps=lambda spec, _role, _context: steps(spec))
@@ -53,9 +53,6 @@ def _version(spec: Desktop, wanted: Scipion, alias: str, *, first: bool) -> Step
     facts = f"{AT}/{alias}.json"
     names = (alias, "scipion3") if first and alias != "scipion3" else (alias,)
     starter = f'#!/bin/sh\nexec {wanted.prefix}/{alias}/scipion3 "$@"\n'
-    entry = program("Scipion.desktop").replace("ALIAS", alias)
-    entry = entry.replace("TITLE", alias.capitalize()).replace("PREFIX", wanted.prefix)
-    icon = Icon(f"{alias}.desktop", entry)
     return Step(
         name=alias,
         title=f"installing Scipion {wanted.versions[alias]}",
@@ -65,16 +62,32 @@ def _version(spec: Desktop, wanted: Scipion, alias: str, *, first: bool) -> Step
             File(f"{AT}/hosts.slurm.conf", program("scipion-hosts.conf")),
             File(facts, json.dumps(_facts(spec, wanted, alias), indent=1) + "\n"),
             *(File(f"/usr/local/bin/{name}", starter, "0755") for name in names),
-            *icon.files,
         ),
         commands=(
             Command(argv=(f"{AT}/install", "folder", facts)),
             Command(argv=(f"{AT}/install", "install", facts), user="user", seconds=HOURS),
             Command(argv=(f"{AT}/install", "check", facts), user="user"),
-            icon.command,
         ),
         own=_is_below_a_volume(spec, wanted.prefix),
     )
+
+
+def _icons(wanted: Scipion) -> Step:
+    """Return the step for what is in the user's home, which no image has."""
+    shown = [_icon(wanted, alias) for alias in wanted.versions]
+    return Step(
+        name="scipion-icons",
+        title="showing Scipion on the desktop",
+        files=tuple(dict.fromkeys(file for icon in shown for file in icon.files)),
+        commands=tuple(icon.command for icon in shown),
+        own=True,
+    )
+
+
+def _icon(wanted: Scipion, alias: str) -> Icon:
+    entry = program("Scipion.desktop").replace("ALIAS", alias)
+    entry = entry.replace("TITLE", alias.capitalize()).replace("PREFIX", wanted.prefix)
+    return Icon(f"{alias}.desktop", entry)
 
 
 def _datasets(spec: Desktop, wanted: Scipion) -> tuple[Step, ...]:

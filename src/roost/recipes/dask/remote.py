@@ -38,8 +38,8 @@ ends with 1 where they cannot."""
 INSIDE = (f"{BIN}/in-cluster",)
 """Put before a command on any node: run it in the user's folder and the cluster's environment."""
 CONSTANTS = "/etc/roost/node.env"
-JUPYTER_PORT = 8888
-"""A port on the head's loopback; ``roost open`` makes a tunnel to it."""
+JUPYTER_PORT, DASHBOARD_PORT = 8888, 8787
+"""Ports on the head's loopback; ``roost open`` makes a tunnel to JupyterLab, or to Dask's pages."""
 SHARED = ("dask-ca.pem", "dask-cert.pem", "dask-key.pem")
 """Secrets that the head makes and every worker needs."""
 PACKAGE_KEY, NOTEBOOK = "roost", "notebook"
@@ -106,6 +106,11 @@ def folder(name: str) -> Folder:
 def token_file(name: str) -> str:
     """Return the user's file with JupyterLab's token, on the head."""
     return str(folder(name).token)
+
+
+def dashboard_file(name: str) -> str:
+    """Return the user's file with the secret of Dask's pages, on the head."""
+    return str(folder(name).dashboard)
 
 
 def work_folder(spec: Cluster) -> str:
@@ -228,6 +233,7 @@ def _scheduler(spec: Cluster) -> Step:
         argv=(
             *_dask(spec, "roost.notebook.dask.scheduler"),
             *("--host", "${ROOST_ADDRESS}", "--port", str(PORT)),
+            *("--dashboard-port", str(DASHBOARD_PORT)),
         ),
     )
     return _step(spec, service, "starting Dask", "Dask's scheduler", GENTLE_STOP)

@@ -28,7 +28,8 @@ PROJECT = "project"
 
 def uploads(spec: Cluster) -> dict[str, UploadSource]:
     """Return the project's folder; without a project, the source of the built-in environment."""
-    return {PROJECT: UploadSource(path=spec.environment.locked)}
+    wanted = spec.environment
+    return {PROJECT: UploadSource(path=wanted.locked, secrets=wanted.secrets)}
 
 
 def steps(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:

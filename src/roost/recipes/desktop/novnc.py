@@ -52,6 +52,7 @@ def steps(spec: Desktop) -> tuple[Step, ...]:
             title="setting the desktop up",
             files=(*look(), *notices(), program("home.py")),
             commands=(icons(spec),),
+            own=True,  # no image has the user's home
         ),
         Step(
             name="desktop",

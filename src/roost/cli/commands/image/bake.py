@@ -39,10 +39,11 @@ def command(
     """Make an image of a machine, with nothing personal in it.
 
     The machine is stopped while its disk is copied, and started again if it ran; nothing on it is
-    changed. A small helper made from the copy, which no address can reach, erases licences,
-    keys, histories and logins; only then the image is made, and helper and copy are deleted. Data
-    volumes are not in it. An older image of the same name is deleted when the new one is completed.
-    If it is interrupted anywhere, type the same command again: it continues.
+    changed. A small helper made from the copy, which no address can reach, erases logins, keys and
+    all homes, but for the software in them (the command says which folders); only then the image is
+    made, and helper and copy are deleted. Data volumes are not in it. An older image of the same
+    name is deleted when the new one is completed. If it is interrupted anywhere, type the same
+    command again: it continues.
 
     \b
     Examples:
