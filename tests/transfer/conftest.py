@@ -176,7 +176,6 @@ def s3(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
     """A hostile S3, and nothing else, for every command of this test."""
     del home
     with hostile() as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up
         for key, value in server.env().items():
             monkeypatch.setenv(key, value)
         yield server

@@ -7,6 +7,7 @@ answer a request in its place, ``after`` may change an answer that is ready.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from hashlib import md5
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -150,6 +152,11 @@ class Hostile(ThreadingHTTPServer):
         self.ids = count(1)
         self.lock = threading.RLock()
         super().__init__(("127.0.0.1", 0), Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hang up."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def endpoint(self) -> str:
@@ -374,7 +381,9 @@ class Handler(BaseHTTPRequestHandler):
             {name.lower(): value for name, value in self.headers.items()},
             self.rfile.read(length) if length else b"",
         )
-        answer = self.server.answer(request)
+        self.send_answer(self.server.answer(request))
+
+    def send_answer(self, answer: Answer) -> None:
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)

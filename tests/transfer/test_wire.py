@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +18,18 @@ from botocore.credentials import Credentials
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from roost.transfer.s3.client import S3Client
 from roost.transfer.s3.config import Keys, Where
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.s3.reply import query_text
 from roost.transfer.s3.signing import signed
-from roost.transfer.s3.wire import Wire, WireError
+from roost.transfer.s3.wire import Connection, Wire, WireError
 from tests.cli.calling import Roost
 from tests.transfer.conftest import tree
-from tests.transfer.hostile_s3 import Answer, Hostile, Request, error, hostile
+from tests.transfer.hostile_s3 import Answer, Handler, Hostile, Request, error, hostile
 
 BIG = os.urandom(9 * 2**20 + 5)
 
@@ -64,7 +69,6 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
     monkeypatch.setenv("ROOST_HOME", str(tmp_path / "home"))
     with hostile() as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up
         for key, value in server.env().items():
             monkeypatch.setenv(key, value)
         server.put({"p/a": b"small", "p/big": BIG, "p/empty": b""})
@@ -113,13 +117,18 @@ def test_a_service_that_nobody_vouches_for_is_not_asked(tmp_path: Path, s3: Host
     assert s3.log == []
 
 
+@pytest.mark.parametrize(
+    "query", [{}, {"prefix": "a b/+", "list-type": "2", "encoding-type": "url"}]
+)
 @pytest.mark.parametrize("token", [None, "a token/+="])
-def test_the_signature_is_amazons(token: str | None) -> None:
+def test_the_signature_is_amazons(token: str | None, query: dict[str, str]) -> None:
     keys = Keys("ACCESS", "secret/+", token)
     headers = {"host": "bucket.s3.eu-west-1.amazonaws.com", "x-amz-request-payer": "requester"}
     path, stamp = "/a%20b/%C3%A9~-_.%2B", "20261126T080000Z"
-    ours = signed(path, headers, keys, "eu-west-1", stamp)
-    request = AWSRequest("GET", f"https://{headers['host']}{path}", headers=dict(headers))
+    asked = query_text(query)
+    ours = signed(path, headers, keys, "eu-west-1", stamp, asked)
+    url = f"https://{headers['host']}{path}?{asked}"
+    request = AWSRequest("GET", url, headers=dict(headers))
     theirs = S3SigV4Auth(Credentials(keys.access, keys.secret, token), "s3", "eu-west-1")
     request.context = {"timestamp": stamp, "payload_signing_enabled": True}
     if token:
@@ -226,3 +235,86 @@ def test_a_proxy_is_left_to_amazons_client(
     monkeypatch.setenv(name, value)
     where = Where("us-east-1", "http://127.0.0.1:9", Keys("a", "b"))
     assert Wire("127.0.0.1:9", "/b", where, lambda: where.keys).usable is usable
+
+
+# --- listings ------------------------------------------------------------------------------------
+
+
+def chunked(body: bytes, sizes: list[int]) -> bytes:
+    """A body as a server sends it that does not know its length."""
+    made, left = b"", body
+    for size in sizes:
+        piece, left = left[:size], left[size:]
+        made += b"%x;odd=1\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    made += b"%X\r\n%b\r\n" % (len(left), left) if left else b""
+    return made + b"0\r\nx-trailer: 1\r\n\r\n"
+
+
+def received(raw: bytes, cuts: list[int]) -> bytes:
+    """What is read of bytes that arrive in pieces, with another answer after them."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sent = raw + b"HTTP/1.1"
+
+        def send() -> None:
+            at = 0
+            for cut in sorted({min(cut, len(sent)) for cut in cuts} | {len(sent)}):
+                theirs.sendall(sent[at:cut])
+                at = cut
+            theirs.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        connection = Connection(ours, tls=False)
+        try:
+            body = connection.read_chunks()
+        finally:
+            sender.join()
+        rest = bytearray(8)
+        connection.read_into(memoryview(rest))
+        assert rest == b"HTTP/1.1"
+        return body
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    body=st.binary(max_size=200) | st.just(os.urandom(3 * 2**16)),
+    sizes=st.lists(st.integers(1, 2**17), max_size=4),
+    cuts=st.lists(st.integers(0, 2**18), max_size=6),
+)
+def test_a_body_in_chunks_is_read_to_its_end(
+    body: bytes, sizes: list[int], cuts: list[int]
+) -> None:
+    assert received(chunked(body, sizes), cuts) == body
+
+
+def test_chunks_that_are_none_are_no_answer() -> None:
+    wrong = [b"", b"\r\n", b"-5\r\n", b"0x5\r\nabcde\r\n", b"5\r\nabcdef\r\n", b"5\r\nab"]
+    wrong += [b"ffffffff\r\n", b"fffffffff\r\n", b"5" * 70_000, b"1_0\r\n"]
+    for raw in wrong:
+        with pytest.raises((ValueError, ConnectionError)):
+            received(raw, [])
+
+
+def test_pages_come_in_chunks_and_what_is_odd_is_asked_again(
+    tmp_path: Path, s3: Hostile, roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.page, send = 1, Handler.send_answer
+
+    def chunks(self: Handler, answer: Answer) -> None:
+        if answer.status != 200 or not self.path.startswith("/bucket/?"):
+            return send(self, answer)
+        body = chunked(answer.body, [1, 100])
+        odd = "User-Agent" not in self.headers and "continuation-token" in self.path
+        body = body[: len(body) // 2] if odd else body
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        self.close_connection = odd
+        asked_again.append(odd)
+        return None
+
+    asked_again: list[bool] = []
+    monkeypatch.setattr(Handler, "send_answer", chunks)
+    told = roost("sync", "s3://bucket/p", tmp_path / "back")
+    assert told.code == 0, told.err
+    assert tree(tmp_path / "back") == WHOLE
+    assert True in asked_again

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -90,7 +89,7 @@ class Bucket:
         """Find the bucket: whether it is there and ours, and its region. Raises StoreError."""
         query = {"list-type": "2", "max-keys": "1", "prefix": prefix, "encoding-type": "url"}
         try:
-            reply = self.client.call("ListObjectsV2", "GET", query=query)
+            reply = self.client.page("ListObjectsV2", query)()
             answers.page(reply.body, self.name, prefix)
         except StoreError as error:
             moved = error.code in _MOVED or error.status in {301, 307, 400}
@@ -112,7 +111,7 @@ class Bucket:
         whole, query = answers.Progress(prefix), {"prefix": prefix, "encoding-type": "url"}
         coming = self._list({**query, "list-type": "2"})
         while True:
-            body = coming.result().body
+            body = coming().body
             token, early = answers.early_token(body), None
             if token:  # the next page comes while this one is read
                 early = self._list({**query, "list-type": "2", "continuation-token": token})
@@ -129,9 +128,9 @@ class Bucket:
             if not more:
                 return
 
-    def _list(self, query: Mapping[str, str]) -> Future[Reply]:
+    def _list(self, query: Mapping[str, str]) -> Callable[[], Reply]:
         operation = "ListObjectsV2" if "list-type" in query else "ListObjects"
-        return self.client.send(operation, "GET", query=query)
+        return self.client.page(operation, query)
 
     def head(self, key: str) -> Head:
         """Return the attributes of an object. Raises StoreError."""

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from roost.errors import CredentialsError, UsageError
 from roost.transfer.s3.config import Keys, Where
 from roost.transfer.s3.failures import StoreError
-from roost.transfer.s3.reply import SAFE, Reply
+from roost.transfer.s3.reply import SAFE, Reply, query_text
 from roost.transfer.s3.span import Span
 
 if TYPE_CHECKING:
@@ -38,25 +39,34 @@ class S3Client:
         self.where = where
         self._connections = connections
         self._host, self._base = _address(bucket, where)
-        self._bootstrap = _bootstrap()
-        self._provider = None if where.anonymous else _provider(where, self._bootstrap)
-        self._client = self._made(connections)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._loaded: tuple[Any, Any, Any] | None = None
         self._fetcher: Any = None
         self._wire: Wire | None = None
         self._keys: tuple[float, Keys | None] = (0.0, where.keys)
 
-    def _made(self, connections: int) -> Any:
+    @property
+    def _crt(self) -> tuple[Any, Any, Any]:
+        """Amazon's client, its threads, and what gives it credentials; loaded when first used."""
+        with self._lock:
+            if self._loaded is None:
+                threads = _bootstrap()
+                provider = None if self.where.anonymous else _provider(self.where, threads)
+                made = self._made(self._connections, threads, provider)
+                self._loaded = (made, threads, provider)
+            return self._loaded
+
+    def _made(self, connections: int, threads: Any, provider: Any) -> Any:
         """Return a client of awscrt."""
         from awscrt import s3
 
         where = self.where
         plain = where.endpoint is not None and where.endpoint.startswith("http://")
-        signing = self._provider and s3.create_default_s3_signing_config(
-            region=where.region, credential_provider=self._provider
+        signing = provider and s3.create_default_s3_signing_config(
+            region=where.region, credential_provider=provider
         )
         return s3.S3Client(
-            bootstrap=self._bootstrap,
+            bootstrap=threads,
             region=where.region,
             tls_mode=s3.S3RequestTlsMode.DISABLED if plain else s3.S3RequestTlsMode.ENABLED,
             tls_connection_options=None if plain else _tls(where),
@@ -112,7 +122,7 @@ class S3Client:
                 done.set_result(reply)
 
         request = self._request(method, key, query, headers, body)
-        self._client.make_request(
+        self._crt[0].make_request(
             type=S3RequestType.DEFAULT,
             operation_name=operation,
             request=request,
@@ -121,6 +131,25 @@ class S3Client:
             on_done=on_done,
         )
         return done
+
+    def page(self, operation: str, query: Mapping[str, str]) -> Callable[[], Reply]:
+        """Ask for a page of a listing; what is returned waits for it. Raises StoreError.
+
+        It comes over a plain socket: Amazon's client takes longer to load than a listing of some
+        thousand objects. Whatever is not a plain success is asked again by that client.
+        """
+        answer = None
+        if self.where.keys is not None or self.where.anonymous:
+            with suppress(StoreError):
+                answer = self.wire.page(query) if self.wire.usable else None
+
+        def coming() -> Reply:
+            with suppress(StoreError):
+                if answer is not None:
+                    return answer.page()
+            return self.call(operation, "GET", query=query)
+
+        return coming
 
     def fetch(self, key: str, headers: Mapping[str, str], write: OnBody) -> Reply:
         """Fetch an object in parallel ranges; ``write`` gets them in order. Raises StoreError."""
@@ -155,7 +184,8 @@ class S3Client:
         """Return a client for ranges, so that all of them share one limit."""
         with self._lock:
             if self._fetcher is None:
-                self._fetcher = self._made(min(self._connections, RANGES))
+                _, threads, provider = self._crt
+                self._fetcher = self._made(min(self._connections, RANGES), threads, provider)
             return self._fetcher
 
     @property
@@ -175,12 +205,12 @@ class S3Client:
 
     def keys(self) -> Keys | None:
         """Return the credentials of this moment; None for none. Raises StoreError."""
-        if self._provider is None or self.where.keys is not None:
+        if self.where.anonymous or self.where.keys is not None:
             return self.where.keys
         now = time.monotonic()
         until, keys = self._keys
         if now >= until:
-            keys = _asked(self._provider)
+            keys = _asked(self._crt[2])
             self._keys = (now + KEYS_KEPT, keys)
         return keys
 
@@ -197,7 +227,7 @@ class S3Client:
         # Whoever asks for nothing of an object asks the bucket, whose path ends with a slash.
         path = f"{self._base}/{quote(key, safe=SAFE, errors='surrogateescape')}"
         if query:
-            path += "?" + "&".join(f"{k}={quote(v, safe='-_.~')}" for k, v in query.items())
+            path += f"?{query_text(query)}"
         lines = [("host", self._host), *(headers or {}).items(), *self.where.headers.items()]
         if body or method in {"PUT", "POST"}:
             lines.append(("content-length", str(len(body))))

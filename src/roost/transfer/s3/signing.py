@@ -12,12 +12,18 @@ NO_BODY = sha256(b"").hexdigest()
 
 
 def signed(
-    path: str, headers: Mapping[str, str], keys: Keys | None, region: str, stamp: str
+    path: str,
+    headers: Mapping[str, str],
+    keys: Keys | None,
+    region: str,
+    stamp: str,
+    query: str = "",
 ) -> dict[str, str]:
     """Return the headers of a GET request with its signature; without keys it has none.
 
-    ``path`` is quoted, without a query. The names of headers are lower case; ``host`` must be
-    among them. ``stamp`` is the time, as in 20261126T080000Z.
+    ``path`` and ``query`` are quoted, the query's parts in the order of their names. The names of
+    headers are lower case; ``host`` must be among them. ``stamp`` is the time, as in
+    20261126T080000Z.
     """
     made = {**headers, "x-amz-date": stamp, "x-amz-content-sha256": NO_BODY}
     if keys is None:
@@ -27,7 +33,7 @@ def signed(
     names = sorted(name for name in made if name == "host" or name.startswith("x-amz-"))
     listed = ";".join(names)
     lines = "".join(f"{name}:{made[name].strip()}\n" for name in names)
-    canonical = f"GET\n{path}\n\n{lines}\n{listed}\n{NO_BODY}"
+    canonical = f"GET\n{path}\n{query}\n{lines}\n{listed}\n{NO_BODY}"
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     digest = sha256(canonical.encode()).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"

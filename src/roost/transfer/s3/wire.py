@@ -1,14 +1,15 @@
-"""GET requests over plain sockets, for downloads: little work for each, and little memory.
+"""GET requests over plain sockets, for downloads and listings: little work and little memory.
 
 Amazon's client gives the body of every request to Python through its own threads and buffers. Here
 the thread that wants an object reads it from its connection, into memory of its own. What goes
-wrong here is tried again by those who ask; what only Amazon's client can do (a proxy, an answer in
+wrong here is tried again by those who ask; what only Amazon's client can do (a proxy, an object in
 chunks) is left to it, by WireError.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 import time
@@ -19,7 +20,7 @@ from urllib.parse import quote, urlsplit
 
 from roost.transfer.s3.config import Keys, Where
 from roost.transfer.s3.failures import StoreError
-from roost.transfer.s3.reply import SAFE, Reply
+from roost.transfer.s3.reply import SAFE, Reply, query_text
 from roost.transfer.s3.signing import signed
 
 if TYPE_CHECKING:
@@ -29,8 +30,12 @@ CONNECTING, WAITING = 10, 30
 """Seconds to wait for a connection, and for the next bytes of an answer."""
 NEVER = frozenset({"NoRange", "NoLength", "SSLCertVerificationError"})
 """The codes of errors for which only Amazon's client is left."""
+OK = 200
 _BUFFER = 2**16
 _LONGEST_ERROR = 2**20
+_LONGEST_PAGE = 2**26
+"""A page of a listing names 1,000 objects at most."""
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}[ \t]*(;.*)?")
 _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -90,6 +95,41 @@ class Connection:
                 raise ConnectionError("the connection ended")
             ready += count
 
+    def read_chunks(self) -> bytes:
+        """Read a body that comes in chunks, each after its size."""
+        body = bytearray()
+        while size := self._size():
+            if len(body) + size > _LONGEST_PAGE:
+                raise ValueError("an answer without end")
+            chunk = bytearray(size)
+            self.read_into(memoryview(chunk))
+            body += chunk
+            if self._line():
+                raise ValueError("a chunk that is longer than it says")
+        while self._line():  # headers after the body
+            pass
+        return bytes(body)
+
+    def _size(self) -> int:
+        line = self._line()
+        if not _SIZE.fullmatch(line):
+            raise ValueError("a chunk without its size")
+        return int(line.partition(b";")[0], 16)
+
+    def _line(self) -> bytes:
+        view = memoryview(self.buffer)
+        while (at := self.buffer.find(b"\r\n", self.start, self.end)) < 0:
+            left = self.end - self.start
+            view[:left] = view[self.start : self.end]
+            self.start, self.end = 0, left
+            count = self.socket.recv_into(view[left:]) if left < _BUFFER else 0
+            if not count:
+                raise ConnectionError("the connection ended")
+            self.end += count
+        line = bytes(view[self.start : at])
+        self.start = at + 2
+        return line
+
 
 class Wire:
     """Connections to the service that has one bucket."""
@@ -108,14 +148,21 @@ class Wire:
         """Ask for an object; the answer is read by its ``result``. Raises StoreError."""
         return Answer(self, key, self.request(key, headers))
 
-    def request(self, key: str, headers: Mapping[str, str]) -> bytes:
+    def page(self, query: Mapping[str, str]) -> Answer:
+        """Ask for a page of a listing; it is read by the answer's ``page``. Raises StoreError."""
+        return Answer(self, "", self.request("", {}, query))
+
+    def request(
+        self, key: str, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> bytes:
         """Return the bytes of a request."""
         path = f"{self._base}/{quote(key, safe=SAFE, errors='surrogateescape')}"
+        asked = query_text(query or {})
         where = self._where
         more = {"host": self._host, **headers, **where.headers}
-        lines = signed(path, more, self._keys(), where.region, self._stamp())
+        lines = signed(path, more, self._keys(), where.region, self._stamp(), asked)
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        return f"GET {path} HTTP/1.1\r\n{text}\r\n".encode()
+        return f"GET {path}{'?' if asked else ''}{asked} HTTP/1.1\r\n{text}\r\n".encode()
 
     def _stamp(self) -> str:
         now = int(time.time())
@@ -183,8 +230,11 @@ class Answer:
         self._connection = self._wire.take(fresh=True)
         self._connection.socket.sendall(self._request)
 
-    def head(self) -> tuple[int, dict[str, str], bool]:
-        """Return status and headers of a success, and if more may follow. Raises StoreError."""
+    def head(self, *, chunks: bool = False) -> tuple[int, dict[str, str], bool]:
+        """Return status and headers of a success, and if more may follow. Raises StoreError.
+
+        A body in ``chunks`` has no length in its head.
+        """
         try:
             try:
                 status, headers, lives = self._connection.head()
@@ -194,10 +244,11 @@ class Answer:
         except (OSError, ValueError) as error:
             self._connection.socket.close()
             raise WireError(self._key, type(error).__name__, str(error)) from None
-        if "content-length" not in headers or "transfer-encoding" in headers:
+        sized = "content-length" in headers and "transfer-encoding" not in headers
+        if not sized and not (chunks and status == OK):
             self._connection.socket.close()
             raise WireError(self._key, "NoLength", "an answer without its length")
-        if status not in {200, 206}:
+        if status not in {OK, 206}:
             raise self._refused(status, headers, lives=lives)
         return status, headers, lives
 
@@ -221,6 +272,24 @@ class Answer:
             self._wire.give_back(self._connection)
         else:
             self._connection.socket.close()
+
+    def page(self) -> Reply:
+        """Return the whole answer, in memory, of any length. Raises StoreError."""
+        status, headers, lives = self.head(chunks=True)
+        try:
+            if headers.get("transfer-encoding", "").lower() == "chunked":
+                body = self._connection.read_chunks()
+            elif int(headers.get("content-length", _LONGEST_PAGE)) < _LONGEST_PAGE:
+                whole = bytearray(int(headers["content-length"]))
+                self._connection.read_into(memoryview(whole))
+                body = bytes(whole)
+            else:
+                raise ValueError("an answer without end")
+        except (OSError, ValueError) as error:
+            self._connection.socket.close()
+            raise WireError(self._key, type(error).__name__, str(error)) from None
+        self.end(lives=lives)
+        return Reply(status, headers, body)
 
     def result(self) -> Reply:
         """Return the whole answer, in memory. Raises StoreError."""
