@@ -72,12 +72,16 @@ class Consent(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One command of one user. ``command`` is what was typed, for locks and for hints."""
+    """One command of one user. ``command`` is what was typed, for locks and for hints.
+
+    ``take_over``: what is another's may be changed, and is this user's then.
+    """
 
     reporter: Reporter
     consent: Consent
     place: Place = NOWHERE
     command: str = "roost"
+    take_over: bool = False
 
     def say(self, text: str) -> None:
         """Tell one line."""

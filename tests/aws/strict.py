@@ -49,6 +49,7 @@ STEADY = {
     "DescribeVolumes": ("Volumes", "VolumeId"),
 }
 USER_DATA = 16 * 1024
+DESCRIPTION = 255
 TIMES = (
     ("InstanceId", "LaunchTime"),
     ("SnapshotId", "StartTime"),
@@ -114,6 +115,8 @@ class StrictEc2(StrictDisks):
     _waited: bool = False
     types: frozenset[str] = frozenset()
     _late: dict[str, float] = field(default_factory=dict)
+    who: str = "arn:aws:iam::123456789012:user/alice"
+    _writers: dict[tuple[str, int], str] = field(default_factory=dict)
     _tokens: dict[str, tuple[str, Any]] = field(default_factory=dict)
     _blind: dict[str, int] = field(default_factory=dict)
     _moving: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -371,8 +374,34 @@ class StrictEc2(StrictDisks):
 
     def _check_CreateLaunchTemplate(self, through: Any, asked: Any) -> None:  # noqa: N802
         del through
+        if len(asked.get("VersionDescription", "")) > DESCRIPTION:
+            raise _error("CreateLaunchTemplate", "InvalidParameterValue", "limited to 255")
         if len(asked["LaunchTemplateData"].get("UserData", "")) > USER_DATA:
             raise _error("CreateLaunchTemplate", "InvalidUserData.Malformed", "limited to 16 KB")
+
+    def _written(self, one: Any, number: int) -> None:
+        """EC2 says who wrote a version of a template; to moto all are one."""
+        key = (one["LaunchTemplateId"], number)
+        one["CreatedBy"] = self._writers.setdefault(key, self.who)
+
+    def _done_CreateLaunchTemplate(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del asked
+        self._written(answer["LaunchTemplate"], 1)
+
+    def _done_DescribeLaunchTemplates(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del asked
+        for one in answer["LaunchTemplates"]:
+            self._written(one, 1)
+
+    def _done_CreateLaunchTemplateVersion(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del asked
+        made = answer["LaunchTemplateVersion"]
+        self._written(made, int(made["VersionNumber"]))
+
+    def _done_DescribeLaunchTemplateVersions(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        del asked
+        for one in answer["LaunchTemplateVersions"]:
+            self._written(one, int(one["VersionNumber"]))
 
     def _check_CreateLaunchTemplateVersion(self, through: Any, asked: Any) -> None:  # noqa: N802
         self._check_CreateLaunchTemplate(through, asked)

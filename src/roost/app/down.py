@@ -64,8 +64,7 @@ def down(
     except NotFoundError:
         remove_half_made(session, name)
         raise
-    with held(session, cloud, name):
-        before = cloud.observe(name)
+    with held(session, cloud, name) as before:
         if before.empty:
             forget_deleted(session, name)
             raise missing(name)

@@ -54,11 +54,13 @@ def extend(
 
     Machines stop by themselves, so they are asked; workers follow their head.
     """
+    from roost.app.owner import check_owner
     from roost.app.resolve import locate, usable
 
     words = _words(name, span, usd)
     cloud = locate(session, name)
     state = usable(cloud, name)
+    check_owner(session, cloud, state)
     if cloud.can.shell is not None:
         raise UsageError(f"{name} is on your own machine, where nothing stops by itself")
     nodes: dict[str, Limits] = {}

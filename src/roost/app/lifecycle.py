@@ -103,11 +103,11 @@ def bring_back(
     """Make all run that a name was made as, by its record, wherever it is."""
     from roost.app.comeback import check_copies
     from roost.app.ends import refuse_past_end, warn_of_past_end
-    from roost.app.resolve import held, locate, recorded, wanted_for
+    from roost.app.resolve import held, locate, spec_in, wanted_for
 
     cloud = locate(session, name)
-    with held(session, cloud, name):
-        spec, have = recorded(cloud, name)
+    with held(session, cloud, name) as have:
+        spec = spec_in(cloud, have)
         if as_parked:
             refuse_past_end(spec)
         warn_of_past_end(session, spec)

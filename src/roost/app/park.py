@@ -44,14 +44,14 @@ def park(
     Raises PartlyDoneError, naming what is not put away, and why.
     """
     from roost.app.lifecycle import forget_ways
-    from roost.app.resolve import held, usable
+    from roost.app.resolve import checked, held
     from roost.parking.buckets import agree_on_buckets
     from roost.parking.choices import choose, confirm
     from roost.parking.planner import plan_park
 
     cloud = _rented(session, name)
-    with held(session, cloud, name):
-        have = usable(cloud, name)
+    with held(session, cloud, name) as seen:
+        have = checked(seen)
         choices = choose(cloud, have, modes, to, discard)
         agree_on_buckets(session, cloud, have, choices)
         choices = confirm(session, have, choices)

@@ -53,14 +53,14 @@ def resize(
     """
     from roost.app.lifecycle import hourly, running
     from roost.app.provisioning import settle
-    from roost.app.resolve import held, locate, recorded, wanted_for
+    from roost.app.resolve import held, locate, spec_in, wanted_for
     from roost.providers.provider import need
 
     cloud = locate(session, name)
     if cloud.can.shell is not None:
         raise UsageError(f"{name} runs on your own machine; [local] says how much of it")
-    with held(session, cloud, name):
-        spec, have = recorded(cloud, name)
+    with held(session, cloud, name) as have:
+        spec = spec_in(cloud, have)
         target = chosen_role(spec, role, have)
         changed = changed_spec(spec, target, needs)
         wanted, before = wanted_for(changed), wanted_for(spec)

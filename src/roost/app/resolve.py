@@ -167,7 +167,8 @@ def spec_of(session: Session, target: str | None) -> Spec:
     from roost.spec import from_json
 
     there = place if place.cloud in PROVIDERS else NOWHERE
-    record, _ = _record(locate(replace(session, place=there), file), file)
+    cloud = locate(replace(session, place=there), file)
+    record = _record(cloud, usable(cloud, file))
     return from_json(record, cloud=place.cloud, region=place.region)
 
 
@@ -175,16 +176,24 @@ def recorded(cloud: Cloud, name: str) -> tuple[Spec, State]:
     """Return the spec that made ``name``, and its state now. Raises NotFoundError."""
     from roost.spec import from_json
 
-    record, state = _record(cloud, name)
-    return from_json(record), state
-
-
-def _record(cloud: Cloud, name: str) -> tuple[str, State]:
     state = usable(cloud, name)
+    return from_json(_record(cloud, state)), state
+
+
+def spec_in(cloud: Cloud, have: State) -> Spec:
+    """Return the spec that made what is there. Raises NotFoundError, RoostError."""
+    from roost.spec import from_json
+
+    return from_json(_record(cloud, checked(have)))
+
+
+def _record(cloud: Cloud, state: State) -> str:
     if not state.record:
-        raise RoostError(f"the record of {name} is lost", next=command_line("roost", "down", name))
-    _check_own(cloud, name, state.record)
-    return state.record, state
+        raise RoostError(
+            f"the record of {state.name} is lost", next=command_line("roost", "down", state.name)
+        )
+    _check_own(cloud, state.name, state.record)
+    return state.record
 
 
 def _check_own(cloud: Cloud, name: str, record: str) -> None:
@@ -218,9 +227,15 @@ def existing(cloud: Cloud, name: str) -> State:
 
 def usable(cloud: Cloud, name: str) -> State:
     """Return the state of ``name`` to reach or change it. Raises RoostError where two are one."""
+    return checked(cloud.observe(name))
+
+
+def checked(state: State) -> State:
+    """Return the state if it can be reached and changed. Raises RoostError, NotFoundError."""
     from roost.plan.refusal import refuse_doubles
 
-    state = existing(cloud, name)
+    if state.empty:
+        raise missing(state.name)
     if refusal := refuse_doubles(state):
         raise RoostError(refusal.what, exists=refusal.exists, next=refusal.next)
     return state
@@ -244,11 +259,14 @@ def missing(name: str, where: str = "") -> NotFoundError:
 
 
 @contextmanager
-def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
-    """Hold the lock of ``name``; wait for another roost that has it, and say which it is.
+def held(session: Session, cloud: Cloud, name: str) -> Iterator[State]:
+    """Hold the lock of ``name`` to change it, and yield what is there; another's is refused.
 
-    An error says what it leaves behind, and what that costs.
+    Wait for another roost that has the lock, and say which it is. An error says what it leaves
+    behind, and what that costs.
     """
+    from roost.app.owner import check_owner
+
     deadline = time.monotonic() + HOLD_PATIENCE
     told = False
     while True:
@@ -264,7 +282,9 @@ def held(session: Session, cloud: Cloud, name: str) -> Iterator[None]:
                 told = True
             time.sleep(0.2)
     try:
-        yield
+        have = cloud.observe(name)
+        check_owner(session, cloud, have)
+        yield have
     except (UsageError, NeedsConfirmationError):
         raise  # nothing has been changed
     except RoostError as error:

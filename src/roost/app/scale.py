@@ -20,11 +20,11 @@ def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Runn
     from roost.app.comeback import check_copies
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_workers
-    from roost.app.resolve import held, locate, recorded, wanted_for
+    from roost.app.resolve import held, locate, spec_in, wanted_for
 
     cloud = locate(session, name)
-    with held(session, cloud, name):
-        spec, have = recorded(cloud, name)
+    with held(session, cloud, name) as have:
+        spec = spec_in(cloud, have)
         if spec.kind != "cluster":
             raise UsageError(f"{name} is a {spec.kind}; only a cluster has workers")
         check_limits(spec.workers, name, count)

@@ -15,11 +15,12 @@ def stop(session: Session, name: str) -> State:
 
     Its record need not be readable: whatever runs can be stopped.
     """
-    from roost.app.resolve import existing, held, locate
+    from roost.app.resolve import held, locate, missing
 
     cloud = locate(session, name)
-    with held(session, cloud, name):
-        have = existing(cloud, name)
+    with held(session, cloud, name) as have:
+        if have.empty:
+            raise missing(name)
         session.say(f"stopping {name}")
         return stop_instances(session, cloud, name, tuple(i.name for i in have.instances))
 

@@ -41,8 +41,7 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
     wanted = wanted_for(spec)
     if cloud.can.preflight is not None:
         cloud.can.preflight.begin(spec)
-    with held(session, cloud, spec.name):
-        have = cloud.observe(spec.name)
+    with held(session, cloud, spec.name) as have:
         agree_on_folder(session, spec, have.record)
         empty = check_copies(session, cloud, wanted, have, fresh)
         plan = plan_up(wanted, have, fresh=empty)

@@ -17,6 +17,7 @@ from roost.providers.rules import cloud_names
 
 CLOUDS = ("local", "aws", "openstack")
 """Every cloud that a file can name, whether or not this version can run anything there."""
+TAKE_OVER = "roost.take_over"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -155,6 +156,21 @@ def cloud_option(function: F) -> F:
         "--cloud",
         type=click.Choice(cloud_names()),
         help="Instead of the cloud that the file names.",
+    )(function)
+
+
+def take_over_option(function: F) -> F:
+    """Add --take-over, for the session: what is another's may be changed."""
+
+    def take(context: click.Context, _: click.Parameter, value: bool) -> None:
+        context.meta[TAKE_OVER] = value
+
+    return click.option(
+        "--take-over",
+        is_flag=True,
+        expose_value=False,
+        callback=take,
+        help="Change it though it is another person's; it is yours then.",
     )(function)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from roost.cli.options import TAKE_OVER
 from roost.cli.output import interactive, say
 from roost.errors import NeedsConfirmationError
 from roost.model.place import NOWHERE, Place
@@ -95,4 +96,10 @@ def session(
     terminal = Terminal(yes=yes, no_input=no_input, quiet=quiet)
     context = click.get_current_context(silent=True)
     command = context.command_path if context else "roost up"
-    return Session(reporter=terminal, consent=terminal, place=place, command=command)
+    return Session(
+        reporter=terminal,
+        consent=terminal,
+        place=place,
+        command=command,
+        take_over=bool(context and context.meta.get(TAKE_OVER)),
+    )

@@ -56,8 +56,8 @@ def bake(
     """
     cloud = resolve.locate(session, name)
     images = need(cloud.can.images, "make an image", cloud)
-    with resolve.held(session, cloud, name):
-        spec, state = resolve.recorded(cloud, name)
+    with resolve.held(session, cloud, name) as state:
+        spec = resolve.spec_in(cloud, state)
         instance = _choose(state, node)
         request = _request(spec, instance, image_name(image or _default(name, instance)))
         build = images.build(request)

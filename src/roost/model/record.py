@@ -44,6 +44,7 @@ class Recorded:
     jupyter: bool = True
     project: str = ""
     ssh_from: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
     https_open: bool = False
     lets_me_in: bool = False
     parks_in_s3: bool = False
@@ -75,6 +76,7 @@ def read_record(text: str | None) -> Recorded:
         jupyter=_table(raw, "jupyter").get("enabled", True) is not False,
         project=_text(environment, "project") or _text(raw, "folder"),
         ssh_from=_texts(access.get("ssh")),
+        operators=_texts(access.get("operators")),
         https_open=bool(_texts(access.get("https"))),
         lets_me_in="me" in (*_texts(access.get("ssh")), *_texts(access.get("https"))),
         parks_in_s3=any(

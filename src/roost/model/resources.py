@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from roost.model.owner import Foreign, Owner
+
 Kind = Literal["key-pair", "security-group", "volume", "instance", "address", "snapshot", "image"]
 Role = Literal["head", "worker", "desktop", "seat"]
 InstanceState = Literal[
@@ -316,20 +318,6 @@ class Backup:
         return f"{self.kind} {self.id}{size}, made {made:%Y-%m-%d %H:%M} UTC"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
-    """What carries the name's tag, and is none of roost's: ``why`` says what is wrong with it."""
-
-    kind: Kind
-    id: str
-    why: str
-
-    @property
-    def text(self) -> str:
-        """Return for example ``"not roost's: volume vol-1 (no readable tag roost:node)"``."""
-        return f"not roost's: {self.kind} {self.id} ({self.why}); it is left alone"
-
-
 Resource = KeyPair | SecurityGroup | Volume | Instance | Address | Snapshot | Image
 
 
@@ -355,7 +343,8 @@ class State:
 
     ``backups`` are the copies that the record names, also those that are not there any more;
     ``backups_unread``: the record names some that cannot be read. ``foreign`` carries the name's
-    tag all the same, and is never changed.
+    tag all the same, and is never changed. ``owner`` is None where nobody is noted, or the cloud
+    has no owners; ``unowned``: the record has room for one.
     """
 
     name: str
@@ -371,6 +360,8 @@ class State:
     backups: tuple[Backup, ...] = ()
     backups_unread: bool = False
     foreign: tuple[Foreign, ...] = ()
+    owner: Owner | None = None
+    unowned: bool = False
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -32,7 +32,10 @@ def by_reason(reasons: Iterable[tuple[str, str]]) -> str:
 
 def why_record(have: State) -> str:
     """Return why the settings are saved."""
-    return NOT_THERE if have.record is None else "the settings saved there are other ones"
+    if have.record is None:
+        return NOT_THERE
+    other = "the settings saved there are other ones"
+    return f"{other}, or no owner is noted there" if have.unowned else other
 
 
 def why_create(batch: Sequence[Resource], wanted: Wanted, have: State) -> str:

@@ -129,7 +129,7 @@ def _forget_obsolete(have: State) -> list[Step]:
 
 def save_settings(wanted: Wanted, have: State) -> list[Record]:
     """Save the file's settings, where others are saved or none."""
-    if have.record == wanted.record:
+    if have.record == wanted.record and not have.unowned:
         return []
     return [Record(wanted.record, reason=why_record(have))]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from roost.cost.spent import There
     from roost.model.finding import Finding
     from roost.model.images import BakedImage, BakeRequest, BakeState, BakeStep
+    from roost.model.owner import Owner
     from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.model.steps import Step
@@ -39,6 +40,7 @@ class Summary:
     """One row of ``roost ls``: a name and how many of its instances are in which state.
 
     ``unfilled`` are its volumes whose data is not all back from S3, as far as that can be seen.
+    ``owner`` is whose it is, as the cloud names them.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Summary:
     region: str = ""
     created: datetime | None = None
     unfilled: tuple[str, ...] = ()
+    owner: str = ""
 
 
 # --- one place where machines can be -------------------------------------------------------------
@@ -137,6 +140,18 @@ class History(Protocol):
 
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger, and what exists now. Raises AccessError, CloudError."""
+        ...
+
+
+class Owners(Protocol):
+    """Names that belong to somebody: others must take them over before they change them."""
+
+    def is_mine(self, owner: Owner, record: str | None) -> bool:
+        """Tell whether whoever runs roost is the owner, or named in the record. Asks the cloud."""
+        ...
+
+    def take_over(self, name: str) -> None:
+        """Make whoever runs roost the owner of a name that was looked at. Raises RoostError."""
         ...
 
 
@@ -254,6 +269,7 @@ class Capabilities:
     preflight: Preflight | None = None
     resizing: Resizing | None = None
     history: History | None = None
+    owners: Owners | None = None
     remains: Remains | None = None
     s3_copies: S3Copies | None = None
     shell: Shell | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options, take_over_option
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
@@ -21,6 +21,7 @@ from roost.model.place import Place
 )
 @place_options
 @json_option
+@take_over_option
 def command(
     name: str,
     span: str | None,

@@ -17,7 +17,7 @@ from roost.cli.copying import (
     session_for,
     show_all,
 )
-from roost.cli.options import NameAndNode, json_option, place_options, yes_options
+from roost.cli.options import NameAndNode, json_option, place_options, take_over_option, yes_options
 from roost.model.place import Place
 
 
@@ -28,6 +28,7 @@ from roost.model.place import Place
 @place_options
 @json_option
 @yes_options
+@take_over_option
 def command(which: str, only: tuple[str, ...], place: Place, **chosen: Any) -> None:
     """Copy from its machine what the file's [data] names: from folders to S3.
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options, yes_options
+from roost.cli.options import (
+    json_option,
+    name_argument,
+    place_options,
+    take_over_option,
+    yes_options,
+)
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
@@ -21,6 +27,7 @@ from roost.model.place import Place
 @place_options
 @json_option
 @yes_options
+@take_over_option
 def command(  # noqa: PLR0913 - one parameter for each option
     name: str,
     role: str | None,

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import fresh_option, json_option, name_argument, place_options, yes_options
+from roost.cli.options import (
+    fresh_option,
+    json_option,
+    name_argument,
+    place_options,
+    take_over_option,
+    yes_options,
+)
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
@@ -15,6 +22,7 @@ from roost.model.place import Place
 @place_options
 @json_option
 @yes_options
+@take_over_option
 def command(
     name: str, fresh: tuple[str, ...], place: Place, as_json: bool, yes: bool, no_input: bool
 ) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options, yes_options
+from roost.cli.options import (
+    json_option,
+    name_argument,
+    place_options,
+    take_over_option,
+    yes_options,
+)
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
@@ -16,6 +22,7 @@ from roost.model.place import Place
 @click.option("--drop", multiple=True, metavar="WORKER", help="Let this one go first (repeatable).")
 @yes_options
 @json_option
+@take_over_option
 def command(
     name: str,
     place: Place,

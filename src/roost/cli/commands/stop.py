@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options
+from roost.cli.options import json_option, name_argument, place_options, take_over_option
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
 from roost.errors import command_line
@@ -15,6 +15,7 @@ from roost.model.place import Place
 @name_argument
 @place_options
 @json_option
+@take_over_option
 def command(name: str, place: Place, as_json: bool) -> None:
     """Stop its instances. Nothing is deleted; `roost start` brings all of it back.
 

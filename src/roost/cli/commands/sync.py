@@ -17,7 +17,7 @@ from roost.cli.copying import (
     options,
     session_for,
 )
-from roost.cli.options import json_option, yes_options
+from roost.cli.options import json_option, take_over_option, yes_options
 from roost.model.place import Place
 
 
@@ -30,6 +30,7 @@ from roost.model.place import Place
 @options(QUIET)
 @json_option
 @yes_options
+@take_over_option
 def command(source: str, target: str, **chosen: Any) -> None:
     """Make DST like SRC: a folder (here, or on a machine) and a place in S3.
 

@@ -9,6 +9,7 @@ from roost.cli.options import (
     fresh_option,
     json_option,
     place_options,
+    take_over_option,
     yes_options,
 )
 from roost.cli.terminal import session as open_session
@@ -22,6 +23,7 @@ from roost.model.place import Place
 @place_options
 @json_option
 @yes_options
+@take_over_option
 def command(
     target: str | None,
     fresh: tuple[str, ...],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from roost.cli.output import table
 from roost.errors import command_line
+from roost.model.owner import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def names_text(rows: Sequence[Summary]) -> str:
-    """Write a line for each name: its kind, its cloud, its instances by state, since when."""
+    """Write a line for each name: its kind, cloud, owner, its instances by state, since when."""
     cells = [
         (
             row.name,
@@ -23,10 +24,11 @@ def names_text(rows: Sequence[Summary]) -> str:
             f"{row.cloud} {row.region}".rstrip(),
             ", ".join(f"{count} {state}" for state, count in sorted(row.states.items())) or "none",
             _local(row.created),
+            Owner(caller=row.owner).person or "-",
         )
         for row in rows
     ]
-    return table(("NAME", "KIND", "CLOUD", "INSTANCES", "SINCE"), cells, frozenset())
+    return table(("NAME", "KIND", "CLOUD", "INSTANCES", "SINCE", "OWNER"), cells, frozenset())
 
 
 def restoring_lines(rows: Sequence[Summary]) -> list[str]:

@@ -23,6 +23,7 @@ def resources_text(shown: Shown) -> str:
     parts = [
         _machines(shown.state) if shown.state.instances else "",
         table(DISKS, disks, frozenset({2})) if disks else "",
+        f"owner: {shown.state.owner.text}" if shown.state.owner else "",
         shown.address or "",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -55,9 +56,15 @@ def as_data(shown: Shown) -> dict[str, object]:
         "kind": shown.kind,
         "cloud": shown.cloud,
         "address": shown.address,
+        "owner": _owner(shown.state),
         "instances": [instance_json(i) for i in shown.state.instances],
         **_disks_json(shown),
     }
+
+
+def _owner(state: State) -> dict[str, str] | None:
+    """Return whose it is; None where nobody is noted."""
+    return {"caller": state.owner.caller, "key": state.owner.key} if state.owner else None
 
 
 def _machines(state: State) -> str:

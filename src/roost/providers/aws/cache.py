@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import NotYetError
+from roost.model.owner import Foreign
 from roost.model.resources import (
     Address,
-    Foreign,
     Image,
     Instance,
     KeyPair,

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import AccessError, CloudError, command_line
+from roost.errors import AccessError
 from roost.home import check_name
+from roost.model.owner import Owner
 from roost.model.record import read_record
-from roost.model.resources import Backup, Instance, State
+from roost.model.resources import Instance, State
 from roost.model.steps import (
     Create,
     Delete,
@@ -32,12 +33,14 @@ from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.console import host_keys
 from roost.providers.aws.create import Maker
-from roost.providers.aws.failures import code_of, kind_of, taken, translated
+from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.store import AwsImages
+from roost.providers.aws.keeper import Keeper
 from roost.providers.aws.listing import summaries
 from roost.providers.aws.network import Network, find_network
 from roost.providers.aws.observe import Look
 from roost.providers.aws.optional import Unknowns
+from roost.providers.aws.ownership import Callers
 from roost.providers.aws.resize import check
 from roost.providers.aws.storage import DISK_STEPS, Disks
 from roost.providers.aws.update import Changes, Retirer, no_retiring
@@ -110,6 +113,7 @@ class AwsCloud:
             history=self,
             remains=self,
             s3_copies=self,
+            owners=self,
             images=AwsImages(self.calls, self.region, self.sleep, self.wall),
         )
 
@@ -253,9 +257,9 @@ class AwsCloud:
     def _apply(self, name: str, memory: Memory, step: Step) -> None:
         match step:
             case Record(text):
-                self._record(name, memory, text)
+                self._keeper(name, memory).settings(text)
             case RecordBackups(backups):
-                self._record_backups(name, memory, backups)
+                self._keeper(name, memory).backups(backups)
             case Create(_, resources):
                 self._maker(name, memory).make(resources)
             case OpenRules():
@@ -276,39 +280,25 @@ class AwsCloud:
             case _:
                 self._changes(name, memory).apply(step)
 
-    def _record(self, name: str, memory: Memory, text: str) -> None:
-        """Write the record: the first makes the template; a later one is a new version of it."""
-        made = None
-        if memory.record is None:
-            asked = requests.create_template(name, text, read_record(text).tags)
-            made = self.calls.unless_there(self.ec2.create_launch_template, **asked)
-            if made is None and not record.is_ours(self.calls, name):
-                raise taken("launch-template", requests.template_name(name), name)
-        if made is not None:
-            memory.kept = record.Kept(text, version=1)
-        elif memory.kept.unread:
-            asked = requests.template_version(name, text, memory.kept.block)
-            self.ec2.create_launch_template_version(**asked)
-        else:
-            self._keep(name, memory, text, memory.kept.backups)
-        memory.record = text
+    def is_mine(self, owner: Owner, record: str | None) -> bool:
+        """Tell whether whoever runs roost may change what is ``owner``'s."""
+        return self._callers.mine(owner, record)
 
-    def _keep(self, name: str, memory: Memory, text: str, backups: tuple[Backup, ...]) -> None:
-        """Write the record and the copies that it names. Raises CloudError."""
-        kept = memory.kept
-        version, block = record.write(self.calls, name, text, backups, kept.version)
-        memory.kept = record.Kept(text, backups, version, block)
+    def take_over(self, name: str) -> None:
+        """Make whoever runs roost the owner of a name that was looked at. Raises RoostError."""
+        with translated(f"take over {name}"):
+            self._keeper(name, self._memory(name)).take_over()
 
-    def _record_backups(self, name: str, memory: Memory, backups: tuple[Backup, ...]) -> None:
-        """Write down which copies a name comes back from. Raises CloudError without a record."""
-        if memory.record is None:
-            raise CloudError(
-                f"the record of {name} is missing: roost cannot note which copies it comes back"
-                " from; nothing was deleted",
-                next="roost up FILE   (makes it again), then: "
-                + command_line("roost", "park", name),
-            )
-        self._keep(name, memory, memory.record, backups)
+    @property
+    def _callers(self) -> Callers:
+        return Callers(self._identity, self.public_key)
+
+    def _identity(self) -> str:
+        with translated("ask AWS who you are"):
+            return str(self.clients("sts").get_caller_identity()["Arn"])
+
+    def _keeper(self, name: str, memory: Memory) -> Keeper:
+        return Keeper(calls=self.calls, memory=memory, name=name, callers=self._callers)
 
     def _maker(self, name: str, memory: Memory) -> Maker:
         return Maker(

@@ -128,9 +128,17 @@ def summarized(
             states=dict(count),
             created=records.get(name, {}).get("CreateTime"),
             unfilled=_unfilled(records.get(name, {}), count),
+            owner=_owner(records.get(name, {})),
         )
         for name, count in sorted(states.items())
     )
+
+
+def _owner(record: Mapping[str, Any]) -> str:
+    """Return whose it is: of a name that nobody took over, who made its record."""
+    held = tags.read(record.get("Tags"))
+    made = str(record.get("CreatedBy") or "") if tags.KEY in held else ""
+    return held.get(tags.OWNER) or made
 
 
 def _unfilled(record: Mapping[str, Any], count: Counter[str]) -> tuple[str, ...]:
@@ -232,7 +240,11 @@ MODEL: dict[str, Any] = {
             LaunchTemplates=("Templates", "launchTemplates"), NextToken=("String", "nextToken")
         ),
         "Templates": _list("Template"),
-        "Template": _structure(CreateTime=("DateTime", "createTime"), Tags=("Tags", "tagSet")),
+        "Template": _structure(
+            CreateTime=("DateTime", "createTime"),
+            CreatedBy=("String", "createdBy"),
+            Tags=("Tags", "tagSet"),
+        ),
     },
 }
 """The part of EC2's description that `roost ls` needs, in botocore's own form."""

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from roost.model import nodes
-from roost.model.resources import Foreign, Kind
+from roost.model.owner import Foreign
+from roost.model.resources import Kind
 from roost.providers.aws import requests, tags
 
 Described = Mapping[str, Any]

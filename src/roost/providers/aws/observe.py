@@ -71,6 +71,8 @@ class Look:
             s3_copies=self.memory.s3_copies,
             backups=self.memory.kept.backups,
             backups_unread=self.memory.kept.unread,
+            owner=self.memory.kept.owner,
+            unowned=self.memory.kept.record is not None and self.memory.kept.owner is None,
             foreign=tuple(one for kind in DESCRIBED for one in self.memory.foreign.get(kind, ())),
         )
         state = replace(state, backups=self._missed(state))

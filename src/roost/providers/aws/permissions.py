@@ -87,7 +87,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeTags", verbs="every command"),
     Call(action="ec2:DescribeVolumes", verbs="every command"),
     Call(action="ec2:DescribeVolumesModifications", verbs="up resume"),
-    Call(action="sts:GetCallerIdentity", verbs="doctor", free=True),
+    Call(action="sts:GetCallerIdentity", verbs="every command", free=True),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
     # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
     # before, and IAM may not know their tags yet.

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from roost.errors import CloudError
+from roost.model.owner import Owner
 from roost.model.record import read_backups, write_backups
 from roost.model.resources import Backup
 from roost.providers.aws import requests, tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import is_absent
+from roost.providers.aws.ownership import owner_in
 
 WHOLE, PART, PARTS = b"1", b"2", b"3"
 """What a block is: all copies; a part of them; the versions that have the parts.
@@ -36,7 +38,7 @@ MOST_BYTES = requests.USER_DATA_LIMIT // 4 * 3 - 64
 class Kept:
     """What a template keeps: the file's settings, and copies; ``unread``: some cannot be read.
 
-    ``version`` is the one that counts, and ``block`` what it has of the copies.
+    ``version`` is the one that counts, ``block`` what it has of the copies, ``owner`` whose it is.
     """
 
     record: str | None = None
@@ -44,6 +46,7 @@ class Kept:
     version: int = 0
     block: bytes = b""
     unread: bool = False
+    owner: Owner | None = None
 
 
 def template(calls: Calls, name: str) -> dict[str, Any] | None:
@@ -70,15 +73,23 @@ def read(calls: Calls, name: str) -> Kept:
         return Kept()
     latest = versions[0]["LaunchTemplateData"]
     record, version = requests.record_in(latest), int(versions[0]["VersionNumber"])
-    block = requests.block_in(latest)
+    block, counting = requests.block_in(latest), versions[0]
     if block[:1] == PART:  # killed before the version that counts: the one before it does
         version = int(NUMBER.unpack_from(block, 1)[0]) if len(block) > NUMBER.size else 0
         before = _versions(calls, name, [str(version)]) if version else []
         block = requests.block_in(before[0]["LaunchTemplateData"]) if before else b""
+        counting = before[0] if before else counting
     data = _joined(calls, name, block)
     backups = _unpacked(data) if data is not None else None
     # A template without a record in it is one that nobody can read, and not none.
-    return Kept(record or "", backups or (), version, block, unread=backups is None)
+    return Kept(
+        record or "",
+        backups or (),
+        version,
+        block,
+        unread=backups is None,
+        owner=owner_in(counting),
+    )
 
 
 def _joined(calls: Calls, name: str, block: bytes) -> bytes | None:
@@ -145,23 +156,28 @@ def blocks(record: str, backups: tuple[Backup, ...]) -> list[bytes]:
     return [data[at : at + room] for at in range(0, len(data), room)]
 
 
-def write(
-    calls: Calls, name: str, record: str, backups: tuple[Backup, ...], before: int
-) -> tuple[int, bytes]:
+def write(calls: Calls, name: str, kept: Kept, told: str) -> Kept:
     """Write settings and copies as one new version, or, where they are many, several.
 
-    The version that counts comes last: killed before it, ``before`` counts, the one that did.
-    Return its number, and what it has of the copies. Raises CloudError where there is no room.
+    The version that counts comes last: killed before it, ``kept.version`` counts, the one that did.
+    ``told`` is the description. Return what is kept then. Raises CloudError: there is no room.
     """
+    record = kept.record or ""
 
-    def version(block: bytes) -> int:
+    def version(block: bytes) -> dict[str, Any]:
         asked = requests.template_version(name, record, block)
-        answer = calls.ec2.create_launch_template_version(**asked)
-        return int(answer["LaunchTemplateVersion"]["VersionNumber"])
+        answer = calls.ec2.create_launch_template_version(**asked, VersionDescription=told)
+        made: dict[str, Any] = answer["LaunchTemplateVersion"]
+        return made
 
-    parts = blocks(record, backups)
+    if kept.unread:  # what a later roost wrote stays beside the settings
+        return replace(kept, owner=owner_in(version(kept.block)))
+    parts = blocks(record, kept.backups)
     block = WHOLE + parts[0] if parts else b""
     if len(parts) > 1:
-        numbers = [version(PART + NUMBER.pack(before) + part) for part in parts]
+        made = [version(PART + NUMBER.pack(kept.version) + part) for part in parts]
+        numbers = [int(one["VersionNumber"]) for one in made]
         block = PARTS + json.dumps(numbers, separators=(",", ":")).encode()
-    return version(block), block
+    last = version(block)
+    number, owner = int(last["VersionNumber"]), owner_in(last)
+    return replace(kept, version=number, block=block, owner=owner)

@@ -326,17 +326,19 @@ def block_in(data: Mapping[str, Any]) -> bytes:
 
 
 def create_template(
-    name: str, record: str, users: Mapping[str, str], block: bytes = b""
+    name: str, record: str, users: Mapping[str, str], key: str = "", told: str = ""
 ) -> dict[str, Any]:
-    """Return the first record of a name.
+    """Return the first record of a name, of whoever has ``key``; ``told`` describes it.
 
     No ClientToken: the template's name is unique, and a token would bring back the answer for a
     template that `down` has deleted.
     """
-    found = tags.tags(name, "record", {tags.KIND: read_record(record).kind}, users)
+    mine = {tags.KIND: read_record(record).kind, **({tags.KEY: key} if key else {})}
+    found = tags.tags(name, "record", mine, users)
     return {
         "LaunchTemplateName": template_name(name),
-        "LaunchTemplateData": template_data(record, block),
+        "LaunchTemplateData": template_data(record),
+        **({"VersionDescription": told} if told else {}),
         "TagSpecifications": [tags.specification("launch-template", found)],
     }
 

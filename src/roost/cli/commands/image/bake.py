@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from roost.cli.commands.image.options import ImageName
-from roost.cli.options import json_option, name_argument, place_options, yes_options
+from roost.cli.options import (
+    json_option,
+    name_argument,
+    place_options,
+    take_over_option,
+    yes_options,
+)
 from roost.cli.terminal import session
 
 if TYPE_CHECKING:
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 @place_options
 @json_option
 @yes_options
+@take_over_option
 def command(
     name: str,
     node: str | None,

@@ -1,0 +1,155 @@
+"""Several people in one account: nobody changes what is another's by accident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from roost.providers.aws.requests import create_template, template_data
+from tests.aws.conftest import KEY, Account
+from tests.aws.test_cli import ok, roost
+from tests.aws.test_shared_account import FILE, file, instances
+from tests.cli.calling import Roost
+
+__all__ = ["file", "roost"]
+
+ALICE, BOB = (f"arn:aws:iam::123456789012:user/{who}" for who in ("alice", "bob"))
+BOBS_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIJJtFJpqx3Al0bbpBKkm1Mhcyx9LBzYnNuDZuSqFEZo"
+CHANGES = (
+    ("stop", "stars"),
+    ("start", "stars"),
+    ("restart", "stars"),
+    ("resize", "stars", "--type", "m5.xlarge", "--yes"),
+    ("park", "stars", "--yes"),
+    ("resume", "stars"),
+    ("down", "stars", "--yes", "--delete-data", "stars"),
+    ("up", "stars", "--yes"),
+    ("extend", "stars", "2h"),
+    ("scale", "stars", "3"),
+    ("image", "bake", "stars", "--yes"),
+    ("sync", "stars:/data", "s3://bucket/data"),
+    ("push", "stars"),
+    ("pull", "stars"),
+)
+
+
+@pytest.fixture
+def be(account: Account, tmp_path: Path) -> Callable[..., None]:
+    """Be another person: another caller, another key, or both."""
+
+    def become(who: str, key: bytes) -> None:
+        account.ec2.who = who
+        (tmp_path / "home" / ".ssh" / "id_ed25519.pub").write_bytes(key)
+        account.elsewhere.clear()
+
+    return become
+
+
+def test_what_is_anothers_is_refused_by_every_command_that_changes(
+    roost: Roost, account: Account, file: Path, be: Callable[..., None]
+) -> None:
+    file.write_text(
+        FILE
+        + '[data]\npush = [{ from = "/data", to = "s3://bucket/data" }]\n'
+        + 'pull = [{ from = "s3://bucket/data", to = "/data" }]\n'
+    )
+    ok(roost("up", file, "--yes"))
+    assert "GetCallerIdentity" not in account.elsewhere
+    before = account.left()
+    be(BOB, BOBS_KEY)
+    for words in (("up", file, "--yes"), *CHANGES):
+        account.ec2.begin()
+        told = roost(*words)
+        assert told.code == 4, (words, told.err)
+        assert f"stars belongs to {ALICE} (key SHA256:" in told.err, words
+        assert "--take-over" in told.err
+        assert not [call for call in account.ec2.calls if not call.startswith("Describe")], words
+    assert account.left() == before
+    assert set(instances(account).values()) == {"running"}
+
+    assert roost("ls").out.endswith(" root\n")  # `ls` asks moto itself, to which all are root
+    assert f"owner: {ALICE} (key SHA256:" in roost("show", "stars").out
+    told = roost("stop", "stars", "--take-over")
+    assert told.code == 0, told.err
+    assert f"stars belonged to {ALICE}" in told.err
+    assert roost("ls", "--json").json[0]["owner"] == BOB
+    assert roost("show", "stars", "--json").json["owner"]["caller"] == BOB
+    be(ALICE, KEY)
+    assert roost("start", "stars").code == 4
+
+
+def test_the_same_key_or_the_same_user_is_the_same_person(
+    roost: Roost, account: Account, file: Path, be: Callable[..., None]
+) -> None:
+    ok(roost("up", file, "--yes"))
+    be("arn:aws:sts::123456789012:assumed-role/Admin/another-session", KEY)
+    ok(roost("stop", "stars"))
+    assert account.elsewhere.count("GetCallerIdentity") == 0
+    be(ALICE, BOBS_KEY)  # on another computer
+    ok(roost("start", "stars"))
+    assert account.elsewhere.count("GetCallerIdentity") == 1
+    ok(roost("up", file, "--yes"))
+    assert roost("show", "stars", "--json").json["owner"]["caller"] == ALICE
+
+
+def test_a_name_without_an_owner_gets_one_by_the_next_change(
+    roost: Roost, account: Account, file: Path, be: Callable[..., None]
+) -> None:
+    ok(roost("up", file, "--yes"))
+    latest = {"LaunchTemplateName": "roost-stars", "Versions": ["$Latest"]}
+    (one,) = account.client.describe_launch_template_versions(**latest)["LaunchTemplateVersions"]
+    data = {"UserData": one["LaunchTemplateData"]["UserData"]}
+    account.client.create_launch_template_version(
+        LaunchTemplateName="roost-stars", LaunchTemplateData=data
+    )
+    assert roost("show", "stars", "--json").json["owner"] is None
+    be(BOB, BOBS_KEY)
+    ok(roost("stop", "stars"))  # this needs no record, and makes nobody its owner
+    assert roost("show", "stars", "--json").json["owner"] is None
+    ok(roost("start", "stars"))
+    assert roost("show", "stars", "--json").json["owner"]["caller"] == BOB
+    assert roost("ls", "--json").json[0]["owner"] == BOB
+    account.ec2.begin()
+    ok(roost("start", "stars"))
+    assert not [call for call in account.ec2.calls if call.startswith("Create")]
+
+
+def test_two_who_make_one_name_at_the_same_time_share_nothing(
+    roost: Roost, account: Account, file: Path
+) -> None:
+    def meanwhile() -> None:
+        account.ec2.who = BOB
+        record = '{"name": "stars", "kind": "desktop", "cloud": "aws"}'
+        told = f"roost: owner - key SHA256:{'b' * 43}"
+        account.client.create_launch_template(**create_template("stars", record, {}, "", told))
+        account.ec2.who = ALICE
+
+    account.ec2.meanwhile[1] = meanwhile
+    told = roost("up", file, "--yes")
+    assert told.code == 1
+    assert f"stars was made just now by {BOB}" in told.err
+    assert set(account.left()) == {"templates"}
+
+
+def test_the_files_operators_are_let_through(
+    roost: Roost, account: Account, file: Path, be: Callable[..., None]
+) -> None:
+    file.write_text(FILE + '[access]\noperators = ["bob"]\n')
+    ok(roost("up", file, "--yes"))
+    be(BOB, BOBS_KEY)
+    ok(roost("stop", "stars"))
+    be(BOB.replace("bob", "eve"), BOBS_KEY)
+    assert roost("start", "stars").code == 4
+
+
+def test_a_forged_description_is_no_owner(roost: Roost, account: Account, file: Path) -> None:
+    ok(roost("up", file, "--yes"))
+    for text in ("roost: owner", f"roost: owner {'x' * 181} key -", "roost: owner a\nb key c", ""):
+        account.client.create_launch_template_version(
+            LaunchTemplateName="roost-stars",
+            LaunchTemplateData=template_data("{}"),
+            **({"VersionDescription": text} if text else {}),
+        )
+        assert roost("show", "stars", "--json").json["owner"] is None
