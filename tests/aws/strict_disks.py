@@ -39,6 +39,7 @@ class StrictDisks:
         self.closed: set[str] = set()
         self.states: dict[str, str] = {}
         self.reasons: dict[str, str] = {}
+        self.unwell: dict[str, dict[str, Any]] = {}
         self.modified: dict[str, Any] = {}
         self._writes = 0
         self._started: dict[str, Any] = {}
@@ -89,6 +90,12 @@ class StrictDisks:
             self.lost.append(f"{name} came back without its data")
 
     # --- states that nobody asked for -------------------------------------------------------
+
+    def _done_DescribeInstanceStatus(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        """``unwell`` has what differs in the status of an instance."""
+        del asked
+        for status in answer["InstanceStatuses"]:
+            status.update(self.unwell.get(status["InstanceId"], {}))
 
     def _done_DescribeVolumes(self, answer: Any, asked: Any) -> None:  # noqa: N802
         """``states`` has the state of a volume, or, after "attachment ", of its attachment."""

@@ -38,7 +38,8 @@ C = TypeVar("C")
 class Summary:
     """One row of ``roost ls``: a name and how many of its instances are in which state.
 
-    ``unfilled`` are its volumes whose data is not all back from S3, as far as that can be seen.
+    ``unfilled`` are its volumes whose data is not all back from S3, and ``unwell`` its machines
+    with which something is wrong, and what, as far as that can be seen.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Summary:
     region: str = ""
     created: datetime | None = None
     unfilled: tuple[str, ...] = ()
+    unwell: tuple[str, ...] = ()
 
 
 # --- one place where machines can be -------------------------------------------------------------

@@ -46,7 +46,8 @@ class Aws(Table):
     vpc: str | None = Field(
         None,
         pattern=r"^vpc-[0-9a-f]+$",
-        description="A VPC that is there already; the region's default VPC otherwise.",
+        description="A VPC that is there already, of which the public subnets are taken; the "
+        "region's default VPC otherwise.",
         examples=["vpc-0123456789abcdef0"],
     )
     subnet: str | None = Field(

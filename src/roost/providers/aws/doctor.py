@@ -21,7 +21,13 @@ from roost.providers.aws.codes import row_of
 from roost.providers.aws.dry_runs import dry_runs, refusal
 from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.lookup import image_source
-from roost.providers.aws.network import Network, find_network
+from roost.providers.aws.network import (
+    PUBLIC_ONE,
+    Network,
+    find_network,
+    no_way_out,
+    public_subnets,
+)
 from roost.providers.aws.permissions import SPOT_ROLE
 from roost.providers.aws.quotas import Clients, check_addresses, check_machines, needed
 
@@ -140,34 +146,13 @@ def _routes(clients: Clients, network: Network) -> Finding:
 
 def judge_routes(tables: Iterable[Mapping[str, Any]], network: Network) -> Finding:
     """Judge whether each subnet has an internet gateway: the way out, and back for SSH."""
-    main: bool = False
-    own: dict[str, bool] = {}
-    for table in tables:
-        open_ = any(_to_internet(route) for route in table.get("Routes", ()))
-        for link in table.get("Associations", ()):
-            if "SubnetId" in link:
-                own[link["SubnetId"]] = open_
-            elif link.get("Main"):
-                main = open_
-    closed = [z for z, subnet in network.subnets.items() if not own.get(subnet, main)]
+    public = public_subnets(tables, network.subnets.values())
+    closed = [zone for zone, subnet in network.subnets.items() if subnet not in public]
     if not closed:
         text = f"{network.vpc}: {', '.join(network.zones)}"
         return Finding(check="network", verdict="ok", text=text)
-    create = "aws ec2 create-route --route-table-id rtb-... --destination-cidr-block 0.0.0.0/0"
-    return Finding(
-        check="network",
-        verdict="problem",
-        text=f"{network.vpc} has no route to an internet gateway in {', '.join(closed)}",
-        mend=f"{create} --gateway-id igw-...   (or other zones or another subnet in [aws])",
-    )
-
-
-def _to_internet(route: Mapping[str, Any]) -> bool:
-    return (
-        route.get("DestinationCidrBlock") == "0.0.0.0/0"
-        and str(route.get("GatewayId", "")).startswith("igw-")
-        and route.get("State", "active") == "active"
-    )
+    text = no_way_out(network.vpc, closed)
+    return Finding(check="network", verdict="problem", text=text, mend=PUBLIC_ONE)
 
 
 def _types(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from roost.errors import CloudError, RoostError, ThrottledError
 from roost.model.record import read_record
-from roost.model.resources import Backup, Kind, State
+from roost.model.resources import Backup, Instance, Kind, State
 from roost.plan.recorded import lost_backups
-from roost.providers.aws import access, parse, record, s3_copies, tags, trouble
+from roost.providers.aws import access, health, parse, record, s3_copies, tags, trouble
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
@@ -62,7 +62,7 @@ class Look:
         reservations = self._every("instance")
         self.memory.seen |= {i["InstanceId"] for r in reservations for i in r["Instances"]}
         self._check_begun(reservations)
-        instances = parse.instances(reservations)
+        instances = self._with_health(parse.instances(reservations))
         names = {i.id: i.name for i in instances}
         groups = self._every("security-group")
         snapshots = self._every("snapshot")
@@ -86,6 +86,14 @@ class Look:
             self.memory.ids["security-group", node] = group["GroupId"]
         self.memory.remember_seen(state)
         return state
+
+    def _with_health(self, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
+        """Ask once how machines are that somebody else began: EC2 checks new ones for minutes."""
+        running = [i.id for i in instances if i.state == "running"]
+        if self.memory.unwell is None:
+            self.memory.unwell = health.ask(self.calls, running)
+        unwell = self.memory.unwell or {}
+        return tuple(replace(i, health=unwell.get(i.id, "")) for i in instances)
 
     def _check_begun(self, reservations: list[Any]) -> None:
         """Raise RoostError where a machine that this process began was ended by EC2 at once.
