@@ -6,9 +6,9 @@ only those; nothing is asked about kinds that are not there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from roost.errors import CloudError, RoostError, ThrottledError
 from roost.model.record import read_record
@@ -46,6 +46,14 @@ OWNED: dict[Kind, dict[str, Any]] = {
 """Those of other accounts are described too, unless one asks for one's own."""
 
 
+class Who(Protocol):
+    """Says who looks."""
+
+    def __call__(self, *, address: bool = True) -> Caller:
+        """Return the caller; without the address nobody is asked. Raises RoostError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A look at one name; ``caller`` gives who looks, and is asked only if needed."""
@@ -53,7 +61,7 @@ class Look:
     calls: Calls
     memory: Memory
     name: str
-    caller: Callable[[], Caller]
+    caller: Who
 
     def state(self) -> State:
         """Return all that EC2 describes of the name."""
@@ -175,12 +183,13 @@ class Look:
     def _caller(self, groups: list[Any]) -> Caller:
         """Return who looks; nobody known where that cannot be said.
 
-        Only who opens a way in needs it, and asks again; all other commands go without it.
+        Only who opens a way in needs it, and asks again; all other commands go without it. Their
+        address is asked for only where the file says "me"; their key tells which rules are theirs.
         """
-        people = access.lets_people_in(groups) or read_record(self.memory.record).lets_me_in
-        if not (groups and people):
+        me = read_record(self.memory.record).lets_me_in
+        if not groups or not (me or access.lets_people_in(groups)):
             return Caller()
         try:
-            return self.caller()
+            return self.caller(address=me)
         except RoostError:
             return Caller()
