@@ -38,7 +38,7 @@ def main() -> None:
     actions = {
         name: found
         for name, facts in sorted(privileges.items())
-        if (found := _resources(facts["resource_types"])) or name.startswith("Describe")
+        if (found := _resources(facts["resource_types"])) or name.startswith(("Describe", "GetEbs"))
         if name.startswith("ImportKeyPair") or not any(word in name for word in OTHERS)
     }
     document = {

@@ -69,8 +69,8 @@ class Weather:
     """What goes wrong, by the number of the call (from 0); ``refuse`` has the code by the call's
     name, for every such call, and ``late`` a code and for how many seconds from its first call it
     is the answer; ``deaths`` are the reasons for which the next machines end while they start;
-    ``blind`` is how many lists miss a new
-    resource; ``delay`` how many sleeps a change of state takes.
+    ``no_dry_run``: an endpoint that does what it should only try; ``blind`` is how many lists miss
+    a new resource; ``delay`` how many sleeps a change of state takes.
 
     ``full`` has (type, zone) pairs of which there is nothing, or (type, zone, "spot") and (type,
     zone, "on-demand") where only that is so; ``room`` says how many more there are of such three.
@@ -83,6 +83,7 @@ class Weather:
     refuse: dict[str, str] = field(default_factory=dict)
     late: dict[str, tuple[str, float]] = field(default_factory=dict)
     deaths: list[str] = field(default_factory=list)
+    no_dry_run: bool = False
     lost_answers: frozenset[int] = frozenset()
     blind: int = 0
     delay: int = 1
@@ -182,6 +183,8 @@ class StrictEc2(StrictDisks):
         self.moments.append(Moment(name, self._waited))
         self._waited = False
         self.asked.append((name, copy.deepcopy(asked)))
+        if self.weather.no_dry_run:
+            asked = {key: value for key, value in asked.items() if key != "DryRun"}
         if number == self.weather.kill_before:
             raise Killed
         if name in self.weather.refuse:
@@ -274,6 +277,8 @@ class StrictEc2(StrictDisks):
         else:
             answer = through(name, asked)
         self._tokens[key] = (text, copy.deepcopy(answer))
+        if name == "RunInstances" and (trouble := self._key_trouble(asked)):
+            self.weather.deaths += [trouble] * len(answer["Instances"])
         for instance in answer.get("Instances", ()):
             if self.weather.deaths:
                 self.reasons[instance["InstanceId"]] = self.weather.deaths.pop(0)

@@ -39,6 +39,9 @@ class StrictDisks:
         self.closed: set[str] = set()
         self.states: dict[str, str] = {}
         self.reasons: dict[str, str] = {}
+        self.default_key = "alias/aws/ebs"
+        self.key_states: dict[str, str] = {}
+        self.unwell: dict[str, dict[str, Any]] = {}
         self.modified: dict[str, Any] = {}
         self._writes = 0
         self._started: dict[str, Any] = {}
@@ -89,6 +92,22 @@ class StrictDisks:
             self.lost.append(f"{name} came back without its data")
 
     # --- states that nobody asked for -------------------------------------------------------
+
+    def _instead_GetEbsDefaultKmsKeyId(self, through: Any, asked: Any) -> Any:  # noqa: N802
+        del through, asked
+        return {"KmsKeyId": self.default_key}
+
+    def _key_trouble(self, asked: Any) -> str:
+        """EC2 takes a launch whose key cannot be used, and ends the machine."""
+        key = asked["BlockDeviceMappings"][0]["Ebs"].get("KmsKeyId", self.default_key)
+        usable = self.key_states.get(key, "Enabled") == "Enabled"
+        return "" if usable else f"Client.InvalidKMSKey.InvalidState: {key}"
+
+    def _done_DescribeInstanceStatus(self, answer: Any, asked: Any) -> None:  # noqa: N802
+        """``unwell`` has what differs in the status of an instance."""
+        del asked
+        for status in answer["InstanceStatuses"]:
+            status.update(self.unwell.get(status["InstanceId"], {}))
 
     def _done_DescribeVolumes(self, answer: Any, asked: Any) -> None:  # noqa: N802
         """``states`` has the state of a volume, or, after "attachment ", of its attachment."""

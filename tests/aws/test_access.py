@@ -156,3 +156,30 @@ def test_who_stops_needs_no_address_of_their_own(
     assert 'which address is "me"?' in refused.err
     ok(roost("down", "lab", "--yes", "--json"))
     assert account.left() == {}
+
+
+def test_the_address_is_asked_for_only_where_the_file_says_me(
+    roost: Roost, account: Account, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write('ssh = ["me"]\n')
+    ok(roost("up", file, "--yes", "--json"))
+    write(f'ssh = ["{NET}"]\n')
+    asked: list[str] = []
+
+    def ask() -> str:
+        asked.append("me")
+        return "203.0.113.7/32"
+
+    def commands() -> None:
+        ok(roost("up", file, "--yes", "--json"))
+        for words in (("show",), ("stop",), ("start",)):
+            ok(roost(words[0], "lab", *words[1:]))
+
+    ok(roost("up", file, "--yes", "--json"))  # the record of before says "me"
+    assert rules(account) == {(22, NET)}  # their own old rule is known by their key
+    monkeypatch.setattr("roost.providers.aws.session.my_address", ask)
+    commands()
+    assert asked == []
+    write('ssh = ["me"]\n')
+    ok(roost("up", file, "--yes", "--json"))
+    assert asked

@@ -18,13 +18,15 @@ from roost.model.finding import Finding
 from roost.model.resources import State
 from roost.providers.aws import doctor
 from roost.providers.aws.account import AwsDoctor
-from roost.providers.aws.doctor import Case, examine_account, examine_case
+from roost.providers.aws.doctor import Case, examine_account, examine_case, examine_key
+from roost.providers.aws.dry_runs import dry_runs
 from roost.providers.aws.network import Network
 from roost.providers.aws.permissions import NEEDS, needs_of, policy
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import Gate
 from tests.aws.service_quotas import PAGE, STANDARD, Quotas, clients
+from tests.aws.strict import Weather
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,10 +111,77 @@ def test_credentials_that_do_not_work_end_the_examination(account: Account) -> N
     )
 
 
+class Refusing:
+    """STS, which takes nobody: with the time that it is there."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code, self.message = code, message
+
+    def get_caller_identity(self) -> Any:
+        raise ClientError(
+            {
+                "Error": {"Code": self.code, "Message": self.message},
+                "ResponseMetadata": {
+                    "HTTPHeaders": {"date": "Fri, 20 Nov 2026 10:00:00 GMT"},
+                    "RequestId": "1",
+                    "HostId": "",
+                    "HTTPStatusCode": 403,
+                    "RetryAttempts": 0,
+                },
+            },
+            "GetCallerIdentity",
+        )
+
+
+def test_a_wrong_clock_and_a_closed_region_are_not_said_to_be_wrong_credentials(
+    account: Account,
+) -> None:
+    def checks(sts: Any, hour: int, home: Any = None) -> list[tuple[str, str]]:
+        now = datetime(2026, 11, 20, hour, tzinfo=UTC)
+        asked = clients(account, Quotas(), sts=sts)
+        found = examine_account(asked, REGION, clock=lambda: now, home=home)
+        return [(f.check, f.verdict) for f in found]
+
+    late = Refusing("SignatureDoesNotMatch", "Signature expired")
+    assert checks(late, 12) == [("clock", "problem")]
+    closed = Refusing("InvalidClientTokenId", "The security token is invalid")
+    home = clients(account, Quotas(), sts=boto3.client("sts", region_name="us-east-1"))
+    assert checks(closed, 10, home) == [
+        ("clock", "ok"),
+        ("region", "problem"),
+        ("credentials", "ok"),
+    ]
+    nobody = clients(account, Quotas(), sts=closed)
+    assert checks(closed, 10, nobody) == [("clock", "ok"), ("credentials", "problem")]
+
+
+def test_what_an_endpoint_without_dry_runs_has_made_is_deleted_again(account: Account) -> None:
+    account.ec2.weather = Weather(no_dry_run=True)
+    asked = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters())
+
+    def permissions() -> list[tuple[str, str]]:
+        found = [f for f in examine_case(asked, case("pixinsight")) if f.check == "permission"]
+        return [(f.verdict, f.text) for f in found]
+
+    made = "the endpoint knows no dry runs and did it; what it made is deleted again"
+    assert permissions() == [("unknown", f"ec2:ImportKeyPair: {made}")]
+    assert account.left() == {}
+    # What is there already is another's, and stays.
+    for call, words in dry_runs(case("pixinsight").wanted, {}, NETWORK):
+        if call == "import_key_pair":
+            account.client.import_key_pair(**words)
+    account.ec2.weather = Weather(no_dry_run=True, refuse={"DeleteSecurityGroup": "Unavailable"})
+    (first, second) = permissions()
+    assert first == ("unknown", "ec2:ImportKeyPair: EC2 does not say (InvalidKeyPair.Duplicate)")
+    assert second[0] == "problem"
+    assert "ec2:CreateSecurityGroup: the endpoint knows no dry runs and did it" in second[1]
+    assert account.left() == {"groups": ["roost-pixinsight"], "keys": ["roost-pixinsight"]}
+
+
 def test_who_you_are(account: Account) -> None:
     sts = boto3.client("sts", region_name=REGION)
     now = datetime.now(UTC)
-    who, clock, region = examine_account(
+    clock, region, who = examine_account(
         clients(account, Quotas(), sts=sts), REGION, clock=lambda: now
     )
     assert (who.verdict, who.text) == (
@@ -206,7 +275,9 @@ def test_a_sound_account_has_no_problems(account: Account) -> None:
     # 32 vCPUs, and nothing runs.
     (quota,) = [f.text for f in found if f.check == "quota"]
     assert quota.endswith("needs 32 vCPUs, 0 of 64 are in use")
-    effects = [asked for name, asked in account.ec2.asked if not name.startswith("Describe")]
+    effects = [
+        asked for name, asked in account.ec2.asked if not name.startswith(("Describe", "Get"))
+    ]
     assert len(effects) == 5
     assert all(asked["DryRun"] for asked in effects)  # nothing was made to find that out
 
@@ -273,6 +344,32 @@ def test_the_policy_that_roost_iam_prints_satisfies_the_doctor(account: Account)
     ]
 
 
+class Keys:
+    """KMS, with one key in a state."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+
+    def describe_key(self, KeyId: str) -> dict[str, Any]:  # noqa: N803
+        if self.state == "not there":
+            raise ClientError({"Error": {"Code": "NotFoundException", "Message": "no"}}, KeyId)
+        return {"KeyMetadata": {"KeyState": self.state}}
+
+
+def test_the_key_of_new_disks(account: Account) -> None:
+    def judged(key: str, state: str) -> tuple[str, str]:
+        account.ec2.default_key = key
+        asked = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters(), kms=Keys(state))
+        (found,) = examine_key(asked, case("pixinsight").spec)
+        return found.verdict, found.text
+
+    assert judged("alias/aws/ebs", "") == ("ok", "alias/aws/ebs, the account's default")
+    assert judged("arn:key/1", "Enabled") == ("ok", "arn:key/1, the account's default")
+    for state in ("PendingDeletion", "Disabled", "not there"):
+        verdict, text = judged("arn:key/1", state)
+        assert (verdict, f"is {state}" in text) == ("problem", True)
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -297,8 +394,8 @@ def test_the_command_says_a_line_for_each_check() -> None:
     assert lines[0] == "ok       uv           /usr/bin/uv"
     checks = [line.split()[1] for line in lines if not line.startswith(" ")]
     assert list(dict.fromkeys(checks)) == [
-        *("uv", "ssh", "boto3", "credentials", "clock", "region"),
-        *("network", "type", "image", "quota", "role", "permission"),
+        *("uv", "ssh", "boto3", "clock", "region", "credentials"),
+        *("network", "type", "image", "quota", "role", "encryption", "permission"),
     ]
 
 

@@ -38,6 +38,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = {
     "ec2": "ec2",
     "iam": "iam",
+    "kms": "kms",
     "service-quotas": "servicequotas",
     "ssm": "ssm",
     "sts": "sts",
@@ -144,7 +145,7 @@ def test_the_table_limits_a_call_as_aws_can(call: Any) -> None:
         assert any("ResourceTag" in found for found in facts.values())
     required = {kind for kind, found in facts.items() if "required" in found}
     if not (call.makes or call.uses or call.own):
-        assert call.action.startswith("ec2:Describe")
+        assert call.action.startswith(("ec2:Describe", "ec2:GetEbs"))
         assert required == set()
     elif not call.own:
         assert required <= {*call.makes, *call.uses}
@@ -269,7 +270,9 @@ def test_it_fits_and_is_no_administrator(found: dict[str, Any]) -> None:
     assert not [action for action in actions(found) if "*" in action]
     for statement in found["Statement"]:
         if statement["Resource"] == ["*"] and "Condition" not in statement:
-            assert all(action.startswith("ec2:Describe") for action in statement["Action"])
+            assert all(
+                action.startswith(("ec2:Describe", "ec2:GetEbs")) for action in statement["Action"]
+            )
 
 
 def example(name: str) -> Any:
@@ -331,6 +334,19 @@ def test_only_the_role_of_the_named_profile_is_passed_and_to_machines_only(
         exact = profile is not None and profile.startswith("arn:")
         may = there == profile if exact else role in passed
         assert allows(found, "iam:GetInstanceProfile", there, {}) == may
+
+
+def test_keys_of_kms_are_used_by_ec2_alone_and_only_the_one_of_the_file() -> None:
+    by_ec2 = {"kms:ViaService": "ec2.eu-central-1.amazonaws.com"}
+    mine, other = (f"arn:aws:kms:eu-central-1:1:key/{n}" for n in ("mine", "other"))
+    for key, allowed in ((None, (mine, other)), ("alias/lab", (mine, other)), (mine, (mine,))):
+        found = policy("stars", REGION, NEEDS, key=key)
+        for action in ("kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext"):
+            for one in (mine, other):
+                assert allows(found, action, one, by_ec2) == (one in allowed)
+                assert not allows(found, action, one, {})
+                to_s3 = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}
+                assert not allows(found, action, one, to_s3)
 
 
 def test_no_role_is_passed_where_the_file_names_no_profile() -> None:

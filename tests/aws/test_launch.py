@@ -439,3 +439,22 @@ def test_a_machine_that_ends_while_it_starts_is_not_launched_again(account: Acco
     account.ec2.weather = Weather(deaths=["Server.InternalError: no", "Server.InternalError: no"])
     with pytest.raises(CloudError, match="EC2 ended it at once"):
         account.up(DESKTOP)
+
+
+def test_the_key_of_the_file_encrypts_all_disks_and_one_that_is_off_is_said(
+    account: Account,
+) -> None:
+    key = '"aws": {"region": "eu-central-1", "kms_key": "alias/lab"}'
+    record = f'{{"name": "stars", "kind": "desktop", {key}}}'
+    wanted = replace(DESKTOP, record=record)
+    account.ec2.key_states = {"alias/lab": "Disabled"}
+    with pytest.raises(CloudError, match=r"InvalidKMSKey.InvalidState: alias/lab"):
+        account.up(wanted)
+    account.ec2.key_states.clear()
+    account.up(wanted)
+    asked = {
+        name: one for name, one in account.ec2.asked if name in ("RunInstances", "CreateVolume")
+    }
+    assert asked["CreateVolume"]["KmsKeyId"] == "alias/lab"
+    disk = asked["RunInstances"]["BlockDeviceMappings"][0]["Ebs"]
+    assert (disk["KmsKeyId"], disk["Encrypted"]) == ("alias/lab", True)

@@ -68,7 +68,7 @@ def test_the_model_is_a_part_of_botocores_own(operation: str) -> None:
         operation,
         seen,
     )
-    assert any(one.endswith(".Tags[].Value") for one in seen)
+    assert any(one.endswith((".Tags[].Value", ".SystemStatus.Status")) for one in seen)
     assert {key: theirs.metadata[key] for key in mine.metadata} == mine.metadata
 
 
@@ -121,7 +121,7 @@ def test_the_rows() -> None:
         {"CreateTime": made, "Tags": tagged(name="ndvi", kind="cluster")},
         {"CreateTime": made, "Tags": tagged(name="asleep", kind="desktop")},
     ]
-    rows = summarized(reservations, templates, "eu-west-1")
+    rows = summarized(reservations, templates, "eu-west-1", {})
     assert [(r.name, r.kind, r.states, r.created) for r in rows] == [
         ("asleep", "desktop", {}, made),
         ("lost", "unknown", {"deleting": 1}, None),
@@ -144,6 +144,9 @@ class Pages:
             "LaunchTemplates", asked, lambda n: {"Tags": tagged(name=f"name-{n}", kind="desktop")}
         )
 
+    def describe_instance_status(self, **asked: Any) -> dict[str, Any]:
+        return self._page("InstanceStatuses", asked, lambda n: {"InstanceId": f"i-{n}"})
+
     def _page(self, field: str, asked: dict[str, Any], one: Callable[[int], Any]) -> Any:
         self.asked.append(asked)
         number = int(asked.get("NextToken", 0))
@@ -158,9 +161,11 @@ def test_all_pages_are_read() -> None:
     assert sorted((a["MaxResults"], a.get("NextToken")) for a in ec2.asked if "NextToken" in a) == [
         (200, "1"),
         (1000, "1"),
+        (1000, "1"),
     ]
-    assert len(ec2.asked) == 4
-    assert all(a["Filters"] == [{"Name": "tag-key", "Values": ["roost"]}] for a in ec2.asked)
+    assert len(ec2.asked) == 6
+    mine = [a["Filters"] for a in ec2.asked if "Filters" in a]
+    assert mine == [[{"Name": "tag-key", "Values": ["roost"]}]] * 4
 
 
 # --- the client -----------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def test_a_list_hides_no_machine() -> None:
         return {"State": {"Name": state}, "Tags": listed, "AmiLaunchIndex": 0}
 
     machines = [machine("hibernating"), machine("terminated"), machine("running")]
-    (row,) = summarized([{"Instances": machines}], [], "eu-central-1")
+    (row,) = summarized([{"Instances": machines}], [], "eu-central-1", {})
     assert row.states == {"unknown": 1, "running": 1}
 
 

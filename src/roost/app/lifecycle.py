@@ -244,6 +244,7 @@ def instance_json(instance: Instance) -> dict[str, object]:
         "role": instance.role,
         "state": instance.state,
         "note": instance.note,
+        "health": instance.health,
         "type": instance.shape.type,
         "cpus": instance.shape.cpus,
         "memory_gib": instance.shape.memory_gib,

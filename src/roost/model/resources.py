@@ -184,6 +184,7 @@ class Instance:
     """One machine. ``note`` is its progress, or why it failed; ``address`` is where to reach it.
 
     ``started`` is when it was last started, in seconds since 1970; 0 where that is not known.
+    ``health`` is what the cloud says is wrong with the machine itself; "" where nothing is known.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Instance:
     private: str | None = None
     note: str = ""
     started: float = 0
+    health: str = field(default="", compare=False)
     kind: Kind = "instance"
 
 

@@ -10,7 +10,7 @@ from roost.plan.backups import image_of, source_of
 from roost.units import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from roost.model.resources import Resource, Wanted
 
@@ -67,9 +67,15 @@ def why_close(instances: Sequence[Instance], wanted: Wanted, have: State) -> str
     """Return why instances are deleted."""
     surplus = {group.role: _counts(group.role, wanted, have) for group in wanted.groups}
     return by_reason(
-        (i.name, MADE_TWICE if i.name.endswith(SURPLUS) else surplus.get(i.role, NOT_IN_FILE))
+        (i.name, i.health if i.health and i.role == "worker" else _why_surplus(i, surplus))
         for i in instances
     )
+
+
+def _why_surplus(instance: Instance, surplus: Mapping[Role, str]) -> str:
+    if instance.name.endswith(SURPLUS):
+        return MADE_TWICE
+    return surplus.get(instance.role, NOT_IN_FILE)
 
 
 def _counts(role: Role, wanted: Wanted, have: State) -> str:

@@ -151,7 +151,9 @@ def _sort_instances(
     close: list[Instance] = []
     missing: list[Instance] = []
     taken = {i.name for i in have.instances}
-    live = [i for i in have.instances if i.state != "deleting"]
+    unwell = [i for i in have.instances if is_replaced(i, have)]
+    close += unwell
+    live = [i for i in have.instances if i.state != "deleting" and i not in unwell]
     for group in wanted.groups:
         mine = sorted((i for i in live if i.role == group.role), key=lambda i: _last_out(i, drop))
         keep += mine[: group.count]
@@ -165,6 +167,13 @@ def _sort_instances(
     roles = {group.role for group in wanted.groups}
     close += [i for i in live if i.role not in roles]
     return keep, close, missing
+
+
+def is_replaced(instance: Instance, have: State) -> bool:
+    """Tell whether another machine takes its place: it is unwell, and holds nothing."""
+    holds = any(v.holder == instance.name for v in have.volumes)
+    up = instance.state in ("pending", "running")
+    return instance.role == "worker" and up and bool(instance.health) and not holds
 
 
 def _last_out(instance: Instance, drop: frozenset[str]) -> tuple[bool, bool, bool, int]:

@@ -39,8 +39,9 @@ C = TypeVar("C")
 class Summary:
     """One row of ``roost ls``: a name and how many of its instances are in which state.
 
-    ``unfilled`` are its volumes whose data is not all back from S3, as far as that can be seen.
-    ``owner`` is whose it is, as the cloud names them.
+    ``unfilled`` are its volumes whose data is not all back from S3, and ``unwell`` its machines
+    with which something is wrong, and what, as far as that can be seen. ``owner`` is whose it is,
+    as the cloud names them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Summary:
     created: datetime | None = None
     unfilled: tuple[str, ...] = ()
     owner: str = ""
+    unwell: tuple[str, ...] = ()
 
 
 # --- one place where machines can be -------------------------------------------------------------

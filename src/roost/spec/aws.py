@@ -30,6 +30,11 @@ def _profile(found: str) -> str:
     )
 
 
+KMS_KEY = (
+    r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:)?"
+    r"(alias/[A-Za-z0-9/_-]{1,250}|(key/)?(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}))$"
+)
+"""A key of KMS by its id, its ARN or its alias."""
 InstanceProfile = Annotated[
     str, AfterValidator(_profile), WithJsonSchema({"type": "string", "pattern": PROFILE})
 ]
@@ -46,7 +51,8 @@ class Aws(Table):
     vpc: str | None = Field(
         None,
         pattern=r"^vpc-[0-9a-f]+$",
-        description="A VPC that is there already; the region's default VPC otherwise.",
+        description="A VPC that is there already, of which the public subnets are taken; the "
+        "region's default VPC otherwise.",
         examples=["vpc-0123456789abcdef0"],
     )
     subnet: str | None = Field(
@@ -54,6 +60,13 @@ class Aws(Table):
         pattern=r"^subnet-[0-9a-f]+$",
         description="A subnet of the VPC.",
         examples=["subnet-0123456789abcdef0"],
+    )
+    kms_key: str | None = Field(
+        None,
+        pattern=KMS_KEY,
+        description="The key of KMS that new disks are encrypted with, by its id, ARN or alias; "
+        "the account's default key for EBS otherwise.",
+        examples=["alias/lab"],
     )
     instance_profile: InstanceProfile | None = Field(
         None,

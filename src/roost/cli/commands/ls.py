@@ -27,7 +27,7 @@ def command(place: Place, as_json: bool) -> None:
       roost ls --json | jq -r '.[].name'
     """
     from roost.app.listing import listed
-    from roost.cli.text.listing import names_text, restoring_lines
+    from roost.cli.text.listing import names_text, restoring_lines, unwell_lines
 
     listing = listed(open_session(place))
     if as_json:
@@ -36,7 +36,7 @@ def command(place: Place, as_json: bool) -> None:
         click.echo(names_text(listing.rows))
     elif not listing.unknown:
         say("nothing is here yet; `roost init cluster` writes a file to begin with")
-    for line in restoring_lines(listing.rows):
+    for line in (*restoring_lines(listing.rows), *unwell_lines(listing.rows)):
         say(line)
     if listing.unknown:
         raise PartlyDoneError("cannot list " + "; ".join(listing.unknown))

@@ -41,5 +41,14 @@ def restoring_lines(rows: Sequence[Summary]) -> list[str]:
     ]
 
 
+def unwell_lines(rows: Sequence[Summary]) -> list[str]:
+    """Write a line for each machine with which something is wrong."""
+    return [
+        f"{row.name}: {text}: {command_line('roost', 'show', row.name)}"
+        for row in rows
+        for text in row.unwell
+    ]
+
+
 def _local(moment: datetime | None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "unknown"

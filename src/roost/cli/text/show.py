@@ -12,7 +12,7 @@ from roost.units import format_size
 
 if TYPE_CHECKING:
     from roost.app.show import Shown
-    from roost.model.resources import State
+    from roost.model.resources import Role, State
 
 DISKS = ("DISK", "WHAT", "SIZE", "STATE", "ON", "ID")
 
@@ -41,12 +41,23 @@ def hints(shown: Shown) -> list[str]:
         for b in lost_backups(shown.state)
     ]
     lines += [one.text for one in shown.state.foreign]
+    lines += [
+        f"{i.name}: {i.health}; {_way_out(i.role, name)}" for i in shown.state.instances if i.health
+    ]
     if any(i.state == "failed" for i in shown.state.instances):
         lines.append(
             f"`{command_line('roost', 'up', name)}` mends what failed,"
             f" `{command_line('roost', 'logs', name)}` says why"
         )
     return lines
+
+
+def _way_out(role: Role, name: str) -> str:
+    """Return what moves a machine to other hardware."""
+    if role == "worker":
+        return f"`{command_line('roost', 'up', name)}` puts another in its place"
+    stop, start = command_line("roost", "stop", name), command_line("roost", "start", name)
+    return f"`{stop}` and `{start}` move it to other hardware, with all that is on its disks"
 
 
 def as_data(shown: Shown) -> dict[str, object]:

@@ -80,7 +80,8 @@ class AwsDoctor:
             )
             return
         clients = Clients(opened, region)
-        account = list(examine_account(clients, region))
+        home = Clients(opened, HOME_REGION) if region != HOME_REGION else None
+        account = list(examine_account(clients, region, home=home))
         yield from account
         if (
             spec is not None

@@ -47,6 +47,7 @@ class Memory:
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
     ``begun`` are the ids of instances that this process launched or started and has not seen
     running; True for those that it has seen on their way.
+    ``unwell`` says what is wrong with machines, by their ids; None: nobody has asked yet.
     ``tiers`` are the changes of snapshots' tiers that this process saw begin.
     ``made`` is what this process made and has not seen described yet, with the time it was made;
     ``vanished`` are the ids of what was never described at all: EC2 answered with what is gone.
@@ -75,6 +76,7 @@ class Memory:
     baked: tuple[BakedImage, ...] | None = ()
     tiers: dict[str, str] = field(default_factory=dict)
     begun: dict[str, bool] = field(default_factory=dict)
+    unwell: dict[str, str] | None = None
 
     def id(self, name: str, kind: Kind, one: str) -> str:
         """Return EC2's id of one of ``name``'s resources. Raises NotYetError if it was not seen."""

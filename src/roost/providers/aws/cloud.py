@@ -213,13 +213,18 @@ class AwsCloud:
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
         """Check network, quotas, machine role. Raises RoostError, QuotaError, AccessError."""
-        from roost.providers.aws.doctor import examine_role
+        from roost.providers.aws.doctor import examine_key, examine_role
         from roost.providers.aws.quotas import check_before
 
         with translated("look at the network"):
             self._networks[spec.name] = find_network(self.calls, spec.aws)
         yield from check_before(self.clients, wanted, have, self.region)
-        for finding in examine_role(self.clients, spec, file) if launches else ():
+        named = spec.aws is not None and spec.aws.kms_key is not None
+        first = (
+            *(examine_role(self.clients, spec, file) if launches else ()),
+            *(examine_key(self.clients, spec) if launches and named else ()),
+        )
+        for finding in first:
             if finding.verdict == "problem":
                 raise AccessError(finding.text, exists=have.conditions, next=finding.mend)
             yield finding
@@ -313,6 +318,7 @@ class AwsCloud:
             wall=self.wall,
             users=read_record(memory.record).tags,
             user_data=partial(self._user_data, memory.record),
+            kms_key=_aws_key(memory.record),
         )
 
     def _user_data(
@@ -323,9 +329,9 @@ class AwsCloud:
         nodes = tags.launch([i.name for i in instances])
         return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
 
-    def _who(self) -> Caller:
+    def _who(self, *, address: bool = True) -> Caller:
         """Return who runs roost. Raises RoostError where that cannot be found out."""
-        return Caller(self.caller(), fingerprint(self.public_key()))
+        return Caller(self.caller() if address else "", fingerprint(self.public_key()))
 
     def _changes(self, name: str, memory: Memory) -> Changes:
         return Changes(
@@ -347,6 +353,11 @@ class AwsCloud:
         if name not in self._networks:
             self._networks[name] = find_network(self.calls, _aws(memory.record))
         return self._networks[name]
+
+
+def _aws_key(record: str | None) -> str | None:
+    aws = _aws(record)
+    return aws.kms_key if aws else None
 
 
 def _aws(record: str | None) -> Any:

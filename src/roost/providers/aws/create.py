@@ -38,7 +38,7 @@ class Maker:
     """Makes the resources of one name.
 
     ``users`` are the user's own tags; ``images`` the devices that AMIs boot from, as far as they
-    were looked up; ``user_data`` is what machines are started with.
+    were looked up; ``user_data`` is what machines are started with; ``kms_key`` encrypts disks.
     """
 
     calls: Calls
@@ -52,6 +52,7 @@ class Maker:
     wall: Callable[[], datetime]
     users: Mapping[str, str]
     user_data: UserData | None = None
+    kms_key: str | None = None
 
     def make(self, resources: tuple[Resource, ...]) -> None:
         """Make all of them; instances of a batch in one launch."""
@@ -140,7 +141,9 @@ class Maker:
         group = self.memory.id(self.name, "security-group", self.name)
 
         def once(salt: int) -> dict[str, Any]:
-            asked = requests.create_volume(self.name, volume, zone, self.users, group, salt)
+            asked = requests.create_volume(
+                self.name, volume, zone, self.users, group, salt, kms_key=self.kms_key
+            )
             made: dict[str, Any] = self.calls.ec2.create_volume(**asked)
             return made
 

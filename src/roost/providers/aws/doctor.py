@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,10 +19,16 @@ from roost.model.resources import Shape, State, Wanted
 from roost.providers.aws import machine_role
 from roost.providers.aws.client import Calls
 from roost.providers.aws.codes import row_of
-from roost.providers.aws.dry_runs import dry_runs, refusal
+from roost.providers.aws.dry_runs import Answer, answer_of, dry_runs
 from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.lookup import image_source
-from roost.providers.aws.network import Network, find_network
+from roost.providers.aws.network import (
+    PUBLIC_ONE,
+    Network,
+    find_network,
+    no_way_out,
+    public_subnets,
+)
 from roost.providers.aws.permissions import SPOT_ROLE
 from roost.providers.aws.quotas import Clients, check_addresses, check_machines, needed
 
@@ -36,24 +43,56 @@ LARGEST_SKEW = timedelta(minutes=5)
 
 
 def examine_account(
-    clients: Clients, region: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clients: Clients,
+    region: str,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    home: Clients | None = None,
 ) -> Iterator[Finding]:
-    """Check the caller, this computer's clock, and that the region is open. Two requests."""
+    """Check this computer's clock, that the region is open, and the caller. Two requests.
+
+    A wrong clock and a closed region both look like wrong credentials, so they come first. ``home``
+    has clients of a region that every account has.
+    """
     try:
-        with translated("ask AWS who you are"):
-            who = clients("sts").get_caller_identity()
+        who = _caller(clients)
     except RoostError as error:
-        mend = error.next or "the network between here and AWS"
-        yield Finding(
-            check="credentials", verdict="problem", text=error.what, mend=mend, access=True
-        )
+        yield from _refused_caller(error, region, clock, home)
         return
-    yield Finding(
-        check="credentials", verdict="ok", text=f"{who['Arn']} (account {who['Account']})"
-    )
     date = who.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     yield judge_clock(date, clock())
     yield _asked("region", partial(_region, clients, region))
+    yield _known_caller(who)
+
+
+def _caller(clients: Clients) -> Mapping[str, Any]:
+    with translated("ask AWS who you are"):
+        found: Mapping[str, Any] = clients("sts").get_caller_identity()
+    return found
+
+
+def _known_caller(who: Mapping[str, Any]) -> Finding:
+    text = f"{who['Arn']} (account {who['Account']})"
+    return Finding(check="credentials", verdict="ok", text=text)
+
+
+def _refused_caller(
+    error: RoostError, region: str, clock: Callable[[], datetime], home: Clients | None
+) -> Iterator[Finding]:
+    """Yield why AWS does not take the caller: also a refusal says what time it is there."""
+    answer: Any = getattr(error.__cause__, "response", {})
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    if date is not None:
+        yield (judged := judge_clock(date, clock()))
+        if judged.verdict == "problem":
+            return
+    if home is not None and error.__cause__ is not None and kind_of(error.__cause__) == "region":
+        with suppress(RoostError):
+            who = _caller(home)
+            yield judge_region((), region)
+            yield _known_caller(who)
+            return
+    mend = error.next or "the network between here and AWS"
+    yield Finding(check="credentials", verdict="problem", text=error.what, mend=mend, access=True)
 
 
 def judge_clock(date: str | None, now: datetime) -> Finding:
@@ -128,6 +167,7 @@ def examine_case(clients: Clients, case: Case) -> Iterator[Finding]:
     if any(shape.spot for shape in case.shapes):
         yield _asked("spot", partial(_spot, clients))
     yield from examine_role(clients, case.spec, case.file)
+    yield from examine_key(clients, case.spec)
     if network is not None:
         yield from _many("permission", partial(_permissions, clients, case, network))
 
@@ -140,34 +180,13 @@ def _routes(clients: Clients, network: Network) -> Finding:
 
 def judge_routes(tables: Iterable[Mapping[str, Any]], network: Network) -> Finding:
     """Judge whether each subnet has an internet gateway: the way out, and back for SSH."""
-    main: bool = False
-    own: dict[str, bool] = {}
-    for table in tables:
-        open_ = any(_to_internet(route) for route in table.get("Routes", ()))
-        for link in table.get("Associations", ()):
-            if "SubnetId" in link:
-                own[link["SubnetId"]] = open_
-            elif link.get("Main"):
-                main = open_
-    closed = [z for z, subnet in network.subnets.items() if not own.get(subnet, main)]
+    public = public_subnets(tables, network.subnets.values())
+    closed = [zone for zone, subnet in network.subnets.items() if subnet not in public]
     if not closed:
         text = f"{network.vpc}: {', '.join(network.zones)}"
         return Finding(check="network", verdict="ok", text=text)
-    create = "aws ec2 create-route --route-table-id rtb-... --destination-cidr-block 0.0.0.0/0"
-    return Finding(
-        check="network",
-        verdict="problem",
-        text=f"{network.vpc} has no route to an internet gateway in {', '.join(closed)}",
-        mend=f"{create} --gateway-id igw-...   (or other zones or another subnet in [aws])",
-    )
-
-
-def _to_internet(route: Mapping[str, Any]) -> bool:
-    return (
-        route.get("DestinationCidrBlock") == "0.0.0.0/0"
-        and str(route.get("GatewayId", "")).startswith("igw-")
-        and route.get("State", "active") == "active"
-    )
+    text = no_way_out(network.vpc, closed)
+    return Finding(check="network", verdict="problem", text=text, mend=PUBLIC_ONE)
 
 
 def _types(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:
@@ -276,14 +295,57 @@ def _role(clients: Clients, profile: str, file: str) -> Finding:
     return machine_role.judge_profile(profile, found["InstanceProfile"])
 
 
+AWS_KEY = "alias/aws/ebs"
+"""The key that AWS keeps for each account: whoever may make a disk may use it."""
+
+
+def examine_key(clients: Clients, spec: Spec) -> Iterator[Finding]:
+    """Check the key that new disks are encrypted with. At most two requests."""
+    yield _asked("encryption", partial(_key, clients, spec.aws.kms_key if spec.aws else None))
+
+
+def _key(clients: Clients, named: str | None) -> Finding:
+    from botocore.exceptions import ClientError
+
+    key = named or str(clients("ec2").get_ebs_default_kms_key_id()["KmsKeyId"])
+    whose = "of the file" if named else "the account's default"
+    if key.endswith(AWS_KEY):
+        return Finding(check="encryption", verdict="ok", text=f"{key}, {whose}")
+    try:
+        state = str(clients("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
+    except ClientError as error:
+        if code_of(error) != "NotFoundException":
+            raise
+        state = "not there"
+    return judge_key(f"{key}, {whose}", state)
+
+
+def judge_key(what: str, state: str) -> Finding:
+    """Judge whether disks can be encrypted with a key: EC2 ends machines at once otherwise."""
+    if state == "Enabled":
+        return Finding(check="encryption", verdict="ok", text=what)
+    return Finding(
+        check="encryption",
+        verdict="problem",
+        text=f"the key {what}, is {state}: machines with its disks would end at once",
+        mend="`kms_key` in [aws] with a key that is enabled; or: aws kms enable-key --key-id KEY",
+        access=True,
+    )
+
+
 def _permissions(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:
-    for call, asked in dry_runs(case.wanted, case.spec.tags, network):
-        code = refusal(clients("ec2"), call, asked)
-        yield judge_dry_run(call, code, case.file)
+    for call, asked in dry_runs(
+        case.wanted, case.spec.tags, network, case.spec.aws.kms_key if case.spec.aws else None
+    ):
+        answer = answer_of(clients("ec2"), call, asked)
+        yield judge_dry_run(call, answer, case.file)
+        if answer.done:  # it would do the others, too
+            return
 
 
-def judge_dry_run(call: str, code: str, file: str) -> Finding:
+def judge_dry_run(call: str, answer: Answer, file: str) -> Finding:
     """Judge EC2's answer to a call with ``DryRun``: whether the permission for it is there."""
+    code = answer.code
     action = "ec2:" + "".join(word.capitalize() for word in call.split("_"))
     if code == "DryRunOperation":
         return Finding(check="permission", verdict="ok", text=action)
@@ -296,9 +358,15 @@ def judge_dry_run(call: str, code: str, file: str) -> Finding:
             + "   (the policy that allows it, and how to put it in place)",
             access=True,
         )
-    return Finding(
-        check="permission", verdict="unknown", text=f"{action}: EC2 does not say ({code})"
-    )
+    if answer.left:
+        text = (
+            f"{action}: the endpoint knows no dry runs and did it; it is still there: {answer.left}"
+        )
+        return Finding(check="permission", verdict="problem", text=text, mend="delete it by hand")
+    why = f"EC2 does not say ({code})"
+    if answer.done:
+        why = "the endpoint knows no dry runs and did it; what it made is deleted again"
+    return Finding(check="permission", verdict="unknown", text=f"{action}: {why}")
 
 
 # --- checks that cannot be made -------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from roost.errors import RoostError
 from roost.providers.aws import requests, tags
 from roost.providers.aws.failures import code_of, translated
 from roost.providers.aws.images.lookup import image_source
@@ -20,7 +22,7 @@ SOME_KEY = (
 
 
 def dry_runs(
-    wanted: Wanted, users: Mapping[str, str], network: Network
+    wanted: Wanted, users: Mapping[str, str], network: Network, kms_key: str | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the calls of `up` that can be asked before anything is made. Pure.
 
@@ -38,7 +40,7 @@ def dry_runs(
     yield "create_security_group", requests.create_security_group(name, name, network.vpc, users)
     yield "create_launch_template", requests.create_template(name, wanted.record, users)
     for volume in wanted.volumes[:1]:
-        asked = requests.create_volume(name, volume, zone, users)
+        asked = requests.create_volume(name, volume, zone, users, kms_key=kms_key)
         yield "create_volume", {k: v for k, v in asked.items() if k != "ClientToken"}
     for address in wanted.addresses[:1]:
         yield "allocate_address", requests.allocate_address(name, address, users)
@@ -70,8 +72,31 @@ def _tags(kind: str, name: str, users: Mapping[str, str]) -> dict[str, Any]:
     return tags.specification(kind, tags.tags(name, name, {}, users))
 
 
-def refusal(ec2: Any, call: str, asked: Mapping[str, Any]) -> str:
-    """Return EC2's code: ``DryRunOperation`` where it would do the call.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """EC2's answer to a dry run: its code, ``DryRunOperation`` where it would do the call.
+
+    ``done``: an endpoint that knows no dry runs did it; ``left`` is what could not be undone.
+    """
+
+    code: str
+    done: bool = False
+    left: str = ""
+
+
+UNDO = {
+    "import_key_pair": ("delete_key_pair", "KeyName"),
+    "create_security_group": ("delete_security_group", "GroupId"),
+    "create_launch_template": ("delete_launch_template", "LaunchTemplateId"),
+    "create_volume": ("delete_volume", "VolumeId"),
+    "allocate_address": ("release_address", "AllocationId"),
+    "run_instances": ("terminate_instances", "InstanceIds"),
+}
+"""The call that undoes each of them, and what it takes."""
+
+
+def answer_of(ec2: Any, call: str, asked: Mapping[str, Any]) -> Answer:
+    """Return EC2's answer; what an endpoint made instead is deleted again.
 
     Raises AccessError and others where EC2 cannot be asked at all.
     """
@@ -79,7 +104,15 @@ def refusal(ec2: Any, call: str, asked: Mapping[str, Any]) -> str:
 
     with translated(f"ask whether {call} is allowed"):
         try:
-            getattr(ec2, call)(**asked, DryRun=True)
+            made = getattr(ec2, call)(**asked, DryRun=True)
         except ClientError as error:
-            return code_of(error)
-    return "it was done"
+            return Answer(code_of(error))
+    undo, key = UNDO[call]
+    ids = [one["InstanceId"] for one in made.get("Instances", ())]
+    one = ids or made.get("LaunchTemplate", made).get(key)
+    try:
+        with translated(f"delete {one}"):
+            getattr(ec2, undo)(**{key: one})
+    except RoostError as error:
+        return Answer("done", done=True, left=error.what)
+    return Answer("done", done=True)

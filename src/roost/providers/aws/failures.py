@@ -23,6 +23,7 @@ from roost.providers.aws.codes import Kind, Row, row_of
 REFUSED = re.compile(r"is not authorized to perform: (\w+:\w+)")
 """How AWS names an action that it checks within a call: iam:PassRole in RunInstances."""
 SERVICES = {
+    "DescribeKey": "kms",
     "GetCallerIdentity": "sts",
     "GetParameter": "ssm",
     "GetServiceQuota": "servicequotas",

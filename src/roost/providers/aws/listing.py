@@ -1,9 +1,9 @@
-"""The rows of `roost ls` for one region: two calls, by a botocore that knows no others.
+"""The rows of `roost ls` for one region: three calls, by a botocore that knows no others.
 
 To read botocore's description of all of EC2 takes longer than all else that `roost ls` does, and
 to read all that EC2 says of a thousand machines takes longer still. So botocore is given ``MODEL``:
-the two calls, and of their answers what is shown. Credentials, endpoints, signing, retries and the
-parsing are botocore's as ever; a test holds the model to botocore's own.
+the three calls, and of their answers what is shown. Credentials, endpoints, signing, retries and
+the parsing are botocore's as ever; a test holds the model to botocore's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from roost.errors import CloudError
 from roost.home import is_name
-from roost.providers.aws import tags
+from roost.providers.aws import health, tags
 from roost.providers.aws.failures import translated
 from roost.providers.aws.marks import ROLES
 from roost.providers.aws.optional import Unknowns
@@ -26,7 +26,11 @@ from roost.providers.aws.parse import INSTANCE_STATES, TERMINATED
 from roost.providers.provider import Summary
 
 VERSION = "2016-11-15"
-PAGES = {"describe_instances": 1000, "describe_launch_templates": 200}
+PAGES = {
+    "describe_instances": 1000,
+    "describe_instance_status": 1000,
+    "describe_launch_templates": 200,
+}
 """The most that EC2 gives in one page."""
 
 
@@ -70,26 +74,31 @@ def listings(
 
 
 def summaries(ec2: Any, region: str, unknowns: Unknowns) -> tuple[Summary, ...]:
-    """Return every name that instances or records carry; both are asked for at once."""
-    with translated("list what roost has"), ThreadPoolExecutor(2) as pool:
+    """Return every name that instances or records carry; all is asked for at once."""
+    with translated("list what roost has"), ThreadPoolExecutor(3) as pool:
+        statuses = pool.submit(
+            unknowns.without,
+            health.CALL,
+            partial(_every, ec2.describe_instance_status, "InstanceStatuses", tagged=False),
+        )
         machines = pool.submit(_every, ec2.describe_instances, "Reservations")
         records = pool.submit(
             unknowns.without,
             "describe_launch_templates",
             partial(_every, ec2.describe_launch_templates, "LaunchTemplates"),
         )
-        return summarized(machines.result(), records.result() or (), region)
+        unwell = health.unwell(statuses.result() or ())
+        return summarized(machines.result(), records.result() or (), region, unwell)
 
 
-def _every(call: Callable[..., Any], field: str) -> list[Any]:
-    """Return ``field`` of all pages, of what carries roost's tag.
+def _every(call: Callable[..., Any], field: str, *, tagged: bool = True) -> list[Any]:
+    """Return ``field`` of all pages, of what carries roost's tag (or, not ``tagged``, of all).
 
     Not botocore's paginator: it would read what it knows of the pages of all services.
     """
-    asked = {
-        "Filters": [{"Name": "tag-key", "Values": [tags.NAME]}],
-        "MaxResults": PAGES[call.__name__],
-    }
+    asked: dict[str, Any] = {"MaxResults": PAGES[call.__name__]}
+    if tagged:
+        asked["Filters"] = [{"Name": "tag-key", "Values": [tags.NAME]}]
     found: list[Any] = []
     more: dict[str, str] = {}
     while True:
@@ -101,13 +110,17 @@ def _every(call: Callable[..., Any], field: str) -> list[Any]:
 
 
 def summarized(
-    reservations: Iterable[Mapping[str, Any]], templates: Iterable[Mapping[str, Any]], region: str
+    reservations: Iterable[Mapping[str, Any]],
+    templates: Iterable[Mapping[str, Any]],
+    region: str,
+    unwell: Mapping[str, str],
 ) -> tuple[Summary, ...]:
     """Return the rows, by name, without instances that are gone or not made by roost. Pure."""
     named = ((tags.read(t.get("Tags")).get(tags.NAME, ""), t) for t in templates)
     records = {name: t for name, t in named if is_name(name)}
     states: dict[str, Counter[str]] = {name: Counter() for name in records}
     sizes: dict[str, int] = {}
+    troubles: dict[str, list[str]] = {}
     for reservation in reservations:
         for one in reservation["Instances"]:
             held, word = tags.read(one.get("Tags")), one["State"]["Name"]
@@ -119,6 +132,9 @@ def summarized(
             if word != TERMINATED and known:
                 state = INSTANCE_STATES.get(word, "unknown")
                 states.setdefault(held[tags.NAME], Counter())[state] += 1
+                if text := unwell.get(one.get("InstanceId", "")):
+                    node = tags.launched(nodes)[one.get("AmiLaunchIndex", 0)]
+                    troubles.setdefault(held[tags.NAME], []).append(f"{node}: {text}")
     return tuple(
         Summary(
             name=name,
@@ -129,6 +145,7 @@ def summarized(
             created=records.get(name, {}).get("CreateTime"),
             unfilled=_unfilled(records.get(name, {}), count),
             owner=_owner(records.get(name, {})),
+            unwell=tuple(sorted(troubles.get(name, ()))),
         )
         for name, count in sorted(states.items())
     )
@@ -208,6 +225,7 @@ MODEL: dict[str, Any] = {
     },
     "operations": {
         "DescribeInstances": _call("DescribeInstances", "Machines"),
+        "DescribeInstanceStatus": _call("DescribeInstanceStatus", "Statuses"),
         "DescribeLaunchTemplates": _call("DescribeLaunchTemplates", "Records"),
     },
     "shapes": {
@@ -229,6 +247,7 @@ MODEL: dict[str, Any] = {
         "Reservation": _structure(Instances=("Instances", "instancesSet")),
         "Instances": _list("Instance"),
         "Instance": _structure(
+            InstanceId=("String", "instanceId"),
             AmiLaunchIndex=("Integer", "amiLaunchIndex"),
             State=("State", "instanceState"),
             Tags=("Tags", "tagSet"),
@@ -236,6 +255,23 @@ MODEL: dict[str, Any] = {
         "State": _structure(Name=("String", "name")),
         "Tags": _list("Tag"),
         "Tag": _structure(Key=("String", "key"), Value=("String", "value")),
+        "Statuses": _structure(
+            InstanceStatuses=("StatusList", "instanceStatusSet"), NextToken=("String", "nextToken")
+        ),
+        "StatusList": _list("Status"),
+        "Status": _structure(
+            InstanceId=("String", "instanceId"),
+            SystemStatus=("Check", "systemStatus"),
+            InstanceStatus=("Check", "instanceStatus"),
+            Events=("Events", "eventsSet"),
+        ),
+        "Check": _structure(Status=("String", "status")),
+        "Events": _list("Event"),
+        "Event": _structure(
+            Code=("String", "code"),
+            Description=("String", "description"),
+            NotBefore=("DateTime", "notBefore"),
+        ),
         "Records": _structure(
             LaunchTemplates=("Templates", "launchTemplates"), NextToken=("String", "nextToken")
         ),

@@ -6,15 +6,15 @@ only those; nothing is asked about kinds that are not there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from roost.errors import CloudError, RoostError, ThrottledError
 from roost.model.record import read_record
-from roost.model.resources import Backup, Kind, State
+from roost.model.resources import Backup, Instance, Kind, State
 from roost.plan.recorded import lost_backups
-from roost.providers.aws import access, marks, parse, record, s3_copies, tags, trouble
+from roost.providers.aws import access, health, marks, parse, record, s3_copies, tags, trouble
 from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
@@ -38,6 +38,14 @@ OWNED: dict[Kind, dict[str, Any]] = {
 """Those of other accounts are described too, unless one asks for one's own."""
 
 
+class Who(Protocol):
+    """Says who looks."""
+
+    def __call__(self, *, address: bool = True) -> Caller:
+        """Return the caller; without the address nobody is asked. Raises RoostError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A look at one name; ``caller`` gives who looks, and is asked only if needed."""
@@ -45,7 +53,7 @@ class Look:
     calls: Calls
     memory: Memory
     name: str
-    caller: Callable[[], Caller]
+    caller: Who
 
     def state(self) -> State:
         """Return all that EC2 describes of the name."""
@@ -54,7 +62,7 @@ class Look:
         reservations = self._every("instance")
         self.memory.seen |= {i["InstanceId"] for r in reservations for i in r["Instances"]}
         self._check_begun(reservations)
-        instances = parse.instances(reservations)
+        instances = self._with_health(parse.instances(reservations))
         names = {i.id: i.name for i in instances}
         groups = self._every("security-group")
         snapshots = self._every("snapshot")
@@ -78,6 +86,14 @@ class Look:
         state = replace(state, backups=self._missed(state))
         self.memory.remember_seen(state)
         return state
+
+    def _with_health(self, instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
+        """Ask once how machines are that somebody else began: EC2 checks new ones for minutes."""
+        running = [i.id for i in instances if i.state == "running"]
+        if self.memory.unwell is None:
+            self.memory.unwell = health.ask(self.calls, running)
+        unwell = self.memory.unwell or {}
+        return tuple(replace(i, health=unwell.get(i.id, "")) for i in instances)
 
     def _check_begun(self, reservations: list[Any]) -> None:
         """Raise RoostError where a machine that this process began was ended by EC2 at once.
@@ -161,12 +177,13 @@ class Look:
     def _caller(self, groups: list[Any]) -> Caller:
         """Return who looks; nobody known where that cannot be said.
 
-        Only who opens a way in needs it, and asks again; all other commands go without it.
+        Only who opens a way in needs it, and asks again; all other commands go without it. Their
+        address is asked for only where the file says "me"; their key tells which rules are theirs.
         """
-        people = access.lets_people_in(groups) or read_record(self.memory.record).lets_me_in
-        if not (groups and people):
+        me = read_record(self.memory.record).lets_me_in
+        if not groups or not (me or access.lets_people_in(groups)):
             return Caller()
         try:
-            return self.caller()
+            return self.caller(address=me)
         except RoostError:
             return Caller()

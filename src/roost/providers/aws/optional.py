@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 OPTIONAL = {
     "describe_addresses": "which addresses the account has",
+    "describe_instance_status": "whether EC2's checks of machines pass",
     "describe_instance_type_offerings": "which zones have a type",
     "describe_instance_types": "what a type needs",
     "describe_launch_templates": "which names have only a record",

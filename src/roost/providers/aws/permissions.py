@@ -28,6 +28,8 @@ ANY = "*"
 
 PUBLIC_PARAMETERS = "arn:aws:ssm:*::parameter/aws/service/*"
 EC2_QUOTAS = "arn:aws:servicequotas:*:*:ec2/*"
+KMS_KEYS = "arn:aws:kms:*:*:key/*"
+KMS_NAMES = (KMS_KEYS, "arn:aws:kms:*:*:alias/*")
 SPOT_ROLE = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
 MACHINE_ROLES = f"arn:aws:iam::*:role{machine_role.PATH}*"
 MACHINE_PROFILES = f"arn:aws:iam::*:instance-profile{machine_role.PATH}*"
@@ -71,6 +73,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeAddresses", verbs="every command"),
     Call(action="ec2:DescribeImages", verbs="up doctor"),
     Call(action="ec2:DescribeInstances", verbs="every command"),
+    Call(action="ec2:DescribeInstanceStatus", verbs="ls show up"),
     Call(action="ec2:DescribeInstanceTypeOfferings", verbs="doctor resize"),
     Call(action="ec2:DescribeInstanceTypes", verbs="resize"),
     Call(action="ec2:DescribeKeyPairs", verbs="every command"),
@@ -79,7 +82,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeNetworkInterfaces", verbs="audit"),
     Call(action="ec2:DescribePlacementGroups", verbs="audit"),
     Call(action="ec2:DescribeRegions", verbs="doctor"),
-    Call(action="ec2:DescribeRouteTables", verbs="doctor"),
+    Call(action="ec2:DescribeRouteTables", verbs="up doctor"),
     Call(action="ec2:DescribeSecurityGroups", verbs="every command"),
     Call(action="ec2:DescribeSnapshots", verbs="every command"),
     Call(action="ec2:DescribeSnapshotTierStatus", verbs="park resume show"),
@@ -88,6 +91,8 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:DescribeVolumes", verbs="every command"),
     Call(action="ec2:DescribeVolumesModifications", verbs="up resume"),
     Call(action="sts:GetCallerIdentity", verbs="every command", free=True),
+    Call(action="ec2:GetEbsDefaultKmsKeyId", verbs="doctor"),
+    Call(action="kms:DescribeKey", verbs="doctor up", on=KMS_NAMES),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
     # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
     # before, and IAM may not know their tags yet.
@@ -143,6 +148,18 @@ CALLS: tuple[Call, ...] = (
         by="ec2:RunInstances",
         need="role",
     ),
+    *(
+        Call(
+            action=f"kms:{action}",
+            verbs="up resume park",
+            on=(KMS_KEYS,),
+            by="ec2:RunInstances",
+        )
+        for action in (
+            *("CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext"),
+            *("ReEncryptFrom", "ReEncryptTo"),
+        )
+    ),
     Call(action="iam:GetInstanceProfile", verbs="up doctor", on=(MACHINE_PROFILES,), need="role"),
     Call(
         action="iam:CreateServiceLinkedRole",
@@ -177,12 +194,23 @@ def profile_of(spec: Spec) -> str | None:
     return spec.aws.instance_profile if spec.aws else None
 
 
-def calls_for(needs: Iterable[Need], profile: str | None = None) -> tuple[Call, ...]:
-    """Return the rows of the table that these needs call for; for this profile only."""
+def kms_arns(key: str | None) -> tuple[str, ...]:
+    """Return the keys that disks may be encrypted with: of an alias, AWS alone knows which."""
+    if key is None or "alias/" in key:
+        return (KMS_KEYS,)
+    return (
+        (key,) if key.startswith("arn:") else (f"arn:aws:kms:*:*:key/{key.removeprefix('key/')}",)
+    )
+
+
+def calls_for(
+    needs: Iterable[Need], profile: str | None = None, key: str | None = None
+) -> tuple[Call, ...]:
+    """Return the rows of the table that these needs call for; for this profile and key only."""
     wanted = set(needs)
-    on: dict[tuple[str, ...], tuple[str, ...]] = {}
+    on: dict[tuple[str, ...], tuple[str, ...]] = {(KMS_KEYS,): kms_arns(key)}
     if profile is not None:
-        on = {
+        on |= {
             (MACHINE_ROLES,): machine_role.roles_of(profile),
             (MACHINE_PROFILES,): machine_role.profiles_of(profile),
         }
@@ -199,15 +227,17 @@ def policy(
     needs: Iterable[Need],
     adopted: Iterable[str] = (),
     profile: str | None = None,
+    key: str | None = None,
 ) -> dict[str, Any]:
     """Return the least policy. ``ANY`` name: every name; ``region`` None: every region.
 
-    ``profile`` is the instance profile whose role alone may be given to machines.
+    ``profile`` is the instance profile whose role alone may be given to machines; ``key`` the key
+    of KMS that alone may encrypt disks, else any that EC2 uses.
 
     ``adopted`` are ids of volumes of before roost that the spec takes in: those alone may be given
     the tag although roost did not make them, unless they are another name's already.
     """
-    calls = [call for call in calls_for(needs, profile) if not call.free]
+    calls = [call for call in calls_for(needs, profile, key) if not call.free]
     tagging = [call.action.partition(":")[2] for call in calls if call.makes]
     statements = [
         _statement(
@@ -324,6 +354,8 @@ def _elsewhere(calls: list[Call]) -> list[dict[str, Any]]:
         if "iam:PassRole" in statement["Action"]:
             # To machines only, and no service that could do more with the role.
             statement["Condition"] = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+        if "kms:Decrypt" in statement["Action"]:  # by EC2 for its disks, never by the user
+            statement["Condition"] = {"StringLike": {"kms:ViaService": "ec2.*"}}
     return found
 
 

@@ -40,7 +40,7 @@ class Site:
     """The target of a launch: an image, a subnet in a zone, a firewall, a key.
 
     ``image`` is an AMI or what EC2 resolves to one; ``private`` the private address of the one
-    machine that has it fixed.
+    machine that has it fixed; ``kms_key`` encrypts the disk, else the account's default key.
     """
 
     image: str
@@ -51,6 +51,7 @@ class Site:
     key_pair: str | None
     users: Mapping[str, str] = field(default_factory=dict)
     private: str | None = None
+    kms_key: str | None = None
     user_data: bytes | None = None
 
 
@@ -118,6 +119,8 @@ def run_instances(
             tags.specification("network-interface", disk),
         ],
     }
+    if site.kms_key is not None:
+        asked["BlockDeviceMappings"][0]["Ebs"]["KmsKeyId"] = site.kms_key
     if site.private is not None:
         asked["NetworkInterfaces"][0]["PrivateIpAddress"] = site.private
     if site.user_data is not None:
@@ -147,11 +150,17 @@ def instance_profile(profile: str) -> dict[str, str]:
 
 
 def create_volume(
-    name: str, volume: Volume, zone: str, users: Mapping[str, str], *parts: object
+    name: str,
+    volume: Volume,
+    zone: str,
+    users: Mapping[str, str],
+    *parts: object,
+    kms_key: str | None = None,
 ) -> dict[str, Any]:
     """Return an encrypted data volume; it is not deleted with the instance it is attached to.
 
-    ``parts`` are what makes its token another one than that of a volume of old.
+    ``parts`` are what makes its token another one than that of a volume of old. ``kms_key``
+    encrypts it, else the account's default key.
     """
     mine = volume_tags(volume)
     asked: dict[str, Any] = {
@@ -168,6 +177,8 @@ def create_volume(
             tags.specification("volume", tags.tags(name, volume.name, mine, users))
         ],
     }
+    if kms_key is not None:
+        asked["KmsKeyId"] = kms_key
     if volume.iops is not None:
         asked["Iops"] = volume.iops
     if volume.throughput is not None:

@@ -34,7 +34,8 @@ class AwsRights:
         adopted = [volume.id for volume in spec.volumes if volume.id] if spec else []
         profile = profile_of(spec) if spec else None
         name, title = (spec.name, f"roost-{spec.name}") if spec else (ANY, "roost")
-        document = policy(name, _region(spec, region), needs, adopted, profile)
+        key = spec.aws.kms_key if spec and spec.aws else None
+        document = policy(name, _region(spec, region), needs, adopted, profile, key)
         if spec is not None:
             document["Statement"] += machine_role.parked_statements(
                 spec, _region(spec, region) or ""
