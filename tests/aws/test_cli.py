@@ -191,7 +191,7 @@ def test_the_requests_of_up_do_not_grow(
 def test_nothing_is_rented_without_a_yes(roost: Roost, account: Account) -> None:
     told = roost("up", "examples/ndvi.toml", "--cloud", "aws", "--no-input")
     assert told.code == 4
-    assert "at most $0.4587 an hour" in told.err
+    assert "at most $0.5442 an hour" in told.err
     assert account.left() == {}
 
 

@@ -261,7 +261,7 @@ class TestCommand:
             "",
             "so far: $2.56",
             "an hour, as it is now: $0.256",
-            "until its end time, 2026-11-20 21:30 +0000: $0.384 more",
+            "until its end time, 2026-11-20 21:30 UTC: $0.384 more",
             f"- {NOT_COUNTED}",
             "budget $3.00: 85 % is used; "
             "at 100 % it stops itself, and is to be parked; nothing is deleted",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,14 @@ def test_a_volume_in_error_is_named_and_not_replaced(roost: Roost, up: Account, 
     ok(roost("resume", "stars"))
     assert volume_of(up, "scratch") != broken
     assert up.ec2.lost == ["scratch was deleted and is nowhere else"]
+
+
+def test_a_stopped_machine_says_who_stopped_it_and_when(roost: Roost, up: Account) -> None:
+    (machine,) = up.roost().observe("stars").instances
+    up.client.stop_instances(InstanceIds=[machine.id])
+    up.settle()
+    told = roost("show", "stars")
+    assert re.search(r"it was told to stop \(20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\)", told.out)
 
 
 def test_down_with_a_volume_in_error(roost: Roost, up: Account) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from roost.errors import AccessError, UsageError
-from roost.model.limits import Limits
 from roost.model.resources import State
 from roost.providers.fake.cloud import FakeCloud, Weather
 from roost.providers.provider import Summary
 from roost.ssh.browser import hand_over
 from roost.ssh.paths import page
-from tests.cli.calling import Roost, all_ready
+from tests.cli.calling import Roost
 from tests.cli.full import NOWHERE, OWN_MACHINE, Full, done, ids, machines
 from tests.cli.made import HERE, THERE
 
@@ -414,24 +413,3 @@ def test_without_boto3_what_runs_here_is_found_all_the_same(
     assert roost("ls").code == 0
     told = roost("show", "foo")
     assert (told.code, "no such name: foo" in told.err) == (2, True)
-
-
-# --- what stops it soon ---------------------------------------------------------------------------
-
-
-def test_a_start_with_a_budget_used_up_says_when_it_stops_and_what_to_type(
-    desktop: Callable[[], State], roost: Roost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desktop()
-    done(roost("stop", "there"))
-    because = "its budget ends: $51.20 of $50.00"
-    all_ready(monkeypatch, Limits(stops_in_s=598, stops_because=because))
-    told = roost("start", "there")
-    assert (
-        f"desktop will stop in 10 minutes: {because}; next: roost extend there --budget USD"
-        in told.err
-    )
-    because = "its end time is 2026-11-01 18:00 UTC+01:00"
-    all_ready(monkeypatch, Limits(stops_in_s=540, stops_because=because))
-    told = roost("restart", "there")
-    assert f"will stop in 9 minutes: {because}; next: roost extend there 2h\n" in told.err

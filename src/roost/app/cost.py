@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from roost.errors import RoostError
 from roost.providers.provider import need
 
 if TYPE_CHECKING:
+    from roost.app.limits import Stops
     from roost.cost.spent import BudgetUse, Cost
     from roost.model.resources import State
     from roost.providers.provider import Cloud
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 class CostReport:
     """The money of one name at a moment. ``spec`` is None where the record is lost.
 
+    ``budget`` and ``end`` are what its machines enforce, or else what the file says.
     ``stored`` are notes of its copies in the user's buckets, which are not counted in ``cost``.
     """
 
@@ -33,6 +35,8 @@ class CostReport:
     spec: Spec | None
     cost: Cost
     budget: BudgetUse | None
+    end: datetime | None
+    stops: tuple[Stops, ...]
     stored: tuple[str, ...]
 
     @property
@@ -53,8 +57,13 @@ def cost_report(session: Session, name: str) -> CostReport:
     state = resolve.existing(cloud, name)
     spec = from_json(state.record) if state.record else None
     moment = now()
-    cost = _cost(cloud, name, spec, moment)
-    budget = budget_use(spec.budget.usd, cost.spent) if spec and spec.budget else None
+    stops = _stops(session, cloud, state, spec)
+    ends = [one.enforced.end for one in stops] or [spec.schedule.end if spec else None]
+    known = [one for one in ends if one is not None]
+    end = max(known) if len(known) == len(ends) else None
+    cost = cost_of(cloud, name, end, moment)
+    usd = _budget(spec, stops)
+    budget = budget_use(usd, cost.spent) if usd > 0 else None
     return CostReport(
         name=name,
         cloud=cloud,
@@ -62,8 +71,33 @@ def cost_report(session: Session, name: str) -> CostReport:
         spec=spec,
         cost=cost,
         budget=budget,
+        end=end,
+        stops=stops,
         stored=stored_notes(cloud, state),
     )
+
+
+def _stops(session: Session, cloud: Cloud, state: State, spec: Spec | None) -> tuple[Stops, ...]:
+    """Ask the machines that decide for themselves what stops them."""
+    from roost.app.limits import stops_of
+    from roost.app.provisioning import set_ups
+
+    if spec is None or not cloud.can.rents:
+        return ()
+    deciding = tuple(i for i in state.instances if i.role != "worker")
+    _, told = set_ups(session, cloud, replace(state, instances=deciding))
+    return stops_of(spec, state, told)
+
+
+def _budget(spec: Spec | None, stops: tuple[Stops, ...]) -> Decimal:
+    """Return the budget that holds: the file's, but for what machines enforce instead; 0: none."""
+    usd = spec.budget.usd if spec and spec.budget else Decimal(0)
+    for one in stops:
+        if one.enforced.budget_usd != one.file.budget_usd:
+            usd += Decimal(str(one.enforced.budget_usd or 0)) - Decimal(
+                str(one.file.budget_usd or 0)
+            )
+    return usd
 
 
 def now() -> datetime:
@@ -78,7 +112,7 @@ def so_far(cloud: Cloud, state: State) -> str:
     always be ended.
     """
     try:
-        return str(_cost(cloud, state.name, None, now()).spent)
+        return str(cost_of(cloud, state.name, None, now()).spent)
     except RoostError as error:
         return f"unknown ({error.what})"
 
@@ -86,7 +120,7 @@ def so_far(cloud: Cloud, state: State) -> str:
 def rate_now(cloud: Cloud, name: str) -> str:
     """Return what all of a name costs now: ``"$0.4587 an hour"``, or ``"unknown (why)"``."""
     try:
-        return f"{_cost(cloud, name, None, now()).per_hour.amount} an hour"
+        return f"{cost_of(cloud, name, None, now()).per_hour.amount} an hour"
     except RoostError as error:
         return f"unknown ({error.what})"
 
@@ -111,8 +145,11 @@ def stored_notes(cloud: Cloud, state: State) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:
-    """Return the cost by the list prices of that day; an empty one where nothing is rented."""
+def cost_of(cloud: Cloud, name: str, end: datetime | None, moment: datetime) -> Cost:
+    """Return the cost by the list prices of that day; an empty one where nothing is rented.
+
+    ``end`` is the time until which it is to run.
+    """
     from roost.catalogue import load
     from roost.cost.book import PriceBook
     from roost.cost.rates import section
@@ -123,6 +160,5 @@ def _cost(cloud: Cloud, name: str, spec: Spec | None, moment: datetime) -> Cost:
         return Cost(Spent(nothing, nothing), nothing, None, ())
     memory = need(cloud.can.history, "say what something has cost", cloud)
     ledger, there = memory.history(name, moment)
-    end = spec.schedule.end if spec else None
     book = PriceBook(load(), moment.date())
     return cost(ledger, there, cloud.region, book, int(end.timestamp()) if end else None)

@@ -83,19 +83,23 @@ def data_restored(session: Session, cloud: Cloud, state: State) -> PartlyDoneErr
     return None
 
 
-def set_ups(session: Session, cloud: Cloud, state: State) -> State:
-    """Return the state with each machine's set-up as its note; a silent machine has none."""
+def set_ups(session: Session, cloud: Cloud, state: State) -> tuple[State, dict[str, Limits]]:
+    """Return the state with each machine's set-up as its note, and what stops each machine.
+
+    Of a silent machine neither is known.
+    """
     from roost.provision.deliver import glance
     from roost.provision.machines import Machines
 
     if cloud.can.shell is not None:
-        return state
-    steps = glance(Machines(state, host_keys_of(cloud, session.say), lambda _: None))
+        return state, {}
+    looks = glance(Machines(state, host_keys_of(cloud, session.say), lambda _: None))
     instances = tuple(
-        replace(i, note="; ".join(n for n in (i.note, steps.get(i.name, "")) if n))
+        replace(i, note="; ".join(n for n in (i.note, looks.get(i.name, ("", None))[0]) if n))
         for i in state.instances
     )
-    return replace(state, instances=instances)
+    limits = {name: held for name, (_, held) in looks.items() if held is not None}
+    return replace(state, instances=instances), limits
 
 
 def boots_of(

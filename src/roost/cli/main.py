@@ -30,7 +30,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Work": {
         "ls": "List everything roost has, whatever the folder you are in.",
-        "show": "Show one name: its instances, how they are, and its address.",
+        "show": "Show one name: its instances, its address, what it costs, and what stops it.",
         "open": "Open it in the browser, and print the address.",
         "run": "Run the file's command (or another) in its project folder, on its cluster.",
         "ssh": "Run a shell, or a command, on one of its instances (the first, if none is named).",

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from roost.errors import RoostError
+from roost.model.limits import Limits
 from roost.model.resources import Instance
 from roost.provision.archive import Packed
 from roost.provision.bundle import Part
@@ -65,8 +66,10 @@ def hand_over(
         return {name: future.result() for name, future in futures.items()}
 
 
-def glance(machines: Machines) -> dict[str, str]:
-    """Return the set-up progress of each machine that was reached from here before, all at once."""
+def glance(machines: Machines) -> dict[str, tuple[str, Limits | None]]:
+    """Return the set-up progress of each machine that was reached from here before, and what
+    stops it; all at once.
+    """
     place = places(machines.state.name)
     known = [
         one
@@ -79,7 +82,7 @@ def glance(machines: Machines) -> dict[str, str]:
         return {}
     write_config(machines.state)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        return dict(zip((one.name for one in known), pool.map(machines.status, known), strict=True))
+        return dict(zip((one.name for one in known), pool.map(machines.look, known), strict=True))
 
 
 def _one(

@@ -35,7 +35,11 @@ PEEK = (
     " cat /etc/roost/handover.json 2>/dev/null || true"
 )
 """What is there: which boot it is, the uploads, and the last hand-over."""
-STATUS = "/var/lib/roost/status.json"
+LOOK = (
+    "cat /var/lib/roost/status.json; printf '\\n--\\n';"
+    " /usr/lib/roost/run limits 2>/dev/null || true"
+)
+"""The progress of the set-up, and what stops the machine; an older roost's cannot say that."""
 RECEIVE = (
     'umask 077; d=$(mktemp -d /var/lib/roost/incoming.XXXXXX); tar -xf - -C "$d";'
     ' PYTHONPATH="$d/lib" PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -P'
@@ -191,13 +195,19 @@ class Machines:
 
     def status(self, instance: Instance) -> str:
         """Return the progress of its set-up; "" where it does not answer at once."""
-        try:
-            found = json.loads(self._ask(instance, ["cat", STATUS]))
+        return self.look(instance)[0]
+
+    def look(self, instance: Instance) -> tuple[str, Limits | None]:
+        """Return the progress of its set-up, and what stops it, as far as it answers at once."""
+        text, limits = "", None
+        with suppress(Lost, RoostError, ValueError, KeyError, TypeError):
+            status, _, held = self._ask(instance, ["/bin/sh", "-euc", LOOK]).partition("\n--\n")
+            found = json.loads(status)
             step = f"{found['step']}/{found['of']} {found['name']}"
             texts = {"working": step, "failed": f"set-up failed: {step}", "done": "ready"}
-            return texts[found["state"]]
-        except (Lost, RoostError, ValueError, KeyError):
-            return ""
+            text = texts[found["state"]]
+            limits = Limits.of(json.loads(held))
+        return text, limits
 
     def fetch(self, instance: Instance, path: str, into: IO[bytes]) -> None:
         """Write the content of a file there to one here. Raises Lost, RoostError."""

@@ -17,7 +17,8 @@ from roost.model.place import Place
 def command(name: str, place: Place, as_json: bool) -> None:
     """Say what it has cost so far, costs an hour now, and will have cost by its end time.
 
-    By the shipped price list, before tax. It is counted from what the cloud describes and from a
+    The end time and the budget are those that its machines keep to. By the shipped price list,
+    before tax. It is counted from what the cloud describes and from a
     history in tags; where nobody knows when something ended, it says "between".
 
     \b

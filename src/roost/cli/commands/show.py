@@ -15,9 +15,10 @@ from roost.model.place import Place
 @place_options
 @json_option
 def command(name: str, place: Place, as_json: bool) -> None:
-    """Show one name: its instances, how they are, and its address.
+    """Show one name: its instances, its address, what it costs, and what stops it.
 
-    In a cloud, machines that this computer has reached before are asked how far their set-up is.
+    In a cloud, machines that this computer has reached before are asked how far their set-up is,
+    which limits they keep to, and why they stopped last.
 
     \b
     Examples:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roost.cli.output import table
+from roost.cli.text.limits import differences, limits_json, time_text
 from roost.cli.text.money import amount_json, section_json
 from roost.cost.rates import ZERO, Amount, Unknown
 
@@ -24,14 +25,14 @@ AT_END = {"stop": "stops itself", "park": "stops itself, and is to be parked"}
 
 def cost_text(report: CostReport) -> str:
     """Write the cost so far by item, per hour, until the end; unknown costs; and the budget."""
-    cost, end = report.cost, report.spec.schedule.end if report.spec else None
+    cost, end = report.cost, report.end
     parts = [_items(cost.spent), "", f"so far: {click.style(str(cost.spent), bold=True)}"]
     parts.append(f"an hour, as it is now: {cost.per_hour.amount}")
     if end is not None:
-        local = end.strftime("%Y-%m-%d %H:%M %z")
         left = "it has passed" if cost.until_end is None else f"{cost.until_end} more"
-        parts.append(f"until its end time, {local}: {left}")
+        parts.append(f"until its end time, {time_text(end)}: {left}")
     parts += [f"- {note}" for note in (*report.notes, *_unknown(cost.spent.most), NOT_COUNTED)]
+    parts += [f"- {line}" for line in differences(report.name, report.stops)]
     if end is None and cost.per_hour.amount.usd:
         parts.append("- it has no end time: [schedule] end = ... in its file sets one")
     return "\n".join([*parts, *_budget_lines(report)])
@@ -45,9 +46,10 @@ def percent_text(budget: BudgetUse) -> str:
 
 
 def _budget_lines(report: CostReport) -> list[str]:
-    if report.budget is None or report.spec is None or report.spec.budget is None:
+    if report.budget is None:
         return []
-    then = f"at 100 % it {AT_END[report.spec.budget.at_end]}; nothing is deleted"
+    at_end = report.spec.budget.at_end if report.spec and report.spec.budget else "stop"
+    then = f"at 100 % it {AT_END[at_end]}; nothing is deleted"
     return [f"budget {Amount(report.budget.usd)}: {percent_text(report.budget)} is used; {then}"]
 
 
@@ -81,7 +83,7 @@ def _unknown(section: Section) -> list[str]:
 
 def as_data(report: CostReport) -> dict[str, Any]:
     """Return all of it, for programs."""
-    spec, cost = report.spec, report.cost
+    cost = report.cost
     return {
         "name": report.name,
         "cloud": report.cloud.name,
@@ -89,7 +91,8 @@ def as_data(report: CostReport) -> dict[str, Any]:
         "at": report.moment,
         "spent": {"least": section_json(cost.spent.least), "most": section_json(cost.spent.most)},
         "per_hour": section_json(cost.per_hour),
-        "end": spec.schedule.end if spec else None,
+        "end": report.end,
+        "limits": limits_json(report.stops),
         "until_end": None if cost.until_end is None else amount_json(cost.until_end),
         "budget": _budget_json(report),
         "notes": report.notes,

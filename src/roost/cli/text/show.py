@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from roost.app.lifecycle import instance_json
 from roost.cli.output import table
+from roost.cli.text.limits import differences, last_stops, limits_json, limits_text
+from roost.cli.text.money import amount_json
+from roost.cli.text.running import coming_stops
 from roost.errors import command_line
 from roost.plan.recorded import lost_backups
 from roost.units import format_size
@@ -24,9 +27,21 @@ def resources_text(shown: Shown) -> str:
         _machines(shown.state) if shown.state.instances else "",
         table(DISKS, disks, frozenset({2})) if disks else "",
         f"owner: {shown.state.owner.text}" if shown.state.owner else "",
+        limits_text(shown.stops),
+        _price(shown),
         shown.address or "",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _price(shown: Shown) -> str:
+    """Write what it costs an hour now, and has cost."""
+    cost = shown.cost
+    if cost is None:
+        return ""
+    if isinstance(cost, str):
+        return f"an hour, as it is now: unknown ({cost})"
+    return f"an hour, as it is now: {cost.per_hour.amount}; so far: {cost.spent}"
 
 
 def hints(shown: Shown) -> list[str]:
@@ -44,6 +59,8 @@ def hints(shown: Shown) -> list[str]:
     lines += [
         f"{i.name}: {i.health}; {_way_out(i.role, name)}" for i in shown.state.instances if i.health
     ]
+    lines += [*differences(name, shown.stops), *last_stops(shown.stops)]
+    lines += coming_stops(name, {s.node: s.machine for s in shown.stops if s.machine})
     if any(i.state == "failed" for i in shown.state.instances):
         lines.append(
             f"`{command_line('roost', 'up', name)}` mends what failed,"
@@ -62,6 +79,7 @@ def _way_out(role: Role, name: str) -> str:
 
 def as_data(shown: Shown) -> dict[str, object]:
     """Return all of it, for programs."""
+    known = None if isinstance(shown.cost, str) else shown.cost
     return {
         "name": shown.state.name,
         "kind": shown.kind,
@@ -69,6 +87,9 @@ def as_data(shown: Shown) -> dict[str, object]:
         "address": shown.address,
         "owner": _owner(shown.state),
         "instances": [instance_json(i) for i in shown.state.instances],
+        "limits": limits_json(shown.stops),
+        "per_hour": None if known is None else amount_json(known.per_hour.amount),
+        "spent_at_most": None if known is None else amount_json(known.spent.most.amount),
         **_disks_json(shown),
     }
 

@@ -6,7 +6,6 @@ something; a process killed between the two does no harm (`roost.cost.ledger` sa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +15,13 @@ from roost.cost.ledger import Copy, Disk, Ledger, Machine, Seen
 from roost.cost.spent import There
 from roost.providers.aws import record, tags
 from roost.providers.aws.client import Calls
+from roost.providers.aws.parse import STOPPED_AT
 
 KEY = "roost:spent:"
 """Begins the keys of the tags that hold the history."""
 ON = frozenset({"pending", "running"})
 GOING = frozenset({"deleting", "deleted"})
 """Volumes that are described for a while after their end."""
-_SAID = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 
 Described = Mapping[Any, Iterable[Mapping[str, Any]]]
 """What EC2 describes of a name: reservations, volumes, snapshots, addresses by roost's kinds."""
@@ -90,7 +89,7 @@ def _instances(described: Described) -> list[Mapping[str, Any]]:
 def _machine(described: Mapping[str, Any]) -> Seen:
     on = described["State"]["Name"] in ON
     spot = described.get("InstanceLifecycle") == "spot"
-    said = None if on else _SAID.search(described.get("StateTransitionReason") or "")
+    said = None if on else STOPPED_AT.search(described.get("StateTransitionReason") or "")
     return Seen(
         Machine(described["InstanceType"], spot),
         _seconds(described["LaunchTime"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -34,6 +35,15 @@ INSTANCE_STATES: dict[str, InstanceState] = {
     "stopped": "stopped",
     "shutting-down": "deleting",
 }
+STOPPED = {
+    "Client.InstanceInitiatedShutdown": "it stopped itself",
+    "Client.UserInitiatedShutdown": "it was told to stop",
+    "Server.ScheduledStop": "EC2 stopped it, for maintenance",
+    "Server.SpotInstanceShutdown": "EC2 took the spot machine back",
+}
+"""Why a machine is off, by EC2's code. Source: EC2 API reference, StateReason."""
+STOPPED_AT = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
+"""When, in EC2's StateTransitionReason."""
 TERMINATED = "terminated"
 """A terminated instance is no more, though EC2 describes it for another hour."""
 VOLUME_STATES: dict[str, VolumeState] = {
@@ -104,7 +114,7 @@ def _instance(described: Described) -> Instance:
     held = tags.read(described.get("Tags"))
     names = tags.launched(held[tags.NODE])
     state = INSTANCE_STATES.get(word, "unknown")
-    reason = described.get("StateReason", {}).get("Message", "") if state == "stopped" else ""
+    reason = _why_stopped(described) if state == "stopped" else ""
     return Instance(
         name=names[int(described.get("AmiLaunchIndex", 0))],
         role=held[tags.ROLE],  # type: ignore[arg-type]
@@ -117,6 +127,14 @@ def _instance(described: Described) -> Instance:
         note=word if state == "unknown" else reason,
         started=_seconds(described.get("LaunchTime")),
     )
+
+
+def _why_stopped(described: Described) -> str:
+    """Return who stopped it, and when; EC2's own words where they are other ones."""
+    reason = described.get("StateReason", {})
+    text = STOPPED.get(reason.get("Code", ""), reason.get("Message", ""))
+    at = STOPPED_AT.search(described.get("StateTransitionReason") or "")
+    return f"{text} ({at[1]} UTC)" if at and text else text
 
 
 def _shape(described: Described) -> Shape:

@@ -1,0 +1,55 @@
+"""What stops the machines of a name: by the file, and as each machine says itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from roost.model.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from roost.model.resources import State
+    from roost.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stops:
+    """What stops one machine: as its file says, and as it says itself (None: it did not answer)."""
+
+    node: str
+    file: Limits
+    machine: Limits | None = None
+
+    @property
+    def enforced(self) -> Limits:
+        """The limits that hold, as far as they are known."""
+        return self.machine or self.file
+
+    @property
+    def differ(self) -> bool:
+        """True if the machine enforces something else than its file says."""
+        mine, file = self.enforced, self.file
+        return (mine.idle_s, mine.end, mine.budget_usd) != (file.idle_s, file.end, file.budget_usd)
+
+
+def stops_of(spec: Spec, state: State, told: Mapping[str, Limits]) -> tuple[Stops, ...]:
+    """Return what stops each machine that decides for itself; workers follow their head."""
+    from roost.recipes.rented import limits_of
+
+    roles = {i.role for i in state.instances if i.role != "worker"}
+    files = {}
+    for role in roles:
+        raw = limits_of(spec, role)
+        files[role] = Limits(
+            idle_s=raw["idle"],
+            end=datetime.fromisoformat(raw["end"]) if raw["end"] else None,
+            budget_usd=raw["budget"]["usd"] if raw["budget"] else None,
+        )
+    return tuple(
+        Stops(node=i.name, file=files[i.role], machine=told.get(i.name))
+        for i in state.instances
+        if i.role in roles
+    )
