@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from roost.transfer import checksums
 from roost.transfer.job import ANY, Job, Outcome
 from roost.transfer.key_rules import part_name
 from roost.transfer.manifest import KINDS, TreeError, read
@@ -250,6 +252,52 @@ def test_a_tree_that_was_changed_or_cut_is_refused(
     said = list(here.attend(replace(job, tree_sha256="")))[-1]
     assert "only a part of one" in said["error"]["what"]
     assert list((tmp_path / "back").iterdir()) == []
+
+
+def same_crc(body: bytes) -> bytes:
+    """Return another content of the same size and CRC64: 64 bits of it decide the CRC."""
+    start = b"evil" + body[4:-8]
+
+    def crc(last: int) -> int:
+        return checksums.crc64(start + last.to_bytes(8, "little"))
+
+    zero, chosen = crc(0), 0
+    target = checksums.crc64(body) ^ zero
+    rows = [(crc(1 << bit) ^ zero, 1 << bit) for bit in range(64)]
+    for bit in reversed(range(64)):
+        pivot = next(row for row in rows if row[0] >> bit & 1)
+        rows.remove(pivot)
+        rows = [(a ^ pivot[0], b ^ pivot[1]) if a >> bit & 1 else (a, b) for a, b in rows]
+        if target >> bit & 1:
+            target, chosen = target ^ pivot[0], chosen ^ pivot[1]
+    return start + chosen.to_bytes(8, "little")
+
+
+def test_other_bytes_with_the_same_crc_are_found_but_where_no_sha256_was_kept(
+    tmp_path: Path, store: Store, here: Here
+) -> None:
+    body = b"the results of a year"
+    saved = here.run(up(store, grow(tmp_path / "source", {"a": body, "zero": b""})))
+    assert saved.proof is not None
+    evil = same_crc(body)
+    assert (len(evil), evil[:4]) == (len(body), b"evil")
+    assert checksums.crc64(evil) == checksums.crc64(body)
+    key = saved.proof.tree.removeprefix(f"s3://{store.bucket.name}/")
+    lines = [json.loads(line) for line in store.bucket.get(key).body.splitlines()]
+    assert {line.get("sha256") for line in lines if line.get("kind") == "file"} == {
+        hashlib.sha256(one).hexdigest() for one in (body, b"")
+    }
+    crc = ("crc64nvme", checksums.crc64_text(checksums.crc64(body)))
+    mine = [{**line, "sums": crc} if line.get("path") == "a" else line for line in lines]
+    old = [{k: v for k, v in line.items() if k != "sha256"} for line in mine]
+    store.put({"a": evil})
+    for tree_, wrong, notes in ((mine, ["a"], 0), (old, [], 1)):
+        store.bucket.put(key, b"".join(json.dumps(one).encode() + b"\n" for one in tree_), {})
+        came = here.run(replace(down(store, tmp_path / f"back{notes}", saved), tree_sha256=""))
+        assert came.proof is not None
+        assert ([name for name, _ in came.failed], came.proof.whole) == (wrong, not wrong)
+        assert len(came.notes) == notes
+    assert "2 of its files are compared by CRC64 or MD5 only" in came.notes[0]
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "a//b", "./a", "a/"])

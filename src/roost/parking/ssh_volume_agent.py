@@ -219,6 +219,8 @@ class SshVolumeAgent:
                 exists=state.conditions,
                 next=command_line("roost", "resume", state.name) + "   (goes on)",
             )
+        for text in outcome.notes:
+            self.note(f"{volume.name}: {text}")
 
     def _wait_until_mounted(self, instance: Instance, volume: Volume) -> None:
         """Wait until the machine has found a volume that was just attached."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 from base64 import b64encode
@@ -76,6 +77,31 @@ def of_file(file: int) -> Content:
     return pieces
 
 
+class Sha256:
+    """A content that is hashed while it is read from its beginning on, in whatever pieces.
+
+    A CRC shows damage; only this shows that nobody has put other bytes in their place.
+    """
+
+    def __init__(self, content: Content) -> None:
+        self._content, self._known, self._read = content, hashlib.sha256(), 0
+
+    def __call__(self, at: int, size: int) -> Iterator[Bytes]:
+        """Yield these bytes. Raises OSError."""
+        for data in self._content(at, size):
+            if at == self._read:
+                self._known.update(data)
+                self._read += len(data)
+            at += len(data)
+            yield data
+
+    def hex(self, size: int) -> str:
+        """Return the SHA-256 of all ``size`` bytes; what was not read yet is read now."""
+        for _ in self(self._read, size - self._read):
+            pass
+        return self._known.hexdigest()
+
+
 class _Sum(Protocol):
     def update(self, data: Bytes, /) -> None: ...
     def digest(self) -> bytes: ...
@@ -94,8 +120,6 @@ class _Crc:
 
 def _new(kind: str) -> _Sum:
     """Return a running checksum of a kind of S3's; "etag" is the MD5."""
-    import hashlib
-
     from awscrt import checksums
 
     if kind == "crc64nvme":

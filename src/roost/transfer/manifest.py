@@ -2,7 +2,8 @@
 
 Objects keep a file's content, time and executable bit. A tree is one more object beside them
 (``.roost/tree-<time>.jsonl``): a line of JSON for the folder itself and for everything below it,
-with mode, owner, times, links, and the checksum that the file was proven with; the first line
+with mode, owner, times, links, the checksum that the file was proven with, and its SHA-256, which
+no other content has; the first line
 says what it is, the last one how many there are. Hard links become files of their own.
 """
 
@@ -16,7 +17,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,7 +47,8 @@ Tell = Callable[[str, str], None]
 class Leaf:
     """One entry. ``path`` is below the folder, "" for itself; ``to`` is where a link leads.
 
-    ``sums``: the kind of checksum, and the checksum, of a file that is proven to be in S3.
+    ``sums``: the kind of checksum, and the checksum, of a file that is proven to be in S3;
+    ``sha256``: of the file, which an older roost did not keep.
     """
 
     path: str
@@ -60,10 +62,12 @@ class Leaf:
     device: int = 0
     xattrs: Mapping[str, str] = field(default_factory=dict)
     sums: tuple[str, str] = ("", "")
+    sha256: str = ""
 
     def line(self) -> bytes:
         """Return a line of JSON without defaults. Bytes that are not UTF-8 are surrogates in it."""
-        usual = {"size": 0, "to": "", "device": 0, "xattrs": {}, "sums": ("", "")}
+        empty = {"size": 0, "to": "", "device": 0, "xattrs": {}}
+        usual = {**empty, "sums": ("", ""), "sha256": ""}
         found = {k: v for k, v in asdict(self).items() if k not in usual or v != usual[k]}
         return json.dumps(found).encode() + b"\n"
 
@@ -149,7 +153,7 @@ def _lines(
 
 
 def _with(leaf: Leaf, found: ProvenFile) -> Leaf:
-    return leaf_of({**asdict(leaf), "sums": (found.kind, found.sum)})
+    return replace(leaf, sums=(found.kind, found.sum), sha256=found.sha256)
 
 
 def _why(run: Run, leaf: Leaf) -> str:
@@ -267,7 +271,7 @@ def _check(leaves: Iterable[Leaf]) -> None:
 
 def _plausible(leaf: Leaf) -> bool:
     numbers = (leaf.mode, leaf.uid, leaf.gid, leaf.mtime_ns, leaf.size, leaf.device)
-    texts = (leaf.path, leaf.to, *leaf.xattrs, *leaf.xattrs.values())
+    texts = (leaf.path, leaf.to, leaf.sha256, *leaf.xattrs, *leaf.xattrs.values())
     return (
         leaf.kind in KINDS.values()
         and all(type(one) is int for one in numbers)

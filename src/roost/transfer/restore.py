@@ -51,6 +51,13 @@ class Restoration:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What its user has to know of this tree."""
+        old = sum(not leaf.sha256 for leaf in self.files)
+        said = f"{old:,} of its files are compared by CRC64 or MD5 only: an older roost saved them"
+        return (said,) if old else ()
+
+    @property
     def files(self) -> list[Leaf]:
         """The entries that have content."""
         return [leaf for leaf in self.leaves if leaf.kind == "file"]
@@ -254,14 +261,16 @@ def _has_content(run: Run, leaf: Leaf, file: int) -> bool:
     if info.st_nlink > 1:
         return False  # a file of its own is made: its owner and mode would be another's, too
     kind, value = leaf.sums
-    content = checksums.of_file(file)
+    content = checksums.Sha256(checksums.of_file(file))
     if kind not in {"crc64nvme", "etag"}:
         raise DamagedError(f"its checksum is of a kind that is not known: {kind}")
     if "-" not in value:
-        return checksums.whole_sum(kind, content, leaf.size) == value
-    part = run.bucket.part_size(run.prefix + leaf.path, 1)
-    sizes = checksums.even_parts(leaf.size, part or leaf.size)
-    return checksums.parts_sum(kind, content, sizes) == value
+        same = checksums.whole_sum(kind, content, leaf.size) == value
+    else:
+        part = run.bucket.part_size(run.prefix + leaf.path, 1)
+        sizes = checksums.even_parts(leaf.size, part or leaf.size)
+        same = checksums.parts_sum(kind, content, sizes) == value
+    return same and leaf.sha256 in ("", content.hex(leaf.size))
 
 
 # --- the rest ------------------------------------------------------------------------------------

@@ -295,7 +295,7 @@ def _up_with_tree(
     extra, planned.deletions = planned.deletions, []
     done = sync.do(planned)
     tracker.stage = "proving"
-    proof = _listed(run, verify(run, sync.included, manifest=False))
+    proof = _listed(run, verify(run, sync.included, manifest=False, sha256=True))
     saved = save_tree(run, proof)
     if saved.whole and job.options.delete:
         gone = sync.do(Planned(deletions=extra, root=planned.root))
@@ -357,5 +357,11 @@ def _restore(sync: Sync, job: Job, tracker: Tracker) -> Outcome:
         tree_sha256=restoration.sha256,
     )
     return replace(
-        plan, done=True, copied=meter.files, bytes=meter.bytes, failed=wrong, proof=proof
+        plan,
+        done=True,
+        copied=meter.files,
+        bytes=meter.bytes,
+        failed=wrong,
+        proof=proof,
+        notes=restoration.notes,
     )

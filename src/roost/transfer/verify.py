@@ -33,7 +33,8 @@ KEPT = frozenset({"crc64nvme", "etag"})
 class Proven:
     """A file whose object has the same bytes, and the checksum that says so.
 
-    ``read_back``: S3 has none to compare, so that all of the object was read.
+    ``read_back``: S3 has none to compare, so that all of the object was read. ``sha256``: of the
+    file, where it was asked for.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Proven:
     kind: str
     sum: str
     read_back: bool = False
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,20 @@ class Proof:
         return sum(one.size for one in self.proven)
 
 
-def verify(run: Run, included: Included, *, threads: int = 16, manifest: bool = True) -> Proof:
-    """Compare every file with its object. Raises RoostError where S3 cannot be asked."""
+def verify(
+    run: Run, included: Included, *, threads: int = 16, manifest: bool = True, sha256: bool = False
+) -> Proof:
+    """Compare every file with its object. Raises RoostError where S3 cannot be asked.
+
+    ``manifest``: write one; ``sha256``: know that of every file too.
+    """
     skipped: list[tuple[str, str]] = []
     files = run.folder.files(lambda name, why: skipped.append((name, why)))
     proven: list[Proven] = []
     lock = threading.Lock()
 
     def work(entry: Entry) -> None:
-        one = run.patiently(lambda: _prove(run, entry))
+        one = run.patiently(lambda: _prove(run, entry, sha256=sha256))
         with lock:
             proven.append(one)
 
@@ -89,7 +96,7 @@ def verify(run: Run, included: Included, *, threads: int = 16, manifest: bool = 
     return Proof(tuple(proven), wrong, tuple(skipped), place, known)
 
 
-def _prove(run: Run, entry: Entry) -> Proven:
+def _prove(run: Run, entry: Entry, *, sha256: bool) -> Proven:
     key, path = run.prefix + entry.name, run.folder.path(entry.name)
     try:
         head = run.bucket.head(key)
@@ -101,7 +108,10 @@ def _prove(run: Run, entry: Entry) -> Proven:
         return Proven(entry.name, 0, 0, "folder", "")
     if head.size != entry.size:
         raise DamagedError(f"it has {head.size} bytes in S3, not {entry.size}")
-    found = checksums.proof(run.bucket, key, head, path)
+    with path.open("rb", buffering=0) as file:
+        content = checksums.Sha256(checksums.of_file(file.fileno()))
+        found = checksums.compared(run.bucket, key, head, content)
+        known = content.hex(entry.size) if sha256 else ""
     read_back = found is None
     if found is None:
         found = _read_back(run, key, head, entry)
@@ -117,7 +127,7 @@ def _prove(run: Run, entry: Entry) -> Proven:
         run.cache.add(Known(entry.name, head.tag, entry.size, entry.mtime_ns))
     if kind not in KEPT or (kind == "etag" and head.encrypted):
         kind, there = "crc64nvme", checksums.file_crc64(path)  # the file is the object by now
-    return Proven(entry.name, entry.size, entry.mtime_ns, kind, there, read_back)
+    return Proven(entry.name, entry.size, entry.mtime_ns, kind, there, read_back, known)
 
 
 def _read_back(run: Run, key: str, head: Head, entry: Entry) -> tuple[str, str, str]:

@@ -27,6 +27,8 @@ KEEP = (f"{AT}/nodes", "keep")
 """Run on the head, as root, with the names of all existing workers: others leave Slurm."""
 PACKAGES = ("munge", "slurm-client", "libpmix-dev")
 """Packages of all nodes. Slurm opens libpmix.so, which is in the package for developers."""
+ROLE_RULES = "/etc/roost-role.nft"
+"""Where this file is, only root gets credentials of the machine's role."""
 FOLDERS = ("/var/lib/slurm/slurmctld", "/var/log/slurm")
 """The controller's own."""
 PATIENCE = 1800
@@ -38,8 +40,8 @@ MOST = 10_000
 def steps(spec: Cluster, role: Role, workers: Sequence[str] = ()) -> tuple[Step, ...]:
     """Return the steps of the head or a worker; ``workers`` are those that exist."""
     if role != "head":
-        return (_munge(), _worker(spec))
-    return (_munge(), _head(spec), *((_known(workers),) if workers else ()))
+        return (_role(), _munge(), _worker(spec))
+    return (_role(), _munge(), _head(spec), *((_known(workers),) if workers else ()))
 
 
 RECIPE = Recipe(
@@ -48,6 +50,17 @@ RECIPE = Recipe(
     shared=("munge.key",),
     retire=RETIRE,
 )
+
+
+def _role() -> Step:
+    """Keep the credentials of the machine's role from jobs: whoever submits one would have them."""
+    return Step(
+        name="role",
+        title="keeping the role's credentials for root",
+        packages=("nftables",),
+        files=(File(ROLE_RULES, program("role.nft")), _unit("roost-role.service")),
+        services=("roost-role.service",),
+    )
 
 
 def _munge() -> Step:

@@ -36,6 +36,8 @@ from roost.transfer.job import Job
 SPOOLS = Path("/run/roost/sync")
 CACHE = Path("/var/lib/roost/sync")
 """The caches of transfer/cache.py, one folder for each user; no image keeps them."""
+ROLE_RULES = Path("/etc/roost-role.nft")
+"""The rules of a machine on which only root is given the credentials of its role."""
 PAUSE = 0.3
 HEARTBEAT = 5.0
 """Seconds after which the same is written again: that shows if the follower has gone."""
@@ -163,6 +165,7 @@ def _running(spool: Spool, job: Job) -> str | None:
 
 def _begin(spool: Spool, job: Job, token: str, begin: Begin, cache: Path) -> None:
     owner = _owner(job)
+    job = _with_role(job, owner)
     spool.path.mkdir(mode=0o700, exist_ok=True)
     old = ("result.json", "planned.json", "progress.json", "job.json", "busy")
     remove_own(spool.path / name for name in old)
@@ -180,6 +183,16 @@ def _begin(spool: Spool, job: Job, token: str, begin: Begin, cache: Path) -> Non
             remove_own([spool.path / "job.json"])
             raise RoostError("the sync did not begin", next="roost logs NAME")
         time.sleep(0.05)
+
+
+def _with_role(job: Job, owner: Owner) -> Job:
+    """Return the job with the role's credentials, where only root is given them (Slurm's nodes)."""
+    where = job.where
+    if owner.uid == 0 or where.anonymous or where.keys is not None or not ROLE_RULES.exists():
+        return job
+    from roost.transfer.s3.client import keys_now
+
+    return replace(job, where=replace(where, keys=keys_now(where)))
 
 
 def _give(path: Path, owner: Owner) -> None:

@@ -296,6 +296,11 @@ def _provider(where: Where, bootstrap: Any) -> Any:
     return AwsCredentialsProvider.new_default_chain(bootstrap)
 
 
+def keys_now(where: Where) -> Keys:
+    """Return the credentials that this process is given now. Raises StoreError."""
+    return _asked(_provider(where, _bootstrap()))
+
+
 def _asked(provider: Any) -> Keys:
     try:
         now = provider.get_credentials().result(60)
