@@ -245,7 +245,8 @@ def roost_cost(account: Account, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def recorded(account: Account) -> None:
-    account.roost()._record("pix", account.roost()._memory("pix"), RECORD)
+    cloud = account.roost()
+    cloud._keeper("pix", cloud._memory("pix")).settings(RECORD)
 
 
 @pytest.mark.usefixtures("recorded")
