@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.client import HTTPException
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -195,11 +194,12 @@ def _ask_address() -> bytes:
     A thread asks: looking up a host has no limit of time, and a server that sends one byte now
     and then stays within the limit of each read.
     """
+    import urllib.request
+    from http.client import HTTPException
+
     answers: SimpleQueue[bytes | Exception] = SimpleQueue()
 
     def ask() -> None:
-        import urllib.request
-
         try:
             with urllib.request.urlopen(WHO_AM_I, timeout=PATIENCE) as answer:
                 answers.put(answer.read(LONGEST_ANSWER))
