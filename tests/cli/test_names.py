@@ -36,6 +36,7 @@ OTHER_ARGUMENTS = {
     ("resize", "role"): None,
     ("extend", "node"): None,
     ("ssh", "node"): None,
+    ("ssh", "line"): None,
     ("restart", "node"): None,
     ("logs", "node"): None,
     ("extend", "span"): "1h",

@@ -353,15 +353,18 @@ def test_what_is_no_span(text: str) -> None:
 def test_a_worker_reports_and_hears_when_the_head_stops(machine: Machine) -> None:
     machine.at("/proc").symlink_to("/proc")
     write(machine.at(memory.DISK), {"stopping": "it is idle", "end": 5.0})
+    write(machine.at(beacon.KEY), "of the cluster\n", 0o600)
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as here:
         here.bind(("127.0.0.1", 0))
         served = threading.Thread(
             target=beacon.serve, args=(machine, here, lambda sender: True), daemon=True
         )
         served.start()
-        said = beacon.report("127.0.0.1", "worker-1", "relion", port=here.getsockname()[1])
+        port = here.getsockname()[1]
+        said = beacon.report("127.0.0.1", "worker-1", "relion", port=port, key=b"of the cluster")
         served.join(10)
-    assert said == {"stop": "it is idle", "end": 5.0}
+    assert said is not None
+    assert (said["stop"], said["end"]) == ("it is idle", 5.0)
     (found,) = read(machine.at(beacon.REPORTS)).items()
     assert (found[0], found[1][1:]) == ("127.0.0.1", ["worker-1", "relion"])
 
@@ -379,6 +382,46 @@ def test_whoever_is_on_the_head_is_no_worker(machine: Machine) -> None:
     assert not machine.at(beacon.REPORTS).exists()
     assert not beacon.foreign("0.0.0.0")
     assert beacon.foreign("192.0.2.1")
+
+
+def test_only_machines_with_the_key_are_heard_and_believed(
+    machine: Machine, tmp_path: Path
+) -> None:
+    key = beacon.key_of(machine)
+    assert key == b""
+    secrets = tmp_path / "etc" / "roost" / "secrets"
+    secrets.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):  # it is made once
+        made = subprocess.run(
+            ["sh", Path(common.__file__).with_name("programs") / "reports-secrets"],
+            env={**os.environ, "ROOST_SECRETS": str(secrets)},
+            check=True,
+        )
+        assert made.returncode == 0
+        assert key in (b"", (secrets / "reports.key").read_bytes())
+        key = (secrets / "reports.key").read_bytes()
+    assert len(key) == 44
+    write(machine.at(beacon.KEY), key.decode() + "\n", 0o600)
+    good = {"node": "worker-1", "busy": "relion", "once": "1"}
+    mac = beacon.sign(key, "report", "worker-1", "relion", "1")
+    for forged in (
+        good,
+        {**good, "mac": ""},
+        {**good, "mac": "é"},
+        {**good, "mac": beacon.sign(b"other", "report", "worker-1", "relion", "1")},
+        {**good, "mac": mac, "node": "worker-2"},
+        {**good, "mac": mac, "busy": ""},
+        {**good, "mac": mac, "once": "2"},
+    ):
+        assert beacon.answer(machine, json.dumps(forged).encode(), "10.0.0.7", 100) is None
+    assert not machine.at(beacon.REPORTS).exists()
+    said = beacon.answer(machine, json.dumps({**good, "mac": mac}).encode(), "10.0.0.7", 100)
+    assert said is not None
+    assert beacon.reports(machine, 100) == {"worker-1 (10.0.0.7)": "relion"}
+    found = json.loads(said)
+    assert beacon.is_signed(key, found, "answer", found["stop"], found["end"], "1")
+    assert not beacon.is_signed(key, found, "answer", found["stop"], found["end"], "2")  # replayed
+    assert not beacon.is_signed(key, {**found, "mac": 5}, "answer", "stop now", None, "1")
 
 
 def test_a_machine_is_one_worker_however_many_names_it_sends(machine: Machine) -> None:
@@ -494,7 +537,7 @@ def test_an_image_holds_nothing_personal_and_all_else(machine: Machine) -> None:
     tell_facts(machine, personal=[".relion", "../../etc/ssh", "/etc"])
     found = furnished(machine)
     stays = {
-        "/home/ubuntu/work.txt": "work",
+        "/home/ubuntu/.local/bin/tool": "tool",
         "/etc/ssh/sshd_config": "config",
         "/opt/PixInsight/x": "x",
     }

@@ -117,11 +117,12 @@ def test_a_dask_cluster_has_none_of_it(tmp_path: Path) -> None:
     dask = cluster(tmp_path, CLUSTER.replace('scheduler = "slurm"\n', ""))
     assert all_of(dask, "head").isdisjoint(OURS)
     assert all_of(dask, "worker").isdisjoint(OURS)
-    assert list(handover_of(dask, "head", given(dask)).secret_generators) == ["dask-secrets"]
+    made = list(handover_of(dask, "head", given(dask)).secret_generators)
+    assert made == ["reports", "dask-secrets"]
     slurm = cluster(tmp_path)
     assert all_of(slurm, "head") >= OURS - {"nodes"}
-    assert list(handover_of(slurm, "head", given(slurm)).secret_generators) == ["slurm"]
-    assert handover_of(slurm, "head", given(slurm)).shared == ("munge.key",)
+    assert list(handover_of(slurm, "head", given(slurm)).secret_generators) == ["reports", "slurm"]
+    assert handover_of(slurm, "head", given(slurm)).shared == ("reports.key", "munge.key")
     assert handover_of(slurm, "worker", given(slurm)).secret_generators == {}
     desktop = tmp_path / "desktop.toml"
     desktop.write_text(

@@ -80,6 +80,12 @@ class TestSsh:
         assert roost("ssh", "ndvi", "--", "echo", "a  b") == Ran(0, "a  b\n", "")
         assert roost("ssh", "ndvi", "worker-1", "--", "sh", "-c", "exit 9").code == 9
 
+    def test_one_string_is_a_line_for_the_shell_there(self, roost: Roost) -> None:
+        for words in (("a=1; echo $a |cat",), ("head", "a=1; echo $a |cat"), ("--", "echo 1 |cat")):
+            assert roost("ssh", "ndvi", *words) == Ran(0, "1\n", ""), words
+        assert roost("ssh", "ndvi", "head", "--", "echo", "a; b", "|") == Ran(0, "a; b |\n", "")
+        assert "the command is there twice" in roost("ssh", "ndvi", "a b", "--", "c").err
+
     def test_an_unknown_host_key_is_said_once(self, roost: Roost, cloud: Cloud) -> None:
         cloud.keys = ()
         told = roost("ssh", "ndvi", "--", "true")
@@ -155,6 +161,9 @@ class TestOnYourOwnMachine:
         told = roost("ssh", "ndvi", "--", "sh", "-c", "echo $ROOST_NODE; pwd; exit 7")
         assert told == Ran(7, f"head\n{tmp_path}\n", "")
 
+    def test_one_string_is_a_line_for_the_users_shell(self, roost: Roost) -> None:
+        assert roost("ssh", "ndvi", "echo $ROOST_NODE | tr a-z A-Z; exit 3") == Ran(3, "HEAD\n", "")
+
     def test_a_shell_is_the_users_own(self, roost: Roost, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SHELL", "/bin/false")
         assert roost("ssh", "ndvi").code == 1
@@ -166,7 +175,7 @@ class TestOnYourOwnMachine:
         assert "next: roost up ndvi" in told.err
 
     def test_a_program_that_is_not_there(self, roost: Roost) -> None:
-        told = roost("ssh", "ndvi", "--", "no-such-program")
+        told = roost("ssh", "ndvi", "--", "no-such-program", "-v")
         assert (told.code, "cannot run no-such-program: No such file" in told.err) == (1, True)
 
     def test_an_instance_that_is_not_there(self, roost: Roost) -> None:
@@ -303,7 +312,9 @@ def test_open_where_nothing_serves_the_page_yet(
 
 
 def test_open_where_there_is_no_page(roost: Roost, cloud: Cloud) -> None:
-    cloud.state = cluster(instance("head", 1, **HERE), jupyter={"enabled": False})
+    cloud.state = cluster(
+        instance("head", 1, **HERE), jupyter={"enabled": False}, scheduler="slurm"
+    )
     told = roost("open", "ndvi")
     assert told.code == 2
     assert "ndvi has no page to open" in told.err

@@ -18,6 +18,7 @@ def test_a_shell_and_a_command() -> None:
         "echo 'a b' '$HOME' 'it'\"'\"'s' ''",
     ]
     assert shell(FILE, "roost-n", ("top",), tty=True)[3:5] == ["-t", "--"]
+    assert shell(FILE, "roost-n", ("echo 'a'; ls | head",))[-1] == "echo 'a'; ls | head"
 
 
 @pytest.mark.parametrize(

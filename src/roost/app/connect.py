@@ -34,6 +34,7 @@ def run_on(
 ) -> int:
     """Run a command (a shell, without words) on an instance, with this terminal; its exit code.
 
+    One word is a line for its shell, as with ssh; several are a program and its words.
     Raises NotFoundError, or RoostError where the instance cannot run anything now.
     """
     from roost.ssh.command import shell
@@ -43,8 +44,9 @@ def run_on(
     if cloud.can.shell is not None:
         instance = chosen(state, node).name
         environment, folder = cloud.can.shell.surroundings(state, instance)
-        own_shell = (os.environ.get("SHELL", "/bin/sh"),)
-        return run_through(words or own_shell, env=environment, cwd=folder)
+        own_shell = os.environ.get("SHELL", "/bin/sh")
+        line = words if len(words) > 1 else (own_shell, *(("-c", *words) if words else ()))
+        return run_through(line, env=environment, cwd=folder)
     way = connected(session, cloud, state, node)
     code = run_through(shell(way.config, way.alias, words, tty=on_terminal()))
     return explained(code, way, state)

@@ -1,14 +1,19 @@
 """Messages that stop head and workers together: workers report each minute, the head answers.
 
 UDP within the roost's own firewall. A report says whether the worker is busy; the answer, whether
-and why the head stops, and its end time. No message can stop a machine directly. A report counts
-for the machine that it came from, whatever name is in it: anybody on a machine can send one, and
-none can make more workers, which cost money, than there are machines.
+and why the head stops, and its end time. No message can stop a machine directly. Anybody on a
+machine can send a datagram, so both sides sign theirs with a key that the head has made and that
+root of its own machines has; until a machine is given it, reports count unsigned. A report counts
+for the machine that it came from, whatever name is in it: none can make more workers, which cost
+money, than there are machines.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import secrets
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -20,23 +25,48 @@ PORT = 7867
 RECENT = 180.0
 """Seconds for which a report counts."""
 REPORTS = "/run/roost/reports.json"
-MOST = 512
+KEY = "/etc/roost/secrets/reports.key"
+MOST = 2048
 """Bytes of a message."""
 MANY = 20_000
 """Machines that are remembered."""
 
 
-def report(head: str, node: str, busy: str, port: int = PORT) -> dict[str, Any] | None:
+def key_of(machine: Machine) -> bytes:
+    """Return the key of this name's machines; empty before the head has given it."""
+    try:
+        return machine.at(KEY).read_bytes().strip()
+    except OSError:
+        return b""
+
+
+def sign(key: bytes, *words: object) -> str:
+    """Return the signature of a message."""
+    return hmac.new(key, json.dumps(words).encode(), hashlib.sha256).hexdigest()
+
+
+def is_signed(key: bytes, found: dict[str, Any], *words: object) -> bool:
+    """Tell if a message has the right signature, or none is asked for yet."""
+    given = str(found.get("mac", "")).encode()
+    return not key or hmac.compare_digest(given, sign(key, *words).encode())
+
+
+def report(
+    head: str, node: str, busy: str, port: int = PORT, key: bytes = b""
+) -> dict[str, Any] | None:
     """Report to the head; return its answer, None if it is silent."""
+    node, busy, once = node[:64], busy[:200], secrets.token_hex(8)
+    signed = {"once": once, "mac": sign(key, "report", node, busy, once)} if key else {}
+    message = json.dumps({"node": node, "busy": busy, **signed}).encode()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         here.settimeout(2)
-        message = json.dumps({"node": node[:64], "busy": busy[:200]}).encode()
         for _ in range(3):  # a datagram may be lost
             try:
                 here.sendto(message, (head, port))
-                found = json.loads(here.recv(MOST))
-                return found if isinstance(found, dict) else None
-            except (OSError, ValueError):
+                found = dict(json.loads(here.recv(MOST)))
+                if is_signed(key, found, "answer", found["stop"], found["end"], once):
+                    return found
+            except (OSError, ValueError, TypeError, KeyError, RecursionError):
                 continue
     return None
 
@@ -49,15 +79,21 @@ def reports(machine: Machine, up: float) -> dict[str, str]:
 def answer(machine: Machine, message: bytes, sender: str, up: float) -> bytes | None:
     """Record the report of the machine at that address; return the answer to it."""
     try:
-        report = json.loads(message)
+        report = dict(json.loads(message))
         node, busy = str(report["node"])[:64], str(report["busy"])[:200]
+        once = str(report.get("once", ""))[:64]
     except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    key = key_of(machine)
+    if not is_signed(key, report, "report", node, busy, once):
         return None
     recent = _recent(machine, up)
     if len(recent) < MANY or sender in recent:
         write(machine.at(REPORTS), {**recent, sender: [up, node, busy]}, 0o600)
     kept = memory.load(machine)
-    return json.dumps({"stop": kept.stopping[:300], "end": kept.end}).encode()
+    stop = kept.stopping[:300]
+    signed = {"mac": sign(key, "answer", stop, kept.end, once)} if key else {}
+    return json.dumps({"stop": stop, "end": kept.end, **signed}).encode()
 
 
 def _recent(machine: Machine, up: float) -> dict[str, tuple[float, str, str]]:

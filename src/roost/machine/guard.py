@@ -57,7 +57,7 @@ def look(machine: Machine) -> tuple[idle_policy.Seen, float | None]:
     )
     if facts.get("role") == "worker" and facts.get("head"):
         node = str(read(machine.at("/var/lib/roost/node.json")).get("node", "worker"))
-        return follow(seen, beacon.report(facts["head"], node, why))
+        return follow(seen, beacon.report(facts["head"], node, why, key=beacon.key_of(machine)))
     workers = beacon.reports(machine, up) if facts.get("role") == "head" else {}
     at_work = next((f"{node}: {one}" for node, one in workers.items() if one), "")
     return replace(seen, busy=why or at_work, workers=len(workers)), None

@@ -23,8 +23,22 @@ if TYPE_CHECKING:
 
 RECIPES = {
     ("desktop", ""): ("gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion", "sync"),
-    ("cluster", "dask"): ("gpu", "slurm.shared", "apps.languages", "dask.remote", "sync"),
-    ("cluster", "slurm"): ("gpu", "slurm.shared", "apps.languages", "slurm.slurm", "sync"),
+    ("cluster", "dask"): (
+        "reports",
+        "gpu",
+        "slurm.shared",
+        "apps.languages",
+        "dask.remote",
+        "sync",
+    ),
+    ("cluster", "slurm"): (
+        "reports",
+        "gpu",
+        "slurm.shared",
+        "apps.languages",
+        "slurm.slurm",
+        "sync",
+    ),
     ("classroom", ""): ("gpu", "sync"),
 }
 """Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps."""

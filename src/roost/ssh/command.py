@@ -17,9 +17,13 @@ SFTP_SINCE = (8, 7)
 
 
 def shell(config: Path, alias: str, line: Sequence[str] = (), *, tty: bool = False) -> list[str]:
-    """Return a login, or a command whose words arrive unchanged: ``echo 'a b'`` stays two words."""
+    """Return a login, or a command.
+
+    Words arrive unchanged (``echo 'a b'`` stays two words); one alone is a line for its shell.
+    """
     options = ["-t"] if tty and line else []
-    return ["ssh", "-F", str(config), *options, "--", alias, *([shlex.join(line)] if line else [])]
+    command = line if len(line) < 2 else [shlex.join(line)]
+    return ["ssh", "-F", str(config), *options, "--", alias, *command]
 
 
 def batch(config: Path, alias: str, line: Sequence[str]) -> list[str]:
