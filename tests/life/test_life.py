@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import psutil
 import pytest
@@ -20,7 +21,9 @@ SUM = "from dask.distributed import Client; c = Client(); print(c.submit(sum, [1
 
 def test_from_up_to_down(lab: Lab, tmp_path: Path) -> None:
     up = lab.roost("up")
-    assert up.stdout == ""  # no JupyterLab, no address
+    # Without JupyterLab the page is Dask's own.
+    with build_opener(HTTPCookieProcessor()).open(up.stdout.strip(), timeout=10) as page:
+        assert "Dask" in page.read().decode()
     assert "life is up: 1 head, 2 workers" in up.stderr
     assert lab.states() == {"head": "running", "worker-1": "running", "worker-2": "running"}
     assert lab.python(SUM) == "6"

@@ -31,6 +31,7 @@ class Environment(Table):
     )
     secrets: tuple[str, ...] = Field(
         (),
+        exclude_if=lambda found: not found,  # records of before have no such key
         description="Files and folders of the project that go to the machines though they look like"
         " secrets (.env, keys, .aws); others of that kind are left out, and named.",
         examples=[[".env"]],
