@@ -45,6 +45,7 @@ class Recorded:
     project: str = ""
     ssh_from: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     https_open: bool = False
     lets_me_in: bool = False
     parks_in_s3: bool = False
@@ -77,6 +78,7 @@ def read_record(text: str | None) -> Recorded:
         project=_text(environment, "project") or _text(raw, "folder"),
         ssh_from=_texts(access.get("ssh")),
         operators=_texts(access.get("operators")),
+        keys=_texts(access.get("keys")),
         https_open=bool(_texts(access.get("https"))),
         lets_me_in="me" in (*_texts(access.get("ssh")), *_texts(access.get("https"))),
         parks_in_s3=any(
