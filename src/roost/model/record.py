@@ -43,6 +43,7 @@ class Recorded:
     protocol: str = "novnc"
     jupyter: bool = True
     project: str = ""
+    folder: str = ""
     ssh_from: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
@@ -75,6 +76,7 @@ def read_record(text: str | None) -> Recorded:
         scheduler=_text(raw, "scheduler") or "dask",
         protocol=_text(raw, "protocol") or "novnc",
         jupyter=_table(raw, "jupyter").get("enabled", True) is not False,
+        folder=_text(raw, "folder"),
         project=_text(environment, "project") or _text(raw, "folder"),
         ssh_from=_texts(access.get("ssh")),
         operators=_texts(access.get("operators")),
