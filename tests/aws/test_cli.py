@@ -51,6 +51,7 @@ def roost(
             _memories={},
             _networks={},
             _images={},
+            _public_keys={},
         )
 
     make = session.Clients.__call__

@@ -10,13 +10,15 @@ import pytest
 from roost.providers.aws.requests import create_template, template_data
 from tests.aws.conftest import KEY, Account
 from tests.aws.test_cli import ok, roost
+from tests.aws.test_forged import sent
 from tests.aws.test_shared_account import FILE, file, instances
 from tests.cli.calling import Roost
 
-__all__ = ["file", "roost"]
+__all__ = ["file", "roost", "sent"]
 
 ALICE, BOB = (f"arn:aws:iam::123456789012:user/{who}" for who in ("alice", "bob"))
 BOBS_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIJJtFJpqx3Al0bbpBKkm1Mhcyx9LBzYnNuDZuSqFEZo"
+OTHER_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPxMN3ZV1XIsaCqvTQ4Nc2Y7hC7VgZrvlXfNtDDtYWXK"
 CHANGES = (
     ("stop", "stars"),
     ("start", "stars"),
@@ -142,6 +144,38 @@ def test_the_files_operators_are_let_through(
     ok(roost("stop", "stars"))
     be(BOB.replace("bob", "eve"), BOBS_KEY)
     assert roost("start", "stars").code == 4
+
+
+def test_who_has_a_key_in_the_file_comes_in_and_goes_on_until_it_is_taken_out(
+    roost: Roost, account: Account, file: Path, be: Callable[..., None], sent: list[bytes]
+) -> None:
+    plain = file.read_text()
+    pair = {"KeyName": "lab", "PublicKeyMaterial": OTHER_KEY}
+    account.client.import_key_pair(**pair)
+    (file.parent / "bob.pub").write_bytes(BOBS_KEY)
+    keys = '[access]\nkeys = ["bob.pub", "aws:lab"]\n'
+    file.write_text(plain + keys.replace("lab", "nobody"))
+    told = roost("up", file, "--yes")
+    assert told.code == 2
+    assert "no key pair nobody is in eu-central-1" in told.err
+    assert "instances" not in account.left()
+
+    file.write_text(plain + keys)
+    ok(roost("up", file, "--yes"))
+    bob, lab = BOBS_KEY + b" bob", OTHER_KEY + b" lab"
+    assert all(one in sent[-1] for one in (bob, lab))
+    be(BOB, BOBS_KEY)
+    ok(roost("restart", "stars"))
+    assert all(one in sent[-1] for one in (bob, lab))
+    assert "GetCallerIdentity" not in account.elsewhere
+    assert roost("show", "stars", "--json").json["owner"]["caller"] == ALICE
+    be(ALICE, KEY)
+    file.write_text(plain)
+    ok(roost("up", file, "--yes"))  # on machines that run
+    assert b"authorized_keys2" in sent[-1]
+    assert not any(one in sent[-1] for one in (bob, lab))
+    be(BOB, BOBS_KEY)
+    assert roost("stop", "stars").code == 4
 
 
 def test_a_forged_description_is_no_owner(roost: Roost, account: Account, file: Path) -> None:

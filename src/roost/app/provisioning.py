@@ -56,7 +56,13 @@ def settle(
     ):
         machines = Machines(state, host_keys_of(cloud, session.say), watch)
         provisioner = Provisioner(
-            machines, spec, fresh, Path(folder), given(cloud, state.name), session.say
+            machines,
+            spec,
+            fresh,
+            Path(folder),
+            given(cloud, state.name),
+            session.say,
+            key_pairs=key_pairs_of(cloud, spec),
         )
         try:
             ends = hand_over(machines, instances, provisioner.part, boots or {})
@@ -70,6 +76,16 @@ def settle(
     if missing_data is not None:
         raise missing_data
     return {name: news.limits for name, news in ends.items() if news.limits is not None}
+
+
+def key_pairs_of(cloud: Cloud, spec: Spec) -> Mapping[str, str]:
+    """Return the public keys that the file names by their names in the cloud. Raises RoostError."""
+    from roost.providers.provider import need
+
+    names = spec.access.key_pairs(spec.cloud)
+    if not names:
+        return {}
+    return need(cloud.can.key_pairs, "look up key pairs", cloud).public_keys(names)
 
 
 def data_restored(session: Session, cloud: Cloud, state: State) -> PartlyDoneError | None:
@@ -134,6 +150,7 @@ class Provisioner:
     say: Callable[[str], None]
     packed: dict[str, Packed] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
+    key_pairs: Mapping[str, str] = field(default_factory=dict)
 
     def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
         """Return what a role's machines get; the main one has ``uploads`` (key -> checksum)."""
@@ -149,6 +166,7 @@ class Provisioner:
         context = Context(
             workers=tuple(i.name for i in instances if i.role == "worker"),
             uploads=dict(self.checksums),
+            key_pairs=self.key_pairs,
         )
         secrets = {
             name: path.read_bytes()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, command_line
+from roost.model.record import read_record
 from roost.model.steps import Create, explain
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from roost.providers.provider import Cloud
     from roost.session import Session
     from roost.spec import Spec
+
+LONGEST_PATH = 4096
+"""Characters of Linux's longest path."""
 
 
 def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Running:
@@ -57,12 +61,10 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
 
 def agree_on_folder(session: Session, spec: Spec, record: str | None) -> None:
     """Ask where the name was made from a file in another folder: most likely another thing."""
-    from roost.spec import from_json
-
-    before = from_json(record) if record else spec
-    if before.folder == spec.folder:
+    before = read_record(record).folder[:LONGEST_PATH]
+    if before in ("", str(spec.folder)):  # a damaged record says none: this file makes it anew
         return
-    what = f"{spec.name} exists, and was made from a file in {before.folder}"
+    what = f"{spec.name} exists, and was made from a file in {before}"
     refused = NeedsConfirmationError(
         what, next=f"another name in the file, or: roost up ... --yes   (changes {spec.name})"
     )

@@ -43,8 +43,10 @@ class Recorded:
     protocol: str = "novnc"
     jupyter: bool = True
     project: str = ""
+    folder: str = ""
     ssh_from: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     https_open: bool = False
     lets_me_in: bool = False
     parks_in_s3: bool = False
@@ -74,9 +76,11 @@ def read_record(text: str | None) -> Recorded:
         scheduler=_text(raw, "scheduler") or "dask",
         protocol=_text(raw, "protocol") or "novnc",
         jupyter=_table(raw, "jupyter").get("enabled", True) is not False,
+        folder=_text(raw, "folder"),
         project=_text(environment, "project") or _text(raw, "folder"),
         ssh_from=_texts(access.get("ssh")),
         operators=_texts(access.get("operators")),
+        keys=_texts(access.get("keys")),
         https_open=bool(_texts(access.get("https"))),
         lets_me_in="me" in (*_texts(access.get("ssh")), *_texts(access.get("https"))),
         parks_in_s3=any(

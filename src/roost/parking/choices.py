@@ -54,7 +54,7 @@ def choose(
 
     Raises UsageError or RoostError where a volume cannot be put away so.
     """
-    file = volumes_of(from_json(have.record)) if have.record else {}
+    file = _in_file(have)
     modes = _modes(have, file, wishes)
     if to is not None and not re.fullmatch(BUCKET, to):
         raise UsageError(f'--to: "{to}" is not a place in S3 (s3://BUCKET or s3://BUCKET/PREFIX)')
@@ -72,6 +72,17 @@ def choose(
         classes={name: kind for name, kind in classes.items() if kind != "STANDARD"},
         confirmed=confirmed,
     )
+
+
+def _in_file(have: State) -> Mapping[str, Volume]:
+    """Return what the file says of each volume; nothing where its record cannot be read.
+
+    Then each is kept as a snapshot: whatever others wrote there, a name can be parked.
+    """
+    try:
+        return volumes_of(from_json(have.record)) if have.record else {}
+    except RoostError:
+        return {}
 
 
 def _modes(

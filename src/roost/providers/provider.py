@@ -157,6 +157,14 @@ class Owners(Protocol):
         ...
 
 
+class KeyPairs(Protocol):
+    """Public keys that an account keeps by names."""
+
+    def public_keys(self, names: tuple[str, ...]) -> Mapping[str, str]:
+        """Return these keys as OpenSSH has them, by name. Raises UsageError for one not there."""
+        ...
+
+
 class Remains(Protocol):
     """The search for what still carries a name's mark, by another way than ``observe``."""
 
@@ -272,6 +280,7 @@ class Capabilities:
     resizing: Resizing | None = None
     history: History | None = None
     owners: Owners | None = None
+    key_pairs: KeyPairs | None = None
     remains: Remains | None = None
     s3_copies: S3Copies | None = None
     shell: Shell | None = None

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The facts beside the spec: the present workers, and the SHA-256 of each upload."""
+    """The facts beside the spec: the present workers, and the SHA-256 of each upload.
+
+    ``key_pairs`` are the public keys of the cloud that the spec names, by their names there.
+    """
 
     workers: tuple[str, ...] = ()
     uploads: Mapping[str, str] = field(default_factory=dict)
+    key_pairs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,16 @@ if TYPE_CHECKING:
     from roost.spec import Spec
 
 RECIPES = {
-    ("desktop", ""): ("gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion", "sync"),
+    ("desktop", ""): (
+        "people",
+        "gpu",
+        "desktop.desktop",
+        "apps.pixinsight",
+        "apps.scipion",
+        "sync",
+    ),
     ("cluster", "dask"): (
+        "people",
         "reports",
         "gpu",
         "slurm.shared",
@@ -32,6 +40,7 @@ RECIPES = {
         "sync",
     ),
     ("cluster", "slurm"): (
+        "people",
         "reports",
         "gpu",
         "slurm.shared",
@@ -39,7 +48,7 @@ RECIPES = {
         "slurm.slurm",
         "sync",
     ),
-    ("classroom", ""): ("gpu", "sync"),
+    ("classroom", ""): ("people", "gpu", "sync"),
 }
 """Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps."""
 

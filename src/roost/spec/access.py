@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from roost.spec.table import Table, wrong
+from roost.spec.public_keys import expand
+from roost.spec.table import Table, around, wrong
 from roost.spec.values import Source
 
 USER = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
@@ -39,6 +40,22 @@ class Access(Table):
         "changing",
         description="fixed: an Elastic IP, the same after stop and start; it costs while stopped.",
     )
+    keys: tuple[str, ...] = Field(
+        (),
+        description="Who may log in besides you, by public key: a key with a name after it, a file"
+        ' of such keys, or "aws:NAME" for a key pair of the account.',
+        examples=[["ssh-ed25519 AAAAC3Nz... alice", "keys/bob.pub", "aws:lab"]],
+    )
     operators: tuple[User, ...] = Field(
         (), description="Users of the account who may start, stop and reboot, and nothing else."
     )
+
+    @field_validator("keys")
+    @classmethod
+    def _expanded(cls, found: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return expand(found, around(info))
+
+    def key_pairs(self, cloud: str) -> tuple[str, ...]:
+        """Return the names of the key pairs of a cloud that are among the keys."""
+        mine = f"{cloud}:"
+        return tuple(key.removeprefix(mine) for key in self.keys if key.startswith(mine))

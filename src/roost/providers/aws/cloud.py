@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from roost.providers.aws.audit import sweep
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.console import host_keys
-from roost.providers.aws.create import Maker
+from roost.providers.aws.create import Maker, public_keys
 from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.keeper import Keeper
@@ -85,6 +85,7 @@ class AwsCloud:
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[str, Network] = field(default_factory=dict)
     _images: dict[str, str] = field(default_factory=dict)
+    _public_keys: dict[str, str] = field(default_factory=dict)
 
     @property
     def ec2(self) -> Any:
@@ -114,6 +115,7 @@ class AwsCloud:
             remains=self,
             s3_copies=self,
             owners=self,
+            key_pairs=self,
             images=AwsImages(self.calls, self.region, self.sleep, self.wall),
         )
 
@@ -218,6 +220,7 @@ class AwsCloud:
 
         with translated("look at the network"):
             self._networks[spec.name] = find_network(self.calls, spec.aws)
+        self.public_keys(spec.access.key_pairs(self.name))
         yield from check_before(self.clients, wanted, have, self.region)
         named = spec.aws is not None and spec.aws.kms_key is not None
         first = (
@@ -284,6 +287,16 @@ class AwsCloud:
                 self._disks(name, memory).apply(step)
             case _:
                 self._changes(name, memory).apply(step)
+
+    def public_keys(self, names: tuple[str, ...]) -> Mapping[str, str]:
+        """Return key pairs of the account by their names. Raises UsageError where one is missing.
+
+        They are asked for once in a process.
+        """
+        if not set(names) <= self._public_keys.keys():
+            with translated("look up the key pairs that [access] keys names"):
+                self._public_keys.update(public_keys(self.calls, names))
+        return {name: self._public_keys[name] for name in names}
 
     def is_mine(self, owner: Owner, record: str | None) -> bool:
         """Tell whether whoever runs roost may change what is ``owner``'s."""

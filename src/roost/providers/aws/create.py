@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from roost.errors import CloudError, ThrottledError
+from roost.errors import CloudError, ThrottledError, UsageError, command_line
 from roost.model.resources import (
     Address,
     Instance,
@@ -20,7 +20,7 @@ from roost.model.resources import (
 )
 from roost.model.steps import OpenRules
 from roost.providers.aws import access, requests, tags
-from roost.providers.aws.access import Caller
+from roost.providers.aws.access import Caller, fingerprint
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of, taken
@@ -181,3 +181,24 @@ class Maker:
         made = self.calls.ec2.allocate_address(**asked)
         found = replace(address, id=made["AllocationId"], ip=made.get("PublicIp"))
         self.made(found, made["AllocationId"])
+
+
+def public_keys(calls: Calls, names: tuple[str, ...]) -> dict[str, str]:
+    """Return key pairs of the account by their names. Raises UsageError where one is missing."""
+    filters = [{"Name": "key-name", "Values": list(names)}]
+    call, field = DESCRIBED["key-pair"]
+    found = calls.every(call, field, Filters=filters, IncludePublicKey=True)
+    keys = {one["KeyName"]: _line(one) for one in found}
+    if lacking := [name for name in names if not keys.get(name)]:
+        raise UsageError(
+            f"[access] keys: no key pair {', '.join(lacking)} is in {calls.region}",
+            next=command_line("aws", "ec2", "describe-key-pairs", "--region", calls.region),
+        )
+    return keys
+
+
+def _line(pair: Mapping[str, Any]) -> str:
+    """Return a key pair as one line with its name; "" where it is no key of OpenSSH."""
+    kind, blob, *_ = [*str(pair.get("PublicKey") or "").split(), "", ""][:2]
+    named = f"{kind} {blob} {pair['KeyName']}"
+    return named if fingerprint(named.encode()) and named.isprintable() else ""

@@ -56,13 +56,13 @@ class Callers:
 
     def mine(self, owner: Owner, record: str | None) -> bool:
         """Tell whether it is theirs, or its file names them; AWS is asked only for other keys."""
-        key = self.key()
-        if key and key == owner.key:
+        key, known = self.key(), read_record(record)
+        theirs = {owner.key, *(fingerprint(line.encode()) for line in known.keys)}
+        if key and key in theirs:
             return True
         try:
             caller = self.identity()
         except RoostError:
             return False
-        known = read_record(record)
         operator = USER in caller and caller.rpartition("/")[2] in known.operators
         return caller[-LONGEST:] == owner.caller or operator
