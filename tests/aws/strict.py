@@ -69,6 +69,7 @@ class Weather:
     """What goes wrong, by the number of the call (from 0); ``refuse`` has the code by the call's
     name, for every such call, and ``late`` a code and for how many seconds from its first call it
     is the answer; ``deaths`` are the reasons for which the next machines end while they start;
+    ``image_gib`` has the size of the disk of an image, which is 15 for moto;
     ``no_dry_run``: an endpoint that does what it should only try; ``blind`` is how many lists miss
     a new resource; ``delay`` how many sleeps a change of state takes.
 
@@ -84,6 +85,7 @@ class Weather:
     late: dict[str, tuple[str, float]] = field(default_factory=dict)
     deaths: list[str] = field(default_factory=list)
     no_dry_run: bool = False
+    image_gib: dict[str, int] = field(default_factory=dict)
     lost_answers: frozenset[int] = frozenset()
     blind: int = 0
     delay: int = 1
@@ -416,6 +418,7 @@ class StrictEc2(StrictDisks):
         dead = {i.id for i in self.backend.all_instances() if i.state == "terminated"}
         ids = [one for one in asked["InstanceIds"] if one not in dead]
         nothing: dict[str, Any] = {"TerminatingInstances": []}
+        self._keep_for_a_while(ids)
         return through("TerminateInstances", {**asked, "InstanceIds": ids}) if ids else nothing
 
     def _done_TerminateInstances(self, answer: Any, asked: Any) -> None:  # noqa: N802
@@ -436,7 +439,8 @@ class StrictEc2(StrictDisks):
         (volume,) = through("DescribeVolumes", {"VolumeIds": [asked["VolumeId"]]})["Volumes"]
         found = through("DescribeInstances", {"InstanceIds": [asked["InstanceId"]]})
         instance = found["Reservations"][0]["Instances"][0]
-        if asked["VolumeId"] in self._moving or volume["State"] != "available":
+        moving = self._moving.keys() & {asked["VolumeId"], f"leaving {asked['VolumeId']}"}
+        if moving or volume["State"] != "available":
             raise _error("AttachVolume", "IncorrectState", volume["State"])
         if volume["AvailabilityZone"] != instance["Placement"]["AvailabilityZone"]:
             raise _error("AttachVolume", "InvalidVolume.ZoneMismatch", "not in the same zone")

@@ -39,6 +39,7 @@ class StrictDisks:
         self.closed: set[str] = set()
         self.states: dict[str, str] = {}
         self.reasons: dict[str, str] = {}
+        self.leaving: dict[str, dict[str, Any]] = {}
         self.default_key = "alias/aws/ebs"
         self.key_states: dict[str, str] = {}
         self.unwell: dict[str, dict[str, Any]] = {}
@@ -114,6 +115,9 @@ class StrictDisks:
         del asked
         for volume in answer["Volumes"]:
             one = volume["VolumeId"]
+            if f"leaving {one}" in self._moving:  # its machine has ended, and lets go of it later
+                volume["State"] = "in-use"
+                volume["Attachments"] = [dict(self.leaving[one])]
             volume["State"] = self.states.get(one, volume["State"])
             for attachment in volume.get("Attachments", ()):
                 attachment["State"] = self.states.get(f"attachment {one}", "attached")
@@ -122,6 +126,8 @@ class StrictDisks:
         """A disabled image is described only to whoever asks for such."""
         for image in answer["Images"]:
             image["State"] = self.states.get(image["ImageId"], image["State"])
+            if size := self.weather.image_gib.get(image["ImageId"]):
+                image["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] = size
         if not asked.get("IncludeDisabled"):
             answer["Images"] = [i for i in answer["Images"] if i["State"] != "disabled"]
 
@@ -152,7 +158,8 @@ class StrictDisks:
     def _check_DeleteVolume(self, through: Any, asked: Any) -> None:  # noqa: N802
         one = asked["VolumeId"]
         (volume,) = through("DescribeVolumes", {"VolumeIds": [one]})["Volumes"]
-        if self.states.get(one, volume["State"]) not in ("available", "error"):
+        held = self.states.get(one, volume["State"]) not in ("available", "error")
+        if held or f"leaving {one}" in self._moving:
             raise _error("DeleteVolume", "VolumeInUse", one)
         name, content = _tag(volume, "roost:node"), self._content(one)
         if name in self.discarded or content == "blank":
@@ -293,6 +300,15 @@ class StrictDisks:
         return answer
 
     # --- machines ---------------------------------------------------------------------------
+
+    def _keep_for_a_while(self, instances: list[str]) -> None:
+        """EC2 takes volumes from an instance some time after it has ended it; moto at once."""
+        for volume in self.backend.volumes.values():
+            held = volume.attachment
+            if held and held.device in DATA and held.instance.id in instances:
+                one = {"InstanceId": held.instance.id, "Device": held.device, "State": "attached"}
+                self.leaving[volume.id] = {**one, "VolumeId": volume.id}
+                self._moving[f"leaving {volume.id}"] = ("in-use", self.weather.delay + 2)
 
     def _let_go(self, instances: list[str]) -> None:
         """EC2 takes the Elastic IP from a terminated instance; moto does not."""

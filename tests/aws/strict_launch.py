@@ -43,6 +43,7 @@ class Launches:
         face = asked["NetworkInterfaces"][0]
         (subnet,) = through("DescribeSubnets", {"SubnetIds": [face["SubnetId"]]})["Subnets"]
         image = self._image(asked["ImageId"])
+        self._check_disk(image, asked)
         if asked["InstanceType"] not in self.types:
             kind = asked["InstanceType"]
             raise _refused("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
@@ -79,6 +80,12 @@ class Launches:
             raise _refused("InvalidParameterCombination", why)
         if asked["CpuCredits"] not in ("standard", "unlimited"):
             raise _refused("InvalidParameterValue", "CpuCredits is standard or unlimited.")
+
+    def _check_disk(self, image: str, asked: Any) -> None:
+        least = self.weather.image_gib.get(image, 0)
+        if (size := asked["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"]) < least:
+            why = f"Volume of size {size}GB is smaller than snapshot, expect size >= {least}GB"
+            raise _refused("InvalidBlockDeviceMapping", why)
 
     def _image(self, image: str) -> str:
         if not image.startswith("resolve:ssm:"):

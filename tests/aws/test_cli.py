@@ -368,3 +368,28 @@ def test_a_cost_that_cannot_be_known_keeps_nobody_from_ending_it(
     assert told.code == 0, told.err
     assert "it has cost unknown (you may not look at snapshots) so far" in told.err
     assert account.left() == {}
+
+
+def test_an_image_of_ones_own_that_does_not_fit_is_said_before_anything_is_made(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    (image,) = account.ec2.backend.amis.values()
+    account.ec2.weather = Weather(image_gib={image.id: 40})
+    file = tmp_path / "stars.toml"
+    plain = ROLE.replace('protocol = "dcv"\n', "").format("")
+
+    def write(image: str, disk: str) -> None:
+        file.write_text(f'{plain}image = "{image}"\ndisk = "{disk}"\n')
+
+    for name, disk, said, mend in (
+        (image.id, "30GB", "needs 40 GB, and the file's disk has 30 GB", 'disk = "40GB"'),
+        ("ami-0123456789abcdef0", "30GB", "no image ami-0123456789abcdef0", "another image"),
+    ):
+        write(name, disk)
+        told = roost("up", file, "--yes")
+        assert told.code == 2, told.err
+        assert said in told.err
+        assert f"next: {mend}" in told.err
+        assert account.left() == {}
+    write(image.id, "40GB")
+    ok(roost("up", file, "--yes"))

@@ -94,7 +94,16 @@ def down(
         left=state.resources,
         notes=plan_down(state, discard).notes,
         forgotten=tuple(c for c in before.s3_copies if c.name not in known),
-        unexpected=unexpected,
+        unexpected=(*unexpected, *_undeleted(state, discard)),
+    )
+
+
+def _undeleted(state: State, discard: frozenset[str]) -> tuple[str, ...]:
+    """Name the volumes that were to go and could not: something else holds them."""
+    return tuple(
+        f"volume {v.name} ({v.id}, {v.state})"
+        for v in state.volumes
+        if not v.adopted and (state.name in discard or v.name in discard)
     )
 
 

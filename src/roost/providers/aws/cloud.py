@@ -34,6 +34,7 @@ from roost.providers.aws.client import Calls
 from roost.providers.aws.console import host_keys
 from roost.providers.aws.create import Maker, public_keys
 from roost.providers.aws.failures import code_of, kind_of, translated
+from roost.providers.aws.images.lookup import find_own
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.keeper import Keeper
 from roost.providers.aws.listing import summaries
@@ -214,12 +215,13 @@ class AwsCloud:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Check network, quotas, machine role. Raises RoostError, QuotaError, AccessError."""
+        """Check network, images, quotas, role. Raises RoostError, QuotaError, AccessError."""
         from roost.providers.aws.doctor import examine_key, examine_role
         from roost.providers.aws.quotas import check_before
 
         with translated("look at the network"):
             self._networks[spec.name] = find_network(self.calls, spec.aws)
+            self._images |= find_own(self.calls, wanted.groups) if launches else {}
         self.public_keys(spec.access.key_pairs(self.name))
         yield from check_before(self.clients, wanted, have, self.region)
         named = spec.aws is not None and spec.aws.kms_key is not None

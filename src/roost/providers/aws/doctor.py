@@ -21,7 +21,7 @@ from roost.providers.aws.client import Calls
 from roost.providers.aws.codes import row_of
 from roost.providers.aws.dry_runs import Answer, answer_of, dry_runs
 from roost.providers.aws.failures import code_of, kind_of, translated
-from roost.providers.aws.images.lookup import image_source
+from roost.providers.aws.images.lookup import disk_size, image_source, too_small
 from roost.providers.aws.network import (
     PUBLIC_ONE,
     Network,
@@ -231,6 +231,13 @@ def _images(clients: Clients, case: Case) -> Iterator[Finding]:
             continue
         mine = [{"Name": "image-id", "Values": [image]}]
         found = Calls(clients("ec2")).every("describe_images", "Images", Filters=mine)
+        smallest = min(s.disk_gib for s in case.shapes if s.image == image)
+        size = disk_size(found[0]) if found else 0
+        if size > smallest:
+            text = too_small(image, size, smallest)
+            mend = f'disk = "{size}GB" in the file'
+            yield Finding(check="image", verdict="problem", text=text, mend=mend)
+            continue
         yield judge_image(image, bool(found), case.region)
 
 

@@ -47,6 +47,8 @@ def sort_out(
     others: list[Foreign] = []
 
     def mine(one: Described) -> bool:
+        if tags.read(one.get("Tags")).get(tags.NAME) != name:
+            return False  # an endpoint that knows no filters describes all there is
         why = problem(kind, one, name)
         if why and _state(one) not in GOING:
             others.append(

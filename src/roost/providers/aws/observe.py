@@ -71,7 +71,7 @@ class Look:
             record=self.memory.record,
             key_pairs=parse.key_pairs(self._every("key-pair")),
             security_groups=parse.security_groups(groups, self._caller(groups)),
-            volumes=parse.volumes(self._every("volume"), names),
+            volumes=parse.volumes(self._every("volume"), names, parse.ended(reservations)),
             instances=instances,
             addresses=parse.addresses(self._every("address"), names),
             snapshots=parse.snapshots(snapshots, self._tiers(snapshots)),
@@ -180,8 +180,9 @@ class Look:
         Only who opens a way in needs it, and asks again; all other commands go without it. Their
         address is asked for only where the file says "me"; their key tells which rules are theirs.
         """
-        me = read_record(self.memory.record).lets_me_in
-        if not groups or not (me or access.lets_people_in(groups)):
+        recorded, people = read_record(self.memory.record), access.lets_people_in(groups)
+        me = recorded.lets_me_in or (people and not recorded.ssh_from)
+        if not groups or not (me or people):
             return Caller()
         try:
             return self.caller(address=me)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -150,8 +150,19 @@ def _shape(described: Described) -> Shape:
     )
 
 
-def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[Volume, ...]:
-    """Return the data volumes; ``names`` has the names of instances by their ids."""
+def ended(reservations: Iterable[Described]) -> frozenset[str]:
+    """Return the ids of the instances that are no more, and may hold on to volumes for a moment."""
+    every = (one for reservation in reservations for one in reservation["Instances"])
+    return frozenset(one["InstanceId"] for one in every if one["State"]["Name"] == TERMINATED)
+
+
+def volumes(
+    described: Iterable[Described], names: Mapping[str, str], ended: Collection[str] = ()
+) -> tuple[Volume, ...]:
+    """Return the data volumes; ``names`` has the names of instances by their ids.
+
+    What is attached to an instance that has ``ended`` is about to be free.
+    """
     found: dict[str, Volume] = {}
     for one in described:
         held = tags.read(one.get("Tags"))
@@ -160,6 +171,8 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
         attachments = one.get("Attachments", ())
         state, note = _volume_state(one)
         on = [names.get(a["InstanceId"], "") for a in attachments]
+        if state == "attached" and any(a["InstanceId"] in ended for a in attachments):
+            state = "detaching"
         name = _free(held[tags.NODE], found)
         found[name] = Volume(
             name=name,

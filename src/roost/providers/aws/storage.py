@@ -26,7 +26,7 @@ from roost.plan.backups import images_of
 from roost.providers.aws import parse, requests, s3_copies, tags
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
-from roost.providers.aws.failures import code_of
+from roost.providers.aws.failures import code_of, kind_of
 
 DISK_STEPS = (
     Adopt,
@@ -160,7 +160,17 @@ class Disks:
         devices = parse.devices(self.memory.described, instance.id)
         data = {v for v in devices if v != self._root(instance.id)}
         asked = requests.create_image(self.name, instance, data, self.users, failed)
-        made = self.calls.unless_there(self.calls.ec2.create_image, **asked)
+        try:
+            made = self.calls.unless_there(self.calls.ec2.create_image, **asked)
+        except self.calls.ec2.exceptions.ClientError as error:
+            if kind_of(error) != "unknown call":
+                raise
+            raise CloudError(
+                f"this endpoint makes no images of machines (CreateImage: {code_of(error)}): the"
+                f" disk of {instance.name} cannot be saved, and nothing was deleted",
+                next=command_line("roost", "park", self.name, "--mode", "keep")
+                + "   (keeps the machine, stopped)",
+            ) from error
         if made is None:
             return  # an earlier call whose answer was lost began it; the next look shows it
         found = Image(
