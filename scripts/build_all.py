@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from roost.spec.schema import json_schema
-from scripts import build_cli_docs, build_reference
+from scripts import build_cli_docs, build_plan_picture, build_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "schema" / "roost.schema.json"
@@ -26,6 +26,7 @@ def main() -> int:
     build_cli_docs.FILE.write_text(build_cli_docs.document())
     SCHEMA.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
     build_reference.FILE.write_text(build_reference.document())
+    build_plan_picture.FILE.write_text(build_plan_picture.document())
     golden = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "golden", "tests/recipes"],
         cwd=ROOT,

@@ -62,8 +62,11 @@ class Consent(Protocol):
         """
         ...
 
-    def type_name(self, word: str, warning: str, refused: NeedsConfirmationError) -> None:
-        """Get ``word`` typed, the name of what will be destroyed. A general yes is not enough.
+    def type_name(
+        self, word: str, warning: str, refused: NeedsConfirmationError, *, in_file: bool = False
+    ) -> None:
+        """Get ``word`` typed, the name of what will be destroyed. A general yes is not enough,
+        unless it is ``in_file``: the user's own file says that it goes.
 
         Raises ``refused`` where no person can be asked, NeedsConfirmationError for another word.
         """

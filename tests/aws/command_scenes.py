@@ -94,7 +94,7 @@ class Scene:
     deletes: bool = False
 
 
-UP, PARK, RESUME = "up stars.toml --yes", "park stars --yes", "resume stars"
+UP, PARK, RESUME = "up stars.toml --yes", "park stars --yes", "resume stars --yes"
 DISCARD = "park stars --mode scratch=discard --discard scratch --yes"
 ARCHIVE = "park stars --mode data=archive --yes"
 DOWN, DELETE = "down stars --yes", "down stars --yes --delete-data stars"
@@ -132,7 +132,7 @@ SCENES = {
     "cluster resize": Scene("resize ndvi head --type m5.2xlarge --yes", (UP_CLUSTER,)),
     "cluster resize workers": Scene("resize ndvi worker --type m5.2xlarge --yes", (UP_CLUSTER,)),
     "cluster park": Scene(PARK_CLUSTER, (UP_CLUSTER,)),
-    "cluster resume": Scene("resume ndvi", (UP_CLUSTER, PARK_CLUSTER)),
+    "cluster resume": Scene("resume ndvi --yes", (UP_CLUSTER, PARK_CLUSTER)),
     "cluster down": Scene("down ndvi --yes", (UP_CLUSTER,), deletes=True),
     "image bake": Scene("image bake stars --yes", (UP,)),
     "image rm": Scene("image rm stars --yes", (UP, "image bake stars --yes"), deletes=True),

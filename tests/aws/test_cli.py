@@ -151,7 +151,7 @@ def test_the_whole_life(
     assert [i["instance"] for i in parked["images"]] == [main_machine]
     assert (parked["volumes"], parked["instances"]) == ([], [])
 
-    resumed = live("resume", example)
+    resumed = live("resume", example, "--yes")
     types = {i["name"]: i["type"] for i in resumed["instances"]}
     assert types[main_machine] == larger
 
@@ -297,7 +297,7 @@ def test_parked_in_s3_as_its_file_says(
     told = roost("cost", "pixinsight")
     assert f"{stored['place']}, 1.5 GiB, not counted above: $0.0368 a month" in told.out
     assert stored["place"] in roost("audit", "--region", "eu-central-1").out
-    told = roost("resume", "pixinsight")
+    told = roost("resume", "pixinsight", "--yes")
     assert "the data of volume data is all there" in told.err
     account.ec2.discarded = {"data"}
     told = roost("down", "pixinsight", "--yes", "--delete-data", "pixinsight")

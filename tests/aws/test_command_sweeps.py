@@ -107,7 +107,7 @@ OTHERWISE = {
     "desktop down": UP,
     "cluster up": "down ndvi --yes",
     "cluster scale up": "scale ndvi 1 --yes",
-    "cluster park": "resume ndvi",
+    "cluster park": "resume ndvi --yes",
     "cluster resume": PARK_CLUSTER,
 }
 """What somebody types who has thought better of a command that was killed."""

@@ -142,7 +142,7 @@ def test_an_end_that_has_passed_rents_nothing(
     assert account.ec2.calls[before:] == []
     assert "warning: the end time of lab has passed" in roost("plan", file).out
     ok(roost("park", "lab", "--yes", "--mode", "data=snapshot", "--json"))
-    told = roost("resume", "lab")
+    told = roost("resume", "lab", "--yes")
     assert told.code == 2
     assert "has passed" in told.err
 

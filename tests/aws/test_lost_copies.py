@@ -149,29 +149,29 @@ def test_fresh_makes_it_empty_with_a_yes(roost: Roost, parked: Account) -> None:
     assert "next: roost resume stars --fresh data --yes" in told.err
     assert running(parked) == []
     # Another name than the lost one does not help, and a copy that is there is not passed over.
-    told = roost("resume", "stars", "--fresh", "dta", "--yes")
+    told = roost("resume", "stars", "--yes", "--fresh", "dta", "--yes")
     assert (told.code, "--fresh dta: stars has no such volume or machine" in told.err) == (2, True)
-    told = roost("resume", "stars", "--fresh", "data", "--fresh", "scratch", "--yes")
+    told = roost("resume", "stars", "--yes", "--fresh", "data", "--fresh", "scratch", "--yes")
     assert (told.code, "--fresh scratch: its copy is there" in told.err) == (2, True)
     parked.ec2.discarded = {"data"}
     parked.ec2.buried.pop("data")
-    told = roost("resume", "stars", "--fresh", "data", "--yes")
+    told = roost("resume", "stars", "--yes", "--fresh", "data", "--yes")
     assert told.code == 0, told.err
     assert f"data comes back empty: snapshot {gone}, 500 GiB, made" in told.err
     # Typed again, nothing is left to do; and it can be parked and come back as ever.
-    ok(roost("resume", "stars", "--fresh", "data", "--yes"))
+    ok(roost("resume", "stars", "--yes", "--fresh", "data", "--yes"))
     ok(roost("park", "stars", "--yes"))
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     assert parked.ec2.lost == []
 
 
 def test_a_deregistered_image_is_missed(roost: Roost, parked: Account) -> None:
     gone = image(parked)
     parked.client.deregister_image(ImageId=gone)
-    told = roost("resume", "stars")
+    told = roost("resume", "stars", "--yes")
     refused(told, f"the disk of desktop: its copy, image {gone}, made 2027", "was deregistered")
     assert running(parked) == []
-    ok(roost("resume", "stars", "--fresh", "desktop", "--yes"))
+    ok(roost("resume", "stars", "--yes", "--fresh", "desktop", "--yes"))
     assert parked.ec2.lost == []
 
 
@@ -181,14 +181,14 @@ def test_a_copy_that_cannot_be_used_is_missed_until_it_can(roost: Roost, parked:
     tags = parked.client.describe_tags(Filters=[{"Name": "resource-id", "Values": [bare]}])["Tags"]
     named = [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]
     parked.client.delete_tags(Resources=[bare], Tags=named)
-    refused(roost("resume", "stars"), bare, "somebody has removed its tags")
+    refused(roost("resume", "stars", "--yes"), bare, "somebody has removed its tags")
     parked.client.create_tags(Resources=[bare], Tags=named)
     parked.client.disable_image(ImageId=disabled)
-    told = roost("resume", "stars")
+    told = roost("resume", "stars", "--yes")
     refused(told, f"`aws ec2 enable-image --image-id {disabled}` enables it")
     assert running(parked) == []
     parked.client.enable_image(ImageId=disabled)
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     launches = [asked for name, asked in parked.ec2.asked if name == "RunInstances"]
     assert launches[-1]["ImageId"] == disabled
     assert parked.ec2.lost == []
@@ -202,11 +202,11 @@ def test_what_down_does_with_a_lost_copy(roost: Roost, parked: Account) -> None:
     assert told.code == 0, told.err
     assert f"note: volume data: its copy, snapshot {gone}" in told.err
     assert "roost down stars --delete-data data" in told.err
-    refused(roost("resume", "stars"), gone)
+    refused(roost("resume", "stars", "--yes"), gone)
     parked.ec2.discarded = {"data", "scratch"}
     told = roost("down", "stars", "--yes", "--delete-data", "data")
     assert told.code == 0, told.err
-    ok(roost("resume", "stars"))  # and now it is not missed any more
+    ok(roost("resume", "stars", "--yes"))  # and now it is not missed any more
     ok(roost("down", "stars", "--yes", "--delete-data", "stars"))
     assert parked.left() == {}
 
@@ -218,7 +218,7 @@ def test_only_a_lost_copy_is_left(roost: Roost, parked: Account) -> None:
     parked.client.delete_snapshot(SnapshotId=gone)
     ok(roost("down", "stars", "--yes", "--delete-data", "scratch", "--delete-data", "desktop"))
     assert parked.left().keys() == {"templates"}
-    refused(roost("resume", "stars"), gone)
+    refused(roost("resume", "stars", "--yes"), gone)
     ok(roost("down", "stars", "--yes", "--delete-data", "data"))
     assert parked.left() == {}
 
@@ -238,7 +238,7 @@ def test_a_volume_that_the_file_renames_or_drops(roost: Roost, parked: Account, 
 def test_an_older_copy_is_not_taken_for_the_last(roost: Roost, parked: Account) -> None:
     """A copy of before is still there: it is named, and not used in silence."""
     old = snapshot_of(parked, "data")
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     backend = parked.ec2.backend
     kept = backend.snapshots[old], parked.ec2.held[old]
     ok(roost("park", "stars", "--yes"))
@@ -251,7 +251,9 @@ def test_an_older_copy_is_not_taken_for_the_last(roost: Roost, parked: Account) 
     parked.client.delete_snapshot(SnapshotId=new[0])
     parked.ec2.lost.clear()
     refused(
-        roost("resume", "stars"), f"snapshot {new[0]}", f"snapshot {old} of volume data (completed)"
+        roost("resume", "stars", "--yes"),
+        f"snapshot {new[0]}",
+        f"snapshot {old} of volume data (completed)",
     )
     assert running(parked) == []
 
@@ -267,7 +269,7 @@ def test_a_lost_object_is_missed(
     ok(roost("park", "stars", "--yes", "--mode", "s3", "--to", "s3://my-bucket/parked"))
     place = next(p for p in account.ec2.bucket if "/data/" in p)
     lost = account.ec2.bucket.pop(place)
-    told = roost("resume", "stars")
+    told = roost("resume", "stars", "--yes")
     refused(
         told,
         f"volume data: its copy in {place} (1.5 GiB, made 2027-",
@@ -276,13 +278,13 @@ def test_a_lost_object_is_missed(
     )
     assert running(account) == []
     account.ec2.bucket[place] = lost
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     assert account.ec2.lost == []
     ok(roost("park", "stars", "--yes", "--mode", "s3", "--to", "s3://my-bucket/parked"))
     account.ec2.bucket.pop(place)
     account.ec2.discarded = {"data"}
     account.ec2.buried.pop("data")
-    ok(roost("resume", "stars", "--fresh", "data", "--yes"))
+    ok(roost("resume", "stars", "--yes", "--fresh", "data", "--yes"))
     assert account.ec2.lost == []
 
 
@@ -404,7 +406,7 @@ def test_copies_that_this_version_cannot_read(roost: Roost, parked: Account) -> 
     cloud.apply("stars", Record(record + " "))
     assert block_in(latest()) == b"9later"
     parked.client.delete_snapshot(SnapshotId=snapshot_of(parked, "data"))
-    refused(roost("resume", "stars"), "this version of roost cannot read that")
+    refused(roost("resume", "stars", "--yes"), "this version of roost cannot read that")
     assert running(parked) == []
     parked.client.create_launch_template_version(**template_version("stars", record, block))
-    refused(roost("resume", "stars"), "was deleted")
+    refused(roost("resume", "stars", "--yes"), "was deleted")

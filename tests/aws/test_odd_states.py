@@ -75,7 +75,7 @@ def test_a_volume_in_error_is_named_and_not_replaced(roost: Roost, up: Account, 
     ok(roost("park", "stars", "--mode", "scratch=discard", "--discard", "scratch", "--yes"))
     up.ec2.buried.pop("scratch")
     assert up.ec2.lost == ["scratch was deleted and is nowhere else"]  # as was typed
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     assert volume_of(up, "scratch") != broken
     assert up.ec2.lost == ["scratch was deleted and is nowhere else"]
 
@@ -145,10 +145,10 @@ def test_copies_in_odd_states(roost: Roost, up: Account) -> None:
         (image, "resting", f'image {image} is in the state "resting"'),
     ):
         up.ec2.states[one] = odd
-        refused(roost("resume", "stars"), text)
+        refused(roost("resume", "stars", "--yes"), text)
         del up.ec2.states[one]
     assert up.left().keys() & {"instances", "volumes"} == set()
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     assert up.ec2.lost == []
 
 
@@ -189,7 +189,7 @@ def test_a_backup_by_somebody_else_with_copied_tags_is_not_roosts(
     )["SnapshotId"]
     up.settle()
     ok(roost("park", "stars", "--yes"))
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     (made,) = (v.snapshot for v in up.roost().observe("stars").volumes if v.name == "data")
     assert made != theirs
     up.ec2.discarded = {"data", "scratch"}

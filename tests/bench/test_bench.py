@@ -41,7 +41,7 @@ def test_park_and_resume_bring_disk_and_data_back(bench: Bench, roost: Roost) ->
     roost("park", "room", "--yes").ok()
     assert before.state == "terminated"
     assert set(bench.left()) == {"copies"}
-    roost("resume", "room").ok()
+    roost("resume", "room", "--yes").ok()
     after = bench.machine("room", "seat-1")
     assert after.id != before.id
     assert roost("ssh", "room", "--", "cat", "/data/work", "home").ok().out == "work\nhome\n"

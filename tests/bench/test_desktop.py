@@ -159,7 +159,7 @@ def test_a_desktop_lives_from_up_to_down(
 
     roost("park", "stars", "--mode", "data=snapshot", "--yes").ok()
     assert machine.state == "terminated"
-    roost("resume", "stars").ok()
+    roost("resume", "stars", "--yes").ok()
     assert data(roost) == "by hand\n"
     with opened(roost, browser):
         pass

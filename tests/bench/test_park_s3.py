@@ -253,7 +253,7 @@ def test_a_volume_goes_to_s3_and_comes_back_as_it_was(
 
     for mark in ("the data of volume data comes from", "installing the S3 client", "is all there"):
         stars.killed("resume", "stars", at=mark)
-    stars("resume", "stars").ok()
+    stars("resume", "stars", "--yes").ok()
     machine = bench.machine("stars", "desktop")
     now = all_of(machine)
     assert now == was
@@ -277,13 +277,17 @@ def test_a_volume_goes_to_s3_and_comes_back_as_it_was(
     key = f"{base}raw/night 4/frame-004.fits"
     saved = bucket.get(key)
     bucket.put(key, saved.body[:-1] + b"?", {})
-    refused(stars("resume", "stars"), "raw/night 4/frame-004.fits: ", "next: roost resume stars")
+    refused(
+        stars("resume", "stars", "--yes"),
+        "raw/night 4/frame-004.fits: ",
+        "next: roost resume stars",
+    )
     machine = bench.machine("stars", "desktop")
     assert machine.run("stat", "-c", "%a %u", "/data").out == "700 0\n"
     assert "data not all back yet" in stars("show", "stars").err
     assert stars("park", "stars", "--mode", "snapshot", "--yes").code == 1
     bucket.put(key, saved.body, {})
-    stars("resume", "stars").ok()
+    stars("resume", "stars", "--yes").ok()
     assert all_of(bench.machine("stars", "desktop")) == was
 
     told = stars("down", "stars", "--yes", "--delete-data", "stars").ok()

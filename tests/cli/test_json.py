@@ -262,7 +262,7 @@ class TestACloud:
         ]
         assert [i["instance"] for i in parked["images"]] == ["desktop"]
         assert (parked["volumes"], parked["instances"], parked["addresses"]) == ([], [], [])
-        (machine,) = check("resume", roost("resume", "there", "--json"))["instances"]
+        (machine,) = check("resume", roost("resume", "there", "--yes", "--json"))["instances"]
         assert (machine["name"], machine["state"]) == ("desktop", "running")
 
     def test_parking_with_everything_kept(self, roost: Roost, desktop: Path) -> None:

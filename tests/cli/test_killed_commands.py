@@ -84,11 +84,11 @@ COMMANDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
     "archive": ((), ("park", "there", "--mode", "data=archive", "--mode", "scratch=keep", "--yes")),
     "s3": ((), TO_S3),
     "discard again": (
-        (("park", "there", "--yes"), ("resume", "there")),
+        (("park", "there", "--yes"), ("resume", "there", "--yes")),
         DISCARD,
     ),
-    "resume": ((("park", "there", "--yes"),), ("resume", "there")),
-    "resume s3": ((TO_S3,), ("resume", "there")),
+    "resume": ((("park", "there", "--yes"),), ("resume", "there", "--yes")),
+    "resume s3": ((TO_S3,), ("resume", "there", "--yes")),
     "resize": ((), ("resize", "there", "--type", "m7i.4xlarge", "--yes")),
     "down data": ((), ("down", "there", "--delete-data", "data", "--yes")),
     "down parked": (
@@ -136,7 +136,7 @@ def test_resume_against_a_killed_park(
             renewed(cloud, roost, file)
             if not killed(roost, cloud, at, when, *park):
                 break
-            done(roost("resume", "there"))
+            done(roost("resume", "there", "--yes"))
             assert set(cloud.lost) <= gone, (when, at)
             state = cloud.observe("there")
             assert {v.name: v.state for v in state.volumes} == {

@@ -70,7 +70,7 @@ def test_parked_in_s3_and_resumed(
         assert bucket.classes == {"data": "GLACIER_IR"}
         again = done(roost("park", "there", "--no-input"))  # it asks nothing, and does nothing
         assert "there is parked" in again
-        told = done(roost("resume", "there"))
+        told = done(roost("resume", "there", "--yes"))
         assert f"the data of volume data comes from {copy.place} (1 GiB)\n" in told
         assert "the data of volume data is all there\n" in told
         assert machines(there())["desktop"][1] == "running"
@@ -119,7 +119,7 @@ def test_what_is_not_all_back_is_nobodys_last_word(
 ) -> None:
     done(roost("park", "there", "--yes"))
     bucket.broken.add("data")
-    told = roost("resume", "there")
+    told = roost("resume", "there", "--yes")
     assert (told.code, "raw/a.fits is not in S3" in told.err) == (3, True)
     shown = roost("show", "there")
     assert "volume data: data not all back yet: roost resume there" in shown.err
@@ -207,7 +207,7 @@ def test_a_bucket_that_was_emptied_proves_nothing(
     assert len(bucket.sent) > sent  # all of it was sent again, and proven
     assert (there().volumes, cloud.lost) == ((), [])
     assert cloud.disks.bucket
-    done(roost("resume", "there"))
+    done(roost("resume", "there", "--yes"))
     assert cloud.lost == []
 
 
@@ -252,7 +252,7 @@ def test_where_nobody_may_list_its_machine_compares_again(
     bucket.refused = True
     done(roost("park", "there", "--yes"))
     assert (there().volumes, cloud.lost) == ((), [])
-    told = done(roost("resume", "there"))
+    told = done(roost("resume", "there", "--yes"))
     assert "S3 refuses ListObjectsV2; its machine will see whether it is all there" in told
     killed_after_the_seal(cloud, roost)
     sent = len(bucket.sent)
@@ -270,7 +270,7 @@ def test_an_older_snapshot_stays_where_the_copy_in_s3_is_gone(
 
     del bucket
     done(roost("park", "there", "--mode", "snapshot", "--yes"))
-    done(roost("resume", "there"))
+    done(roost("resume", "there", "--yes"))
     apply = cloud.apply
 
     def killing(name: str, step: Step) -> None:
@@ -308,7 +308,7 @@ def test_what_a_bucket_would_do_is_said_before_it_begins(
     assert (there(), bucket.sent) == (before, [])
     done(roost("park", "there", "--yes"))
     bucket.rules = BucketRules(place="", unknown="GetBucketVersioning: Access Denied")
-    done(roost("resume", "there"))
+    done(roost("resume", "there", "--yes"))
     told = done(roost("park", "there", "--yes"))
     assert "by itself is unknown (GetBucketVersioning: Access Denied)" in told
 
@@ -336,7 +336,7 @@ def test_it_comes_back_smaller_where_the_file_asks_and_it_fits(
     assert [(v.name, v.size_gib) for v in there().volumes] == [("data", 25)]
     assert cloud.lost == []
     done(roost("park", "there", "--yes"))
-    done(roost("resume", "there"))
+    done(roost("resume", "there", "--yes"))
     assert [v.size_gib for v in there().volumes] == [25]
 
 

@@ -1,12 +1,14 @@
 """``roost park`` and ``roost resume``: what they ask, what they refuse, and what they leave."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from roost.model.resources import State
 from tests.cli.calling import Roost
 from tests.cli.full import OWN_MACHINE, Full, done, ids, machines
+from tests.cli.made import THERE
 
 
 def test_parking_needs_a_yes(desktop: Callable[[], State], roost: Roost) -> None:
@@ -41,6 +43,37 @@ def test_discarding_needs_the_name(desktop: Callable[[], State], roost: Roost) -
     assert "discarding the data of volume data needs its name" in told.err
     assert "next: roost park there --discard data" in told.err
     assert desktop() == before
+
+
+SCRATCH = '[[volumes]]\nname = "scratch"\nsize = "10GB"\npark = "discard"\n'
+
+
+def test_a_discard_in_the_file_counts_as_the_typed_name(
+    cloud: Full, roost: Roost, write: Callable[..., Path], alone: Path
+) -> None:
+    file = write(THERE + SCRATCH)
+    done(roost("up", file, "--yes"))
+    # Without a yes the name is typed, as ever.
+    told = roost("park", "there", "--no-input")
+    assert (told.code, "the data of volume scratch needs its name" in told.err) == (4, True)
+    done(roost("park", "there", "--yes"))
+    there = cloud.observe("there")
+    assert ([s.volume for s in there.snapshots], there.volumes) == (["data"], ())
+    done(roost("resume", "there", "--yes"))
+    done(roost("down", "there", "--keep-data", "--yes"))
+    assert {v.name for v in cloud.observe("there").volumes} == {"data", "scratch"}
+    done(roost("up", file, "--yes"))
+    told = done(roost("down", "there", "--yes"))
+    assert 'park = "discard" for scratch' in told
+    assert {v.name for v in cloud.observe("there").volumes} == {"data"}
+    # The record alone, which others can write, counts for nothing.
+    done(roost("up", file, "--yes"))
+    for given in (alone / "given").iterdir():
+        given.unlink()
+    told = roost("park", "there", "--yes")
+    assert (told.code, "the data of volume scratch needs its name" in told.err) == (4, True)
+    done(roost("down", "there", "--yes"))
+    assert {v.name for v in cloud.observe("there").volumes} == {"data", "scratch"}
 
 
 def test_discarding_with_another_name_typed(
@@ -112,7 +145,7 @@ def test_parked_and_resumed_and_parked(
         (snapshot,) = desktop().snapshots
         assert (snapshot.volume, snapshot.state, snapshot.tier) == ("data", "completed", "standard")
         assert "there is parked" in done(roost("park", "there", "--no-input"))  # and asks nothing
-        assert "there is up: 1 desktop\n" in done(roost("resume", "there"))
+        assert "there is up: 1 desktop\n" in done(roost("resume", "there", "--yes"))
         assert desktop().volumes[0].state == "attached"
         assert desktop().volumes[0].snapshot == snapshot.name
         assert cloud.disks.contents[desktop().volumes[0].id] != written
@@ -127,13 +160,13 @@ def test_what_was_archived_is_not_waited_for(
     assert desktop().snapshots[0].tier in ("archiving", "archived")
     cloud.wait("there", 0)
     cloud.wait("there", 0)
-    told = roost("resume", "there")
+    told = roost("resume", "there", "--yes")
     assert (told.code, told.out) == (3, "")
     assert "the data of data is on its way back from the archive" in told.err
     assert "next: roost resume there" in told.err
     assert desktop().instances == ()
     cloud.wait("there", 0)
     cloud.wait("there", 0)
-    done(roost("resume", "there"))
+    done(roost("resume", "there", "--yes"))
     assert machines(desktop())["desktop"][1] == "running"
     assert cloud.lost == []

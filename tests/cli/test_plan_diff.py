@@ -115,3 +115,38 @@ class TestAWS:
         reconcile(cloud, "there", lambda have, _: plan_stop(have))
         (step,) = roost("plan", file, "--diff", "--json").json["steps"]
         assert step["text"] == "start 1 instance: desktop"
+
+    def test_what_changed_and_nothing_else(
+        self, roost: Roost, write: Callable[..., Path], cloud: FakeCloud
+    ) -> None:
+        """A rule more and a volume twice as large: 100 GB x 0.08 are 8 USD a month."""
+        want = wanted(write(THERE))
+        reconcile(cloud, "there", lambda have, _: plan_up(want, have))
+        more = '[access]\nssh = ["me", "192.0.2.0/24"]\n'
+        told = roost("plan", write(THERE + more), "--diff")
+        assert "open port 22 from 192.0.2.0/24" in told.out
+        assert "create" not in told.out
+        assert "The price stays: at most $0.2896 an hour while it runs, $0.0142 " in told.out
+        file = write(THERE.replace("100GB", "200GB") + more)
+        told = roost("plan", file, "--diff")
+        assert told.out.partition("WHILE")[2].splitlines()[:3] == [
+            " IT IS      AN HOUR NOW     AN HOUR THEN  MORE A MONTH",
+            "running      at most $0.2896  at most $0.3006        +$8.00",
+            "stopped              $0.0142          $0.0252        +$8.00",
+        ]
+        assert "PARKED" not in told.out
+        assert "PARKED" in roost("plan", file, "--diff", "--details").out
+        change = roost("plan", file, "--diff", "--json").json["change"]
+        assert change["now"]["stopped_hour"]["usd"] == pytest.approx(130 * 0.08 / 730)
+        assert change["then"]["stopped_hour"]["usd"] == pytest.approx(230 * 0.08 / 730)
+        # A volume stays as large as it is and is kept, and a machine keeps its type.
+        for old, new in (
+            ("100GB", "50GB"),
+            ('name = "data"', 'name = "other"'),
+            ("cpus = 4", "cpus = 8"),
+        ):
+            told = roost("plan", write(THERE.replace(old, new) + more), "--diff").out
+            if "other" in new:
+                assert "stopped              $0.0142          $0.0252        +$8.00" in told
+            else:
+                assert "The price stays: at most $0.2896 an hour" in told, told

@@ -86,3 +86,10 @@ def test_what_cannot_be_asked(words: str, text: str, roost: Roost) -> None:
     told = roost("prices", *words.split())
     assert (told.code, told.out) == (2, "")
     assert text in told.err
+
+
+def test_a_gpu_that_aws_does_not_have(roost: Roost) -> None:
+    told = roost("prices", "--gpu", "RTX4090")
+    assert told.code == 1
+    assert told.err.startswith("roost: AWS has no RTX4090; it has: A100, A10G, ")
+    assert "roost prices --gpu A10G" in told.err

@@ -47,7 +47,9 @@ class Listener:
         if not self.yes:
             raise refused
 
-    def type_name(self, word: str, warning: str, refused: NeedsConfirmationError) -> None:
+    def type_name(
+        self, word: str, warning: str, refused: NeedsConfirmationError, *, in_file: bool = False
+    ) -> None:
         raise refused
 
 

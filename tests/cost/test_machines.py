@@ -97,7 +97,10 @@ def test_why_nothing_fits_names_the_largest_there_is(aws: Catalogue) -> None:
 
 def test_why_nothing_fits_when_a_name_is_wrong(aws: Catalogue) -> None:
     found = why_none(aws, IRELAND, Needs(gpu_name="H1000"))
-    assert found.reason.endswith("g4dn.xlarge has it but for this: a GPU named H1000")
+    assert found.reason.startswith("AWS has no H1000; it has: A100, A10G, ")
+    # It has B300, and not in Ireland.
+    found = why_none(aws, IRELAND, Needs(gpu_name="NVIDIA B300"))
+    assert found.reason.endswith("g4dn.xlarge has it but for this: a GPU named NVIDIA B300")
     assert names(found.nearest) == ["g4dn.xlarge"]
 
 

@@ -17,6 +17,7 @@ from roost.model.steps import shorten
 
 if TYPE_CHECKING:
     from roost.model.resources import Resource, S3Copy, State
+    from roost.providers.provider import Cloud
     from roost.session import Session
 
 MOST_NAMES = 12
@@ -53,7 +54,9 @@ class Down:
 def down(
     session: Session, name: str, typed: tuple[str, ...] = (), *, keep_data: bool = False
 ) -> Down:
-    """Delete a name; of its data only what ``typed`` names (the name itself: all of it)."""
+    """Delete a name; of its data only what ``typed`` names (the name itself: all of it), and what
+    the user's own file discards.
+    """
     from roost.app.cost import so_far
     from roost.app.lifecycle import drive, forget_ways, summary
     from roost.app.resolve import held, locate, missing
@@ -72,6 +75,8 @@ def down(
         if cloud.can.history is not None:
             session.say(f"it has cost {so_far(cloud, before)} so far")
         discard = checked_names(before, typed, keep_data)
+        if not keep_data:
+            discard |= scratch(session, cloud, before)
         agree(session, before, discard)
         count = len(before.instances)
         state = drive(
@@ -148,6 +153,21 @@ def checked_names(before: State, typed: tuple[str, ...], keep_data: bool) -> fro
             f". There are: {shorten(tuple(sorted(known)), MOST_NAMES)}"
         )
     return frozenset(typed)
+
+
+def scratch(session: Session, cloud: Cloud, before: State) -> frozenset[str]:
+    """Return the volumes that the file of this computer discards, and say that they go.
+
+    One of which a copy was made all the same is kept, with its copies.
+    """
+    from roost.app.given import discards
+
+    named = discards(cloud, before) - {s.volume for s in before.snapshots}
+    named -= {copy.name for copy in before.s3_copies}
+    found = frozenset(v.name for v in before.volumes if v.name in named and not v.adopted)
+    if found:
+        session.say(f'the file says park = "discard" for {", ".join(sorted(found))}: the data goes')
+    return found
 
 
 def agree(session: Session, before: State, discard: frozenset[str]) -> None:

@@ -1,7 +1,8 @@
-"""The files of this computer that the machines of a name may get: those that its user gave.
+"""What the user of this computer gave a name: files that its machines may get, data that may go.
 
 The record of a name lies with the cloud, where whoever shares the account can write. So a path in
-it is obeyed only if ``roost up FILE`` has named it on this computer, for this name.
+it, and a ``park = "discard"``, is obeyed only if ``roost up FILE`` has named it on this computer,
+for this name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from roost.model.resources import State
     from roost.providers.provider import Cloud
     from roost.spec import Spec
 
@@ -20,29 +22,54 @@ MOST = 1_000_000
 
 
 def give(cloud: Cloud, spec: Spec) -> None:
-    """Remember the files that a spec, read from a file of this computer, names."""
+    """Remember what a spec, read from a file of this computer, names."""
+    from roost.parking.modes import ParkMode
     from roost.recipes.registry import secrets_of, uploads_of
 
     paths = {source.path for source in uploads_of(spec).values()} | set(secrets_of(spec).values())
+    discard = sorted(v.name for v in spec.volumes if v.park is ParkMode.DISCARD)
     place = _list(cloud, spec.name)
-    if not paths and not place.exists():
+    if not paths and not discard and not place.exists():
         return
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = place.with_name(f".{place.name}.{os.getpid()}")
-    beside.write_text(json.dumps(sorted(os.fspath(path.absolute()) for path in paths)) + "\n")
+    found = {"paths": sorted(os.fspath(path.absolute()) for path in paths), "discard": discard}
+    beside.write_text(json.dumps(found) + "\n")
     beside.replace(place)
 
 
 def given(cloud: Cloud, name: str) -> frozenset[Path]:
     """Return the files that were given for a name; none where the list cannot be read."""
+    return frozenset(Path(path) for path in _read(cloud, name, "paths"))
+
+
+def discards(cloud: Cloud, have: State) -> frozenset[str]:
+    """Return the volumes that the file says to discard, as its record still does.
+
+    The record has each seat's volumes by their own names, the file one name for all of them.
+    """
+    from roost.parking.modes import ParkMode
+    from roost.plan.wanted import volumes_of
+    from roost.spec import from_json
+
+    named = _read(cloud, have.name, "discard")
+    if not named or not have.record:
+        return frozenset()
+    volumes = volumes_of(from_json(have.record)).items()
+    return frozenset(name for name, v in volumes if v.park is ParkMode.DISCARD and v.name in named)
+
+
+def _read(cloud: Cloud, name: str, key: str) -> list[str]:
+    """Return a list of what was given; an older roost wrote only the paths."""
     try:
         with _list(cloud, name).open("rb") as file:
-            paths = json.loads(file.read(MOST))
+            found = json.loads(file.read(MOST))
     except (OSError, ValueError):
-        return frozenset()
-    if not isinstance(paths, list):
-        return frozenset()
-    return frozenset(Path(path) for path in paths if isinstance(path, str))
+        return []
+    if isinstance(found, list):
+        found = {"paths": found}
+    listed = found.get(key) if isinstance(found, dict) else None
+    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
 
 
 def _list(cloud: Cloud, name: str) -> Path:

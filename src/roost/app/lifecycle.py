@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from roost.errors import PartlyDoneError, command_line
 
 if TYPE_CHECKING:
+    from roost.cost.rates import Amount
     from roost.model.limits import Limits
     from roost.model.resources import Instance, State, Wanted
     from roost.plan.up import Plan
@@ -103,7 +104,9 @@ def bring_back(
     """Make all run that a name was made as, by its record, wherever it is."""
     from roost.app.comeback import check_copies
     from roost.app.ends import refuse_past_end, warn_of_past_end
+    from roost.app.price_rise import agree_on_return, agree_on_volumes
     from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.plan.up import plan_up
 
     cloud = locate(session, name)
     with held(session, cloud, name) as have:
@@ -114,7 +117,12 @@ def bring_back(
         wanted = wanted_for(spec)
         empty = check_copies(session, cloud, wanted, have, fresh)
         if cloud.can.rents:
-            session.say(f"while it runs it costs {hourly(cloud, wanted)}")
+            stopped, runs = hourly(cloud, wanted, running=False), hourly(cloud, wanted)
+            session.say(f"while it runs it costs {runs}, and {stopped} while it is stopped")
+            plan = plan_up(wanted, have, as_parked=as_parked, fresh=empty)
+            agree_on_volumes(session, cloud, plan, have)
+            if as_parked:
+                agree_on_return(session, plan, have, runs)
         return bring_up(session, cloud, wanted, verb=verb, as_parked=as_parked, fresh=empty)
 
 
@@ -146,8 +154,13 @@ def running(
     )
 
 
-def hourly(cloud: Cloud, wanted: Wanted) -> str:
-    """Return the cost of all of it while it runs: ``"at most $0.4587 an hour"``."""
+def hourly(cloud: Cloud, wanted: Wanted, *, running: bool = True) -> str:
+    """Return the cost of all of it while it runs: ``"at most $0.4587 an hour"``, or is stopped."""
+    return f"{hour_of(cloud, wanted, running=running)} an hour"
+
+
+def hour_of(cloud: Cloud, wanted: Wanted, *, running: bool = True) -> Amount:
+    """Return the cost of an hour of all of it, by the list prices of today."""
     from roost.catalogue import load
     from roost.cost.bill import Use
     from roost.cost.book import PriceBook
@@ -159,8 +172,7 @@ def hourly(cloud: Cloud, wanted: Wanted) -> str:
     disks = rules_of(cloud.name).disks
     bill = bill_of(wanted, cloud.region, disks.root if disks is not None else "")
     book = PriceBook(load(cloud.name), datetime.now(UTC).date())
-    hour = section(lasting(bill, Use(1, 1), book))
-    return f"{hour.amount} an hour"
+    return section(lasting(bill, Use(int(running), 1), book)).amount
 
 
 # --- the loop, with progress ---------------------------------------------------------------------

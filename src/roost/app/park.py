@@ -43,6 +43,7 @@ def park(
 
     Raises PartlyDoneError, naming what is not put away, and why.
     """
+    from roost.app.given import discards
     from roost.app.lifecycle import forget_ways
     from roost.app.resolve import checked, held
     from roost.parking.buckets import agree_on_buckets
@@ -54,7 +55,7 @@ def park(
         have = checked(seen)
         choices = choose(cloud, have, modes, to, discard)
         agree_on_buckets(session, cloud, have, choices)
-        choices = confirm(session, have, choices)
+        choices = confirm(session, have, choices, discards(cloud, have))
         state = _put_away(session, cloud, have, choices)
         forget_ways(cloud, name)
     return Parked(state, plan_park(state, choices.modes, choices.confirmed).notes)

@@ -38,7 +38,8 @@ class Usage:
 class Planned:
     """The wanted state of a spec, the present state, the steps between, and the cost.
 
-    ``cost`` is None where roost has no prices, or nothing costs anything. ``priced_elsewhere`` are
+    ``cost`` is None where roost has no prices, or nothing costs anything; ``change``
+    is what is there now, and after `up`; None where no machine is there. ``priced_elsewhere`` are
     commands that price the same on a cloud that the file is ready for, with the cloud's title.
     """
 
@@ -48,6 +49,7 @@ class Planned:
     have: State
     plan: Plan
     cost: Estimate | None
+    change: tuple[Estimate, Estimate] | None = None
     priced_elsewhere: tuple[tuple[str, str], ...] = ()
 
 
@@ -76,8 +78,24 @@ def planned(session: Session, target: str | None, usage: Usage, *, diff: bool) -
         have=have,
         plan=_with_warnings(plan_up(wanted, have), spec, file),
         cost=_estimate(spec, wanted, usage),
+        change=_change(spec, wanted, have, usage),
         priced_elsewhere=() if rules.rents else _priced_elsewhere(spec, file),
     )
+
+
+def _change(
+    spec: Spec, wanted: Wanted, have: State, usage: Usage
+) -> tuple[Estimate, Estimate] | None:
+    """Estimate the cost of what is there, and of what is there after `up`."""
+    from roost.plan.bill import as_it_is, as_it_will_be
+    from roost.spec import from_json
+
+    if not have.instances or not have.record:
+        return None
+    made = resolve.wanted_for(from_json(have.record))
+    now = _estimate(spec, as_it_is(made, have), usage)
+    then = _estimate(spec, as_it_will_be(wanted, have), usage)
+    return (now, then) if now is not None and then is not None else None
 
 
 def _no_region(spec: Spec, file: str, region: str) -> UsageError:

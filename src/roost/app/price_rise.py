@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roost.errors import NeedsConfirmationError
+from roost.errors import NeedsConfirmationError, command_line
 from roost.model.resources import Volume
-from roost.model.steps import Modify
+from roost.model.steps import Create, Modify, Restore, explain
 
 if TYPE_CHECKING:
     from roost.cost.rates import Amount
@@ -36,6 +36,35 @@ def agree_on_volumes(session: Session, cloud: Cloud, plan: Plan, have: State) ->
         next="the same with --yes",
     )
     session.consent.ask(f"Change {', '.join(v.name for v in changed)}?", refused)
+
+
+def agree_on_return(session: Session, plan: Plan, have: State, runs: str) -> None:
+    """Ask before what was parked costs more again. Raises NeedsConfirmationError."""
+    paid = [
+        step
+        for step in plan.steps
+        if isinstance(step, Restore)
+        or (isinstance(step, Create) and step.kind in ("instance", "volume", "address"))
+    ]
+    if not paid:
+        return
+    for step in paid:
+        session.say(f"  {explain(step)}")
+    refused = NeedsConfirmationError(
+        f"this rents machines for {runs}, and needs a yes",
+        exists=have.conditions,
+        next=command_line("roost", "resume", have.name, "--yes"),
+    )
+    session.consent.ask(f"Resume {have.name} for {runs}?", refused)
+
+
+def costs_more(session: Session, cloud: Cloud, before: Wanted, after: Wanted) -> bool:
+    """Say what another type changes in the price; return whether it costs more, or may."""
+    from roost.app.lifecycle import hour_of
+
+    old, new = hour_of(cloud, before), hour_of(cloud, after)
+    session.say(f"while it runs it costs {old} an hour now, and {new} an hour then")
+    return new.usd > old.usd or not (old.known and new.known)
 
 
 def agree_on_workers(session: Session, cloud: Cloud, before: Wanted, after: Wanted) -> None:

@@ -51,7 +51,8 @@ def resize(
     All that can be refused is refused before anything stops. Where the new type cannot be
     started, the old one comes back, and the error says why.
     """
-    from roost.app.lifecycle import hourly, running
+    from roost.app.lifecycle import running
+    from roost.app.price_rise import costs_more
     from roost.app.provisioning import settle
     from roost.app.resolve import held, locate, spec_in, wanted_for
     from roost.providers.provider import need
@@ -70,8 +71,7 @@ def resize(
             need(cloud.can.resizing, "resize", cloud).check_type(name, names, change.new)
         if spec.budget is not None:
             session.say("note: the machine keeps counting its budget by the price it began with")
-        session.say(f"with {change.new} it costs {hourly(cloud, wanted)} while it runs")
-        agree(session, have, change)
+        agree(session, have, change, dearer=costs_more(session, cloud, before, wanted))
         state = change_or_go_back(session, cloud, change, start=start)
         limits = settle(session, cloud, state, fresh=False)
         return running(cloud, wanted, state, limits)
@@ -125,18 +125,22 @@ def type_of(wanted: Wanted, role: Role) -> str:
     return next(group.shape.type for group in wanted.groups if group.role == role)
 
 
-def agree(session: Session, have: State, change: Change) -> None:
-    """Ask before machines are stopped that run."""
-    up = [i.name for i in change.machines(have) if i.state in ("running", "pending")]
-    if not up:
+def agree(session: Session, have: State, change: Change, *, dearer: bool) -> None:
+    """Ask before machines are stopped that run, and before they become ``dearer``."""
+    there = change.machines(have)
+    up = [i.name for i in there if i.state in ("running", "pending")]
+    if not up and not (there and dearer):
         return
-    names = ", ".join(up)
+    names = ", ".join(up or (i.name for i in there))
+    why = "is running, and has to be stopped for this" if up else "costs more then, and needs a yes"
     refused = NeedsConfirmationError(
-        f"{names} is running, and has to be stopped for this",
+        f"{names} {why}",
         exists=have.conditions,
         next=command_line("roost", "resize", have.name, "...", "--yes"),
     )
-    question = f"{names}: stop, become {change.new}, and start? Programs that run there end."
+    question = f"{names}: become {change.new}?"
+    if up:
+        question = f"{names}: stop, become {change.new}, and start? Programs that run there end."
     session.consent.ask(question, refused)
 
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from roost.spec.cluster import Workers
 
 
+RENTED = ("pending", "running", "stopping")
+"""The states of workers that cost what they cost already."""
+
+
 def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Running:
     """Change a cluster to ``count`` workers; those of ``drop`` go first.
 
@@ -30,7 +34,10 @@ def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Runn
         check_limits(spec.workers, name, count)
         workers = spec.workers.model_copy(update={"count": count})
         wanted = wanted_for(spec.model_copy(update={"workers": workers}))
-        agree_on_workers(session, cloud, wanted_for(spec), wanted)
+        there = sum(i.role == "worker" and i.state in RENTED for i in have.instances)
+        now = spec.workers.model_copy(update={"count": there})
+        before = wanted_for(spec.model_copy(update={"workers": now}))
+        agree_on_workers(session, cloud, before, wanted)
         check_copies(session, cloud, wanted, have)
         session.say(f"scaling {name} to {count} workers")
         return bring_up(session, cloud, wanted, verb="scale", drop=drop)

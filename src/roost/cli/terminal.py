@@ -77,8 +77,12 @@ class Terminal:
         if not click.confirm(question, err=True):
             raise NeedsConfirmationError("cancelled; nothing was changed")
 
-    def type_name(self, word: str, warning: str, refused: NeedsConfirmationError) -> None:
-        """Get the name of what will be destroyed typed."""
+    def type_name(
+        self, word: str, warning: str, refused: NeedsConfirmationError, *, in_file: bool = False
+    ) -> None:
+        """Get the name of what will be destroyed typed; a yes is enough for what the file says."""
+        if in_file and self.yes:
+            return
         if self.no_input or not interactive():
             raise refused
         say(warning)

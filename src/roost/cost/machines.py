@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from roost.catalogue import Catalogue, CpuCredits, InstanceType, RegionPrices
-from roost.cost.needs import Needs, Requirement, requirements
+from roost.cost.needs import Needs, Requirement, has_gpu, requirements
 from roost.cost.rates import Price, Unknown
 
 __all__ = ["Needs", "NoFit", "Offer", "cheapest", "why_none"]
@@ -53,6 +53,10 @@ def why_none(catalogue: Catalogue, region: str, needs: Needs) -> NoFit:
     prices = catalogue.region(region)
     if prices is None:
         return NoFit(f"the catalogue has no region {region}", ())
+    gpu, types = needs.gpu_name, catalogue.instance_types()
+    if gpu is not None and not any(has_gpu(found, gpu) for found in types):
+        known = ", ".join(sorted({one.name for found in types for one in found.gpus}))
+        return NoFit(f"{catalogue.provider.upper()} has no {gpu}; it has: {known}", ())
     offered, needed = _offered(catalogue, prices), requirements(needs)
     near = []
     for dropped in needed:

@@ -83,8 +83,8 @@ def _gpus(needs: Needs) -> list[Requirement]:
         wanted, unit = f"{needs.gpu_memory_gib:.4g} GiB of memory on each GPU", "GiB on each GPU"
         found.append(Requirement(wanted, lambda t: _gpu_gib(t) >= least, _gpu_gib, unit))
     if needs.gpu_name is not None:
-        name = needs.gpu_name.casefold()
-        found.append(Requirement(f"a GPU named {needs.gpu_name}", lambda t: _named(t, name)))
+        name = needs.gpu_name
+        found.append(Requirement(f"a GPU named {name}", lambda t: has_gpu(t, name)))
     if not needs.gpu_slices:
         found.append(Requirement("whole GPUs", lambda t: all(g.fraction == 1 for g in t.gpus)))
     return found
@@ -113,8 +113,9 @@ def _gpu_gib(found: InstanceType) -> float:
     return max((gpu.memory_gib for gpu in found.gpus), default=0)
 
 
-def _named(found: InstanceType, name: str) -> bool:
-    return any(name in _names(gpu) for gpu in found.gpus)
+def has_gpu(found: InstanceType, name: str) -> bool:
+    """Return whether a type has a GPU of this name, with its maker's name or without."""
+    return any(name.casefold() in _names(gpu) for gpu in found.gpus)
 
 
 def _names(gpu: Gpu) -> tuple[str, str]:

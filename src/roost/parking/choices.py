@@ -142,8 +142,10 @@ def _named_there(have: State) -> set[str]:
     return names | {copy.name for copy in have.s3_copies}
 
 
-def confirm(session: Session, have: State, choices: Choices) -> Choices:
+def confirm(session: Session, have: State, choices: Choices, in_file: frozenset[str]) -> Choices:
     """Ask for what is not confirmed: the name of each volume to discard, and a yes to all of it.
+
+    ``in_file`` are volumes that the user's own file discards: for those `--yes` is enough.
 
     Raises NeedsConfirmationError.
     """
@@ -159,6 +161,7 @@ def confirm(session: Session, have: State, choices: Choices) -> Choices:
                     exists=have.conditions,
                     next=command_line("roost", "park", have.name, "--discard", volume.name),
                 ),
+                in_file=volume.name in in_file,
             )
             confirmed.add(volume.name)
     choices = replace(choices, confirmed=frozenset(confirmed))

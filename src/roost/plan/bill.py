@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roost.cost.bill import Addresses, Bill, Instances, Number, Volumes
-from roost.model.resources import Volume, Wanted
+from roost.model.resources import Group, Instance, Shape, State, Volume, Wanted
 from roost.providers.rules import rules_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,46 @@ def bill_for(spec: Spec, wanted: Wanted) -> Bill | None:
     if region is None:
         return None
     return bill_of(wanted, region, rules.disks.root if rules.disks is not None else "")
+
+
+def as_it_is(made: Wanted, have: State) -> Wanted:
+    """Return what is there now as if it were wanted, to price it.
+
+    ``made`` is what its file wanted: only that says how large the machines' own disks are.
+    """
+    groups = tuple(
+        replace(group, count=1, shape=_shape(group, instance))
+        for instance in have.instances
+        for group in made.groups
+        if group.role == instance.role and instance.state != "deleting"
+    )
+    return replace(made, groups=groups, volumes=have.volumes, addresses=have.addresses)
+
+
+def as_it_will_be(wanted: Wanted, have: State) -> Wanted:
+    """Return what is there after ``up``, to price it.
+
+    Machines keep the type that they have, a volume is never made smaller, and one that is not in
+    the file any more stays.
+    """
+    groups = []
+    for group in wanted.groups:
+        mine = [i for i in have.instances if i.role == group.role and i.state != "deleting"]
+        kept = mine[: group.count]
+        groups += [replace(group, count=1, shape=_shape(group, instance)) for instance in kept]
+        groups.append(replace(group, count=group.count - len(kept)))
+    there = {volume.name: volume for volume in have.volumes}
+    volumes = [
+        replace(v, size_gib=max(v.size_gib, there[v.name].size_gib)) if v.name in there else v
+        for v in wanted.volumes
+    ]
+    named = {volume.name for volume in wanted.volumes}
+    volumes += [volume for volume in have.volumes if volume.name not in named]
+    return replace(wanted, groups=tuple(groups), volumes=tuple(volumes))
+
+
+def _shape(group: Group, instance: Instance) -> Shape:
+    return replace(group.shape, type=instance.shape.type, spot=instance.shape.spot)
 
 
 def bill_of(wanted: Wanted, region: str, root: str) -> Bill:

@@ -30,6 +30,8 @@ def notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
             )
         elif asked[volume.name].size_gib < volume.size_gib:
             yield f"volume {volume.name} stays as large as it is: EBS cannot make it smaller"
+        elif asked[volume.name].size_gib > volume.size_gib:
+            yield f"volume {volume.name} cannot be made smaller again"
     yield from _kept_copies(have, asked.keys())
     prints = {group.role: group.fingerprint for group in wanted.groups}
     changed = [i.name for i in keep if i.fingerprint != prints[i.role]]

@@ -40,10 +40,11 @@ def command(
 ) -> None:
     """Delete it: its instances, and everything roost made for them.
 
-    Data volumes, snapshots and images are kept, unless you type their names. An address that was
-    fixed is released. At the end it looks once more for anything with its tag, and lists what is
-    left. Your own files are not touched, nor is what was parked in your bucket: it says where that
-    is, and how to remove it.
+    Data volumes, snapshots and images are kept, unless you type their names. A volume for which
+    your file says park = "discard" goes too (--keep-data keeps it). An address that was fixed is
+    released. At the end it looks once more for anything with its tag, and lists what is left. Your
+    own files are not touched, nor is what was parked in your bucket: it says where that is, and
+    how to remove it.
 
     \b
     Examples:

@@ -74,7 +74,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
     offers = cheapest(catalogue, region, needs, limit=limit)
     if not offers:
         fit = why_none(catalogue, region, needs)
-        raise RoostError(fit.reason, next=_next(fit.nearest))
+        unknown_gpu = fit.nearest == () and gpu_name is not None
+        raise RoostError(
+            fit.reason, next="roost prices --gpu A10G" if unknown_gpu else _next(fit.nearest)
+        )
     if as_json:
         write_json([as_data(offer) for offer in offers])
         return

@@ -28,8 +28,9 @@ def command(
 ) -> None:
     """Bring back what was parked: machines, their disks, volumes and addresses.
 
-    It may come back in another zone of its region, wherever there is room. Archived data takes
-    up to 72 hours; until then no machine is rented; type the same command again then.
+    It says what an hour costs, and asks. It may come back in another zone of its region, wherever
+    there is room. Archived data takes up to 72 hours; until then no machine is rented; type the
+    same command again then.
 
     Where somebody has deleted a copy that it would come back from, it says so and makes nothing.
     With --fresh NAME that volume comes back empty, or that machine as new.

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options, take_over_option
+from roost.cli.options import (
+    json_option,
+    name_argument,
+    place_options,
+    take_over_option,
+    yes_options,
+)
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
@@ -13,15 +19,18 @@ from roost.model.place import Place
 @name_argument
 @place_options
 @json_option
+@yes_options
 @take_over_option
-def command(name: str, place: Place, as_json: bool) -> None:
+def command(name: str, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
     """Start what was stopped, and whatever is missing of it.
+
+    It says what an hour costs, and asks only where a volume would change too.
 
     \b
     Example:
       roost start ndvi
     """
-    session = open_session(place)
+    session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.start import start
     from roost.cli.text.running import show_running
 

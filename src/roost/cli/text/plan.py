@@ -15,6 +15,8 @@ from roost.model.steps import Create, Step, explain
 from roost.units import format_size
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from roost.app.plan import Planned
     from roost.cost.estimate import Estimate
     from roost.cost.parking import Parked
@@ -104,17 +106,48 @@ def _sources(networks: Iterable[str]) -> str:
 
 
 def cost_text(planned: Planned, details: bool) -> str:
-    """Return the cost by the hour, by the month, for the whole use, and parked."""
+    """Return the cost by the hour, by the month, for the whole use, and parked.
+
+    Where machines are there already, what changes in it; all of it only with ``details``.
+    """
     cost = planned.cost
     if cost is None and not planned.rules.rents:
         return "It costs nothing: it is your own machine."
     if cost is None:
         return "What it costs is unknown: roost has no prices of this cloud."
+    if planned.change is not None and not details:
+        return difference_text(*planned.change)
     blocks = [_rates(cost), _use(cost), _parking(cost)]
     if details:
         blocks.append(_line_by_line(cost))
     notes = [*_budget(planned.spec, cost), *cost.notes, _origin(cost, details)]
     return "\n\n".join([*blocks, "\n".join(map(_note, notes))])
+
+
+def difference_text(before: Estimate, after: Estimate) -> str:
+    """Return what an hour and a month cost now, and then."""
+    pairs = (
+        ("running", before.running.amount, after.running.amount),
+        ("stopped", before.stopped.amount, after.stopped.amount),
+    )
+    if all(old == new for _, old, new in pairs):
+        running, stopped = (new for _, _, new in pairs)
+        return f"The price stays: {running} an hour while it runs, {stopped} while it is stopped."
+    rows = [
+        (state, str(old), str(new), _more(old, new, after.hours_per_month))
+        for state, old, new in pairs
+    ]
+    header = ("WHILE IT IS", "AN HOUR NOW", "AN HOUR THEN", "MORE A MONTH")
+    notes = (*after.notes[:1], "all of the cost: the same with --details")
+    return "\n\n".join([table(header, rows, frozenset({1, 2, 3})), "\n".join(map(_note, notes))])
+
+
+def _more(old: Amount, new: Amount, hours: Decimal) -> str:
+    """Return the difference of two rates over so many hours: ``"+$21.90"``, ``"-$3.00"``."""
+    if not (old.known and new.known):
+        return "unknown"
+    more = (new.usd - old.usd) * hours
+    return f"{'-' if more < 0 else '+'}{Amount(abs(more))}"
 
 
 def _rates(cost: Estimate) -> str:

@@ -34,6 +34,20 @@ def as_data(planned: Planned) -> Data:
         "volumes": [_volume(volume) for volume in wanted.volumes],
         "addresses": [address.name for address in wanted.addresses],
         "cost": _cost(planned),
+        "change": _change(planned),
+    }
+
+
+def _change(planned: Planned) -> Data | None:
+    """Return what an hour costs now, and after `up`; null where no machine is there."""
+    if planned.change is None:
+        return None
+    return {
+        when: {
+            "running_hour": amount_json(cost.running.amount),
+            "stopped_hour": amount_json(cost.stopped.amount),
+        }
+        for when, cost in zip(("now", "then"), planned.change, strict=True)
     }
 
 
