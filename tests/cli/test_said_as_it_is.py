@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -26,6 +27,42 @@ def test_a_folder_is_said_to_be_one(
         "roost: d.toml is a folder, and there is no roost.toml in it\n"
         "  next: roost init cluster --file d.toml/roost.toml\n"
     )
+
+
+def test_a_full_disk_is_named_with_what_can_go(
+    roost: Roost, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a" / "spec.json"
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    monkeypatch.setattr("roost.cli.commands.ls.command.callback", full)
+    for there in (False, True):
+        if there:
+            (alone / "environments").mkdir(parents=True)
+        told = roost("ls")
+        assert told.code == 1
+        assert told.err.startswith(f"roost: {file} cannot be written: its disk is full")
+        assert "GiB free of" in told.err
+        assert ("/environments/*" in told.err) == there
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ('cloud = "local"\n', "max = 4 is a limit; the number follows the work once"),
+        ('cloud = "aws"\n[aws]\nregion = "eu-central-1"\n[head]\ncpus = 2\n', "not follow"),
+    ],
+)
+def test_what_max_does_and_does_not(roost: Roost, tmp_path: Path, head: str, said: str) -> None:
+    file = tmp_path / "roost.toml"
+    aws = "cpus = 2\n" if "aws" in head else ""
+    for most in ("max = 4\n", ""):
+        file.write_text(f'name = "a"\nkind = "cluster"\n{head}[workers]\n{aws}{most}')
+        told = roost("plan", file)
+        assert told.code == 0, told.err
+        assert (said in " ".join(told.out.split())) == bool(most)
 
 
 def test_a_gpu_that_no_type_has(roost: Roost) -> None:
