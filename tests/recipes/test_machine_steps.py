@@ -173,6 +173,7 @@ def small(
     """A set-up without the network."""
     monkeypatch.setattr(setup, "name", lambda *_: "")
     monkeypatch.setattr(setup, "run", steps.run)
+    monkeypatch.setattr(steps, "progress", lambda *_: steps.run)
     return lambda: setup.set_up(machine, patience=0, pause=0)
 
 

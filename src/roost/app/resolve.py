@@ -140,6 +140,11 @@ def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
         return target
     if path.is_dir() and (path / DEFAULT_FILE).is_file():
         return path / DEFAULT_FILE
+    if path.is_dir() and not (is_name(str(target)) and may_be_elsewhere()):
+        raise NotFoundError(
+            f"{path} is a folder, and there is no {DEFAULT_FILE} in it",
+            next=command_line("roost", "init", "cluster", "--file", path / DEFAULT_FILE),
+        )
     if target is not None and is_name(target) and may_be_elsewhere():
         return target
     files = sorted(str(p) for p in [*Path().glob("*.toml"), *path.parent.glob("*.toml")])

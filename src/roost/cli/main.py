@@ -5,6 +5,7 @@ Nothing is imported for a command before it is called, so that ``roost --help`` 
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -17,7 +18,7 @@ import click
 
 from roost import __version__
 from roost.cli.output import JSON_WRITTEN, hush, read_or_not, say, write_json
-from roost.errors import RoostError, SpecError
+from roost.errors import RoostError, SpecError, command_line
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Begin": {
@@ -192,9 +193,32 @@ def main() -> int:
     except BrokenPipe:
         return _broken_pipe()
     except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
-        say(f"roost: {error.strerror or error}{place}")
+        show(_refused(error))
         return 1
+
+
+def _refused(error: OSError) -> RoostError:
+    """Return the error for what this computer refuses; a full disk: where, and what can go."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        place = f" ({error.filename})" if error.filename else ""
+        return RoostError(f"{error.strerror or error}{place}")
+    import shutil
+    from pathlib import Path
+
+    from roost.home import home
+
+    path = Path(error.filename or home()).absolute()
+    there = next(one for one in (path, *path.parents) if one.exists())
+    disk, kept = shutil.disk_usage(there), home() / "environments"
+    room = f"{disk.free / 2**30:.1f} GiB free of {disk.total / 2**30:.0f}"
+    next_ = command_line("du", "-xsh", there) + "   (what takes the room)"
+    if kept.is_dir():
+        next_ = f"du -sh {command_line(kept)}/*   (can go: `roost up` makes what is needed again)"
+    return RoostError(
+        f"{path} cannot be written: its disk is full, or your share of it ({room});"
+        " an environment takes about 1 GiB",
+        next=next_,
+    )
 
 
 def _broken_pipe() -> int:

@@ -26,6 +26,7 @@ APT = ["apt-get", "-y", "-q", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::R
 UPGRADES = ["apt-daily.timer", "apt-daily-upgrade.timer"]
 VOLUMES_PATIENCE = 600.0
 HOUR = 3600.0
+Runner = Callable[..., tuple[int, str]]
 BEGIN, END = "# roost: begin", "# roost: end"
 
 
@@ -48,7 +49,8 @@ def steps(machine: Machine, patience: float) -> list[Step]:
     if packages:
         digest = f"{zlib.crc32(' '.join(packages).encode()):08x}"
         title = f"installing {len(packages)} packages"
-        found.append(Step(f"packages-{digest}", partial(install, packages), True, title))
+        do = partial(install, packages, given.progress(machine, title) if given else run)
+        found.append(Step(f"packages-{digest}", do, True, title))
     # After the packages, because volumes are attached meanwhile; programs may need both.
     found.append(Step("volumes", partial(data, machine, patience)))
     place = machine.at("/etc/roost/setup.d")
@@ -172,7 +174,7 @@ def data(machine: Machine, patience: float) -> str:
     )
 
 
-def install(packages: list[str]) -> str:
+def install(packages: list[str], run: Runner = run) -> str:
     """Install from the system's package registry, without questions."""
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a"}
     # Finish an installation in which the machine was switched off.

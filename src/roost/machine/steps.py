@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from roost.machine import identity
+from roost.machine import apt, identity
 from roost.machine.common import Failed, Machine, read, run, write
 
 HANDOVER = "/etc/roost/handover.json"
@@ -27,6 +28,11 @@ def handed_over(machine: Machine) -> dict[str, Any]:
 def packages(machine: Machine) -> list[str]:
     """Return the packages of all steps: one installation instead of many."""
     return [one for step in handed_over(machine).get("steps", []) for one in step["packages"]]
+
+
+def progress(machine: Machine, title: str) -> Callable[..., tuple[int, str]]:
+    """Return what runs a program like ``run``, and says how many packages are installed."""
+    return apt.Progress(machine, title).run
 
 
 def marker(step: dict[str, Any]) -> str:

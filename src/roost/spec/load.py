@@ -36,6 +36,7 @@ LARGEST_BYTES = 1_000_000
 LARGEST_INT = 2**63 - 1
 """The largest integer that TOML guarantees."""
 DEEPEST = 32
+STARTERS = "`roost init desktop`, `roost init cluster` or `roost init classroom` writes one"
 
 
 def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> Spec:
@@ -155,6 +156,12 @@ def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
     message, _, place = str(error).partition(" (at ")
     digits = place.removeprefix("line ").partition(",")[0]
     line = int(digits) if digits.isdigit() else None
+    if other := _other_format(text):
+        return Problem("TOML", f"this looks like {other}, and roost reads TOML", 1, hint=STARTERS)
+    if message.startswith(("Cannot overwrite", "Cannot declare", "Duplicate inline")):
+        twice = _twice(text, line or len(text.rstrip().split("\n")))
+        if twice is not None:
+            return twice
     message = re.sub(r"\('([^()]*)'\s*,?\)", lambda m: f"[{m[1]}]".replace("', '", "."), message)
     value = line and message.startswith(("Invalid value", "Expected newline"))
     return Problem(
@@ -164,6 +171,33 @@ def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
         found=text.split("\n")[line - 1].strip()[:LONGEST_FOUND] if line else None,
         hint='texts stand in quotes: key = "16GB"' if value else None,
     )
+
+
+def _other_format(text: str) -> str:
+    """Return the name of the format that the text is in, where that is plain to see."""
+    begins = text.lstrip()
+    if re.match(r"[{\[]\s*[\"{\]}]", begins) and not begins.startswith(("[[", '["')):
+        return "JSON"
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    yaml = re.compile(r"---|- |[A-Za-z_][\w-]*:(\s|$)")
+    return "YAML" if lines and yaml.match(lines[0].lstrip()) else ""
+
+
+def _twice(text: str, line: int) -> Problem | None:
+    """Return the problem of a key or a table that is in the file a second time, on this line."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    found, before = lines[line - 1].strip(), lines[: line - 1]
+    headers = [at for at, one in enumerate(before, 1) if one.lstrip().startswith("[")]
+    table, since = (lines[headers[-1] - 1], headers[-1]) if headers else ("", 0)
+    key = found.partition("=")[0]
+    if found.startswith("["):
+        table, since, key = found, 0, ""
+    wanted = [one.strip(" [].\"'") for one in (*table.split("#")[0].split("."), *key.split("."))]
+    for path, at in key_lines("\n".join(before)).items():
+        if [one for one in path if isinstance(one, str)] == [*filter(None, wanted)] and at >= since:
+            message = f"`{wanted[-1] or table.strip(' []')}` is there already (line {at})"
+            return Problem("TOML", message, line, found=found[:LONGEST_FOUND])
+    return None
 
 
 def _lower(text: str) -> str:

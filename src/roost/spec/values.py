@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -25,13 +26,16 @@ MOUNT = r"^(/[A-Za-z0-9._-]+)+$"
 BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
 SOURCE = r"^(me|anywhere|[0-9.]+/[0-9]+|[0-9a-f:.]*:[0-9a-f:.]*/[0-9]+)$"
 SMALLEST_GIB = 1 / 1024
+SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa"})
 SYSTEMS = ("ubuntu-24.04", "debian-12", "debian-13")
 """The systems that have a name in the file, whatever the cloud calls their images."""
 
 
 def as_name(text: str) -> str:
     """Turn ``text`` into a name; empty where nothing of it is left."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("-0123456789")[:30].rstrip("-")
+    plain = unicodedata.normalize("NFKD", text.lower().translate(SPELT))
+    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    name = re.sub(r"[^a-z0-9]+", "-", plain).lstrip("-0123456789")[:30].rstrip("-")
     return name if is_name(name) else ""
 
 

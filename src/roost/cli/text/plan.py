@@ -10,6 +10,7 @@ import click
 
 from roost.cli.output import table
 from roost.cost.rates import Amount, Unknown
+from roost.errors import command_line
 from roost.model.resources import Instance, Volume
 from roost.model.steps import Create, Step, explain
 from roost.units import format_size
@@ -49,7 +50,9 @@ def steps_text(planned: Planned) -> str:
         lines += [f"     {detail}" for detail in _details(step)]
     if plan.waiting:
         lines.append(_note(f"and wait for: {', '.join(plan.waiting)}"))
-    return "\n".join([*lines, *map(_note, (*plan.notes, _reach(spec, rents=planned.rules.rents)))])
+    rents = planned.rules.rents
+    notes = (*plan.notes, *_workers(spec, rents=rents), _reach(spec, rents=rents))
+    return "\n".join([*lines, *map(_note, notes)])
 
 
 def _note(text: str) -> str:
@@ -88,6 +91,18 @@ def _shape(shape: Shape) -> str:
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
+
+
+def _workers(spec: Spec, *, rents: bool) -> tuple[str, ...]:
+    """Say what ``max`` does and does not: it reads as if workers came by themselves."""
+    if spec.kind != "cluster" or spec.workers.max is None:
+        return ()
+    most = f"[workers] max = {spec.workers.max} is a limit"
+    if rents or spec.scheduler != "dask":
+        why = "the machines hold no keys to your account" if rents else "Slurm does not ask for it"
+        scale = command_line("roost", "scale", spec.name, "N")
+        return (f"{most} for `{scale}`; the number does not follow the work: {why}",)
+    return (f"{most}; the number follows the work once `cluster.adapt()` was called",)
 
 
 def _reach(spec: Spec, *, rents: bool) -> str:

@@ -21,7 +21,7 @@ from roost.provision.machines import Lost, Machines
 from roost.recipes import sync
 from roost.transfer.job import Job, Note, Outcome, Progress, Tell
 from roost.transfer.remote import package
-from roost.transfer.s3.config import Keys, Where
+from roost.transfer.s3.config import Keys, Where, sign_in
 
 PATIENCE = 300.0
 """Seconds without news from the machine before following ends; the job continues."""
@@ -111,7 +111,8 @@ def _credentials(where: Where) -> Keys:
     """Return the present credentials. Raises CredentialsError if there are none."""
     if where.keys is not None:
         return where.keys
-    nobody = CredentialsError("no AWS credentials", next="aws configure   (or: aws sso login)")
+    other = sign_in(where.profile)
+    nobody = CredentialsError("no AWS credentials", next=f"aws configure   (or: {other})")
     try:
         import botocore.session
         from botocore.exceptions import BotoCoreError
@@ -121,7 +122,7 @@ def _credentials(where: Where) -> Keys:
         found = botocore.session.Session(profile=where.profile).get_credentials()
         now = found.get_frozen_credentials() if found else None
     except BotoCoreError as error:
-        raise CredentialsError(str(error), next="aws sso login") from None
+        raise CredentialsError(str(error), next=sign_in(where.profile)) from None
     if now is None or not now.access_key or not now.secret_key:
         raise nobody
     return Keys(now.access_key, now.secret_key, now.token)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from roost.errors import CredentialsError, UsageError
-from roost.transfer.s3.config import Keys, Where
+from roost.transfer.s3.config import Keys, Where, sign_in
 from roost.transfer.s3.failures import StoreError
 from roost.transfer.s3.reply import SAFE, Reply, query_text
 from roost.transfer.s3.span import Span
@@ -322,7 +322,8 @@ def _botocore(where: Where) -> Callable[[], Any]:
         ) from None
     found = botocore.session.Session(profile=where.profile).get_credentials()
     if found is None:
-        raise CredentialsError("no AWS credentials", next="aws configure   (or: aws sso login)")
+        other = f"   (or: {sign_in(where.profile)})"
+        raise CredentialsError("no AWS credentials", next=f"aws configure{other}")
 
     def ask() -> Any:
         now = found.get_frozen_credentials()

@@ -14,7 +14,7 @@ from configparser import Error as ConfigError
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from roost.errors import CredentialsError, UsageError
+from roost.errors import CredentialsError, UsageError, command_line
 
 DEFAULT_REGION = "us-east-1"
 _ASKED_FOR = frozenset(
@@ -71,6 +71,11 @@ class Where:
     def at(self, region: str) -> Where:
         """Return the same S3 in another region."""
         return replace(self, region=region)
+
+
+def sign_in(profile: str | None) -> str:
+    """Return the command with which the user signs in again, with the profile that was meant."""
+    return command_line("aws", "sso", "login", *(("--profile", profile) if profile else ()))
 
 
 def where(

@@ -19,6 +19,17 @@ from roost.transfer.key_rules import show
 
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
+_NOBODY = {
+    "NoCredentials": (
+        "there are no credentials for S3 here",
+        "aws configure, or --profile NAME; for a public bucket: --no-sign-request",
+    ),
+    "NotSignedIn": (
+        "the profile gives no credentials now: its session has ended?",
+        "aws sso login --profile NAME   (your profile)",
+    ),
+}
+"""What is said where nobody signs, and what to type next."""
 _WHO = frozenset(
     {
         "InvalidAccessKeyId",
@@ -26,7 +37,7 @@ _WHO = frozenset(
         "ExpiredToken",
         "InvalidToken",
         "TokenRefreshRequired",
-        "NoCredentials",
+        *_NOBODY,
     }
 )
 _ALL = frozenset({"NoSuchBucket", "InvalidBucketName", "RequestTimeTooSkewed", *_WHO})
@@ -118,6 +129,9 @@ class StoreError(Exception):
     def explained(self, place: str) -> RoostError:
         """Return the error that the command ends with."""
         what = f"{place}: {self.text or self.code}"
+        if self.code in _NOBODY:
+            said, next_ = _NOBODY[self.code]
+            return CredentialsError(f"{place}: {said}", next=next_)
         if self.code in _WHO:
             return CredentialsError(what, next="aws sts get-caller-identity")
         if self.status in {401, 403}:
@@ -130,7 +144,10 @@ class StoreError(Exception):
 
 
 def _named(status: int, error: Any) -> str:
-    if "AUTH_CREDENTIALS" in str(getattr(error, "name", "")):
+    name = str(getattr(error, "name", ""))
+    if "DELEGATE" in name:
+        return "NotSignedIn"
+    if "AUTH" in name and "CREDENTIALS" in name:
         return "NoCredentials"
     return {403: "AccessDenied", 404: "NoSuchKey"}.get(status) or (
         f"HTTP {status}" if status else str(getattr(error, "name", type(error).__name__))
