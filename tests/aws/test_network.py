@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from roost.errors import RoostError
+from roost.cost.bill import Addresses
+from roost.errors import RoostError, UsageError
+from roost.model.host import Host
+from roost.model.resources import Group, Rule, Shape, Wanted
+from roost.plan.bill import bill_of
+from roost.plan.wanted import wanted_of
 from roost.providers.aws.client import Calls
-from roost.providers.aws.network import find_network
+from roost.providers.aws.doctor import judge_routes
+from roost.providers.aws.machine_role import SESSIONS, machine_policy, session_statements
+from roost.providers.aws.network import PRIVATE_ONE, find_network
+from roost.providers.aws.rights import AwsRights
+from roost.spec import load
 from roost.spec.aws import Aws
 from tests.aws.conftest import Account
+from tests.aws.scenes import DESKTOP
 from tests.aws.strict import Weather
 from tests.aws.test_cli import ok
 from tests.aws.test_cli import roost as on_aws
@@ -86,3 +99,90 @@ def test_private_subnets_are_refused_and_stay_private(
     ok(roost("up", file, "--yes"))
     (asked,) = (asked for name, asked in account.ec2.asked if name == "RunInstances")
     assert asked["NetworkInterfaces"][0]["SubnetId"] == public
+
+
+# --- machines without a public address -----------------------------------------------------------
+
+
+def leads_out(vpc: Vpc, subnet: str) -> None:
+    """As a NAT gateway, which the double of EC2 makes in a public subnet."""
+    away = vpc.subnet(A, public=True)
+    address = vpc.ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = vpc.ec2.create_nat_gateway(SubnetId=away, AllocationId=address)["NatGateway"]
+    table = vpc.ec2.create_route_table(VpcId=vpc.id)["RouteTable"]["RouteTableId"]
+    vpc.ec2.create_route(
+        RouteTableId=table,
+        DestinationCidrBlock="0.0.0.0/0",
+        NatGatewayId=nat["NatGatewayId"],
+    )
+    vpc.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+
+
+def test_a_private_machine_is_in_a_subnet_that_leads_out(account: Account) -> None:
+    vpc = Vpc(account.client)
+    shut, good = vpc.subnet(A, public=False), vpc.subnet(A, public=False)
+    aws = Aws(region="eu-central-1", vpc=vpc.id)
+    with pytest.raises(RoostError, match="no private subnet in eu-central-1a") as caught:
+        find_network(Calls(account.client), aws, public=False)
+    assert "NAT gateway" in str(caught.value.next)
+    with pytest.raises(RoostError, match="no private subnet"):
+        find_network(Calls(account.client), Aws(region="eu-central-1"), public=False)
+    leads_out(vpc, good)
+    network = find_network(Calls(account.client), aws, public=False)
+    assert network.subnets == {A: good}
+    tables = account.client.describe_route_tables()["RouteTables"]
+    assert judge_routes(tables, network).verdict == "ok"
+    bad = judge_routes(tables, replace(network, subnets={A: shut}))
+    assert (bad.verdict, bad.mend) == ("problem", PRIVATE_ONE)
+    # From the record, as every later command does.
+    record = json.dumps(
+        {
+            **json.loads(DESKTOP.record),
+            "aws": {"region": "eu-central-1", "vpc": vpc.id},
+            "access": {"reach": "jump", "jump": "alice@gateway.lab", "ssh": ["10.0.0.0/16"]},
+        }
+    )
+    rule = Rule(port=22, source="10.0.0.0/16")
+    groups = (replace(DESKTOP.security_groups[0], rules=(rule,)),)
+    account.up(replace(DESKTOP, record=record, security_groups=groups, addresses=(), public=False))
+    (launch,) = account.client.describe_instances()["Reservations"]
+    (one,) = launch["Instances"]
+    assert (one["SubnetId"], one.get("PublicIpAddress")) == (good, None)
+    _, there = account.roost().history(DESKTOP.name, datetime.now(UTC))
+    assert there.public  # nobody has looked: rather too much than too little
+    cloud = account.roost()
+    cloud.observe(DESKTOP.name)
+    assert not cloud.history(DESKTOP.name, datetime.now(UTC))[1].public
+
+
+def test_an_address_that_is_not_there_costs_nothing() -> None:
+    shape = Shape(type="m7i.large", cpus=2, memory_gib=8, disk_gib=8)
+    wanted = Wanted(name="a", record="", groups=(Group(role="desktop", count=2, shape=shape),))
+
+    def addresses(wanted: Wanted) -> list[int]:
+        items = bill_of(wanted, "eu-central-1", "gp3").items
+        return [item.count for item in items if isinstance(item, Addresses)]
+
+    assert addresses(wanted) == [2]
+    assert addresses(replace(wanted, public=False)) == []
+
+
+def test_session_manager_reaches_ssh_of_the_names_machines_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "stars.toml"
+    file.write_text(
+        'name = "stars"\nkind = "desktop"\n[aws]\nregion = "eu-central-1"\n[machine]\ncpus = 2\n'
+        '[access]\nreach = "ssm"\nssh = []\n'
+    )
+    spec = load(file)
+    (problem,) = AwsRights().warnings(spec, str(file))
+    assert (problem.verdict, "instance_profile" in problem.text) == ("problem", True)
+    machines, document, own = session_statements(spec, "eu-central-1")
+    assert machines["Condition"]["StringEquals"] == {"ssm:resourceTag/roost": "stars"}
+    assert document["Resource"] == ["arn:aws:ssm:*::document/AWS-StartSSHSession"]
+    assert own["Resource"] == ["arn:aws:ssm:*:*:session/${aws:username}-*"]
+    policy = machine_policy(spec, "eu-central-1")
+    assert policy is not None
+    assert {a for s in policy["Statement"] for a in s["Action"]} == set(SESSIONS)
+    file.write_text(file.read_text().replace("cpus = 2\n", 'cpus = 2\nimage = "debian-12"\n'))
+    with pytest.raises(UsageError, match="no agent of Session Manager"):
+        wanted_of(load(file), Host(2, 8))

@@ -32,13 +32,15 @@ class There:
     """The resources of one name in the cloud now.
 
     `fixed` are the Elastic IP addresses: since when a running machine uses each (None: none does).
-    `began` is since when the name exists, as far as the cloud says it; `now` is now.
+    `began` is since when the name exists, as far as the cloud says it; `now` is now. `public`:
+    running machines have a public address.
     """
 
     seen: tuple[Seen, ...]
     began: int
     now: int
     fixed: tuple[int | None, ...] = ()
+    public: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def spent(ledger: Ledger, there: There, region: str, book: PriceBook) -> Spent:
     sides = []
     for side, idle in ((0, 0), (1, _idle(whole, there))):
         seconds = {thing: both[side] for thing, both in ranges.items()}
-        sides.append(section(_lines(seconds, idle, region, book, full_load=bool(side))))
+        sides.append(section(_lines(there, seconds, idle, region, book, full_load=bool(side))))
     if whole.damaged:
         lost = Amount(Decimal(0), at_least=True)
         sides = [Section(side.lines, side.amount + lost) for side in sides]
@@ -113,18 +115,24 @@ def per_hour(there: There, region: str, book: PriceBook) -> Section:
     for one in there.seen:
         if one.on:
             seconds[one.thing] = seconds.get(one.thing, 0) + HOUR
-    return section(_lines(seconds, HOUR * there.fixed.count(None), region, book))
+    return section(_lines(there, seconds, HOUR * there.fixed.count(None), region, book))
 
 
 def _lines(
-    seconds: dict[Thing, int], idle: int, region: str, book: PriceBook, *, full_load: bool = True
+    there: There,
+    seconds: dict[Thing, int],
+    idle: int,
+    region: str,
+    book: PriceBook,
+    *,
+    full_load: bool = True,
 ) -> list[Line]:
     """Price things that existed for `seconds`, and Elastic IPs that were idle for `idle`.
 
     With `full_load`, burstable machines are counted as if their CPUs never rested. The address of
     a running machine costs the same whichever kind it is.
     """
-    running = sum(s for thing, s in seconds.items() if isinstance(thing, Machine))
+    running = sum(s for thing, s in seconds.items() if isinstance(thing, Machine) and there.public)
     used, unused = hours(running), hours(idle)
     return [
         *_things(seconds, region, book, full_load=full_load),

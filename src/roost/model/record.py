@@ -14,6 +14,7 @@ from typing import Any
 
 from roost.model import nodes
 from roost.model.resources import Backup
+from roost.reach import GATEWAY, REACHES, Reach
 
 LONGEST = 1_000_000
 """Characters; a record of a thousand seats has some ten thousand."""
@@ -49,6 +50,8 @@ class Recorded:
     keys: tuple[str, ...] = ()
     https_open: bool = False
     lets_me_in: bool = False
+    reach: Reach = "public"
+    jump: str = ""
     parks_in_s3: bool = False
     volumes: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
@@ -82,6 +85,7 @@ def read_record(text: str | None) -> Recorded:
         operators=_texts(access.get("operators")),
         keys=_texts(access.get("keys")),
         https_open=bool(_texts(access.get("https"))),
+        **_way_in(access),
         lets_me_in="me" in (*_texts(access.get("ssh")), *_texts(access.get("https"))),
         parks_in_s3=any(
             isinstance(volume, dict) and volume.get("park") == "s3"
@@ -95,6 +99,15 @@ def read_record(text: str | None) -> Recorded:
         },
         aws=aws if isinstance(aws, dict) else None,
     )
+
+
+def _way_in(access: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how roost comes to the machines; a gateway that is none is not there."""
+    reach, jump = _text(access, "reach"), _text(access, "jump")
+    return {
+        "reach": next((way for way in REACHES if way == reach), "public"),
+        "jump": jump if GATEWAY.fullmatch(jump) else "",
+    }
 
 
 def write_backups(backups: Iterable[Backup]) -> str:

@@ -328,6 +328,7 @@ class Wanted:
     """All that one spec wants from one cloud.
 
     ``record`` is the spec itself as JSON, kept with the cloud so that any computer can go on.
+    ``public``: machines have a public address while they run.
     """
 
     name: str
@@ -337,6 +338,7 @@ class Wanted:
     security_groups: tuple[SecurityGroup, ...] = ()
     volumes: tuple[Volume, ...] = ()
     addresses: tuple[Address, ...] = ()
+    public: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

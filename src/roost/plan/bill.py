@@ -69,7 +69,8 @@ def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
     """Return the charged parts of ``wanted`` in a region; ``root`` is the type of boot disks.
 
     Every instance has a public IPv4 address while it runs, because it must reach the package
-    registries; a fixed one costs while the instance is stopped too.
+    registries; a fixed one costs while the instance is stopped too. Machines in a private network
+    have none: what their gateway to the internet costs is its owner's.
     """
     items: list[Part] = []
     for group in wanted.groups:
@@ -83,7 +84,7 @@ def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
     items += [charged(volume, region) for volume in wanted.volumes]
     if fixed:
         items.append(Addresses(region, fixed, elastic=True))
-    if instances > fixed:
+    if wanted.public and instances > fixed:
         items.append(Addresses(region, instances - fixed))
     return Bill(tuple(_merged(items)))
 

@@ -59,6 +59,7 @@ def wanted_of(spec: Spec, host: Host) -> Wanted:
         addresses=tuple(Address(name=n, holder=n) for n in reached)
         if spec.access.address == "fixed"
         else (),
+        public=spec.access.reach == "public",
     )
 
 

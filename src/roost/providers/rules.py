@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roost.cost.needs import Needs
     from roost.model.host import Host
     from roost.model.resources import Role, Shape
+    from roost.reach import Reach
     from roost.spec import Spec
     from roost.spec.machine import Machine
 
@@ -152,6 +153,11 @@ class Rules(Protocol):
     @property
     def reserved_tags(self) -> tuple[str, ...]:
         """The beginnings of tags that are the provider's own, in lower case."""
+        ...
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        """The ways in which roost can come to its machines."""
         ...
 
     @property

@@ -138,8 +138,11 @@ class Machines:
         """Tell whether its SSH port answers. Behind another machine roost cannot ask from here."""
         import socket
 
+        from roost.model.record import read_record
         from roost.ssh.config import behind
 
+        if read_record(self.state.record).reach != "public":
+            return True  # nobody can tell from here
         main = main_machine(self.state)
         gate = main if main is not None and behind(instance, main) else instance
         try:

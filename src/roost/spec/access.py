@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from roost.reach import GATEWAY, Reach
 from roost.spec.public_keys import expand
 from roost.spec.table import Table, around, wrong
 from roost.spec.values import Source
@@ -24,7 +32,17 @@ def _user(found: str) -> str:
     return found
 
 
+def _gateway(found: str) -> str:
+    if not GATEWAY.fullmatch(found):
+        raise wrong("not a gateway", allowed='"USER@HOST" or "USER@HOST:PORT"')
+    return found
+
+
 User = Annotated[str, AfterValidator(_user), WithJsonSchema({"type": "string", "pattern": USER})]
+
+Gateway = Annotated[
+    str, AfterValidator(_gateway), WithJsonSchema({"type": "string", "pattern": GATEWAY.pattern})
+]
 
 
 class Access(Table):
@@ -42,9 +60,21 @@ class Access(Table):
     )
     keys: tuple[str, ...] = Field(
         (),
+        exclude_if=lambda found: not found,  # records of before have no such key
         description="Who may log in besides you, by public key: a key with a name after it, a file"
         ' of such keys, or "aws:NAME" for a key pair of the account.',
         examples=[["ssh-ed25519 AAAAC3Nz... alice", "keys/bob.pub", "aws:lab"]],
+    )
+    reach: Reach = Field(
+        "public",
+        exclude_if=lambda found: found == "public",  # records of before have no such key
+        description="How roost comes to the machines: by public addresses; or they have none, and"
+        " it comes through a gateway that is there, or by AWS's Session Manager.",
+    )
+    jump: Gateway | None = Field(
+        None,
+        description='The gateway of reach = "jump". Your own ssh must reach it without a question.',
+        examples=["alice@gateway.lab.example"],
     )
     operators: tuple[User, ...] = Field(
         (), description="Users of the account who may start, stop and reboot, and nothing else."
@@ -54,6 +84,28 @@ class Access(Table):
     @classmethod
     def _expanded(cls, found: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         return expand(found, around(info))
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.reach == "jump") != (self.jump is not None):
+            raise wrong(
+                'reach = "jump" and `jump` belong together',
+                hint='jump = "USER@HOST": the gateway that is there',
+                at=("jump",),
+            )
+        if self.reach == "public":
+            return self
+        if self.address == "fixed":
+            raise wrong("the machines have no public address", hint="leave it out", at=("address",))
+        for key, sources in (("ssh", self.ssh), ("https", self.https)):
+            if "me" in sources:
+                network = '["10.0.0.0/16"]: the network of the gateway'
+                raise wrong(
+                    'the machines have no public address, and "me" is one',
+                    hint=f"{key} = {'[]' if self.reach == 'ssm' else network}",
+                    at=(key,),
+                )
+        return self
 
     def key_pairs(self, cloud: str) -> tuple[str, ...]:
         """Return the names of the key pairs of a cloud that are among the keys."""

@@ -106,7 +106,10 @@ class Common(Table):
         here = around(info)
         if here is None or here.rules is None or here.recorded:
             return found
-        if here.rules.rents and not found.ssh:
+        if found.reach not in here.rules.reaches:
+            allowed = ", ".join(f'"{way}"' for way in here.rules.reaches)
+            raise wrong(f"not on {here.rules.title}", allowed=allowed, at=("reach",))
+        if here.rules.rents and not found.ssh and found.reach != "ssm":
             hint = 'its set-up comes by SSH: ssh = ["me"]'
             raise wrong("nobody could reach the machines", hint=hint, at=("ssh",))
         asked, most = len(set(found.ssh)) + len(set(found.https)), here.rules.most_rules

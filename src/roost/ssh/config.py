@@ -41,7 +41,8 @@ class Host:
     """One machine as OpenSSH sees it.
 
     ``hosts_file`` has its host key; ``known`` says that this key was pinned, and not just the first
-    one that was seen. ``jump`` is the alias of the machine through which it is reached.
+    one that was seen. ``jump`` is the alias of the machine through which it is reached; ``through``
+    the command that leads to it otherwise.
     """
 
     aliases: tuple[str, ...]
@@ -52,6 +53,7 @@ class Host:
     control: Path
     known: bool = False
     jump: str | None = None
+    through: Sequence[str] = ()
     port: int = PORT
 
 
@@ -91,6 +93,8 @@ def _block(host: Host, identities: Sequence[Path], file: Path) -> str:
         pairs.append(("IdentitiesOnly", "yes"))
     if host.jump is not None:
         pairs.append(("ProxyCommand", _through(host.jump, file)))
+    elif host.through:
+        pairs.append(("ProxyCommand", shlex.join(host.through)))
     lines = "".join(f"  {key} {value}\n" for key, value in pairs)
     return f"Host {' '.join(host.aliases)}\n{lines}"
 
@@ -100,6 +104,28 @@ def _through(jump: str, file: Path) -> str:
     quoted(file)  # raises where OpenSSH cannot read the path
     path = shlex.quote(str(file)).replace("%", "%%")
     return f"ssh -F {path} -W '[%h]:%p' -- {jump}"
+
+
+def by_gateway(gateway: str, control: Path) -> tuple[str, ...]:
+    """Return the words that lead through a gateway, by the user's own ssh and its settings.
+
+    It asks nothing: many machines are reached at once. All of them share one connection.
+    """
+    host, _, port = gateway.partition(":")
+    shared = (
+        *("-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ControlMaster=auto"),
+        *("-o", "ControlPersist=2m", "-o", f"ControlPath={str(control).replace('%', '%%%%')}"),
+    )
+    return ("ssh", *shared, *(("-p", port) if port else ()), "-W", "[%h]:%p", "--", host)
+
+
+def by_session_manager(instance: str, region: str, profile: str | None = None) -> tuple[str, ...]:
+    """Return the words of AWS's command line that lead to a machine's own port for SSH."""
+    return (
+        *("aws", "ssm", "start-session", "--target", instance, "--region", region),
+        *("--document-name", "AWS-StartSSHSession", "--parameters", "portNumber=%p"),
+        *(("--profile", profile.replace("%", "%%")) if profile else ()),
+    )
 
 
 def quoted(path: Path) -> str:

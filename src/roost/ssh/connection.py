@@ -18,6 +18,8 @@ from roost.ssh.config import (
     Host,
     alias,
     behind,
+    by_gateway,
+    by_session_manager,
     config,
     key_alias,
     main_machine,
@@ -163,7 +165,19 @@ def _host(state: State, instance: Instance, main: Instance | None, place: Places
         known=known,
         control=socket(name, instance.id, instance.address, user),
         jump=alias(name) if behind(instance, main) else None,
+        through=_way_to(state, instance),
     )
+
+
+def _way_to(state: State, instance: Instance) -> tuple[str, ...]:
+    """Return the command that leads to a machine without a public address; none to the others."""
+    recorded = read_record(state.record)
+    if recorded.reach == "jump" and recorded.jump:
+        return by_gateway(recorded.jump, socket(state.name, "gateway", recorded.jump))
+    if recorded.reach == "ssm" and recorded.aws is not None:
+        region, profile = (str(recorded.aws.get(key) or "") for key in ("region", "profile"))
+        return by_session_manager(instance.id, region, profile)
+    return ()
 
 
 def _kind(state: State) -> str:

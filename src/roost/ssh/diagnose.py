@@ -16,6 +16,8 @@ PATIENCE = 5.0
 
 def explain(connection: Connection, state: State) -> RoostError | None:
     """Return the reason, after ssh has failed; None where the port answers: ssh told it itself."""
+    if connection.host.through:
+        return _private(connection, state)
     gate = connection.main if connection.host.jump else connection.node
     if gate is None or gate.address is None:
         return None
@@ -37,6 +39,26 @@ def explain(connection: Connection, state: State) -> RoostError | None:
         f"{where} cannot be reached: {answer}; a firewall may block SSH from your network",
         next=command_line("roost", "up", state.name)
         + "   (opens it for your address, if the file says so)",
+    )
+
+
+def _private(connection: Connection, state: State) -> RoostError:
+    """Return what to try of the way to a machine without a public address."""
+    recorded = read_record(state.record)
+    where = f"{connection.node.name} of {state.name}"
+    if recorded.reach == "jump":
+        host, _, port = recorded.jump.partition(":")
+        by_hand = command_line("ssh", *(("-p", port) if port else ()), host, "true")
+        return RoostError(
+            f"{where} cannot be reached through {recorded.jump}",
+            next=f"{by_hand}   (no question may come, and [access] ssh must name its network)",
+        )
+    target = ("aws", "ssm", "start-session", "--target", connection.node.id)
+    return RoostError(
+        f"{where} cannot be reached by AWS's Session Manager",
+        next=command_line(*target)
+        + "   (it needs the AWS CLI with its Session Manager plugin, and a machine whose role"
+        " allows it: roost iam FILE --machine)",
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from roost.cost.rates import Line, Rate
     from roost.model.resources import Shape
     from roost.spec import Spec
+    from roost.spec.access import Access
 
 WIDTH = 100
 MOST_LINES = 6
@@ -108,9 +109,24 @@ def _workers(spec: Spec, *, rents: bool) -> tuple[str, ...]:
 def _reach(spec: Spec, *, rents: bool) -> str:
     if not rents:
         return "reached from this machine only (loopback), with a token; Dask speaks TLS"
+    if spec.access.reach != "public":
+        return _reach_without_address(spec.access)
     ssh = _sources(spec.access.ssh) or "no address"
     https = _sources(spec.access.https)
     return f"ssh from {ssh}" + (f"; https from {https}" if https else "; nothing else is open")
+
+
+def _reach_without_address(access: Access) -> str:
+    opened = [
+        f"{what} from {_sources(sources)}"
+        for what, sources in (("ssh", access.ssh), ("https", access.https))
+        if sources
+    ]
+    way = "AWS's Session Manager" if access.jump is None else access.jump
+    return (
+        f"no public address: reached through {way}; {'; '.join(opened) or 'nothing is open'}; what"
+        " the network's way out costs (a NAT gateway) is not counted"
+    )
 
 
 def _sources(networks: Iterable[str]) -> str:

@@ -220,7 +220,9 @@ class AwsCloud:
         from roost.providers.aws.quotas import check_before
 
         with translated("look at the network"):
-            self._networks[spec.name] = find_network(self.calls, spec.aws)
+            self._networks[spec.name] = find_network(
+                self.calls, spec.aws, public=spec.access.reach == "public"
+            )
             self._images |= find_own(self.calls, wanted.groups) if launches else {}
         self.public_keys(spec.access.key_pairs(self.name))
         yield from check_before(self.clients, wanted, have, self.region)
@@ -237,7 +239,8 @@ class AwsCloud:
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger of a name, from its record's tags, and what exists now."""
         with translated(f"look at what {name} has had"):
-            return ledger.history(self.calls, name, moment)
+            public = read_record(self._memory(name).record).reach == "public"
+            return ledger.history(self.calls, name, moment, public=public)
 
     # --- effects -----------------------------------------------------------------------------
 
@@ -366,7 +369,9 @@ class AwsCloud:
     def _network(self, name: str, memory: Memory) -> Network:
         """Return the network, asked for once in a process."""
         if name not in self._networks:
-            self._networks[name] = find_network(self.calls, _aws(memory.record))
+            public = read_record(memory.record).reach == "public"
+            found = find_network(self.calls, _aws(memory.record), public=public)
+            self._networks[name] = found
         return self._networks[name]
 
 

@@ -176,6 +176,7 @@ class Launch:
             key_pair=requests.key_name(maker.name),
             users=maker.users,
             private=private,
+            public=maker.network().public,
             kms_key=maker.kms_key,
             user_data=maker.user_data(asked, head) if maker.user_data else None,
         )

@@ -141,8 +141,11 @@ def note(
     )
 
 
-def history(calls: Calls, name: str, now: datetime) -> tuple[Ledger, There]:
-    """Return the ledger and what exists now of one name: five calls, whatever its size."""
+def history(calls: Calls, name: str, now: datetime, *, public: bool = True) -> tuple[Ledger, There]:
+    """Return the ledger and what exists now of one name: five calls, whatever its size.
+
+    ``public``: its machines have public addresses.
+    """
     mine = [{"Name": f"tag:{tags.NAME}", "Values": [name]}]
     described: dict[str, list[Any]] = {
         "instance": calls.every("describe_instances", "Reservations", Filters=mine),
@@ -158,6 +161,7 @@ def history(calls: Calls, name: str, now: datetime) -> tuple[Ledger, There]:
         began=_seconds(began),
         now=_seconds(now),
         fixed=tuple(_used_since(there.get(a.get("InstanceId", ""))) for a in addresses),
+        public=public,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import command_line
 from roost.model.finding import Finding
 from roost.parking.modes import ParkMode
+from roost.providers.aws import tags
 
 if TYPE_CHECKING:
     from roost.spec import Spec
@@ -33,6 +34,15 @@ TRUST: dict[str, Any] = {
     ],
 }
 """Who may take the role: machines, and nobody else."""
+START = "ssm:StartSession"
+SESSIONS = [
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+]
+"""What the agent of Session Manager does, as AWS's policy AmazonSSMManagedInstanceCore has it."""
 PRINTS = "prints a role for it, and the commands that make it"
 
 
@@ -69,12 +79,19 @@ def _everywhere(profile: str, kind: str) -> tuple[str, ...]:
 
 def needs_profile(spec: Spec) -> bool:
     """Tell whether its machines need a role, and the file names none."""
-    needs = _dcv(spec) or spec.uses_s3
+    needs = _dcv(spec) or spec.uses_s3 or _by_session(spec)
     return needs and spec.cloud == "aws" and not (spec.aws and spec.aws.instance_profile)
 
 
 def missing(spec: Spec, file: str) -> Finding:
     """Return the finding for a spec that ``needs_profile``."""
+    if _by_session(spec):
+        return Finding(
+            check="role",
+            verdict="problem",
+            text='reach = "ssm" and no instance_profile in [aws]: nobody could reach the machines',
+            mend=command_line("roost", "iam", file, "--machine") + f"   ({PRINTS})",
+        )
     why = []
     if _dcv(spec):
         why.append("Amazon DCV cannot read its licence, and runs as a trial of 30 days")
@@ -89,6 +106,10 @@ def missing(spec: Spec, file: str) -> Finding:
         text=f"{what} and no instance_profile in [aws]: {'; '.join(why)}",
         mend=command_line("roost", "iam", file, "--machine") + f"   ({PRINTS})",
     )
+
+
+def _by_session(spec: Spec) -> bool:
+    return spec.access.reach == "ssm"
 
 
 def _dcv(spec: Spec) -> bool:
@@ -110,6 +131,7 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
     written = [*pushed, *parked]
     s3 = f"arn:{partition}:s3:::"
     found = [
+        *([_allow("Sessions", SESSIONS, ["*"])] if _by_session(spec) else []),
         *([_allow("Dcv", ["s3:GetObject"], [f"{s3}dcv-license.{region}/*"])] if _dcv(spec) else []),
         *_listing(s3, [*pulled, *written]),
         *_objects("Read", ["s3:GetObject"], s3, [*pulled, *written]),
@@ -118,6 +140,27 @@ def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:
         *([_allow("Unended", [UNENDED], sorted({s3 + b for b, _ in written}))] if written else []),
     ]
     return {"Version": "2012-10-17", "Statement": found} if found else None
+
+
+def session_statements(spec: Spec, region: str) -> list[dict[str, Any]]:
+    """Return what a user needs to reach the machines by Session Manager: for SSH, and no more.
+
+    AWS's command makes these calls, and not roost. Source: Session Manager's user guide, "Sample
+    IAM policies".
+    """
+    if not _by_session(spec):
+        return []
+    partition = partition_of(region)
+    own = {f"ssm:resourceTag/{tags.NAME}": spec.name}
+    machines = _allow("SessionsOnItsMachines", [START], [f"arn:{partition}:ec2:*:*:instance/*"])
+    document = f"arn:{partition}:ssm:*::document/AWS-StartSSHSession"
+    session = f"arn:{partition}:ssm:*:*:session/${{aws:username}}-*"
+    only = {"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"}}
+    return [
+        machines | {"Condition": {"StringEquals": own, **only}},
+        _allow("SessionsForSsh", [START], [document]),
+        _allow("OwnSessions", ["ssm:ResumeSession", "ssm:TerminateSession"], [session]),
+    ]
 
 
 def parked_statements(spec: Spec, region: str) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -23,13 +23,15 @@ MOST_ADDRESSES = 20
 class Network:
     """A VPC, and the subnet of each zone, in the order in which zones are tried.
 
-    ``cidrs`` are the subnets' addresses by zone; ``listed`` the zones that the file names.
+    ``cidrs`` are the subnets' addresses by zone; ``listed`` the zones that the file names;
+    ``public``: machines get a public address.
     """
 
     vpc: str
     subnets: dict[str, str]
     cidrs: dict[str, str] = field(default_factory=dict)
     listed: tuple[str, ...] = ()
+    public: bool = True
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -37,16 +39,16 @@ class Network:
         return tuple(self.subnets)
 
 
-def find_network(calls: Calls, aws: Aws | None) -> Network:
+def find_network(calls: Calls, aws: Aws | None, *, public: bool = True) -> Network:
     """Return the default VPC's subnets, or those the file names. One call, or two for the latter.
 
-    Of a VPC's own subnets the public ones are taken. Raises RoostError where there is no network,
-    or only private ones, with what to do.
+    Of a VPC's own subnets the public ones are taken, or those that are not and have a way out.
+    Raises RoostError where there is no network, or none of that kind, with what to do.
     """
     found = calls.every("describe_subnets", "Subnets", **_asked(aws))
     wanted = aws.zones if aws else ()
-    if aws is not None and (aws.vpc or aws.subnet):
-        found = _public(calls, [s for s in found if _in_zones(s, wanted)])
+    if (aws is not None and (aws.vpc or aws.subnet)) or not public:
+        found = _of_kind(calls, [s for s in found if _in_zones(s, wanted)], public=public)
     subnets = {s["AvailabilityZone"]: s for s in sorted(found, key=_by_zone)}
     zones = [zone for zone in wanted if zone in subnets] if wanted else list(subnets)
     if not zones:
@@ -62,13 +64,14 @@ def find_network(calls: Calls, aws: Aws | None) -> Network:
         subnets={z: subnets[z]["SubnetId"] for z in zones},
         cidrs={z: subnets[z]["CidrBlock"] for z in zones if subnets[z].get("CidrBlock")},
         listed=tuple(zones) if wanted else (),
+        public=public,
     )
 
 
-def _public(calls: Calls, subnets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the public ones; where that is unknown, those in which machines get an address last.
+def _of_kind(calls: Calls, subnets: list[dict[str, Any]], *, public: bool) -> list[dict[str, Any]]:
+    """Return the public or private ones; where that is unknown, the more likely ones last.
 
-    Raises RoostError where all are private: nobody could reach the machines.
+    Raises RoostError where there are none: nobody could reach the machines, or they nothing.
     """
     if not subnets:
         return []
@@ -76,13 +79,15 @@ def _public(calls: Calls, subnets: list[dict[str, Any]]) -> list[dict[str, Any]]
     mine = [{"Name": "vpc-id", "Values": [vpc]}]
     tables = calls.optional("describe_route_tables", "RouteTables", Filters=mine)
     if tables is None:
-        return sorted(subnets, key=lambda s: bool(s.get("MapPublicIpOnLaunch")))
-    public = public_subnets(tables, [s["SubnetId"] for s in subnets])
-    if not public:
+        return sorted(subnets, key=lambda s: bool(s.get("MapPublicIpOnLaunch")) == public)
+    ids = [s["SubnetId"] for s in subnets]
+    good = public_subnets(tables, ids) if public else private_subnets(tables, ids)
+    if not good:
+        zones = sorted({s["AvailabilityZone"] for s in subnets})
         raise RoostError(
-            no_way_out(vpc, sorted({s["AvailabilityZone"] for s in subnets})), next=PUBLIC_ONE
+            no_way_out(vpc, zones, public=public), next=PUBLIC_ONE if public else PRIVATE_ONE
         )
-    return [s for s in subnets if s["SubnetId"] in public]
+    return [s for s in subnets if s["SubnetId"] in good]
 
 
 PUBLIC_ONE = (
@@ -90,18 +95,39 @@ PUBLIC_ONE = (
 )
 """The mend for a network that nobody reaches. A private subnet stays private: others rely on it."""
 
+PRIVATE_ONE = (
+    "`vpc` or `subnet` in [aws] with a private subnet that has a way out: one whose route table has"
+    " a NAT gateway"
+)
 
-def no_way_out(vpc: str, zones: Iterable[str]) -> str:
-    """Return what is wrong with subnets that are private."""
-    return f"{vpc} has no route to an internet gateway in {', '.join(zones)}"
+
+def no_way_out(vpc: str, zones: Iterable[str], *, public: bool = True) -> str:
+    """Return what is wrong with subnets of the other kind."""
+    where = ", ".join(zones)
+    if public:
+        return f"{vpc} has no route to an internet gateway in {where}"
+    return f"{vpc} has no private subnet in {where} that leads out, to fetch software"
 
 
 def public_subnets(tables: Iterable[Mapping[str, Any]], subnets: Iterable[str]) -> set[str]:
     """Return the subnets whose routes lead to an internet gateway: the way out, and back. Pure."""
+    return _subnets(tables, subnets, _to_internet)
+
+
+def private_subnets(tables: Iterable[Mapping[str, Any]], subnets: Iterable[str]) -> set[str]:
+    """Return the subnets that have a way out, and no internet gateway. Pure."""
+    return _subnets(tables, subnets, lambda r: _leads_out(r) and not _to_internet(r))
+
+
+def _subnets(
+    tables: Iterable[Mapping[str, Any]],
+    subnets: Iterable[str],
+    fits: Callable[[Mapping[str, Any]], bool],
+) -> set[str]:
     main = False
     own: dict[str, bool] = {}
     for table in tables:
-        is_open = any(_to_internet(route) for route in table.get("Routes", ()))
+        is_open = any(fits(route) for route in table.get("Routes", ()))
         for link in table.get("Associations", ()):
             if "SubnetId" in link:
                 own[link["SubnetId"]] = is_open
@@ -110,12 +136,13 @@ def public_subnets(tables: Iterable[Mapping[str, Any]], subnets: Iterable[str]) 
     return {subnet for subnet in subnets if own.get(subnet, main)}
 
 
+def _leads_out(route: Mapping[str, Any]) -> bool:
+    everywhere = route.get("DestinationCidrBlock") == "0.0.0.0/0"
+    return everywhere and route.get("State", "active") == "active"
+
+
 def _to_internet(route: Mapping[str, Any]) -> bool:
-    return (
-        route.get("DestinationCidrBlock") == "0.0.0.0/0"
-        and str(route.get("GatewayId", "")).startswith("igw-")
-        and route.get("State", "active") == "active"
-    )
+    return _leads_out(route) and str(route.get("GatewayId", "")).startswith("igw-")
 
 
 def private_addresses(cidr: str, name: str) -> Iterator[str]:

@@ -40,7 +40,8 @@ class Site:
     """The target of a launch: an image, a subnet in a zone, a firewall, a key.
 
     ``image`` is an AMI or what EC2 resolves to one; ``private`` the private address of the one
-    machine that has it fixed; ``kms_key`` encrypts the disk, else the account's default key.
+    machine that has it fixed; ``public``: machines get a public address; ``kms_key`` encrypts the
+    disk, else the account's default key.
     """
 
     image: str
@@ -51,6 +52,7 @@ class Site:
     key_pair: str | None
     users: Mapping[str, str] = field(default_factory=dict)
     private: str | None = None
+    public: bool = True
     kms_key: str | None = None
     user_data: bytes | None = None
 
@@ -89,6 +91,7 @@ def run_instances(
             *(name, nodes, first.shape.type, first.shape.spot, site.zone),
             *(site.security_group, salt),
             *([site.private] if site.private else []),
+            *([] if site.public else ["private"]),
             *sorted(seen),
         ),
         "MetadataOptions": METADATA,
@@ -98,7 +101,7 @@ def run_instances(
                 "DeviceIndex": 0,
                 "SubnetId": site.subnet,
                 "Groups": [site.security_group],
-                "AssociatePublicIpAddress": True,
+                "AssociatePublicIpAddress": site.public,
                 "DeleteOnTermination": True,
             }
         ],

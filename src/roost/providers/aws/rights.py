@@ -40,6 +40,9 @@ class AwsRights:
             document["Statement"] += machine_role.parked_statements(
                 spec, _region(spec, region) or ""
             )
+            document["Statement"] += machine_role.session_statements(
+                spec, _region(spec, region) or ""
+            )
         return Grant(
             title=title,
             policy=document,
@@ -72,7 +75,7 @@ class AwsRights:
         if document is None:
             raise UsageError(
                 f"the machines of {spec.name} need no role: it has neither "
-                'protocol = "dcv" nor [data]'
+                'protocol = "dcv" nor [data], and reach is not "ssm"'
             )
         profile = profile_of(spec)
         title = machine_role.name_of(profile or f"roost-{spec.name}-machine")

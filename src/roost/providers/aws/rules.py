@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from roost.cost.needs import Needs
     from roost.model.host import Host
     from roost.model.resources import Role
+    from roost.reach import Reach
     from roost.spec import Spec
     from roost.spec.machine import Machine
 
@@ -201,6 +202,7 @@ class AwsRules:
     types = AwsTypes()
     disks = EbsDisks()
     regions = AwsRegions()
+    reaches: tuple[Reach, ...] = ("public", "jump", "ssm")
     most_rules = 60
     """Networks and ports of a security group, as EC2 allows without asking; one is roost's own."""
     images = SYSTEMS
@@ -237,6 +239,11 @@ class AwsRules:
         del host
         if spec.aws is None:
             raise UsageError('the file says nothing of [aws]: it needs at least region = "..."')
+        if spec.access.reach == "ssm" and machine.image.startswith("debian"):
+            raise UsageError(
+                f'reach = "ssm", and {machine.image} has no agent of Session Manager',
+                next='image = "ubuntu-24.04"   (Ubuntu\'s images have it)',
+            )
         needs = machine.needs(burstable=role in ("desktop", "seat"))
         described = _described(machine, needs, spec.aws.region)
         return Shape(
@@ -252,9 +259,8 @@ class AwsRules:
         )
 
     def set_up(self, spec: Spec) -> Mapping[str, Any]:
-        """Return nothing: no setting in [aws] changes what a machine is set up as."""
-        del spec
-        return {}
+        """Return whether machines have no public address: no setting in [aws] changes them."""
+        return {} if spec.access.reach == "public" else {"public": False}
 
     def price_region(self, spec: Spec) -> str | None:
         """Return the file's region."""

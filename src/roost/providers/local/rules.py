@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from roost.model.host import Host
     from roost.model.resources import Role
     from roost.providers.rules import Types
+    from roost.reach import Reach
     from roost.spec import Spec
     from roost.spec.machine import Machine
 
@@ -27,6 +28,7 @@ class LocalRules:
     title = "your own machine"
     rents = False
     needs_table = ""
+    reaches: tuple[Reach, ...] = ("public",)
     most_rules = None
     reserved_tags = ()
     types = None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from roost.model.host import Host
     from roost.model.resources import Role
+    from roost.reach import Reach
     from roost.spec import Spec
     from roost.spec.machine import Machine
 
@@ -26,6 +27,7 @@ class OpenStackRules:
     title = "OpenStack"
     rents = True
     needs_table = ""
+    reaches: tuple[Reach, ...] = ("public",)
     most_rules = None
     reserved_tags = ()
     types = None

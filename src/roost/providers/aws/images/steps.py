@@ -168,7 +168,11 @@ class BakeSteps:
 
     def _place(self) -> Network:
         if self._network is None:
-            self._network = find_network(self.calls, self.request.spec.aws)
+            self._network = find_network(
+                self.calls,
+                self.request.spec.aws,
+                public=self.request.spec.access.reach == "public",
+            )
         return self._network
 
     def _launch(self, source: str) -> None:

@@ -1,0 +1,14 @@
+"""The ways in which roost comes to machines, and how a gateway is written. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+Reach = Literal["public", "jump", "ssm"]
+"""By a public address; through a gateway that is there; by AWS's Session Manager."""
+REACHES: tuple[Reach, ...] = get_args(Reach)
+GATEWAY = re.compile(
+    r"^([A-Za-z_][A-Za-z0-9_.-]{0,31}@)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$"
+)
+"""``USER@HOST:PORT``; what is not said, the user's own ssh knows."""
