@@ -50,8 +50,15 @@ def be(account: Account, tmp_path: Path) -> Callable[..., None]:
     return become
 
 
+@pytest.mark.parametrize(
+    "changes", [CHANGES[::5], pytest.param(CHANGES, marks=pytest.mark.slow)], ids=["few", "all"]
+)
 def test_what_is_anothers_is_refused_by_every_command_that_changes(
-    roost: Roost, account: Account, file: Path, be: Callable[..., None]
+    changes: tuple[tuple[str, ...], ...],
+    roost: Roost,
+    account: Account,
+    file: Path,
+    be: Callable[..., None],
 ) -> None:
     file.write_text(
         FILE
@@ -62,7 +69,7 @@ def test_what_is_anothers_is_refused_by_every_command_that_changes(
     assert "GetCallerIdentity" not in account.elsewhere
     before = account.left()
     be(BOB, BOBS_KEY)
-    for words in (("up", file, "--yes"), *CHANGES):
+    for words in (("up", file, "--yes"), *changes):
         account.ec2.begin()
         told = roost(*words)
         assert told.code == 4, (words, told.err)
