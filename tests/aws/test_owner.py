@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,8 +50,15 @@ def be(account: Account, tmp_path: Path) -> Callable[..., None]:
     return become
 
 
+@pytest.mark.parametrize(
+    "changes", [CHANGES[::5], pytest.param(CHANGES, marks=pytest.mark.slow)], ids=["few", "all"]
+)
 def test_what_is_anothers_is_refused_by_every_command_that_changes(
-    roost: Roost, account: Account, file: Path, be: Callable[..., None]
+    changes: tuple[tuple[str, ...], ...],
+    roost: Roost,
+    account: Account,
+    file: Path,
+    be: Callable[..., None],
 ) -> None:
     file.write_text(
         FILE
@@ -61,7 +69,7 @@ def test_what_is_anothers_is_refused_by_every_command_that_changes(
     assert "GetCallerIdentity" not in account.elsewhere
     before = account.left()
     be(BOB, BOBS_KEY)
-    for words in (("up", file, "--yes"), *CHANGES):
+    for words in (("up", file, "--yes"), *changes):
         account.ec2.begin()
         told = roost(*words)
         assert told.code == 4, (words, told.err)
@@ -176,6 +184,28 @@ def test_who_has_a_key_in_the_file_comes_in_and_goes_on_until_it_is_taken_out(
     assert not any(one in sent[-1] for one in (bob, lab))
     be(BOB, BOBS_KEY)
     assert roost("stop", "stars").code == 4
+
+
+def test_whoever_has_another_key_is_told_whose_the_machines_let_in(
+    roost: Roost,
+    account: Account,
+    file: Path,
+    be: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ok(roost("up", file, "--yes"))
+    be(BOB, BOBS_KEY)
+    (bin_ := file.parent / "bin").mkdir()
+    (bin_ / "ssh").write_text(
+        "#!/bin/sh\necho 'me: Permission denied (publickey).' >&2\nexit 255\n"
+    )
+    (bin_ / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+    monkeypatch.setattr("roost.ssh.diagnose._answer", lambda *_: "")
+    monkeypatch.setattr("roost.ssh.connection.learn", lambda *_: None)
+    told = roost("ssh", "stars", "--", "true")
+    assert f"desktop of stars lets in the key of {ALICE} (key SHA256:" in told.err
+    assert "[access] keys" in told.err
 
 
 def test_a_forged_description_is_no_owner(roost: Roost, account: Account, file: Path) -> None:

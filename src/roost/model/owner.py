@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,3 +46,13 @@ class Foreign:
     def text(self) -> str:
         """Return for example ``"not roost's: volume vol-1 (no readable tag roost:node)"``."""
         return f"not roost's: {self.kind} {self.id} ({self.why}); it is left alone"
+
+
+def fingerprint(public_key: bytes) -> str:
+    """Return a public key's fingerprint as ``ssh-keygen -l`` prints it; "" for no key."""
+    words = public_key.split()
+    try:
+        raw = base64.b64decode(words[1], validate=True)
+    except (IndexError, ValueError):
+        return ""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")

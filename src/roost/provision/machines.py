@@ -20,6 +20,7 @@ from roost.provision.bundle import Part
 from roost.ssh import command
 from roost.ssh.config import alias, main_machine
 from roost.ssh.connection import HostKeys, learn, write_config
+from roost.ssh.diagnose import refuse_key
 from roost.ssh.keys import no_openssh
 from roost.ssh.paths import places
 
@@ -112,6 +113,8 @@ class Machines:
             raise RoostError("interrupted")
         hint = None
         if "Permission denied" in why:
+            if refused := refuse_key(self.state, instance.name):
+                raise refused
             hint = "ssh-add   (your key, if it has a passphrase)"
         elif "verification failed" in why or "HAS CHANGED" in why:
             raise RoostError(f"{instance.name} shows another host key than its console")

@@ -6,6 +6,7 @@ import socket
 from contextlib import suppress
 
 from roost.errors import RoostError, command_line
+from roost.model.owner import fingerprint
 from roost.model.record import read_record
 from roost.model.resources import State
 from roost.ssh.connection import Connection
@@ -23,7 +24,7 @@ def explain(connection: Connection, state: State) -> RoostError | None:
         return None
     answer = _answer(gate.address, connection.host.port)
     if answer == "":
-        return None
+        return refuse_key(state, gate.name)
     where = f"{gate.name} of {state.name} ({gate.address})"
     if shut_out(state):
         return RoostError(
@@ -59,6 +60,20 @@ def _private(connection: Connection, state: State) -> RoostError:
         next=command_line(*target)
         + "   (it needs the AWS CLI with its Session Manager plugin, and a machine whose role"
         " allows it: roost iam FILE --machine)",
+    )
+
+
+def refuse_key(state: State, node: str) -> RoostError | None:
+    """Return the error where a name's machines were made with another person's key."""
+    from roost.ssh.keys import public_key
+
+    owner, mine = state.owner, fingerprint(public_key())
+    keys = {fingerprint(line.encode()) for line in read_record(state.record).keys}
+    if owner is None or owner.key in ("", mine) or mine in keys:
+        return None
+    return RoostError(
+        f"{node} of {state.name} lets in the key of {owner.text}; yours is {mine}",
+        next='ask them to add yours to the file: [access] keys = ["ssh-ed25519 ... NAME"]',
     )
 
 

@@ -6,8 +6,6 @@ said "me", by the fingerprint of their key. A rule with another description was 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,16 +28,6 @@ class Caller:
 
     cidr: str = ""
     key: str = ""
-
-
-def fingerprint(public_key: bytes) -> str:
-    """Return a public key's fingerprint as ``ssh-keygen -l`` prints it; "" for no key."""
-    words = public_key.split()
-    try:
-        raw = base64.b64decode(words[1], validate=True)
-    except (IndexError, ValueError):
-        return ""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
 
 
 def lets_people_in(groups: Iterable[Described]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import AccessError
 from roost.home import check_name
-from roost.model.owner import Owner
+from roost.model.owner import Owner, fingerprint
 from roost.model.record import read_record
 from roost.model.resources import Instance, State
 from roost.model.steps import (
@@ -27,7 +27,7 @@ from roost.model.steps import (
     describe,
 )
 from roost.providers.aws import ledger, parse, record, requests, s3_copies, tags
-from roost.providers.aws.access import Caller, fingerprint
+from roost.providers.aws.access import Caller
 from roost.providers.aws.audit import sweep
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls

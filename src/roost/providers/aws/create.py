@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from roost.errors import CloudError, ThrottledError, UsageError, command_line
+from roost.model.owner import fingerprint
 from roost.model.resources import (
     Address,
     Instance,
@@ -20,7 +21,7 @@ from roost.model.resources import (
 )
 from roost.model.steps import OpenRules
 from roost.providers.aws import access, requests, tags
-from roost.providers.aws.access import Caller, fingerprint
+from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of, taken

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from roost.errors import RoostError
-from roost.model.owner import Owner
+from roost.model.owner import Owner, fingerprint
 from roost.model.record import read_record
-from roost.providers.aws.access import fingerprint
 
 DESCRIPTION = re.compile(r"roost: owner (\S{1,180}) key (\S{1,60})")
 NOBODY = "-"
