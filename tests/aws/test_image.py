@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from roost.cli.main import cli
 from roost.errors import (
     CapacityError,
+    CloudError,
     NeedsConfirmationError,
     NotFoundError,
     SetupError,
@@ -267,6 +268,18 @@ def test_the_consoles_last_lines_are_in_the_message(bench: Bench) -> None:
     bench.ec2.helper = "fails"
     with pytest.raises(SetupError, match=r"    \[  9.1\] systemd\[1\]: started"):
         bench.done("bake", "stars", "--yes")
+
+
+def test_a_helper_that_ends_while_it_starts_is_not_launched_again(bench: Bench) -> None:
+    bench.up()
+    bench.account.stop("stars")
+    launches = bench.ec2.counted["RunInstances"]
+    bench.ec2.weather = Weather(deaths=["Client.InternalError: Client error on launch"])
+    told = bench.run("bake", "stars", "--yes")
+    assert isinstance(told.exception, CloudError)
+    assert "the helper of the image: EC2 ended it at once" in told.exception.what
+    assert "kms_key" in str(told.exception.next)
+    assert bench.ec2.counted["RunInstances"] == launches + 1
 
 
 def test_a_helper_has_room_elsewhere_or_nothing_is_left(bench: Bench) -> None:

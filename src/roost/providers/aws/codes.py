@@ -66,6 +66,7 @@ USES_NEW = (
 """Calls about what roost has often made a moment before."""
 QUOTA = "ask for more: https://console.aws.amazon.com/servicequotas, Amazon EC2"
 REPORT = "roost debug-bundle NAME   (a mistake of roost's: please report it with this file)"
+ROOM = "the same command again, later; or another type or zone: roost resize NAME --type TYPE"
 VOLUME = "another size, type or speed of that volume in the file"
 TABLE: tuple[Row, ...] = (
     # --- who asks ---
@@ -115,11 +116,7 @@ TABLE: tuple[Row, ...] = (
         "roost iam FILE   (prints all that is needed)",
     ),
     # --- a code that means another thing in one call ---
-    Row(
-        "capacity",
-        "Unsupported",
-        calls="RunInstances StartInstances",
-    ),
+    Row("capacity", "Unsupported", ROOM, calls="RunInstances StartInstances"),
     Row(
         "pending",
         "InvalidAllocationID.NotFound InvalidGroup.NotFound InvalidGroupId.NotFound"
@@ -140,6 +137,7 @@ TABLE: tuple[Row, ...] = (
         "busy",
         "ConcurrentTagAccess EC2ThrottledException InternalError InternalFailure"
         " RequestLimitExceeded ServiceUnavailable Throttling ThrottlingException Unavailable",
+        "the same command again, later",
     ),
     Row(
         "pending",
@@ -180,6 +178,7 @@ TABLE: tuple[Row, ...] = (
         "capacity",
         "Insufficient* InvalidHostState LimitPriceExceeded SpotMaxPriceTooLow"
         " UnfulfillableCapacity UnavailableHostRequirements VolumeTypeNotAvailableInZone",
+        ROOM,
     ),
     Row(
         "quota",

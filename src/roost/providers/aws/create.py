@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from roost.errors import CloudError, ThrottledError, UsageError, command_line
+from roost.errors import CloudError, NotYetError, UsageError, command_line
 from roost.model.owner import fingerprint
 from roost.model.resources import (
     Address,
@@ -118,10 +118,10 @@ class Maker:
             return
         if self.calls.unless_there(call, GroupId=group_id, IpPermissions=lacking) is None:
             # One of them is in already, and EC2 lets in nobody then. The loop looks again.
-            raise ThrottledError("the rules of a security group cannot all be seen yet")
+            raise NotYetError("the rules of a security group cannot all be seen yet")
 
     def _described(self, kind: Kind, where: Mapping[str, str]) -> dict[str, Any]:
-        """Return what filters find, and the name's own. Raises ThrottledError until it is seen.
+        """Return what filters find, and the name's own. Raises NotYetError until it is seen.
 
         Raises CloudError where it is there, and somebody else's: it only has roost's name.
         """
@@ -130,7 +130,7 @@ class Maker:
         found: list[dict[str, Any]] = self.calls.every(call, field, Filters=filters)
         if not found:
             # The loop waits, and tries again.
-            raise ThrottledError(f"the {kind} {' '.join(where.values())} cannot be seen yet")
+            raise NotYetError(f"the {kind} {' '.join(where.values())} cannot be seen yet")
         for one in found:
             if tags.read(one.get("Tags")).get(tags.NAME) != self.name:
                 raise taken(kind, str(one.get("GroupId") or one.get("KeyName", "")), self.name)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import (
     CapacityError,
     CloudError,
+    NotYetError,
     QuotaError,
     RoostError,
-    ThrottledError,
     command_line,
 )
 from roost.model.resources import Instance, Shape
@@ -116,9 +116,9 @@ class Launch:
             raise self._no_room(rest, [error for _, error in why])
 
     def _wait_for_the_head(self) -> None:
-        """Raise ThrottledError while the head has no address: workers get it at their launch."""
+        """Raise NotYetError while the head has no address: workers get it at their launch."""
         if self._first.role == "worker" and self.maker.memory.head is None:
-            raise ThrottledError("the workers wait until their head exists")
+            raise NotYetError("the workers wait until their head exists")
 
     def _zones(self) -> tuple[str, ...]:
         """Return all zones, in order, for the first machine of a name; then the zone of the name.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from roost.errors import CloudError
 from roost.model.images import (
     BakedImage,
     BakeState,
@@ -16,7 +17,7 @@ from roost.model.images import (
     SourceMachine,
 )
 from roost.providers.aws import tags
-from roost.providers.aws.failures import translated
+from roost.providers.aws.failures import failed_to_start, translated
 from roost.providers.aws.images.steps import BakeSteps, is_gone
 from roost.providers.aws.images.store import BAKED, baked_images, filters
 from roost.providers.aws.parse import IMAGE_STATES, INSTANCE_STATES
@@ -47,6 +48,7 @@ class Ec2ImageBuild:
         with translated(f"look at image {name}"):
             for kind in self._kinds:
                 self._described[kind] = self._describe(kind)
+            self._check_helpers()
             state = parse_state(self._described)
             if state.result is None and not self.whole:
                 self._listen(state)
@@ -60,6 +62,15 @@ class Ec2ImageBuild:
             now=self.wall().timestamp(),
             notes=tuple(self.steps.notes),
         )
+
+    def _check_helpers(self) -> None:
+        """Raise CloudError where EC2 ended a helper at once: the next one would end like it."""
+        for one in self._described["helper"]:
+            if is_gone(one) and one["InstanceId"] in self.steps.begun:
+                self.steps.begun.discard(one["InstanceId"])
+                error = failed_to_start("the helper of the image", one.get("StateReason", {}))
+                if error is not None:
+                    raise CloudError(error.what, next=error.next)
 
     def apply(self, name: str, step: BakeStep) -> None:
         """Do one step; each can be done again after a kill in its middle."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import CapacityError, ThrottledError, command_line
+from roost.errors import CapacityError, NotYetError, command_line
 from roost.model.images import BakeStep
 from roost.providers.aws import tags
 from roost.providers.aws.failures import code_of, kind_of
@@ -30,12 +30,16 @@ HELPERS = {"x86_64": ("t3.small", "t3a.small"), "arm64": ("t4g.small", "t4g.medi
 
 @dataclass(slots=True)
 class BakeSteps:
-    """The effects of one baking; ``described`` is what EC2 described just before."""
+    """The effects of one baking; ``described`` is what EC2 described just before.
+
+    ``begun`` are the helpers that this process launched.
+    """
 
     calls: Calls
     request: BakeRequest
     described: Mapping[str, list[Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
     _firewall: str = ""
     _network: Network | None = None
 
@@ -163,7 +167,7 @@ class BakeSteps:
         where = [{"Name": "group-name", "Values": [title]}, {"Name": "vpc-id", "Values": [vpc]}]
         found = self.calls.every("describe_security_groups", "SecurityGroups", Filters=where)
         if not found:
-            raise ThrottledError(f"the security group {title} exists and cannot be seen yet")
+            raise NotYetError(f"the security group {title} exists and cannot be seen yet")
         self._firewall = found[0]["GroupId"]
 
     def _place(self) -> Network:
@@ -186,12 +190,13 @@ class BakeSteps:
             for kind in HELPERS[arch]:
                 asked = self.helper(image, kind, subnet)
                 try:
-                    self.calls.ec2.run_instances(**asked)
+                    made = self.calls.ec2.run_instances(**asked)
                 except self.calls.ec2.exceptions.ClientError as error:
                     if kind_of(error) != "capacity":
                         raise
                     full.append(f"no {kind} in {zone} ({code_of(error)})")
                 else:
+                    self.begun |= {one["InstanceId"] for one in made["Instances"]}
                     return
         raise CapacityError(
             f"no room for the helper of image {self.request.image}: {'; '.join(full)}",
