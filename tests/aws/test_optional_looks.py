@@ -86,11 +86,11 @@ def test_all_commands_work_without_any_of_them(
         assert told.err.count("ec2:DescribeSnapshotTierStatus") <= 1, told.err
     assert "which snapshots move to the archive or back (ec2:DescribeSnapshotTierStatus" in told.err
     account.settle()
-    told = roost("resume", "stars")
+    told = roost("resume", "stars", "--yes")
     assert told.code == 3, told.err  # the archive takes its time
     assert "back from the archive" in told.err
     account.settle()
-    ok(roost("resume", "stars"))
+    ok(roost("resume", "stars", "--yes"))
     account.ec2.discarded = {"data", "scratch"}
     ok(roost("down", "stars", "--yes", "--delete-data", "stars"))
     assert account.ec2.lost == []

@@ -27,6 +27,7 @@ def test_up_says_what_it_costs_and_rents_nothing_without_a_yes(
     # t3a.xlarge 0.1504, its 30 GB and the 100 GB at 0.08 / 730 hours, and the IPv4 0.005;
     # at full load 60 % of its 4 vCPUs at 0.05 are 0.12 more
     assert "it costs at most $0.2896 an hour; `roost plan` says more\n" in told.err
+    assert "note: t3a.xlarge is burstable: above 40 % of its CPU" in told.err
     assert "next: the same with --yes" in told.err
     assert cloud.observe("there").empty
 

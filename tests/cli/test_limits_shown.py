@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from roost.cost.ledger import Ledger, Machine, Seen
+from roost.cost.spent import There
 from roost.model.limits import Limits
 from roost.model.resources import State
 from roost.ssh.paths import places
@@ -113,3 +116,20 @@ def test_a_machine_that_says_nothing_or_nonsense_is_told_by_its_file(
         assert "desktop  1h    2030-01-01 18:00 UTC+01:00  $50.00  as the file says" in told.out
         assert "  ready" in told.out
         assert "the machine keeps to" not in told.err
+
+
+def test_a_stopped_machine_is_off_because_a_limit_has_passed(
+    roost: Roost, answers: Callable[[dict[str, object]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers({})
+    done(roost("stop", "there"))
+    assert "has passed" not in roost("show", "there").err
+    monkeypatch.setattr("roost.app.ends.now", lambda: datetime(2030, 1, 2, tzinfo=UTC))
+    told = roost("show", "there").err
+    assert "the end time of there has passed: 2030-01-01 18:00 UTC+01:00" in told
+    # 60 USD of m5.large at 0.096 and its address at 0.005 in us-east-1
+    ran = Seen(Machine("m5.large"), int(datetime.now(UTC).timestamp()) - 594 * 3600)
+    monkeypatch.setattr(
+        Full, "history", lambda *_: (Ledger(), There((ran,), ran.since, ran.since + 594 * 3600))
+    )
+    assert "its budget is used up: $59.99 of $50.00" in roost("show", "there").err

@@ -24,7 +24,7 @@ class Shown:
     """The state of a name; ``unfilled`` are the volumes whose data is not all restored, and why.
 
     ``stops`` are what stops its machines; ``cost`` is None where nothing is rented, or why it is
-    not known.
+    not known. ``off_because`` is why it would be off, where nothing runs.
     """
 
     state: State
@@ -34,6 +34,7 @@ class Shown:
     unfilled: Mapping[str, str]
     stops: tuple[Stops, ...] = ()
     cost: Cost | str | None = None
+    off_because: tuple[str, ...] = ()
 
 
 def shown(session: Session, name: str) -> Shown:
@@ -45,6 +46,7 @@ def shown(session: Session, name: str) -> Shown:
     cloud = resolve.locate(session, name)
     state, told = set_ups(session, cloud, resolve.existing(cloud, name))
     spec = _spec(state)
+    cost = _cost(cloud, name)
     return Shown(
         state=state,
         kind=resolve.kind_of(state),
@@ -52,8 +54,23 @@ def shown(session: Session, name: str) -> Shown:
         address=browser.address_of(cloud, state),
         unfilled=unfilled(state),
         stops=stops_of(spec, state, told) if spec is not None and cloud.can.rents else (),
-        cost=_cost(cloud, name),
+        cost=cost,
+        off_because=_off_because(state, spec, cost) if spec is not None else (),
     )
+
+
+def _off_because(state: State, spec: Spec, cost: Cost | str | None) -> tuple[str, ...]:
+    """Return which limits of the file have passed, where no machine can be asked any more."""
+    from roost.app.ends import past_end
+
+    if not state.instances or any(i.state != "stopped" for i in state.instances):
+        return ()
+    found = [past_end(spec)]
+    if spec.budget is not None and cost is not None and not isinstance(cost, str):
+        spent, usd = cost.spent, spec.budget.usd
+        used = spent.most.amount.usd >= usd
+        found.append(f"its budget is used up: {spent} of ${usd:.2f}" if used else "")
+    return tuple(one for one in found if one)
 
 
 def _spec(state: State) -> Spec | None:

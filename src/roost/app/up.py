@@ -112,6 +112,8 @@ def agree_on_cost(
 ) -> None:
     """Say what will be made and what it costs, and ask. What costs nothing is not asked for."""
     from roost.app.lifecycle import hourly
+    from roost.catalogue import load
+    from roost.cost.estimate import burstable_notes
     from roost.recipes.rented import rates_of
 
     creates = [step for step in plan.steps if isinstance(step, Create)]
@@ -121,6 +123,8 @@ def agree_on_cost(
         session.say(f"  {explain(step, first=have.empty)}")
     cost = hourly(cloud, wanted)
     session.say(f"it costs {cost}; `roost plan` says more")
+    for note in burstable_notes({group.shape.type for group in wanted.groups}, load(cloud.name)):
+        session.say(f"note: {note}")
     if spec.budget is not None and rates_of(spec) is None:
         session.say("note: a price is unknown, so the machine cannot keep to the file's budget")
     refused = NeedsConfirmationError(

@@ -1,10 +1,11 @@
 """The cost of a bill of resources: running, stopped, parked, and for one use."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from roost.catalogue import CpuCredits
+from roost.catalogue import Catalogue
 from roost.cost.bill import Bill, Instances, Use
 from roost.cost.book import PriceBook
 from roost.cost.charges import lasting, paid_once
@@ -46,11 +47,14 @@ def estimate(bill: Bill, use: Use, book: PriceBook) -> Estimate:
     )
 
 
-def burstable_note(kind: str, beyond: CpuCredits) -> str:
-    """Return what a burstable type costs beyond its price, and from when on."""
-    return (
+def burstable_notes(types: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]:
+    """Return what each burstable type costs beyond its price, and from when on."""
+    found = ((kind, catalogue.cpu_credits(kind)) for kind in sorted(types))
+    return tuple(
         f"{kind} is burstable: above {beyond.baseline_percent.normalize():f} % of its CPU, as the"
         f" day's average, it costs up to {Amount(beyond.usd_per_hour)} an hour more; counted here"
+        for kind, beyond in found
+        if beyond is not None
     )
 
 
@@ -69,9 +73,7 @@ def _notes(bill: Bill, use: Section, book: PriceBook) -> tuple[str, ...]:
             notes.append(f"not from the quotation of {quotation.date}: {', '.join(sorted(others))}")
         return tuple(notes)
     machines = [item for item in bill.items if isinstance(item, Instances)]
-    for kind in sorted({item.instance_type for item in machines}):
-        if (beyond := book.catalogue.cpu_credits(kind)) is not None:
-            notes.append(burstable_note(kind, beyond))
+    notes += burstable_notes({item.instance_type for item in machines}, book.catalogue)
     for place in sorted({(item.region, item.instance_type) for item in machines}):
         region = book.region(place[0])
         if region is not None and region.offered(place[1]) is False:

@@ -59,7 +59,7 @@ def hints(shown: Shown) -> list[str]:
     lines += [
         f"{i.name}: {i.health}; {_way_out(i.role, name)}" for i in shown.state.instances if i.health
     ]
-    lines += [*differences(name, shown.stops), *last_stops(shown.stops)]
+    lines += [*differences(name, shown.stops), *last_stops(shown.stops), *shown.off_because]
     lines += coming_stops(name, {s.node: s.machine for s in shown.stops if s.machine})
     if any(i.state == "failed" for i in shown.state.instances):
         lines.append(
