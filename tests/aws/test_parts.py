@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +25,7 @@ from roost.providers.aws import access, requests, tags
 from roost.providers.aws.failures import translated
 from roost.providers.aws.images.lookup import image_source
 from roost.providers.aws.requests import Site
+from roost.providers.aws.session import Clients, open_session
 
 numbers = st.lists(st.integers(1, 2000), unique=True, min_size=1, max_size=60)
 SITE = Site(
@@ -249,6 +253,30 @@ def test_without_credentials_the_next_command_is_said():
     with pytest.raises(CredentialsError) as raised, translated("look"):
         raise NoCredentialsError
     assert "aws configure" in str(raised.value.next)
+
+
+def test_who_signs_in_again_is_told_with_which_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By boto3 itself, whose session of SSO has ended, and by EC2's own word."""
+    config = tmp_path / "config"
+    sso = (
+        "sso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r\n"
+    )
+    config.write_text(f"[profile the-lab]\n{sso}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    client = Clients(open_session("the-lab"), "us-east-1")("ec2")
+    with pytest.raises(CredentialsError) as raised, translated("look"):
+        client.describe_instances()
+    assert str(raised.value.next).startswith("aws sso login --profile the-lab")
+    stub = Stubber(client)
+    stub.add_client_error("describe_instances", "ExpiredToken", "no")
+    with stub, pytest.raises(CredentialsError) as raised, translated("look"):
+        client.describe_instances()
+    assert raised.value.next == "aws sso login --profile the-lab   (or new keys: aws configure)"
 
 
 def test_a_page_of_a_proxy_is_no_answer_and_worth_another_try() -> None:

@@ -22,6 +22,7 @@ from roost.providers.aws.codes import Kind, Row, row_of
 
 REFUSED = re.compile(r"is not authorized to perform: (\w+:\w+)")
 """How AWS names an action that it checks within a call: iam:PassRole in RunInstances."""
+SIGN_IN = "aws sso login"
 SERVICES = {
     "DescribeKey": "kms",
     "GetCallerIdentity": "sts",
@@ -112,7 +113,14 @@ def _known(error: Any, doing: str) -> RoostError:
     if row.kind in ("access", "organisation"):
         return _denied(error, f"{doing}: {code}: {BLOB.sub('', said)}", said, row)
     why = " (this computer's clock is wrong)" if row.kind == "clock" else ""
-    return ERRORS.get(row.kind, CloudError)(f"{doing}: {code}: {said}{why}", next=row.mend or None)
+    mend = row.mend.replace(SIGN_IN, _sign_in(error.response.get("Error", {}).get("RoostProfile")))
+    return ERRORS.get(row.kind, CloudError)(f"{doing}: {code}: {said}{why}", next=mend or None)
+
+
+def _sign_in(profile: str | None) -> str:
+    """Return the command that signs in again, with the profile that was used."""
+    named = profile not in (None, "default")
+    return command_line(*SIGN_IN.split(), *(("--profile", profile) if named else ()))
 
 
 def _denied(error: Any, what: str, said: str, row: Row) -> RoostError:
@@ -155,10 +163,11 @@ def _local(error: Exception, doing: str) -> RoostError:
     """Return the error for what botocore raised before or instead of an answer."""
     kind = type(error).__name__
     what = f"{doing}: {error}"
+    again = _sign_in(getattr(error, "roost_profile", None))
     if kind in ("NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"):
-        return CredentialsError(what, next="aws configure   (or: aws sso login)")
+        return CredentialsError(what, next=f"aws configure   (or: {again})")
     if kind in ("SSOTokenLoadError", "UnauthorizedSSOTokenError", "ProfileNotFound"):
-        return CredentialsError(what, next="aws sso login   (or another profile in the file)")
+        return CredentialsError(what, next=f"{again}   (or another profile in the file)")
     if kind in ("ConnectTimeoutError", "EndpointConnectionError", "ReadTimeoutError"):
         return ThrottledError(what)
     return CloudError(what)

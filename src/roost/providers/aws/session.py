@@ -130,8 +130,22 @@ class Clients:
                     service, region_name=self._region, config=client_config()
                 )
                 trace(client)
+                note_profile(client, self._session.profile_name)
                 self._made[service] = client
         return self._made[service]
+
+
+def note_profile(client: Any, profile: str) -> None:
+    """Note in every error of a client which profile it used: its mend names that one."""
+
+    def failed(exception: Any, **_: Any) -> None:
+        exception.roost_profile = profile
+
+    def answered(parsed: Any, **_: Any) -> None:
+        parsed.get("Error", {})["RoostProfile"] = profile
+
+    client.meta.events.register("after-call-error.*.*", failed)
+    client.meta.events.register("after-call.*.*", answered)
 
 
 def trace(client: Any) -> None:
