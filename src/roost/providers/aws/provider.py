@@ -84,7 +84,7 @@ class AwsProvider:
         return tuple(self._in(region, place, tools) for region in among)
 
     def listers(self, place: Place, tools: Tools) -> tuple[Listing, ...]:
-        """Return a listing of each region, by a botocore that knows two calls only."""
+        """Return a listing of each region, by a botocore that knows three calls only."""
         from roost.providers.aws.listing import listings
 
         among = (place.region,) if place.region else session.regions(place.profile)
