@@ -37,7 +37,7 @@ class Roost:
         self.ssh.parent.mkdir()
         monkeypatch.setenv("PATH", f"{self.ssh.parent}:/usr/bin:/bin")
         monkeypatch.setattr(resolve, "locate", lambda *_: SimpleNamespace(can=self.can))
-        monkeypatch.setattr(resolve, "existing", lambda *_: self.state)
+        monkeypatch.setattr(resolve, "usable", lambda *_: self.state)
         monkeypatch.setattr(connect, "connected", self.connected)
         monkeypatch.setattr("roost.ssh.diagnose.explain", lambda *_: None)
         self.answers(f"echo '{json.dumps(ANSWER)}'")

@@ -42,6 +42,7 @@ def test_all_machines_with_a_gpu_get_it_before_all_else(tmp_path: Path) -> None:
         found = set()
         for role in ROLES[spec.kind]:
             names = [s.name for s in steps_of(spec, role, Context(uploads=uploads))]  # type: ignore[arg-type]
+            names = [one for one in names if one != "people"]
             found |= {role} if names[:2] == ["gpu-driver", "gpu"] else set()
             assert ("gpu" in names) == (role in found)
         assert found == wanted, text
@@ -111,7 +112,7 @@ def install(computer: Computer) -> None:
     folder = computer.machine.root.parent
     file = folder / "roost.toml"
     file.write_text(f'name = "a"\nkind = "desktop"\n{AWS}[machine]\ngpus = 1\n')
-    for step in steps_of(load(file), "desktop", Context())[:2]:
+    for step in (s for s in steps_of(load(file), "desktop", Context()) if "gpu" in s.name[:4]):
         computer.machine.at(machine_steps.marker(step.to_json())).unlink(missing_ok=True)
         machine_steps.do(computer.machine, json.loads(json.dumps(step.to_json())))
 

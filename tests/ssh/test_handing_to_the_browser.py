@@ -41,7 +41,7 @@ def roost(
     monkeypatch.setenv("BROWSER", f"{program} %s")
     monkeypatch.setattr(webbrowser, "_tryorder", None)
     monkeypatch.setattr("roost.ssh.browser.address_of", lambda *_: PAGE)
-    monkeypatch.setattr("roost.app.resolve.existing", lambda *_: State(name="ndvi"))
+    monkeypatch.setattr("roost.app.resolve.usable", lambda *_: State(name="ndvi"))
     (tmp_path / "home" / "local" / "ndvi").mkdir(parents=True)
     return caller(monkeypatch, capfd)
 
