@@ -20,7 +20,7 @@ from roost.providers.aws import doctor
 from roost.providers.aws.account import AwsDoctor
 from roost.providers.aws.doctor import Case, examine_account, examine_case, examine_key
 from roost.providers.aws.dry_runs import dry_runs
-from roost.providers.aws.network import Network
+from roost.providers.aws.network import Network, judge_routes
 from roost.providers.aws.permissions import NEEDS, needs_of, policy
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
@@ -201,8 +201,8 @@ MAIN = {"Associations": [{"Main": True}], "Routes": [OUT]}
 
 def test_subnets_without_a_way_out_are_named() -> None:
     private = {"Associations": [{"SubnetId": "subnet-b"}], "Routes": [{**OUT, "GatewayId": "x"}]}
-    assert doctor.judge_routes([MAIN], NETWORK).verdict == "ok"
-    found = doctor.judge_routes([MAIN, private], NETWORK)
+    assert judge_routes([MAIN], NETWORK).verdict == "ok"
+    found = judge_routes([MAIN, private], NETWORK)
     assert (found.verdict, found.text) == (
         "problem",
         "vpc-1 has no route to an internet gateway in eu-central-1b",
@@ -211,7 +211,7 @@ def test_subnets_without_a_way_out_are_named() -> None:
         {**OUT, "State": "blackhole"},
         {"NatGatewayId": "nat-1", **OUT, "GatewayId": ""},
     ):
-        closed = doctor.judge_routes([{**MAIN, "Routes": [broken]}], NETWORK)
+        closed = judge_routes([{**MAIN, "Routes": [broken]}], NETWORK)
         assert closed.text.endswith("in eu-central-1a, eu-central-1b")
 
 

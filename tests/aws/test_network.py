@@ -17,9 +17,8 @@ from roost.model.resources import Group, Rule, Shape, Wanted
 from roost.plan.bill import bill_of
 from roost.plan.wanted import wanted_of
 from roost.providers.aws.client import Calls
-from roost.providers.aws.doctor import judge_routes
 from roost.providers.aws.machine_role import SESSIONS, machine_policy, session_statements
-from roost.providers.aws.network import PRIVATE_ONE, find_network
+from roost.providers.aws.network import PRIVATE_ONE, find_network, judge_routes
 from roost.providers.aws.rights import AwsRights
 from roost.spec import load
 from roost.spec.aws import Aws

@@ -22,15 +22,7 @@ from roost.providers.aws.codes import row_of
 from roost.providers.aws.dry_runs import Answer, answer_of, dry_runs
 from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.lookup import disk_size, image_source, too_small
-from roost.providers.aws.network import (
-    PRIVATE_ONE,
-    PUBLIC_ONE,
-    Network,
-    find_network,
-    no_way_out,
-    private_subnets,
-    public_subnets,
-)
+from roost.providers.aws.network import Network, find_network, judge_routes
 from roost.providers.aws.permissions import SPOT_ROLE
 from roost.providers.aws.quotas import Clients, check_addresses, check_machines, needed
 
@@ -179,22 +171,6 @@ def _routes(clients: Clients, network: Network) -> Finding:
     mine = [{"Name": "vpc-id", "Values": [network.vpc]}]
     found = Calls(clients("ec2")).every("describe_route_tables", "RouteTables", Filters=mine)
     return judge_routes(found, network)
-
-
-def judge_routes(tables: Iterable[Mapping[str, Any]], network: Network) -> Finding:
-    """Judge whether each subnet has an internet gateway: the way out, and back for SSH.
-
-    A private network has another way out.
-    """
-    fit = public_subnets if network.public else private_subnets
-    good = fit(tables, network.subnets.values())
-    closed = [zone for zone, subnet in network.subnets.items() if subnet not in good]
-    if not closed:
-        text = f"{network.vpc}: {', '.join(network.zones)}"
-        return Finding(check="network", verdict="ok", text=text)
-    text = no_way_out(network.vpc, closed, public=network.public)
-    mend = PUBLIC_ONE if network.public else PRIVATE_ONE
-    return Finding(check="network", verdict="problem", text=text, mend=mend)
 
 
 def _types(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import RoostError, command_line
+from roost.model.finding import Finding
 
 if TYPE_CHECKING:
     from roost.providers.aws.client import Calls
@@ -143,6 +144,22 @@ def _leads_out(route: Mapping[str, Any]) -> bool:
 
 def _to_internet(route: Mapping[str, Any]) -> bool:
     return _leads_out(route) and str(route.get("GatewayId", "")).startswith("igw-")
+
+
+def judge_routes(tables: Iterable[Mapping[str, Any]], network: Network) -> Finding:
+    """Judge whether each subnet has an internet gateway: the way out, and back for SSH.
+
+    A private network has another way out.
+    """
+    fit = public_subnets if network.public else private_subnets
+    good = fit(tables, network.subnets.values())
+    closed = [zone for zone, subnet in network.subnets.items() if subnet not in good]
+    if not closed:
+        text = f"{network.vpc}: {', '.join(network.zones)}"
+        return Finding(check="network", verdict="ok", text=text)
+    text = no_way_out(network.vpc, closed, public=network.public)
+    mend = PUBLIC_ONE if network.public else PRIVATE_ONE
+    return Finding(check="network", verdict="problem", text=text, mend=mend)
 
 
 def private_addresses(cidr: str, name: str) -> Iterator[str]:
