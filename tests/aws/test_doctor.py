@@ -16,9 +16,10 @@ from roost.app.doctor import examine_here
 from roost.cli.main import cli
 from roost.model.finding import Finding
 from roost.model.resources import State
-from roost.providers.aws import doctor
+from roost.providers.aws import account_checks, doctor
 from roost.providers.aws.account import AwsDoctor
-from roost.providers.aws.doctor import Case, examine_account, examine_case, examine_key
+from roost.providers.aws.account_checks import examine_account
+from roost.providers.aws.doctor import Case, examine_case, examine_key
 from roost.providers.aws.dry_runs import dry_runs
 from roost.providers.aws.network import Network, judge_routes
 from roost.providers.aws.permissions import NEEDS, needs_of, policy
@@ -70,17 +71,17 @@ def test_the_programs_that_are_missing_come_with_what_installs_them(
 def test_the_clock() -> None:
     def judged(hour: int, minute: int) -> tuple[str, str]:
         now = datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
-        found = doctor.judge_clock("Fri, 20 Nov 2026 10:00:00 GMT", now)
+        found = account_checks.judge_clock("Fri, 20 Nov 2026 10:00:00 GMT", now)
         return found.verdict, found.text
 
     assert judged(10, 5) == ("ok", "as AWS's, within five minutes")
     assert judged(10, 6) == ("problem", "6 min ahead of AWS's")
     assert judged(9, 0) == ("problem", "60 min behind AWS's")
-    assert doctor.judge_clock(None, datetime.now(UTC)).verdict == "unknown"
+    assert account_checks.judge_clock(None, datetime.now(UTC)).verdict == "unknown"
 
 
 def test_a_region_that_is_not_open() -> None:
-    closed = doctor.judge_region(
+    closed = account_checks.judge_region(
         [{"RegionName": "eu-south-1", "OptInStatus": "not-opted-in"}], "eu-south-1"
     )
     assert (closed.verdict, closed.text, closed.access) == (
@@ -92,7 +93,7 @@ def test_a_region_that_is_not_open() -> None:
         "aws account enable-region --region-name eu-south-1   (it takes some minutes)"
     )
     opened = [{"RegionName": "eu-south-1", "OptInStatus": "opted-in"}]
-    assert doctor.judge_region(opened, "eu-south-1").verdict == "ok"
+    assert account_checks.judge_region(opened, "eu-south-1").verdict == "ok"
 
 
 def test_credentials_that_do_not_work_end_the_examination(account: Account) -> None:

@@ -61,7 +61,7 @@ class AwsDoctor:
         self, spec: Spec | None, place: Place, file: str | None, observe: Callable[[], State] | None
     ) -> Iterator[Finding]:
         """Yield the findings; those that a file needs only where the account is in order."""
-        from roost.providers.aws.doctor import examine_account
+        from roost.providers.aws.account_checks import examine_account
         from roost.providers.aws.session import Clients, open_session
 
         said = spec.aws if spec else None

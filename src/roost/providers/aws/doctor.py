@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +14,7 @@ from roost.errors import AccessError, RoostError, command_line
 from roost.model.finding import Finding
 from roost.model.resources import Shape, State, Wanted
 from roost.providers.aws import machine_role
+from roost.providers.aws.account_checks import asked, many
 from roost.providers.aws.client import Calls
 from roost.providers.aws.codes import row_of
 from roost.providers.aws.dry_runs import Answer, answer_of, dry_runs
@@ -28,100 +26,6 @@ from roost.providers.aws.quotas import Clients, check_addresses, check_machines,
 
 if TYPE_CHECKING:
     from roost.spec import Spec
-
-LARGEST_SKEW = timedelta(minutes=5)
-"""AWS refuses requests that are signed at another time than its own by more than this."""
-
-
-# --- the account and the region -------------------------------------------------------------------
-
-
-def examine_account(
-    clients: Clients,
-    region: str,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    home: Clients | None = None,
-) -> Iterator[Finding]:
-    """Check this computer's clock, that the region is open, and the caller. Two requests.
-
-    A wrong clock and a closed region both look like wrong credentials, so they come first. ``home``
-    has clients of a region that every account has.
-    """
-    try:
-        who = _caller(clients)
-    except RoostError as error:
-        yield from _refused_caller(error, region, clock, home)
-        return
-    date = who.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    yield judge_clock(date, clock())
-    yield _asked("region", partial(_region, clients, region))
-    yield _known_caller(who)
-
-
-def _caller(clients: Clients) -> Mapping[str, Any]:
-    with translated("ask AWS who you are"):
-        found: Mapping[str, Any] = clients("sts").get_caller_identity()
-    return found
-
-
-def _known_caller(who: Mapping[str, Any]) -> Finding:
-    text = f"{who['Arn']} (account {who['Account']})"
-    return Finding(check="credentials", verdict="ok", text=text)
-
-
-def _refused_caller(
-    error: RoostError, region: str, clock: Callable[[], datetime], home: Clients | None
-) -> Iterator[Finding]:
-    """Yield why AWS does not take the caller: also a refusal says what time it is there."""
-    answer: Any = getattr(error.__cause__, "response", {})
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    if date is not None:
-        yield (judged := judge_clock(date, clock()))
-        if judged.verdict == "problem":
-            return
-    if home is not None and error.__cause__ is not None and kind_of(error.__cause__) == "region":
-        with suppress(RoostError):
-            who = _caller(home)
-            yield judge_region((), region)
-            yield _known_caller(who)
-            return
-    mend = error.next or "the network between here and AWS"
-    yield Finding(check="credentials", verdict="problem", text=error.what, mend=mend, access=True)
-
-
-def judge_clock(date: str | None, now: datetime) -> Finding:
-    """Judge whether this computer's clock is near that of AWS (the ``Date`` of an answer)."""
-    if date is None:
-        return Finding(check="clock", verdict="unknown", text="AWS's answer has no date")
-    skew = now - parsedate_to_datetime(date)
-    if abs(skew) <= LARGEST_SKEW:
-        return Finding(check="clock", verdict="ok", text="as AWS's, within five minutes")
-    side = "ahead of" if skew > timedelta() else "behind"
-    text = f"{abs(skew).total_seconds() / 60:.0f} min {side} AWS's"
-    return Finding(
-        check="clock", verdict="problem", text=text, mend="sudo timedatectl set-ntp true"
-    )
-
-
-def _region(clients: Clients, region: str) -> Finding:
-    found = clients("ec2").describe_regions(AllRegions=True, RegionNames=[region])["Regions"]
-    return judge_region(found, region)
-
-
-def judge_region(found: Iterable[Mapping[str, Any]], region: str) -> Finding:
-    """Judge whether the account has opened the region."""
-    states = {one["RegionName"]: one.get("OptInStatus", "opt-in-not-required") for one in found}
-    if states.get(region) in ("opt-in-not-required", "opted-in"):
-        return Finding(check="region", verdict="ok", text=region)
-    return Finding(
-        check="region",
-        verdict="problem",
-        text=f"{region} is not open for this account",
-        mend=command_line("aws", "account", "enable-region", "--region-name", region)
-        + "   (it takes some minutes)",
-        access=True,
-    )
-
 
 # --- what a file wants ----------------------------------------------------------------------------
 
@@ -155,16 +59,16 @@ def examine_case(clients: Clients, case: Case) -> Iterator[Finding]:
             check="network", verdict="problem", text=error.what, mend=error.next, access=access
         )
     if network is not None:
-        yield _asked("network", partial(_routes, clients, network))
-        yield from _many("type", partial(_types, clients, case, network))
-    yield from _many("image", partial(_images, clients, case))
-    yield from _many("quota", partial(_quotas, clients, case))
+        yield asked("network", partial(_routes, clients, network))
+        yield from many("type", partial(_types, clients, case, network))
+    yield from many("image", partial(_images, clients, case))
+    yield from many("quota", partial(_quotas, clients, case))
     if any(shape.spot for shape in case.shapes):
-        yield _asked("spot", partial(_spot, clients))
+        yield asked("spot", partial(_spot, clients))
     yield from examine_role(clients, case.spec, case.file)
     yield from examine_key(clients, case.spec)
     if network is not None:
-        yield from _many("permission", partial(_permissions, clients, case, network))
+        yield from many("permission", partial(_permissions, clients, case, network))
 
 
 def _routes(clients: Clients, network: Network) -> Finding:
@@ -266,7 +170,7 @@ def examine_role(clients: Clients, spec: Spec, file: str) -> Iterator[Finding]:
     """
     profile = spec.aws.instance_profile if spec.aws else None
     if profile is not None:
-        yield _asked("role", partial(_role, clients, profile, file))
+        yield asked("role", partial(_role, clients, profile, file))
     elif machine_role.needs_profile(spec):
         yield machine_role.missing(spec, file)
 
@@ -292,7 +196,7 @@ AWS_KEY = "alias/aws/ebs"
 
 def examine_key(clients: Clients, spec: Spec) -> Iterator[Finding]:
     """Check the key that new disks are encrypted with. At most two requests."""
-    yield _asked("encryption", partial(_key, clients, spec.aws.kms_key if spec.aws else None))
+    yield asked("encryption", partial(_key, clients, spec.aws.kms_key if spec.aws else None))
 
 
 def _key(clients: Clients, named: str | None) -> Finding:
@@ -325,10 +229,10 @@ def judge_key(what: str, state: str) -> Finding:
 
 
 def _permissions(clients: Clients, case: Case, network: Network) -> Iterator[Finding]:
-    for call, asked in dry_runs(
+    for call, words in dry_runs(
         case.wanted, case.spec.tags, network, case.spec.aws.kms_key if case.spec.aws else None
     ):
-        answer = answer_of(clients("ec2"), call, asked)
+        answer = answer_of(clients("ec2"), call, words)
         yield judge_dry_run(call, answer, case.file)
         if answer.done:  # it would do the others, too
             return
@@ -358,26 +262,3 @@ def judge_dry_run(call: str, answer: Answer, file: str) -> Finding:
     if answer.done:
         why = "the endpoint knows no dry runs and did it; what it made is deleted again"
     return Finding(check="permission", verdict="unknown", text=f"{action}: {why}")
-
-
-# --- checks that cannot be made -------------------------------------------------------------------
-
-
-def _asked(check: str, ask: Callable[[], Finding]) -> Finding:
-    try:
-        with translated(f"check the {check}"):
-            return ask()
-    except RoostError as error:
-        return _unknown(check, error)
-
-
-def _many(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        with translated(f"check the {check}"):
-            yield from tuple(ask())
-    except RoostError as error:
-        yield _unknown(check, error)
-
-
-def _unknown(check: str, error: RoostError) -> Finding:
-    return Finding(check=check, verdict="unknown", text=error.what, mend=error.next)
