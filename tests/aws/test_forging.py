@@ -206,7 +206,12 @@ def test_three_commands_under_what_others_wrote(forged_commands: Any) -> None:
 
 @pytest.mark.slow
 def test_every_command_under_what_others_wrote(forged_commands: Any) -> None:
-    @settings(max_examples=examples(30), deadline=None, suppress_health_check=CHECKS)
+    @settings(
+        max_examples=examples(18),
+        deadline=None,
+        suppress_health_check=CHECKS,
+        phases=[Phase.generate],
+    )
     @given(FORGED, st.permutations(LINES).map(tuple))
     def run(forged: Forged, lines: tuple[str, ...]) -> None:
         forged_commands(forged, lines)
