@@ -360,7 +360,7 @@ def test_a_cost_that_cannot_be_known_keeps_nobody_from_ending_it(
 ) -> None:
     ok(roost("up", "examples/ndvi.toml", "--cloud", "aws", "--yes"))
 
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise AccessError("you may not look at snapshots")
 
     monkeypatch.setattr("roost.providers.aws.ledger.history", refused)

@@ -237,7 +237,7 @@ def roost_cost(account: Account, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def call(ledger: Ledger, *seen: Seen, words: tuple[str, ...] = ()) -> Result:
         there = There(seen, began=START, now=int(later.timestamp()))
-        monkeypatch.setattr(history, "history", lambda *_: (ledger, there))
+        monkeypatch.setattr(history, "history", lambda *_, **__: (ledger, there))
         return CliRunner().invoke(cli, ["cost", "pix", "--region", REGION, *words])
 
     return call
