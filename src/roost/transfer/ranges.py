@@ -18,7 +18,7 @@ AT_ONCE = 16
 """Ranges on their way, over all objects: each has a connection and a buffer."""
 AHEAD = 8
 """Ranges of one object on their way. All before these are in the file."""
-BUFFER = 2**17
+BUFFER = 2**18
 TRIES = 6
 Write = Callable[[memoryview, int], None]
 """A function that takes bytes and their offset; many threads call it."""
