@@ -26,6 +26,7 @@ from typing import IO, Any
 import boto3
 
 from tests.aws.conftest import KEY, Account
+from tests.aws.policies.gate import Gate
 from tests.aws.strict import Killed
 from tests.aws.volume_agent import DiskVolumeAgent
 from tests.cli.calling import REPO, Ran
@@ -56,9 +57,11 @@ class Double:
 
     ``meanwhile`` is called once, when so many calls have been counted, with the process that makes
     the next; ``sleeping`` with each process that is about to sleep. Others may call meanwhile.
+    ``gate`` judges the calls of EC2 by the policy that the user has.
     """
 
     account: Account
+    gate: Gate | None = None
     meanwhile: dict[int, Callable[[int], object]] = field(default_factory=dict)
     sleeping: Callable[[int], object] = lambda _: None
     alone: threading.Lock = field(default_factory=threading.Lock)
@@ -122,6 +125,8 @@ class Double:
     def _call(self, service: str, region: str, operation: str, asked: Any) -> Any:
         if (service, region) not in self.clients:
             self.clients[service, region] = self._client(service, region)
+        if service == "ec2" and self.gate is not None:
+            self.gate.check(operation, asked)
         return self.clients[service, region]._make_api_call(operation, asked)
 
     def _client(self, service: str, region: str) -> Any:
@@ -200,8 +205,10 @@ class CommandLine:
 
 
 @contextmanager
-def command_line(account: Account, forker: socket.socket, folder: Path) -> Iterator[CommandLine]:
+def command_line(
+    account: Account, forker: socket.socket, folder: Path, gate: Gate | None = None
+) -> Iterator[CommandLine]:
     """The command line in a folder, as long as the double listens."""
-    double = Double(account)
+    double = Double(account, gate)
     with double.listening() as address:
         yield CommandLine(double, address, forker, folder)

@@ -15,9 +15,14 @@ from pathlib import Path
 from socket import socket
 from typing import Any, TypeVar
 
+import boto3
+
 from roost.model.nodes import split
+from roost.providers.aws.rights import AwsRights
+from roost.spec import load
 from tests.aws.command_line import CommandLine, Double, command_line
 from tests.aws.conftest import Account
+from tests.aws.policies.gate import Gate
 from tests.aws.strict import Moment, Weather
 from tests.cli.calling import REPO, Ran
 
@@ -162,6 +167,12 @@ class Stage:
         self.account.ec2.begin()
         shutil.copytree(self.folder, self._kept, symlinks=True)
 
+    def _gate(self) -> Gate:
+        """The user has the policy that `roost iam FILE` prints, and no other right."""
+        file = "ndvi.toml" if "ndvi" in self.scene.line else "stars.toml"
+        found = AwsRights().of_user(load(self.folder / file), None).policy
+        return Gate(found, boto3.client("ec2", region_name="eu-central-1"))
+
     @property
     def _kept(self) -> Path:
         return self.folder.with_name("kept")
@@ -172,7 +183,7 @@ class Stage:
         shutil.copytree(self._kept, self.folder, symlinks=True)
 
         def work() -> R:
-            with command_line(self.account, self.forker, self.folder) as roost:
+            with command_line(self.account, self.forker, self.folder, self._gate()) as roost:
                 return play(Play(self.account, roost, self.scene))
 
         return in_a_copy(work)

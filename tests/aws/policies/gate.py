@@ -99,14 +99,18 @@ class Gate:
         through = client._make_api_call
 
         def judged(name: str, asked: dict[str, Any]) -> Any:
-            refused = self.refused(name, asked)
-            if refused:
-                error = {"Code": "UnauthorizedOperation", "Message": refused}
-                raise ClientError({"Error": error}, name)
+            self.check(name, asked)
             return through(name, asked)
 
         client._make_api_call = judged
         return client
+
+    def check(self, operation: str, asked: dict[str, Any]) -> None:
+        """Raise EC2's error where the call is refused."""
+        refused = self.refused(operation, asked)
+        if refused:
+            error = {"Code": "UnauthorizedOperation", "Message": refused}
+            raise ClientError({"Error": error}, operation)
 
     def refused(self, operation: str, asked: dict[str, Any]) -> str:
         """Why the call is refused; empty where it is allowed."""
