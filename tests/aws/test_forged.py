@@ -136,6 +136,42 @@ def test_a_record_of_another_thing_is_refused_and_what_is_there_can_be_ended(
     assert account.left() == {}
 
 
+def test_what_a_record_of_others_rents_or_opens_is_asked_for(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    file = tmp_path / "stars.toml"
+    file.write_text(FILE.partition("[pixinsight]")[0])
+    ok(roost("up", file, "--yes"))
+    ok(roost("stop", "stars"))
+    ok(roost("start", "stars"))  # by the settings that were agreed to here nothing is asked
+    forge(account, access__ssh=["me", "anywhere"])
+
+    def opened() -> set[str]:
+        (group,) = account.client.describe_security_groups(GroupNames=["roost-stars"])[
+            "SecurityGroups"
+        ]
+        ranges = [r for p in group["IpPermissions"] for r in p["IpRanges"]]
+        return {one["CidrIp"] for one in ranges}
+
+    before = opened()
+    told = roost("start", "stars")
+    assert told.code == 4, told.err
+    assert "open port 22 from anywhere" in told.err
+    assert "the settings of stars were written elsewhere" in told.err
+    assert opened() == before
+    # A machine, too, and a yes makes it what was agreed to here.
+    for reservation in account.client.describe_instances()["Reservations"]:
+        ids = [one["InstanceId"] for one in reservation["Instances"]]
+        account.client.terminate_instances(InstanceIds=ids)
+    forge(account, access__ssh=["me"], machine__cpus=64)
+    told = roost("start", "stars", "--no-input")
+    assert told.code == 4, told.err
+    assert "create 1 instance: desktop" in told.err
+    ok(roost("start", "stars", "--yes"))
+    assert opened() == before
+    ok(roost("start", "stars"))
+
+
 # --- tags ----------------------------------------------------------------------------------------
 
 

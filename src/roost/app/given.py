@@ -2,15 +2,16 @@
 
 The record of a name lies with the cloud, where whoever shares the account can write. So a path in
 it, and a ``park = "discard"``, is obeyed only if ``roost up FILE`` has named it on this computer,
-for this name.
+for this name. What a record rents or opens that was not agreed to on this computer is asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from roost.model.resources import State
@@ -28,14 +29,20 @@ def give(cloud: Cloud, spec: Spec) -> None:
 
     paths = {source.path for source in uploads_of(spec).values()} | set(secrets_of(spec).values())
     discard = sorted(v.name for v in spec.volumes if v.park is ParkMode.DISCARD)
-    place = _list(cloud, spec.name)
-    if not paths and not discard and not place.exists():
-        return
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
-    found = {"paths": sorted(os.fspath(path.absolute()) for path in paths), "discard": discard}
-    beside.write_text(json.dumps(found) + "\n")
-    beside.replace(place)
+    names = sorted(os.fspath(path.absolute()) for path in paths)
+    _write(cloud, spec.name, {"paths": names, "discard": discard})
+
+
+def agree(cloud: Cloud, name: str, record: str) -> None:
+    """Remember that the user of this computer lets a name be as a record says."""
+    digest = _digest(record)
+    if digest not in _read(cloud, name, "agreed"):
+        _write(cloud, name, {"agreed": [digest]})
+
+
+def agreed(cloud: Cloud, have: State) -> bool:
+    """Tell whether the settings of a name are those that were agreed to on this computer."""
+    return have.record is not None and _digest(have.record) in _read(cloud, have.name, "agreed")
 
 
 def given(cloud: Cloud, name: str) -> frozenset[Path]:
@@ -59,17 +66,35 @@ def discards(cloud: Cloud, have: State) -> frozenset[str]:
     return frozenset(name for name, v in volumes if v.park is ParkMode.DISCARD and v.name in named)
 
 
+def _digest(record: str) -> str:
+    return hashlib.sha256(record.encode()).hexdigest()
+
+
 def _read(cloud: Cloud, name: str, key: str) -> list[str]:
-    """Return a list of what was given; an older roost wrote only the paths."""
+    """Return a list of what was given."""
+    listed = _all(cloud, name).get(key)
+    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+
+
+def _all(cloud: Cloud, name: str) -> dict[str, Any]:
+    """Return all lists; an older roost wrote only the paths."""
     try:
         with _list(cloud, name).open("rb") as file:
             found = json.loads(file.read(MOST))
     except (OSError, ValueError):
-        return []
+        return {}
     if isinstance(found, list):
-        found = {"paths": found}
-    listed = found.get(key) if isinstance(found, dict) else None
-    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+        return {"paths": found}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(cloud: Cloud, name: str, lists: dict[str, list[str]]) -> None:
+    """Write these lists beside the others."""
+    place = _list(cloud, name)
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
+    beside.write_text(json.dumps({**_all(cloud, name), **lists}) + "\n")
+    beside.replace(place)
 
 
 def _list(cloud: Cloud, name: str) -> Path:

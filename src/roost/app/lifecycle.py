@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,7 @@ def bring_up(
     they were; ``fresh`` are made empty, as their copies are lost.
     Raises PartlyDoneError where data is on its way back from the archive, which nobody waits for.
     """
+    from roost.app.given import agree
     from roost.app.provisioning import settle
     from roost.plan.up import plan_up
     from roost.reconcile.quorum import PartlyUpError, quorum_of
@@ -64,6 +65,8 @@ def bring_up(
     def planner(have: State, given_up: frozenset[str]) -> Plan:
         return plan_up(wanted, have, drop=drop, given_up=given_up, as_parked=as_parked, fresh=fresh)
 
+    if cloud.can.rents:
+        agree(cloud, wanted.name, wanted.record)
     problem: PartlyUpError | None = None
     title, total = f"{verb} {wanted.name}", sum(group.count for group in wanted.groups)
     quorum = quorum_of(wanted)
@@ -104,7 +107,7 @@ def bring_back(
     """Make all run that a name was made as, by its record, wherever it is."""
     from roost.app.comeback import check_copies
     from roost.app.ends import refuse_past_end, warn_of_past_end
-    from roost.app.price_rise import agree_on_return, agree_on_volumes
+    from roost.app.price_rise import agree_on_record, agree_on_return, agree_on_volumes
     from roost.app.resolve import held, locate, spec_in, wanted_for
     from roost.plan.up import plan_up
 
@@ -119,8 +122,11 @@ def bring_back(
         if cloud.can.rents:
             stopped, runs = hourly(cloud, wanted, running=False), hourly(cloud, wanted)
             session.say(f"while it runs it costs {runs}, and {stopped} while it is stopped")
-            plan = plan_up(wanted, have, as_parked=as_parked, fresh=empty)
+            # What is on its way out is made again once it is gone.
+            left = tuple(i for i in have.instances if i.state != "deleting")
+            plan = plan_up(wanted, replace(have, instances=left), as_parked=as_parked, fresh=empty)
             agree_on_volumes(session, cloud, plan, have)
+            agree_on_record(session, cloud, plan, have, rents=not as_parked)
             if as_parked:
                 agree_on_return(session, plan, have, runs)
         return bring_up(session, cloud, wanted, verb=verb, as_parked=as_parked, fresh=empty)

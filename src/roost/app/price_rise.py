@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, command_line
-from roost.model.resources import Volume
-from roost.model.steps import Create, Modify, Restore, explain
+from roost.model.resources import SecurityGroup, Volume
+from roost.model.steps import Create, Modify, OpenRules, Restore, explain
 
 if TYPE_CHECKING:
     from roost.cost.rates import Amount
-    from roost.model.resources import State, Wanted
+    from roost.model.resources import Rule, State, Wanted
+    from roost.model.steps import Step
     from roost.plan.up import Plan
     from roost.providers.provider import Cloud
     from roost.session import Session
@@ -40,12 +41,7 @@ def agree_on_volumes(session: Session, cloud: Cloud, plan: Plan, have: State) ->
 
 def agree_on_return(session: Session, plan: Plan, have: State, runs: str) -> None:
     """Ask before what was parked costs more again. Raises NeedsConfirmationError."""
-    paid = [
-        step
-        for step in plan.steps
-        if isinstance(step, Restore)
-        or (isinstance(step, Create) and step.kind in ("instance", "volume", "address"))
-    ]
+    paid = [step for step in plan.steps if isinstance(step, Restore) or _rents(step)]
     if not paid:
         return
     for step in paid:
@@ -56,6 +52,41 @@ def agree_on_return(session: Session, plan: Plan, have: State, runs: str) -> Non
         next=command_line("roost", "resume", have.name, "--yes"),
     )
     session.consent.ask(f"Resume {have.name} for {runs}?", refused)
+
+
+def agree_on_record(
+    session: Session, cloud: Cloud, plan: Plan, have: State, *, rents: bool = False
+) -> None:
+    """Ask for what a record opens (and ``rents``) that nobody here has agreed to yet.
+
+    Others of the account can write records. Raises NeedsConfirmationError.
+    """
+    from roost.app.given import agreed
+
+    asked = [step for step in plan.steps if _opens(step) or (rents and _rents(step))]
+    if not asked or not cloud.can.rents or agreed(cloud, have):
+        return
+    for step in asked:
+        session.say(f"  {explain(step)}")
+    refused = NeedsConfirmationError(
+        f"the settings of {have.name} were written elsewhere, and this follows from them: it needs"
+        " a yes",
+        exists=have.conditions,
+        next="the same with --yes, or: roost up FILE   (with the settings of your own file)",
+    )
+    session.consent.ask(f"Do that, by settings of {have.name} from elsewhere?", refused)
+
+
+def _rents(step: Step) -> bool:
+    return isinstance(step, Create) and step.kind in ("instance", "volume", "address")
+
+
+def _opens(step: Step) -> bool:
+    """Tell whether it lets in anybody but whoever runs roost."""
+    rules: list[Rule] = list(step.rules) if isinstance(step, OpenRules) else []
+    if isinstance(step, Create):
+        rules = [r for one in step.resources if isinstance(one, SecurityGroup) for r in one.rules]
+    return any(rule.source != "caller" for rule in rules)
 
 
 def costs_more(session: Session, cloud: Cloud, before: Wanted, after: Wanted) -> bool:

@@ -23,8 +23,9 @@ def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Runn
     """
     from roost.app.comeback import check_copies
     from roost.app.lifecycle import bring_up
-    from roost.app.price_rise import agree_on_workers
+    from roost.app.price_rise import agree_on_record, agree_on_workers
     from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.plan.up import plan_up
 
     cloud = locate(session, name)
     with held(session, cloud, name) as have:
@@ -38,6 +39,7 @@ def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Runn
         now = spec.workers.model_copy(update={"count": there})
         before = wanted_for(spec.model_copy(update={"workers": now}))
         agree_on_workers(session, cloud, before, wanted)
+        agree_on_record(session, cloud, plan_up(wanted, have, drop=drop), have)
         check_copies(session, cloud, wanted, have)
         session.say(f"scaling {name} to {count} workers")
         return bring_up(session, cloud, wanted, verb="scale", drop=drop)

@@ -24,7 +24,8 @@ from roost.model.place import Place
 def command(name: str, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
     """Start what was stopped, and whatever is missing of it.
 
-    It says what an hour costs, and asks only where a volume would change too.
+    It says what an hour costs. It asks where a volume would change, and for what settings rent or
+    open that were written on another computer.
 
     \b
     Example:
