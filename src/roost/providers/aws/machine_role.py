@@ -54,6 +54,16 @@ def partition_of(region: str | None) -> str:
     return next((p for start, p in PARTITIONS if (region or "").startswith(start)), "aws")
 
 
+def in_partition(document: dict[str, Any], region: str | None) -> dict[str, Any]:
+    """Return a policy with the ARNs and services of the region's partition of AWS."""
+    partition = partition_of(region)
+    text = json.dumps(document).replace("arn:aws:", f"arn:{partition}:")
+    if partition == "aws-cn":
+        text = text.replace('"ec2.amazonaws.com"', '"ec2.amazonaws.com.cn"')
+    moved: dict[str, Any] = json.loads(text)
+    return moved
+
+
 def name_of(profile: str) -> str:
     """Return the profile's name, from the name or ARN in the file."""
     return profile.rpartition("/")[2]

@@ -174,6 +174,13 @@ CALLS: tuple[Call, ...] = (
 
 TAG = "ec2:CreateTags"
 
+OF_IMAGES = (
+    *("ec2:CreateImage", "ec2:CreateTags", "ec2:DeleteSecurityGroup", "ec2:DeleteSnapshot"),
+    *("ec2:DeregisterImage", "ec2:GetConsoleOutput", "ec2:ModifyImageAttribute"),
+    *("ec2:ModifySnapshotAttribute", "ec2:TerminateInstances"),
+)
+"""What `roost image` changes: images outlive the name they were made of, and have another tag."""
+
 OPERATOR = ("ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances")
 """What an operator may do; the last one in AWS's console."""
 
@@ -252,6 +259,15 @@ def policy(
             _tagged("aws:ResourceTag", name),
             _in(region),
         ),
+        _statement(
+            "ChangeItsImage",
+            OF_IMAGES if name != ANY else (),
+            ["*"],
+            {"StringEquals": {f"aws:ResourceTag/{tags.NAME}": tags.IMAGES}},
+            {"StringEquals": {f"aws:ResourceTag/{tags.NODE}": name}},
+            _tagged("aws:RequestTag", tags.IMAGES, if_there=True),
+            _in(region),
+        ),
         # Who tags what is roost's must not make it another name's.
         _statement(
             "TagOnlyAsTheSameName",
@@ -265,14 +281,14 @@ def policy(
             "MakeOnlyWhatIsTagged",
             [c.action for c in calls if c.makes],
             _arns(kind for c in calls for kind in c.makes),
-            _tagged("aws:RequestTag", name),
+            _tagged("aws:RequestTag", name, tags.IMAGES),
             _in(region),
         ),
         _statement(
             "TagOnlyInMaking",
             ["ec2:CreateTags"],
             ["arn:aws:ec2:*:*:*/*"],
-            _tagged("aws:RequestTag", name),
+            _tagged("aws:RequestTag", name, tags.IMAGES),
             {"StringEquals": {"ec2:CreateAction": sorted(tagging)}},
             _in(region),
         ),
@@ -291,17 +307,7 @@ def policy(
         *_elsewhere(calls),
     ]
     kept = [statement for statement in statements if statement["Action"]]
-    return in_partition({"Version": "2012-10-17", "Statement": kept}, region)
-
-
-def in_partition(document: dict[str, Any], region: str | None) -> dict[str, Any]:
-    """Return a policy with the ARNs and services of the region's partition of AWS."""
-    partition = machine_role.partition_of(region)
-    text = json.dumps(document).replace("arn:aws:", f"arn:{partition}:")
-    if partition == "aws-cn":
-        text = text.replace('"ec2.amazonaws.com"', '"ec2.amazonaws.com.cn"')
-    moved: dict[str, Any] = json.loads(text)
-    return moved
+    return machine_role.in_partition({"Version": "2012-10-17", "Statement": kept}, region)
 
 
 def operator_policy(name: str, region: str | None) -> dict[str, Any]:
@@ -320,7 +326,7 @@ def operator_policy(name: str, region: str | None) -> dict[str, Any]:
             ),
         ],
     }
-    return in_partition(document, region)
+    return machine_role.in_partition(document, region)
 
 
 def size(found: dict[str, Any]) -> int:
@@ -375,9 +381,10 @@ def _statement(
     }
 
 
-def _tagged(key: str, name: str, *, if_there: bool = False) -> dict[str, dict[str, Any]]:
+def _tagged(key: str, name: str, *others: str, if_there: bool = False) -> dict[str, dict[str, Any]]:
     operator = "StringLike" if name == ANY else "StringEquals"
-    return {f"{operator}{'IfExists' if if_there else ''}": {f"{key}/{tags.NAME}": name}}
+    allowed = [name, *others] if others and name != ANY else name
+    return {f"{operator}{'IfExists' if if_there else ''}": {f"{key}/{tags.NAME}": allowed}}
 
 
 def _in(region: str | None) -> dict[str, dict[str, Any]]:
