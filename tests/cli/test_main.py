@@ -85,7 +85,7 @@ def test_it_ends_the_command_with_the_code(
         (KeyboardInterrupt(), 130, "roost: interrupted\n"),
         (click.exceptions.Abort(), 130, "roost: interrupted\n"),
         (FileNotFoundError(2, "No such file", "a/b"), 1, "roost: No such file (a/b)\n"),
-        (OSError(28, "No space left on device"), 1, "cannot be written: its disk is full"),
+        (OSError(28, "No space left on device", "/x"), 1, "/x cannot be written: its disk is full"),
         (BrokenPipeError(32, "Broken pipe"), 1, "roost: a program that roost talked to went away"),
         (click.exceptions.Exit(7), 7, ""),
     ],

@@ -93,3 +93,4 @@ def test_a_gpu_that_aws_does_not_have(roost: Roost) -> None:
     assert told.code == 1
     assert told.err.startswith("roost: AWS has no RTX4090; it has: A100, A10G, ")
     assert "roost prices --gpu A10G" in told.err
+    assert roost("prices", "--gpu", "nvidia t4").out.splitlines()[1].startswith("g4dn.xlarge")

@@ -96,6 +96,7 @@ def test_a_fixed_port_that_is_taken(lab: Lab) -> None:
     assert lab.roost("ls", "--json").stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_dies_is_started_again(lab: Lab) -> None:
     lab.roost("up")
     (old,) = lab.services("roost.notebook.dask.scheduler")
@@ -117,6 +118,7 @@ def test_a_lost_record_of_a_machine_does_not_stop_down(lab: Lab) -> None:
     lab.none_left()
 
 
+@pytest.mark.slow
 def test_a_machine_that_was_switched_off(lab: Lab) -> None:
     """After a reboot nothing runs, and every file is as it was."""
     lab.roost("up")

@@ -52,6 +52,7 @@ def test_from_up_to_down(lab: Lab, tmp_path: Path) -> None:
     assert "no such name" in lab.roost("show", "life", code=2).stderr
 
 
+@pytest.mark.slow
 def test_scaling_follows_and_retires(lab: Lab) -> None:
     lab.roost("up")
     lab.roost("scale", "life", "3")
@@ -63,6 +64,7 @@ def test_scaling_follows_and_retires(lab: Lab) -> None:
     assert len(lab.supervisors()) == 2
 
 
+@pytest.mark.slow
 def test_data_survives_scaling_down(lab: Lab) -> None:
     """A worker that goes hands over what it holds: nothing is computed twice."""
     lab.roost("up")
@@ -82,6 +84,7 @@ def test_data_survives_scaling_down(lab: Lab) -> None:
     assert lab.python(keep) == "True"
 
 
+@pytest.mark.slow
 def test_a_killed_worker_comes_back(lab: Lab) -> None:
     lab.roost("up")
     (worker, *_) = [
@@ -98,6 +101,7 @@ def _replaced(lab: Lab, old: psutil.Process) -> bool:
     return bool(now) and old.pid not in {p.pid for p in now}
 
 
+@pytest.mark.slow
 def test_a_killed_machine_is_reported_and_refilled(lab: Lab) -> None:
     lab.roost("up")
     dead = [p for p in lab.supervisors() if "worker-2" in " ".join(p.cmdline())]
@@ -203,6 +207,7 @@ def test_a_name_from_another_folder_is_not_taken_over(lab: Lab, tmp_path: Path) 
     assert set(lab.states()) == {"head", "worker-1", "worker-2"}
 
 
+@pytest.mark.slow
 def test_jupyter_that_cannot_start_is_named_and_mended(lab: Lab) -> None:
     """The environment has no JupyterLab, and the file asks for one."""
     lab.write(jupyter=True)

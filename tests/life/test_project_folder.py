@@ -85,6 +85,7 @@ def _local_directories(lab: Lab) -> list[str]:
     return list(json.loads(lab.python(code)).values())
 
 
+@pytest.mark.slow
 def test_a_worker_that_starts_again_is_there_too(lab: Lab) -> None:
     in_project(lab)
     lab.roost("up")
@@ -100,6 +101,7 @@ def test_a_worker_that_starts_again_is_there_too(lab: Lab) -> None:
     assert lab.python(WRITE_AND_READ) == wrote(7, 2)
 
 
+@pytest.mark.slow
 def test_modules_named_like_pythons_and_dasks_own_stop_nobody(lab: Lab) -> None:
     """A notebook beside them works as well; only a script beside them is Python's own trouble."""
     in_project(lab)
@@ -130,6 +132,7 @@ def test_a_project_that_is_gone_is_said(lab: Lab) -> None:
     assert f"the project's folder is not there: {lab.folder}" in log
 
 
+@pytest.mark.slow
 def test_another_folder_is_warned_of(lab: Lab) -> None:
     """A program, or a notebook, in a subfolder: its relative paths are others than the tasks'."""
     in_project(lab)

@@ -90,6 +90,7 @@ def check_killed(tmp_path: Path, home: Path, store: Store, times: int, large: in
     return killed
 
 
+@pytest.mark.slow
 def test_killed_once_each_way(tmp_path: Path, home: Path, store: Store) -> None:
     check_killed(tmp_path, home, store, times=1, large=1)
 

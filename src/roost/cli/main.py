@@ -199,7 +199,7 @@ def main() -> int:
 
 def _refused(error: OSError) -> RoostError:
     """Return the error for what this computer refuses; a full disk: where, and what can go."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is None:
         place = f" ({error.filename})" if error.filename else ""
         return RoostError(f"{error.strerror or error}{place}")
     import shutil
@@ -207,7 +207,7 @@ def _refused(error: OSError) -> RoostError:
 
     from roost.home import home
 
-    path = Path(error.filename or home()).absolute()
+    path = Path(error.filename).absolute()
     there = next(one for one in (path, *path.parents) if one.exists())
     disk, kept = shutil.disk_usage(there), home() / "environments"
     room = f"{disk.free / 2**30:.1f} GiB free of {disk.total / 2**30:.0f}"

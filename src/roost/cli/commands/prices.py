@@ -8,10 +8,9 @@ import click
 
 from roost.cli.options import json_option, size
 from roost.cli.output import write_json
-from roost.errors import RoostError, UsageError
+from roost.errors import RoostError
 
 if TYPE_CHECKING:
-    from roost.catalogue import Catalogue
     from roost.cost.machines import Offer
 
 
@@ -64,8 +63,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     check_region(region)
     catalogue = load()
-    if gpu_name:
-        _check_gpu(catalogue, gpu_name)
     needs = Needs(
         cpus=cpus,
         memory_gib=memory,
@@ -87,14 +84,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
     click.echo(offers_text(offers))
     source = catalogue.source.partition(",")[0]
     click.echo(f"\non demand, Linux, before tax; {source} of {catalogue.published}, in {region}")
-
-
-def _check_gpu(catalogue: Catalogue, model: str) -> None:
-    """Raise UsageError for a model of GPU that no type has in any region."""
-    known = sorted({gpu.name for one in catalogue.instance_types() for gpu in one.gpus})
-    words = model.casefold().removeprefix("nvidia ")
-    if words not in {name.casefold() for name in known}:
-        raise UsageError(f"AWS has no {model[:40]}; it has: {', '.join(known)}")
 
 
 def _next(nearest: tuple[Offer, ...]) -> str:
