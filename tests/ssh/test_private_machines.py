@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -48,7 +49,7 @@ def own_ssh(
     shutil.copy(key, settings / "mine")
     (settings / "config").write_text(
         f"Host lab-gateway\n  HostName 127.0.0.1\n  Port {gateway.port}\n"
-        f"  User {os.environ.get('USER') or 'root'}\n  IdentityFile {settings}/mine\n"
+        f"  User {getpass.getuser()}\n  IdentityFile {settings}/mine\n"
         f"  IdentitiesOnly yes\n  UserKnownHostsFile {settings}/known_hosts\n"
     )
     # OpenSSH finds these by the account, not by HOME; the account's own must not be read here.

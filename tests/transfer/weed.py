@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 KEY, SECRET = "testkey", "testsecret"
 
@@ -64,15 +65,16 @@ def weed(
         *(f"-s3.config={config}", "-master.volumeSizeLimitMB=256", "-volume.max=300"),
         *("-master.telemetry=false", "-s3.port.lance=0", "-s3.port.iceberg=0"),
     ]
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(line, stdout=log, stderr=log, cwd=folder)
-    try:
-        _wait(f"http://{address}:{s3}/", process, folder / "log")
-        yield Weed(f"http://{address}:{s3}")
-    finally:
-        process.kill()  # its data goes with it
-        process.wait()
-        log.close()
+    # Left in /tmp, as is its way, its sockets would be in the way of other users.
+    with TemporaryDirectory(prefix="weed-") as short, (folder / "log").open("wb") as log:
+        line += [f"-{name}.localSocket={short}/{name}" for name in ("filer", "s3")]
+        process = subprocess.Popen(line, stdout=log, stderr=log, cwd=folder)
+        try:
+            _wait(f"http://{address}:{s3}/", process, folder / "log")
+            yield Weed(f"http://{address}:{s3}")
+        finally:
+            process.kill()  # its data goes with it
+            process.wait()
 
 
 def program() -> str:
