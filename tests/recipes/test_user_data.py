@@ -11,6 +11,7 @@ import shutil
 import string
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 
 from roost import machine as programs
 from roost.errors import UsageError
+from roost.model.resources import Role
 from roost.recipes.programs import machine_programs
 from roost.recipes.strip import strip
 from roost.recipes.user_data import (
@@ -95,6 +97,28 @@ def test_it_is_packed_and_short_enough(facts: MachineFacts) -> None:
     assert json.loads(rest) == cloud_config(facts)
     assert len(packed) <= LIMIT == 16384
     assert user_data(facts) == packed
+
+
+def test_a_machine_with_all_that_a_file_can_say_fits() -> None:
+    """As many volumes as a machine has, all of them warm, and many packages."""
+    volumes = tuple(
+        MachineVolume(
+            name=f"volume-of-the-group-{n}", device=f"/dev/sd{letter}", mount=f"/mnt/{n}", warm=True
+        )
+        for n, letter in enumerate("fghijklmnop")
+    )
+    packages = (
+        *("build-essential", "cmake", "ffmpeg", "gfortran", "git-lfs", "graphviz", "htop"),
+        *("imagemagick", "libgdal-dev", "libgeos-dev", "libopenmpi-dev", "libproj-dev"),
+        *("ninja-build", "octave", "openmpi-bin", "r-base", "texlive-latex-extra", "tmux", "vim"),
+    )
+    name = "a-cluster-with-the-longest-nam"
+    roles: tuple[Role, ...] = ("head", "desktop")
+    for role in roles:
+        facts = replace(
+            DESKTOP, name=name, nodes=role, role=role, volumes=volumes, packages=packages
+        )
+        assert len(user_data(facts)) <= LIMIT
 
 
 def test_as_yaml_it_says_the_same() -> None:
@@ -210,6 +234,8 @@ def _bare(tree: ast.Module) -> ast.Module:
 def test_strings_with_hashes_stay() -> None:
     source = '#!/x\n"""Doc."""\na = "# no comment"  # one\n\n# two\nb = """\n# text\n"""\n'
     assert strip(source) == '#!/x\na = "# no comment"\nb = """\n# text\n"""\n'
+    source = 'def f():\n    if 1:\n        return """a\n    b"""\n'
+    assert strip(source) == 'def f():\n if 1:\n  return """a\n    b"""\n'
 
 
 def test_the_programs_need_nothing_but_python(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from roost.machine import activity, beacon, idle_policy, memory
+from roost.machine import activity, idle_policy, memory
 from roost.machine.common import Machine, boot, read, run, write
 from roost.machine.platform import platform_of
 
@@ -55,6 +55,10 @@ def look(machine: Machine) -> tuple[idle_policy.Seen, float | None]:
         wall=time.time(),
         busy=why,
     )
+    if facts.get("role") not in ("head", "worker"):
+        return seen, None
+    from roost.machine import beacon  # a machine by itself reports to nobody, and has no beacon
+
     if facts.get("role") == "worker" and facts.get("head"):
         node = str(read(machine.at("/var/lib/roost/node.json")).get("node", "worker"))
         return follow(seen, beacon.report(facts["head"], node, why, key=beacon.key_of(machine)))

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 def strip(source: str) -> str:
     """Remove comments, docstrings, empty lines, and the types of arguments and results.
 
+    Indent by one space: a fiftieth of what is left when it is packed.
+
     The result is the same on every Python.
     """
     source = _without_types(source)
@@ -34,7 +36,24 @@ def strip(source: str) -> str:
             if not (row == 1 and token.string.startswith("#!")):
                 line = lines[row - 1]
                 lines[row - 1] = None if line is None else line[:column].rstrip()
-    return "".join(line + "\n" for line in lines if line)
+    within = _within_texts(tree)
+    return "".join(
+        (line if number in within else _narrow(line)) + "\n"
+        for number, line in enumerate(lines, 1)
+        if line
+    )
+
+
+def _within_texts(tree: ast.AST) -> set[int]:
+    """Return the lines that begin in a text, whose blanks are its own."""
+    texts = (n for n in ast.walk(tree) if isinstance(n, ast.Constant | ast.JoinedStr))
+    return {row for one in texts for row in range(one.lineno + 1, (one.end_lineno or 0) + 1)}
+
+
+def _narrow(line: str) -> str:
+    bare = line.lstrip(" ")
+    wide, odd = divmod(len(line) - len(bare), 4)
+    return " " * (wide + odd) + bare
 
 
 def _without_types(source: str) -> str:

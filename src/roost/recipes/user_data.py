@@ -33,7 +33,7 @@ AT = "/usr/lib/roost"
 UNITS = "/etc/systemd/system"
 COMMON = (
     *("common", "platform", "platforms/__init__", "identity", "devices", "volumes", "setup"),
-    *("idle_policy", "memory", "activity", "beacon", "guard"),
+    *("idle_policy", "memory", "activity", "guard"),
 )
 """The programs of a machine before its hand-over, which brings all of them (``extend`` too)."""
 WATCH = (
@@ -196,6 +196,7 @@ def _programs(facts: MachineFacts) -> tuple[File, ...]:
     needed = ["__init__", *COMMON, f"platforms/{facts.platform}"]
     needed += ["prewarm"] if any(v.warm for v in facts.volumes) else []
     needed += ["spot"] if facts.spot else []
+    needed += ["beacon"] if facts.role in ("head", "worker") else []
     return (
         File(f"{AT}/roost/__init__.py", ""),
         *(program(name) for name in needed),
