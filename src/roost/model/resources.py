@@ -348,7 +348,8 @@ class State:
     ``backups`` are the copies that the record names, also those that are not there any more;
     ``backups_unread``: the record names some that cannot be read. ``foreign`` carries the name's
     tag all the same, and is never changed. ``owner`` is None where nobody is noted, or the cloud
-    has no owners; ``unowned``: the record has room for one.
+    has no owners; ``unowned``: the record has room for one. ``launched`` are the ids of
+    the machines that this very process has made.
     """
 
     name: str
@@ -366,6 +367,7 @@ class State:
     foreign: tuple[Foreign, ...] = ()
     owner: Owner | None = None
     unowned: bool = False
+    launched: frozenset[str] = frozenset()
     notes: tuple[str, ...] = field(default=())
 
     @property

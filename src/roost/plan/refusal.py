@@ -68,6 +68,8 @@ def refuse_doubles(have: State) -> Refusal | None:
     """Refuse where two machines, or two firewalls, have one name: roost itself makes only one.
 
     Somebody else has made the other, or given it roost's tags. Which is which, nobody knows here.
+    But two computers that make one name at once do make two: whose is the younger one takes it
+    back, while it runs.
     """
     surplus = _doubled(have)
     if not surplus:
@@ -98,7 +100,7 @@ def _doubled(have: State) -> list[Instance | SecurityGroup]:
     """Return the surplus ones. A worker holds nothing; one that is deleted is on its way out."""
     there: list[Instance | SecurityGroup] = [*have.security_groups]
     there += [i for i in have.instances if i.role != "worker" and i.state != "deleting"]
-    return [one for one in there if one.name.endswith(SURPLUS)]
+    return [o for o in there if o.name.endswith(SURPLUS) and o.id not in have.launched]
 
 
 def _type(one: Instance | SecurityGroup) -> str:

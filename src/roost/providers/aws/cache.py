@@ -45,8 +45,9 @@ class Memory:
     ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
     after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
-    ``begun`` are the ids of instances that this process launched or started and has not seen
-    running; True for those that it has seen on their way.
+    ``launched`` are the ids of instances that this process made. ``begun`` are the ids of those
+    that it launched or started and has not seen running; True for those that it has seen on their
+    way.
     ``unwell`` says what is wrong with machines, by their ids; None: nobody has asked yet.
     ``tiers`` are the changes of snapshots' tiers that this process saw begin.
     ``made`` is what this process made and has not seen described yet, with the time it was made;
@@ -76,6 +77,7 @@ class Memory:
     baked: tuple[BakedImage, ...] | None = ()
     tiers: dict[str, str] = field(default_factory=dict)
     begun: dict[str, bool] = field(default_factory=dict)
+    launched: set[str] = field(default_factory=set)
     unwell: dict[str, str] | None = None
 
     def id(self, name: str, kind: Kind, one: str) -> str:

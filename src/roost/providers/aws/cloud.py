@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -128,7 +128,8 @@ class AwsCloud:
         with translated(f"look at {name}"):
             state = Look(self.calls, memory, name, self._who).state()
         memory.zone = parse.zone_of(memory.described) or memory.zone
-        return memory.with_unseen(state, self.clock())
+        seen = memory.with_unseen(state, self.clock())
+        return replace(seen, launched=frozenset(memory.launched))
 
     def summaries(self) -> tuple[Summary, ...]:
         """Return every name in this region, also those of which only the record is left."""

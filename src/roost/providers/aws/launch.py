@@ -229,6 +229,7 @@ class Launch:
             )
             self.maker.made(found, described["InstanceId"])
             memory.begun[described["InstanceId"]] = False
+            memory.launched.add(described["InstanceId"])
             launched.add(number)
         return tuple(one for number, one in enumerate(rest) if number not in launched)
 

@@ -89,7 +89,7 @@ RESTORING = ("permanent-restore-in-progress", "temporary-restore-in-progress")
 def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
     """Return all instances that are not gone, the head first.
 
-    Of two with one name that which is on its way out is the surplus one.
+    Of two with one name that which is on its way out is the surplus one, or else the younger.
     """
     there = [
         _instance(described)
@@ -97,7 +97,7 @@ def instances(reservations: Iterable[Described]) -> tuple[Instance, ...]:
         for described in reservation["Instances"]
         if described["State"]["Name"] != TERMINATED and not marks.problem("instance", described, "")
     ]
-    there.sort(key=lambda one: one.state == "deleting")
+    there.sort(key=lambda one: (one.state == "deleting", one.started or 0))
     found: dict[str, Instance] = {}
     for one in there:
         name = _free(one.name, found)
