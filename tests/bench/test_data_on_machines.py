@@ -22,6 +22,7 @@ from roost.transfer.remote import package
 from roost.transfer.s3.bucket import Bucket
 from roost.transfer.s3.config import Keys, Where
 from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for
+from tests.interrupts import heeds_interrupts
 from tests.transfer.weed import Weed, weed
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
@@ -87,7 +88,12 @@ class Lab:
         """One that goes on while the test looks."""
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            self.line(*words), env=self.environment, stdout=pipe, stderr=pipe, text=True
+            self.line(*words),
+            env=self.environment,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            preexec_fn=heeds_interrupts,
         )
 
     def there(self, prefix: str) -> dict[str, bytes]:

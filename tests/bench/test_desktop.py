@@ -125,7 +125,7 @@ def test_a_desktop_lives_from_up_to_down(
 ) -> None:
     told = roost("up", file, "--yes").ok()
     # Steps that take no time may be over between two looks.
-    assert re.search(r"desktop: [2-7]/7 (installing|starting|opening) ", told.err)
+    assert re.search(r"desktop: [2-8]/8 (installing|starting|opening) ", told.err)
     assert "desktop: ready" in told.err
     machine = bench.machine("stars", "desktop")
     listening = machine.shell("ss -ltnH | awk '{print $4}'").ok().out.split()
