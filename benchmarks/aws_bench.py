@@ -29,7 +29,7 @@ UP = (
     """\
 import roost.app.provisioning
 from roost.cli.main import run
-roost.app.provisioning.settle = lambda *_, **__: None
+roost.app.provisioning.settle = lambda *_, **__: {}
 run()
 """,
     "up",

@@ -37,11 +37,12 @@ import botocore.session
 import botocore.client
 part("import of botocore")
 from roost.providers.aws.listing import listings, summaries
-(looked_in,) = listings(("eu-central-1",), None)
+from roost.providers.aws.optional import Unknowns
+(looked_in,) = listings(("eu-central-1",), None, Unknowns())
 ec2 = looked_in.connect()
 part("configuration, client")
-summaries(ec2, looked_in.region)
-part("both calls, read")
+summaries(ec2, looked_in.region, looked_in.unknowns)
+part("all calls, read")
 print(json.dumps(spent))
 """
 """What `roost ls` does, with a clock."""
