@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from roost.model import nodes
@@ -64,8 +65,12 @@ class Recorded:
         return self.images.get({"head": "head", "worker": "workers"}.get(role, "machine"), "")
 
 
+@lru_cache(maxsize=16)
 def read_record(text: str | None) -> Recorded:
-    """Parse a record. Never raises: what cannot be read is not there."""
+    """Parse a record. Never raises: what cannot be read is not there.
+
+    Each machine of a name is asked of the same text, so the last ones are kept.
+    """
     raw = _object(text)
     if raw is None:
         return Recorded()
