@@ -12,3 +12,9 @@ GATEWAY = re.compile(
     r"^([A-Za-z_][A-Za-z0-9_.-]{0,31}@)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$"
 )
 """``USER@HOST:PORT``; what is not said, the user's own ssh knows."""
+
+
+def destination(gateway: str) -> tuple[str, tuple[str, ...]]:
+    """Return where ssh goes for a gateway, and its words for the port."""
+    host, _, port = gateway.partition(":")
+    return host, ("-p", port) if port else ()

@@ -41,7 +41,7 @@ def agree_on_volumes(session: Session, cloud: Cloud, plan: Plan, have: State) ->
 
 def agree_on_return(session: Session, plan: Plan, have: State, runs: str) -> None:
     """Ask before what was parked costs more again. Raises NeedsConfirmationError."""
-    paid = [step for step in plan.steps if isinstance(step, Restore) or _rents(step)]
+    paid = [step for step in plan.steps if isinstance(step, Restore) or rents_more(step)]
     if not paid:
         return
     for step in paid:
@@ -63,7 +63,7 @@ def agree_on_record(
     """
     from roost.app.given import agreed
 
-    asked = [step for step in plan.steps if _opens(step) or (rents and _rents(step))]
+    asked = [step for step in plan.steps if _opens(step) or (rents and rents_more(step))]
     if not asked or not cloud.can.rents or agreed(cloud, have):
         return
     for step in asked:
@@ -77,7 +77,8 @@ def agree_on_record(
     session.consent.ask(f"Do that, by settings of {have.name} from elsewhere?", refused)
 
 
-def _rents(step: Step) -> bool:
+def rents_more(step: Step) -> bool:
+    """Tell whether a step makes what costs money."""
     return isinstance(step, Create) and step.kind in ("instance", "volume", "address")
 
 

@@ -112,12 +112,13 @@ def agree_on_cost(
 ) -> None:
     """Say what will be made and what it costs, and ask. What costs nothing is not asked for."""
     from roost.app.lifecycle import hourly
+    from roost.app.price_rise import rents_more
     from roost.catalogue import load
     from roost.cost.estimate import burstable_notes
     from roost.recipes.rented import rates_of
 
     creates = [step for step in plan.steps if isinstance(step, Create)]
-    if not any(step.kind in ("instance", "volume", "address") for step in creates):
+    if not any(map(rents_more, creates)):
         return
     for step in creates:
         session.say(f"  {explain(step, first=have.empty)}")

@@ -18,6 +18,7 @@ from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import Instance, Role, State
 from roost.providers.rules import find_rules
+from roost.reach import destination
 
 PORT = 22
 OTHER_USER = "ubuntu"
@@ -111,12 +112,12 @@ def by_gateway(gateway: str, control: Path) -> tuple[str, ...]:
 
     It asks nothing: many machines are reached at once. All of them share one connection.
     """
-    host, _, port = gateway.partition(":")
+    host, port = destination(gateway)
     shared = (
         *("-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ControlMaster=auto"),
         *("-o", "ControlPersist=2m", "-o", f"ControlPath={str(control).replace('%', '%%%%')}"),
     )
-    return ("ssh", *shared, *(("-p", port) if port else ()), "-W", "[%h]:%p", "--", host)
+    return ("ssh", *shared, *port, "-W", "[%h]:%p", "--", host)
 
 
 def by_session_manager(instance: str, region: str, profile: str | None = None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from roost.errors import RoostError, command_line
 from roost.model.owner import fingerprint
 from roost.model.record import read_record
 from roost.model.resources import State
+from roost.reach import destination
 from roost.ssh.connection import Connection
 
 PATIENCE = 5.0
@@ -48,8 +49,8 @@ def _private(connection: Connection, state: State) -> RoostError:
     recorded = read_record(state.record)
     where = f"{connection.node.name} of {state.name}"
     if recorded.reach == "jump":
-        host, _, port = recorded.jump.partition(":")
-        by_hand = command_line("ssh", *(("-p", port) if port else ()), host, "true")
+        host, port = destination(recorded.jump)
+        by_hand = command_line("ssh", *port, host, "true")
         return RoostError(
             f"{where} cannot be reached through {recorded.jump}",
             next=f"{by_hand}   (no question may come, and [access] ssh must name its network)",

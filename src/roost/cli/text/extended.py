@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from roost.cli.output import say, write_json
+from roost.cli.text.limits import time_text
 from roost.cli.text.running import coming_stops
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def describe(node: str, limits: Limits) -> str:
     """Describe ``"head: it ends at 2027-01-01 02:00 UTC; $3.50 of its budget are left"``."""
     parts = []
     if limits.idle_not_before:
-        parts.append(f"idleness stops nothing before {limits.idle_not_before:%Y-%m-%d %H:%M %Z}")
+        parts.append(f"idleness stops nothing before {time_text(limits.idle_not_before)}")
     if limits.end:
-        parts.append(f"it ends at {limits.end:%Y-%m-%d %H:%M %Z}")
+        parts.append(f"it ends at {time_text(limits.end)}")
     if not parts:
         parts.append("neither idleness nor a time stops it")
     if limits.budget_left_usd is not None:
