@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from roost.transfer.listing import Prefix
+from roost.transfer.openness import Rule
+from roost.transfer.options import Options, opened
+from roost.transfer.s3.config import Keys, Where
+from roost.transfer.watch import Keeper
 from tests.cli.calling import Roost
 from tests.interrupts import heeds_interrupts
 from tests.transfer.conftest import grow, tree
@@ -133,6 +138,23 @@ def test_a_file_that_is_open_for_writing_stays_until_it_is_closed(
         until(lambda: "movie" not in named(here))
     assert s3.bodies("p/")["movie"] == b"half"
     assert "kept" not in watch.told
+
+
+def test_a_file_that_was_closed_a_moment_ago_waits_for_its_turn_without_a_word(
+    tmp_path: Path, s3: Hostile
+) -> None:
+    """A round copies what is closed, and then moves: between the two its writer has ended."""
+    here = aged(grow(tmp_path / "here", {"movie": b"1"}))
+    said: list[str] = []
+    where = Where("us-east-1", s3.endpoint, Keys("key", "secret"))
+    with opened(here, Prefix("bucket", "p/"), Options(), where) as sync:
+        keeper = Keeper(sync, (), said.append, said.append, Rule(min_age=0), move=True)
+        keeper._move(keeper._undecided(time.time()))
+        assert (named(here), said) == ({"movie"}, [])
+        sync.do(sync.plan())
+        keeper._stored(["movie"])
+        keeper._move(keeper._undecided(time.time()))
+    assert (named(here), said[0]) == (set(), "stored movie")
 
 
 def test_a_move_waits_for_the_least_age(tmp_path: Path, s3: Hostile, roost: Roost) -> None:

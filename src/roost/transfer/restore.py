@@ -29,6 +29,7 @@ from roost.transfer.manifest import BEGINS, KINDS, Leaf, TreeError, read
 from roost.transfer.plan import Copy
 from roost.transfer.pool import Pool, why
 from roost.transfer.s3.failures import StoreError
+from roost.transfer.verify import NOT_STORED
 
 THREADS = 8
 _TYPES = {name: kind for kind, name in KINDS.items()}
@@ -88,7 +89,7 @@ def plan_restore(
     for leaf in missing:
         entry = there.get(leaf.path)
         if entry is None:
-            restoration.wrong[leaf.path] = "it is not in S3"
+            restoration.wrong[leaf.path] = NOT_STORED
         elif entry.size != leaf.size:
             restoration.wrong[leaf.path] = f"it has {entry.size} bytes in S3, not {leaf.size}"
         else:

@@ -25,6 +25,7 @@ from roost.transfer.pool import Pool, why
 from roost.transfer.s3.bucket import Head
 from roost.transfer.s3.failures import StoreError
 
+NOT_STORED = "it is not in S3"
 KEPT = frozenset({"crc64nvme", "etag"})
 """The kinds of checksums that manifests and trees have."""
 
@@ -102,7 +103,7 @@ def _prove(run: Run, entry: Entry, *, sha256: bool) -> Proven:
         head = run.bucket.head(key)
     except StoreError as error:
         if error.gone:
-            raise FileNotFoundError(None, "it is not in S3") from None
+            raise FileNotFoundError(None, NOT_STORED) from None
         raise
     if entry.folder:
         return Proven(entry.name, 0, 0, "folder", "")

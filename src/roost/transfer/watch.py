@@ -18,7 +18,7 @@ from roost.transfer.listing import Entry
 from roost.transfer.openness import QUIET
 from roost.transfer.plan import Included
 from roost.transfer.renewal import Renewal
-from roost.transfer.verify import Proven, verify
+from roost.transfer.verify import NOT_STORED, Proven, verify
 
 RELISTED = 60.0
 """Seconds after which S3 is listed again where something failed."""
@@ -180,7 +180,7 @@ class Keeper:
         for name, why in kept:
             if isinstance(why, openness.Passing):
                 self.stayed.pop(name, None)
-            else:
+            elif why != NOT_STORED:  # its turn comes when it is stored; why it is not is said there
                 self._once(name, f"kept {name}: {why}")
 
 
