@@ -306,6 +306,18 @@ class TestCommand:
         assert "- no price of x99.large in eu-central-1" in told.stdout
 
 
+def test_a_record_that_cannot_be_read_keeps_no_cost_from_being_told(
+    account: Account, roost_cost: Any
+) -> None:
+    cloud = account.roost()
+    cloud._keeper("pix", cloud._memory("pix")).settings(RECORD.replace("desktop", "palace"))
+    told = roost_cost(Ledger(), Seen(HEAD, START))
+    assert told.exit_code == 0, told.output
+    assert "so far: $2.46" in told.stdout
+    assert "- its record is lost or cannot be read: its end and its budget are" in told.stdout
+    assert "it has no end time" not in told.stdout
+
+
 def test_nothing_of_that_name(roost_cost: Any) -> None:
     told = roost_cost(Ledger())
     assert isinstance(told.exception, NotFoundError)

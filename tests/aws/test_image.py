@@ -335,7 +335,7 @@ def test_the_policy_of_every_name_allows_all_of_it(bench: Bench) -> None:
     gate = Gate(policy(ANY, REGION, NEEDS), boto3.client("ec2", region_name=REGION))
     gate.install(bench.account.client)
     bench.done("bake", "stars", "--yes")
-    bench.done("copy", "stars", "--as", "other", "--region", REGION, "--key", "alias/ours")
+    bench.done("copy", "stars", "--as", "other", "--region", REGION, "--key", "alias/ours", "--yes")
     bench.done("share", "other", "111122223333")
     bench.done("rm", "other", "--yes")
     bench.account.down("stars")
@@ -427,7 +427,7 @@ def test_an_image_with_aws_s_own_key_cannot_be_shared_and_a_copy_with_another_ca
         "roost image copy stars --as stars-shared --region eu-central-1 --key alias/KEY"
     )
     copied = bench.json(
-        "copy", "stars", "--as", "stars-shared", "--region", REGION, "--key", "alias/ours"
+        "copy", "stars", "--as", "stars-shared", "--region", REGION, "--key", "alias/ours", "--yes"
     )
     assert (copied["name"], copied["state"]) == ("stars-shared", "completed")
     assert copied["recipe"] == recipe_digest(bench.spec, "desktop")
@@ -462,7 +462,11 @@ def test_a_copy_in_another_region(bench: Bench, monkeypatch: pytest.MonkeyPatch)
         return {"eu-west-1": (there,), None: (here, there)}[session.place.region]
 
     monkeypatch.setattr("roost.app.resolve.clouds", clouds)
-    copied = bench.json("copy", "stars", "--region", "eu-west-1")
+    with pytest.raises(
+        NeedsConfirmationError, match=r"it costs at most \$0\.75 a month.*between regions"
+    ):
+        bench.done("copy", "stars", "--region", "eu-west-1", "--no-input")
+    copied = bench.json("copy", "stars", "--region", "eu-west-1", "--yes")
     assert (copied["name"], copied["region"], copied["state"]) == (
         "stars",
         "eu-west-1",
@@ -484,7 +488,7 @@ def test_a_copy_in_another_region(bench: Bench, monkeypatch: pytest.MonkeyPatch)
 def test_a_copy_again_is_the_same_copy(bench: Bench) -> None:
     bench.up()
     bench.done("bake", "stars", "--yes")
-    words = ("copy", "stars", "--as", "other", "--region", REGION)
+    words = ("copy", "stars", "--as", "other", "--region", REGION, "--yes")
     assert bench.json(*words)["id"] == bench.json(*words)["id"]
     assert sorted(one["name"] for one in bench.json("ls")) == ["other", "stars"]
 

@@ -84,6 +84,9 @@ def test_what_is_anothers_is_refused_by_every_command_that_changes(
     told = roost("stop", "stars", "--take-over")
     assert told.code == 0, told.err
     assert f"stars belonged to {ALICE}" in told.err
+    assert "machines that are there let in only whom they let in before" in told.err
+    (pair,) = account.client.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]
+    assert pair["PublicKey"].split()[1].encode() == BOBS_KEY.split()[1]
     assert roost("ls", "--json").json[0]["owner"] == BOB
     assert roost("show", "stars", "--json").json["owner"]["caller"] == BOB
     be(ALICE, KEY)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
-    """The money of one name at a moment. ``spec`` is None where the record is lost.
+    """The money of one name at a moment. ``spec`` is None where the record is lost or
+    cannot be read.
 
     ``budget`` and ``end`` are what its machines enforce, or else what the file says.
     ``stored`` are notes of its copies in the user's buckets, which are not counted in ``cost``.
@@ -42,7 +43,8 @@ class CostReport:
     @property
     def notes(self) -> tuple[str, ...]:
         """Every caveat on the numbers."""
-        return (*self.cost.notes, *self.stored)
+        unread = "its record is lost or cannot be read: its end and its budget are unknown"
+        return (*(() if self.spec else (unread,)), *self.cost.notes, *self.stored)
 
 
 def cost_report(session: Session, name: str) -> CostReport:
@@ -51,11 +53,10 @@ def cost_report(session: Session, name: str) -> CostReport:
     Raises NotFoundError, or UsageError where a cloud that costs money remembers no history.
     """
     from roost.cost.spent import budget_use
-    from roost.spec import from_json
 
     cloud = resolve.locate(session, name)
     state = resolve.existing(cloud, name)
-    spec = from_json(state.record) if state.record else None
+    spec = resolve.readable_spec(state)
     moment = now()
     stops = _stops(session, cloud, state, spec)
     ends = [one.enforced.end for one in stops] or [spec.schedule.end if spec else None]

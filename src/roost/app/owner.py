@@ -29,3 +29,9 @@ def check_owner(session: Session, cloud: Cloud, have: State) -> None:
         )
     owners.take_over(have.name)
     session.say(f"{have.name} belonged to {owner.text}; it is yours now")
+    if have.instances:
+        session.warn(
+            "machines that are there let in only whom they let in before; if you are not among"
+            " them, somebody who is adds your key to [access] keys of the file, and: roost up FILE"
+            "   (machines made from now on let you in)"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -190,6 +190,15 @@ def spec_in(cloud: Cloud, have: State) -> Spec:
     from roost.spec import from_json
 
     return from_json(_record(cloud, checked(have)))
+
+
+def readable_spec(state: State) -> Spec | None:
+    """Return the file's settings; None where the record is lost or cannot be read."""
+    from roost.spec import from_json
+
+    with suppress(RoostError):
+        return from_json(state.record) if state.record else None
+    return None
 
 
 def _record(cloud: Cloud, state: State) -> str:

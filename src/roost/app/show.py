@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,7 @@ def shown(session: Session, name: str) -> Shown:
 
     cloud = resolve.locate(session, name)
     state, told = set_ups(session, cloud, resolve.existing(cloud, name))
-    spec = _spec(state)
+    spec = resolve.readable_spec(state)
     cost = _cost(cloud, name)
     return Shown(
         state=state,
@@ -71,15 +70,6 @@ def _off_because(state: State, spec: Spec, cost: Cost | str | None) -> tuple[str
         used = spent.most.amount.usd >= usd
         found.append(f"its budget is used up: {spent} of ${usd:.2f}" if used else "")
     return tuple(one for one in found if one)
-
-
-def _spec(state: State) -> Spec | None:
-    """Return the file's settings; None where the record is lost or cannot be read."""
-    from roost.spec import from_json
-
-    with suppress(RoostError):
-        return from_json(state.record) if state.record else None
-    return None
 
 
 def _cost(cloud: Cloud, name: str) -> Cost | str | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roost.app import resolve
+from roost.app.prices import todays_book
+from roost.cost.rates import charge
 from roost.errors import NeedsConfirmationError, NotFoundError, UsageError, command_line
 from roost.images.bake import image_name
 from roost.model.images import BakedImage
@@ -61,7 +64,10 @@ def find(
 def copy(
     session: Session, name: str, region: str, *, new: str | None = None, key: str | None = None
 ) -> BakedImage:
-    """Copy an image to a region, as ``new``, and wait until it is completed."""
+    """Copy an image to a region, as ``new``, after a yes to its price, and wait until it is there.
+
+    Raises NeedsConfirmationError, UsageError, NotFoundError, CloudError.
+    """
     library, image = find(session, name, "copy an image", "--from")
     wanted = image_name(new or name)
     if library.region == region and wanted == name:
@@ -70,8 +76,31 @@ def copy(
         )
     there = replace(session, place=replace(session.place, region=region))
     (target,) = libraries(there, "copy an image")
-    session.say(f"copying image {name} from {library.region} to {region}")
+    way = f"image {name} from {library.region} to {region}"
+    options = ("--region", region, "--as", wanted, *(("--key", key) if key else ()))
+    price = _price_of_copy(image, region)
+    session.consent.ask(
+        f"Copy {way}? It {price}.",
+        NeedsConfirmationError(
+            f"copying {way} needs a yes: it {price}",
+            next=command_line("roost", "image", "copy", name, *options, "--yes"),
+        ),
+    )
+    session.say(f"copying {way}")
     return target.copy(image, wanted, key)
+
+
+def _price_of_copy(image: BakedImage, region: str) -> str:
+    """Return what a copy costs at most, for people."""
+    (line,) = charge(
+        "copy",
+        "full",
+        Decimal(str(image.size_gib)),
+        todays_book().snapshot(region, "standard"),
+        at_most=True,
+    )
+    sent = "" if image.region == region else ", and the sending between regions once"
+    return f"costs {line.amount} a month, until it is deleted{sent}"
 
 
 def share(session: Session, name: str, account: str, *, remove: bool = False) -> BakedImage:

@@ -33,7 +33,7 @@ def cost_text(report: CostReport) -> str:
         parts.append(f"until its end time, {time_text(end)}: {left}")
     parts += [f"- {note}" for note in (*report.notes, *_unknown(cost.spent.most), NOT_COUNTED)]
     parts += [f"- {line}" for line in differences(report.name, report.stops)]
-    if end is None and cost.per_hour.amount.usd:
+    if end is None and report.spec is not None and cost.per_hour.amount.usd:
         parts.append("- it has no end time: [schedule] end = ... in its file sets one")
     return "\n".join([*parts, *_budget_lines(report)])
 

@@ -309,9 +309,17 @@ class AwsCloud:
         return self._callers.mine(owner, record)
 
     def take_over(self, name: str) -> None:
-        """Make whoever runs roost the owner of a name that was looked at. Raises RoostError."""
+        """Make whoever runs roost the owner of a name that was looked at. Raises RoostError.
+
+        Machines made from now on let in their key. Their name comes last: a roost that is killed
+        before it is asked to take over again.
+        """
+        memory = self._memory(name)
         with translated(f"take over {name}"):
-            self._keeper(name, self._memory(name)).take_over()
+            for key in parse.key_pairs(memory.described.get("key-pair", ())):
+                self._changes(name, memory).apply(Delete("key-pair", (key.name,)))
+                self._maker(name, memory).key_pair(key)
+            self._keeper(name, memory).take_over()
 
     @property
     def _callers(self) -> Callers:

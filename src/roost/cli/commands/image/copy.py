@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from roost.cli.commands.image.options import ImageName, image_argument
-from roost.cli.options import json_option
+from roost.cli.options import json_option, yes_options
 from roost.cli.terminal import session
 from roost.model.place import Place
 
@@ -20,7 +20,8 @@ from roost.model.place import Place
 @click.option("--key", metavar="KEY", help="Encrypted by this KMS key (id, ARN or alias).")
 @click.option("--profile", metavar="PROFILE", help="The profile of your AWS credentials.")
 @json_option
-def command(
+@yes_options
+def command(  # noqa: PLR0913 - one parameter for each option
     image: str,
     region: str,
     source: str | None,
@@ -28,10 +29,12 @@ def command(
     key: str | None,
     profile: str | None,
     as_json: bool,
+    yes: bool,
+    no_input: bool,
 ) -> None:
     """Copy an image to another region (or here, with another key), and wait until it is there.
 
-    AWS charges what is sent between regions.
+    What it costs is said and asked first. AWS also charges what is sent between regions.
 
     \b
     Examples:
@@ -41,5 +44,5 @@ def command(
     from roost.cli.text.image import show
     from roost.images.library import copy
 
-    asked = session(Place(None, source, profile))
+    asked = session(Place(None, source, profile), yes=yes, no_input=no_input)
     show(copy(asked, image, region, new=name, key=key), as_json)
