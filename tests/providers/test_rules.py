@@ -17,7 +17,7 @@ from roost.plan.bill import bill_for
 from roost.plan.wanted import wanted_of
 from roost.providers import rules as registry
 from roost.providers.local.cloud import LocalCloud
-from roost.providers.rules import NAMES, check_region, register, rules_of
+from roost.providers.rules import NAMES, Launch, check_region, register, rules_of
 from roost.spec import Spec, from_json, load
 from roost.spec.machine import Machine
 from roost.spec.table import wrong
@@ -79,6 +79,7 @@ class MoonRules:
     needs_table = ""
     reserved_tags = ("nasa:",)
     most_rules = None
+    launch = Launch()
     types = MoonTypes()
     disks = MoonDisks()
     regions = MoonRegions()

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from roost.machine import bake
 from roost.machine.common import Machine
+from roost.providers.rules import rules_of
 from roost.recipes.baking import cloud_config, user_data, verdict, word
 from roost.recipes.digest import recipe_digest, system_of
-from roost.recipes.user_data import LIMIT
 from roost.spec import Spec, load
 from tests.recipes.conftest import tell_facts
 
@@ -198,7 +198,7 @@ def test_only_the_whole_word_of_this_very_copy_counts(console: str, found: str) 
 
 def test_the_helper_is_told_in_less_than_ec2_takes() -> None:
     packed = user_data("a" * 40, "ami-0123456789abcdef0")
-    assert len(packed) <= LIMIT
+    assert len(packed) <= rules_of("aws").launch.most_user_data
     head, _, text = gzip.decompress(packed).decode().partition("\n")
     assert head == "#cloud-config"
     assert json.loads(text) == cloud_config("a" * 40, "ami-0123456789abcdef0")

@@ -20,11 +20,12 @@ import pytest
 
 from roost import machine as programs
 from roost.errors import UsageError
-from roost.model.resources import Role
+from roost.model.resources import Instance, Role, Shape
+from roost.providers.rules import rules_of
 from roost.recipes.programs import machine_programs
+from roost.recipes.rented import boot
 from roost.recipes.strip import strip
 from roost.recipes.user_data import (
-    LIMIT,
     File,
     MachineBudget,
     MachineFacts,
@@ -41,6 +42,7 @@ from roost.recipes.user_data import (
 from roost.spec import load
 
 HERE = Path(__file__).parent
+AWS, OPENSTACK = rules_of("aws"), rules_of("openstack")
 EXAMPLES = HERE.parents[1] / "examples"
 DEVICES = ("/dev/sdf", "/dev/sdg", "/dev/sdh")
 
@@ -91,12 +93,12 @@ def test_the_whole_document(name: str, facts: MachineFacts) -> None:
 
 @pytest.mark.parametrize("facts", [DESKTOP, WORKER])
 def test_it_is_packed_and_short_enough(facts: MachineFacts) -> None:
-    packed = user_data(facts)
+    packed = user_data(facts, AWS)
     first, rest = gzip.decompress(packed).decode().split("\n", 1)
     assert first == "#cloud-config"
     assert json.loads(rest) == cloud_config(facts)
-    assert len(packed) <= LIMIT == 16384
-    assert user_data(facts) == packed
+    assert len(packed) <= 16384
+    assert user_data(facts, AWS) == packed
 
 
 def test_a_machine_with_all_that_a_file_can_say_fits() -> None:
@@ -118,7 +120,7 @@ def test_a_machine_with_all_that_a_file_can_say_fits() -> None:
         facts = replace(
             DESKTOP, name=name, nodes=role, role=role, volumes=volumes, packages=packages
         )
-        assert len(user_data(facts)) <= LIMIT
+        assert len(user_data(facts, AWS)) <= AWS.launch.most_user_data
 
 
 def test_as_yaml_it_says_the_same() -> None:
@@ -130,8 +132,28 @@ def test_as_yaml_it_says_the_same() -> None:
 
 def test_what_is_too_long_is_refused() -> None:
     noise = "".join(random.Random(1).choices(string.printable, k=20_000))
-    with pytest.raises(UsageError, match=r"user-data of \d+ bytes; EC2 takes 16384"):
-        user_data(MachineFacts(name="a", nodes="head", role="head", files=(File("/x", noise),)))
+    with pytest.raises(UsageError, match=r"user-data of \d+ bytes; AWS takes 16384"):
+        user_data(
+            MachineFacts(name="a", nodes="head", role="head", files=(File("/x", noise),)), AWS
+        )
+
+
+def test_the_rules_of_a_cloud_choose_what_its_machines_are_launched_with() -> None:
+    """OpenStack's own module, no notices of spot machines, and room for much more."""
+    spec = load(EXAMPLES / "ndvi.toml", cloud="openstack")
+    shape = Shape(type="m1.large", cpus=4, memory_gib=8, image="debian-12", disk_gib=20, spot=True)
+    worker = Instance(name="worker-1", role="worker", shape=shape)
+    packed = boot(spec.to_json(), "worker-1..2", worker, "10.0.0.5", ("0",))
+    files = json.loads(gzip.decompress(packed).decode().split("\n", 1)[1])["write_files"]
+    content = {file["path"]: file["content"] for file in files}
+    assert json.loads(content["/etc/roost/machine.json"])["platform"] == "openstack"
+    mine = {Path(path).stem for path in content if "/machine/platforms/" in path}
+    assert mine == {"__init__", "openstack"}
+    assert not any("spot" in path for path in content)
+    assert len(packed) < OPENSTACK.launch.most_user_data == 49_149
+    noise = "".join(random.Random(1).choices(string.printable, k=20_000))
+    long = MachineFacts(name="a", nodes="head", role="head", files=(File("/x", noise),))
+    assert len(user_data(long, OPENSTACK)) > AWS.launch.most_user_data
 
 
 def test_only_the_units_that_a_machine_needs() -> None:
@@ -214,7 +236,10 @@ def test_a_stripped_program_is_the_same_program(name: str) -> None:
 
 
 def _bare(tree: ast.Module) -> ast.Module:
-    """Without texts that stand alone, and without types of arguments and results."""
+    """Without texts that stand alone, and types of arguments and results, with their imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            tree.body.remove(node)
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
@@ -273,7 +298,7 @@ def test_cloud_init_takes_it(facts: MachineFacts, tmp_path: Path) -> None:
     if cloud_init is None:
         pytest.skip("no cloud-init here")
     path = tmp_path / "user-data"
-    path.write_bytes(gzip.decompress(user_data(facts)))
+    path.write_bytes(gzip.decompress(user_data(facts, AWS)))
     done = subprocess.run(
         [*cloud_init.split(), "schema", "--config-file", str(path)],
         capture_output=True,

@@ -11,6 +11,7 @@ import pwd
 import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,11 @@ def ready(machine: Machine, volume: dict[str, Any], path: str) -> Content:
 
 
 def _serial(path: str) -> str | None:
-    place = Path("/sys/class/block", Path(path).name, "device/serial")
-    try:
-        return place.read_text().strip() or None
-    except OSError:
-        return None
+    place = Path("/sys/class/block", Path(path).name)
+    for name in ("device/serial", "serial", "device/wwid"):  # NVMe, virtio, SCSI
+        with suppress(OSError):
+            return (place / name).read_text().strip() or None
+    return None
 
 
 def mounted(machine: Machine, mount: str) -> str | None:

@@ -7,6 +7,7 @@ file names. Each provider has a module ``rules`` with a function ``rules`` that 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -123,6 +124,20 @@ class Regions(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How a provider's machines are told what they are, where it has any.
+
+    ``platform`` is the module of ``roost.machine.platforms`` that runs on them, ``most_user_data``
+    the bytes that a launch can bring (before base64), and ``notices``: a machine is told when the
+    provider takes it back.
+    """
+
+    platform: str = ""
+    most_user_data: int = 0
+    notices: bool = False
+
+
 class Rules(Protocol):
     """The limits of a file for one provider, and the way a machine's needs become a shape there.
 
@@ -163,6 +178,11 @@ class Rules(Protocol):
     @property
     def most_rules(self) -> int | None:
         """The number of rules that say who may reach a name's machines; None without a limit."""
+        ...
+
+    @property
+    def launch(self) -> Launch:
+        """How its machines are told what they are."""
         ...
 
     @property

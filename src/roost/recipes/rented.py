@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from roost.model.resources import Instance, Role
+from roost.providers.rules import rules_of
 from roost.recipes.user_data import Rates, facts_of, machine_json, user_data
 
 if TYPE_CHECKING:
@@ -19,14 +20,16 @@ def boot(
 ) -> bytes:
     """Return the user-data of a launch of ``nodes`` (``"worker-1..3"``), of which ``first`` is one.
 
-    ``head`` is the head's private address, for workers; ``devices`` the names under which the
-    spec's volumes are attached, in their order. Raises UsageError where it is too long.
+    ``head`` is the head's private address, for workers; ``devices`` the names (slots on OpenStack)
+    under which the spec's volumes are attached, in their order. Raises UsageError where it is too
+    long.
     """
     from roost.spec import from_json
 
     spec = from_json(record)
+    rules = rules_of(spec.cloud)
     facts = facts_of(spec, first.role, nodes, devices, rates=rates_of(spec), head=head)
-    return user_data(replace(facts, spot=first.shape.spot))
+    return user_data(replace(facts, spot=rules.launch.notices and first.shape.spot), rules)
 
 
 def limits_of(spec: Spec, role: Role) -> dict[str, Any]:
@@ -46,7 +49,6 @@ def rates_of(spec: Spec) -> Rates | None:
     from roost.model.host import Host
     from roost.plan.bill import bill_for
     from roost.plan.wanted import wanted_of
-    from roost.providers.rules import rules_of
 
     if spec.budget is None or rules_of(spec.cloud).price_region(spec) is None:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 def strip(source: str) -> str:
-    """Remove comments, docstrings, empty lines, and the types of arguments and results.
+    """Remove comments, docstrings, empty lines, types of arguments and results, and their imports.
 
     Indent by one space: a fiftieth of what is left when it is packed.
 
@@ -36,12 +36,19 @@ def strip(source: str) -> str:
             if not (row == 1 and token.string.startswith("#!")):
                 line = lines[row - 1]
                 lines[row - 1] = None if line is None else line[:column].rstrip()
-    within = _within_texts(tree)
+    within, unread = _within_texts(tree), _for_types(tree)
     return "".join(
         (line if number in within else _narrow(line)) + "\n"
         for number, line in enumerate(lines, 1)
-        if line
+        if line and number not in unread
     )
+
+
+def _for_types(tree: ast.AST) -> set[int]:
+    """Return the lines of what is imported for types only."""
+    tests = (n for n in ast.walk(tree) if isinstance(n, ast.If))
+    unread = (n for n in tests if ast.unparse(n.test) == "TYPE_CHECKING")
+    return {row for one in unread for row in range(one.lineno, (one.end_lineno or 0) + 1)}
 
 
 def _within_texts(tree: ast.AST) -> set[int]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from roost.errors import UsageError
 from roost.machine import idle_policy
 from roost.model.resources import Role
+from roost.providers.rules import rules_of
 from roost.recipes.programs import system
 from roost.recipes.step import File
 from roost.recipes.strip import strip, strip_shell
@@ -25,10 +26,9 @@ from roost.recipes.strip import strip, strip_shell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from roost.providers.rules import Rules
     from roost.spec import Spec
 
-LIMIT = 16_384
-"""Bytes of user-data that EC2 takes, before base64."""
 AT = "/usr/lib/roost"
 UNITS = "/etc/systemd/system"
 COMMON = (
@@ -100,14 +100,17 @@ class MachineFacts:
     files: tuple[File, ...] = ()
 
 
-def user_data(facts: MachineFacts) -> bytes:
+def user_data(facts: MachineFacts, rules: Rules) -> bytes:
     """Return the user-data of a launch, packed; cloud-init unpacks it by itself.
 
-    Raises UsageError where it is longer than EC2 takes.
+    Raises UsageError where it is longer than the provider takes.
     """
     packed = gzip.compress(document(facts).encode(), compresslevel=9, mtime=0)
-    if len(packed) > LIMIT:
-        raise UsageError(f"{facts.name}: user-data of {len(packed)} bytes; EC2 takes {LIMIT}")
+    most = rules.launch.most_user_data
+    if len(packed) > most:
+        raise UsageError(
+            f"{facts.name}: user-data of {len(packed)} bytes; {rules.title} takes {most}"
+        )
     return packed
 
 
@@ -207,7 +210,7 @@ def _programs(facts: MachineFacts) -> tuple[File, ...]:
 def program(name: str) -> File:
     """Return one of the machine's programs; ``/usr/lib/roost/run NAME`` runs it.
 
-    Without comments and docstrings: with them user-data would be longer than EC2 takes.
+    Without comments and docstrings: with them user-data would be longer than clouds take.
     """
     text = files("roost.machine").joinpath(f"{name}.py").read_text()
     return File(f"{AT}/roost/machine/{name}.py", strip(text))
@@ -238,12 +241,12 @@ def facts_of(
 ) -> MachineFacts:
     """Return the facts for the machines of one launch, from their spec.
 
-    ``devices`` are the device names under which roost attaches the spec's volumes, in their order;
-    ``warm`` the names of those made from a snapshot. A classroom's budget is shared evenly among
-    its seats, each of which counts for itself (``rates`` are one seat's then); a cluster's is
-    counted by its head.
+    ``devices`` are the names (slots on OpenStack) under which roost attaches the spec's volumes, in
+    their order; ``warm`` the names of those made from a snapshot. A classroom's budget is shared
+    evenly among its seats, each of which counts for itself (``rates`` are one seat's then); a
+    cluster's is counted by its head.
     """
-    holds = role != "worker"
+    holds, launch = role != "worker", rules_of(spec.cloud).launch
     end, idle = spec.schedule.end, spec.schedule.idle
     return MachineFacts(
         name=spec.name,
@@ -267,7 +270,11 @@ def facts_of(
         budget=_budget(spec, rates) if holds and rates else None,
         timezone=spec.timezone,
         packages=tuple(spec.environment.apt) if spec.kind == "cluster" else (),
-        spot=spec.workers.on_spot if spec.kind == "cluster" and role == "worker" else False,
+        spot=launch.notices
+        and spec.kind == "cluster"
+        and role == "worker"
+        and spec.workers.on_spot,
+        platform=launch.platform,
     )
 
 

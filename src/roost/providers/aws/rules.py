@@ -9,6 +9,7 @@ from roost.catalogue import Catalogue, load
 from roost.cost.machines import cheapest, why_none
 from roost.errors import UsageError
 from roost.model.resources import Shape
+from roost.providers.rules import Launch
 from roost.spec.table import did_you_mean, wrong
 from roost.spec.values import SYSTEMS
 from roost.units import format_size
@@ -203,6 +204,7 @@ class AwsRules:
     disks = EbsDisks()
     regions = AwsRegions()
     reaches: tuple[Reach, ...] = ("public", "jump", "ssm")
+    launch = Launch(platform="ec2", most_user_data=16_384, notices=True)
     most_rules = 60
     """Networks and ports of a security group, as EC2 allows without asking; one is roost's own."""
     images = SYSTEMS

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import UsageError
 from roost.model.resources import Shape
+from roost.providers.rules import Launch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,6 +31,7 @@ class LocalRules:
     needs_table = ""
     reaches: tuple[Reach, ...] = ("public",)
     most_rules = None
+    launch = Launch()
     reserved_tags = ()
     types = None
     disks = None

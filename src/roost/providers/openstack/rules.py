@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from roost.model.resources import Shape
+from roost.providers.rules import Launch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 USERS = (("debian", "debian"), ("ubuntu", "ubuntu"))
 """The user of each system's own images. Sources: Debian's and Canonical's pages on OpenStack."""
 OTHER_USER = "ubuntu"
+MOST_USER_DATA = 65_535 // 4 * 3
+"""Nova takes 65,535 characters of base64."""
 
 
 class OpenStackRules:
@@ -29,6 +32,7 @@ class OpenStackRules:
     needs_table = ""
     reaches: tuple[Reach, ...] = ("public",)
     most_rules = None
+    launch = Launch(platform="openstack", most_user_data=MOST_USER_DATA)
     reserved_tags = ()
     types = None
     disks = None
