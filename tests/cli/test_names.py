@@ -34,6 +34,7 @@ OTHER_ARGUMENTS = {
     ("pull", "only"): None,
     ("push", "only"): None,
     ("resize", "role"): None,
+    ("stage", "stage"): "picking",
     ("extend", "node"): None,
     ("ssh", "node"): None,
     ("ssh", "line"): None,

@@ -17,6 +17,8 @@ from roost.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from roost.app.lifecycle import Running
     from roost.model.resources import Instance, Role, State, Wanted
     from roost.providers.provider import Cloud
@@ -46,7 +48,19 @@ class Change:
 def resize(
     session: Session, name: str, role: str | None, needs: dict[str, Any], *, start: bool = True
 ) -> Running:
-    """Make the machines of a role another type, by ``needs``, the keys of the file's table.
+    """Make the machines of a role another type, by ``needs``, the keys of the file's table."""
+    return change_machine(session, name, role, lambda _: needs, start=start)
+
+
+def change_machine(
+    session: Session,
+    name: str,
+    role: str | None,
+    choose: Callable[[Spec], Mapping[str, Any]],
+    *,
+    start: bool = True,
+) -> Running:
+    """Make the machines of a role what ``choose`` says of the spec: keys of the file's table.
 
     All that can be refused is refused before anything stops. Where the new type cannot be
     started, the old one comes back, and the error says why.
@@ -63,7 +77,7 @@ def resize(
     with held(session, cloud, name) as have:
         spec = spec_in(cloud, have)
         target = chosen_role(spec, role, have)
-        changed = changed_spec(spec, target, needs)
+        changed = changed_spec(spec, target, choose(spec))
         wanted, before = wanted_for(changed), wanted_for(spec)
         change = Change(target, type_of(before, target), type_of(wanted, target), wanted, before)
         names = tuple(i.name for i in change.machines(have))
@@ -100,7 +114,7 @@ def chosen_role(spec: Spec, role: str | None, have: State) -> Role:
     return chosen
 
 
-def changed_spec(spec: Spec, role: Role, needs: dict[str, Any]) -> Spec:
+def changed_spec(spec: Spec, role: Role, needs: Mapping[str, Any]) -> Spec:
     """Return the spec with another machine, as if the file said so. Raises SpecError."""
     from roost.providers.rules import rules_of
     from roost.spec import from_json

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "Write a commented starter file.",
         "plan": "Say what a file will create, in order, and what it will cost.",
         "prices": "List the cheapest AWS machines that fit, from the shipped price list.",
+        "stages": "Say for which stages of work another machine pays, and what each change takes.",
         "up": "Create what a file describes, wait until it runs, and print its address.",
         "doctor": "Check what `roost up` needs, before anything is made: one line for each check.",
         "iam": "Print the least IAM policy that a file needs, and how to put it in place.",
@@ -45,6 +46,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "scale": "Change the number of workers.",
         "resize": "Change its type of machine: it is stopped, changed and started; disks and "
         "volumes stay.",
+        "stage": "Change its machine to the one that `roost stages` advises for a stage of work.",
         "restart": "Restart its machines (or one); disks, addresses and what is on them stay.",
         "image": "Make images of machines, so that the next ones start with their set-up done.",
         "extend": "Let it run for longer: move its end time, and do not stop it for idleness "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -193,5 +194,16 @@ def size(ctx: click.Context, param: click.Parameter, value: str | None) -> float
         return None
     try:
         return parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(f'"{value}": give {error}') from None
+
+
+def span(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
+    """Read a length of time."""
+    from roost.units import parse_span
+
+    del ctx, param
+    try:
+        return parse_span(value)
     except ValueError as error:
         raise click.BadParameter(f'"{value}": give {error}') from None

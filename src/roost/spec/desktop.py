@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from roost.spec.common import Common
-from roost.spec.machine import Machine
+from roost.spec.machine import Machine, Power
 from roost.spec.pixinsight import PixInsight
 from roost.spec.scipion import Scipion
+from roost.spec.stages import MOST_STAGES, Stage
 from roost.spec.table import around, wrong
 from roost.spec.values import Package
 
@@ -31,6 +32,11 @@ class Desktop(Common):
     scipion: Scipion | None = Field(
         None, description="Scipion for cryo-EM, with its plugins and their programs."
     )
+    stages: tuple[Stage, ...] = Field(
+        (),
+        max_length=MOST_STAGES,
+        description="Stages of work in their order, for `roost stages` and `roost stage`.",
+    )
 
     @field_validator("protocol")
     @classmethod
@@ -51,9 +57,26 @@ class Desktop(Common):
             raise wrong("PixInsight is made for x86_64 only", hint="choose another machine")
         return found
 
+    @field_validator("stages")
+    @classmethod
+    def _on_one_disk(cls, found: tuple[Stage, ...], info: ValidationInfo) -> tuple[Stage, ...]:
+        """Refuse stages of one name, and what the machine's disk does not start on."""
+        machine: Machine | None = info.data.get("machine")
+        for number, stage in enumerate(found):
+            if stage.name in {other.name for other in found[:number]}:
+                raise wrong("another stage has this name", at=(number, "name"))
+            if machine is not None and _arch(stage.needs, info) != _arch(machine, info):
+                raise wrong(
+                    f"[machine] is {_arch(machine, info)}, and this stage"
+                    f" {_arch(stage.needs, info)}: one disk does not start on both",
+                    hint=f'arch = "{_arch(machine, info)}"',
+                    at=(number, "needs"),
+                )
+        return found
 
-def _arch(machine: Machine, info: ValidationInfo) -> str | None:
+
+def _arch(machine: Power, info: ValidationInfo) -> str:
     here = around(info)
     if not machine.exact or here is None or here.types is None:
-        return machine.arch
+        return machine.arch or "x86_64"
     return here.types.arch(machine.exact[0])

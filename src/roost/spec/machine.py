@@ -21,8 +21,8 @@ NEEDS = ("cpus", "memory", "gpus", "gpu", "gpu_memory", "arch")
 MOST_CPUS, MOST_GPUS = 100_000, 1_000
 
 
-class Machine(Table):
-    """One machine. Say its exact ``type``, or what it needs: never both."""
+class Power(Table):
+    """How strong a machine is. Say its exact ``type``, or what it needs: never both."""
 
     type: Text | None = Field(
         None,
@@ -37,12 +37,6 @@ class Machine(Table):
     arch: Literal["x86_64", "arm64"] | None = Field(
         None, description="The processor's kind; x86_64 unless said otherwise."
     )
-    image: Text = Field(
-        "ubuntu-24.04",
-        description=f"The system: {', '.join(SYSTEMS)}, or the cloud's own id of an image.",
-        examples=list(SYSTEMS),
-    )
-    disk: Size = Field(30.0, description="The disk that it boots from.")
 
     @field_validator("type")
     @classmethod
@@ -58,22 +52,6 @@ class Machine(Table):
         here = around(info)
         if found is not None and here is not None and here.types is not None:
             here.types.check_gpu(found)
-        return found
-
-    @field_validator("image")
-    @classmethod
-    def _known_image(cls, found: str, info: ValidationInfo) -> str:
-        here = around(info)
-        if here is not None and here.rules is not None:
-            here.rules.check_image(found)
-        return found
-
-    @field_validator("disk")
-    @classmethod
-    def _possible_disk(cls, found: float, info: ValidationInfo) -> float:
-        here = around(info)
-        if here is not None and here.rules is not None and here.rules.disks is not None:
-            here.rules.disks.check_root(found)
         return found
 
     @model_validator(mode="after")
@@ -127,3 +105,30 @@ class Machine(Table):
     def on_spot(self) -> bool:
         """True if it is requested as a spot machine, which the cloud may take back."""
         return False
+
+
+class Machine(Power):
+    """One machine. Say its exact ``type``, or what it needs: never both."""
+
+    image: Text = Field(
+        "ubuntu-24.04",
+        description=f"The system: {', '.join(SYSTEMS)}, or the cloud's own id of an image.",
+        examples=list(SYSTEMS),
+    )
+    disk: Size = Field(30.0, description="The disk that it boots from.")
+
+    @field_validator("image")
+    @classmethod
+    def _known_image(cls, found: str, info: ValidationInfo) -> str:
+        here = around(info)
+        if here is not None and here.rules is not None:
+            here.rules.check_image(found)
+        return found
+
+    @field_validator("disk")
+    @classmethod
+    def _possible_disk(cls, found: float, info: ValidationInfo) -> float:
+        here = around(info)
+        if here is not None and here.rules is not None and here.rules.disks is not None:
+            here.rules.disks.check_root(found)
+        return found
