@@ -14,12 +14,12 @@ from roost.spec.table import around, wrong
 from roost.spec.values import Package
 
 
-class Desktop(Common):
-    """One machine, its volumes, and a desktop that is seen from elsewhere."""
+class Desk(Common):
+    """The keys of every machine with a desktop that is seen from elsewhere: also of each seat."""
 
-    kind: Literal["desktop"] = Field(description="What it is.", examples=["desktop"])
     machine: Machine = Field(
-        description="The machine that it is: what it must have, or its exact type."
+        description="The machine of the desktop, or of each seat: what it must have, or its exact "
+        "type."
     )
     protocol: Literal["novnc", "dcv"] = Field(
         "novnc", description="How the desktop is seen: noVNC in a browser, or Amazon DCV."
@@ -50,6 +50,12 @@ class Desktop(Common):
         if found is not None and machine is not None and _arch(machine, info) == "arm64":
             raise wrong("PixInsight is made for x86_64 only", hint="choose another machine")
         return found
+
+
+class Desktop(Desk):
+    """One machine, its volumes, and a desktop that is seen from elsewhere."""
+
+    kind: Literal["desktop"] = Field(description="What it is.", examples=["desktop"])
 
 
 def _arch(machine: Machine, info: ValidationInfo) -> str | None:
