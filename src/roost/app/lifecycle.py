@@ -189,11 +189,6 @@ def running_count(state: State) -> int:
     return sum(i.state == "running" for i in state.instances)
 
 
-def stopped_count(state: State) -> int:
-    """Count the instances that are off."""
-    return sum(i.state == "stopped" for i in state.instances)
-
-
 def drive(  # noqa: PLR0913 - what to do, and how it is shown
     session: Session,
     cloud: Cloud,

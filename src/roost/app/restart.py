@@ -36,7 +36,9 @@ def restart(session: Session, name: str, node: str | None) -> Running:
         # The cloud reports a restarting machine as running: only the machine itself knows.
         before = boots_of(session, cloud, have, names)
         apply_patiently(cloud, name, Reboot(names, reason="you asked for it"))
-        limits = settle(session, cloud, have, fresh=False, boots=before)
+        limits = settle(
+            session, cloud, have, fresh=False, boots=before, only=frozenset(names) if node else None
+        )
         return running(cloud, wanted, have, limits)
 
 
