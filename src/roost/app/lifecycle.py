@@ -108,7 +108,7 @@ def bring_back(
     from roost.app.comeback import check_copies
     from roost.app.ends import refuse_past_end, warn_of_past_end
     from roost.app.price_rise import agree_on_record, agree_on_return, agree_on_volumes
-    from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.app.resolve import fitted, held, locate, spec_in
     from roost.plan.up import plan_up
 
     cloud = locate(session, name)
@@ -117,7 +117,7 @@ def bring_back(
         if as_parked:
             refuse_past_end(spec)
         warn_of_past_end(session, spec)
-        wanted = wanted_for(spec)
+        wanted = fitted(cloud, spec, have)
         empty = check_copies(session, cloud, wanted, have, fresh)
         if cloud.can.rents:
             stopped, runs = hourly(cloud, wanted, running=False), hourly(cloud, wanted)

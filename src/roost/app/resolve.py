@@ -125,6 +125,16 @@ def wanted_for(spec: Spec) -> Wanted:
     return wanted_of(spec, this_host())
 
 
+def fitted(cloud: Cloud, spec: Spec, have: State) -> Wanted:
+    """Return all that a spec wants, with the types that the cloud itself has for it.
+
+    What is there already and does is kept, so that its plan is empty. Raises UsageError.
+    """
+    wanted = wanted_for(spec)
+    fitting = cloud.can.fitting
+    return wanted if fitting is None else fitting.fit(spec, wanted, have)
+
+
 def file_or_name(target: str | None, command: str = "roost up") -> Path | str:
     """Return the path of a spec file, or a name that exists, or may exist in a cloud.
 
