@@ -24,7 +24,7 @@ def _start_one(session: Session, name: str, node: str) -> Running:
     from roost.app.ends import warn_of_past_end
     from roost.app.lifecycle import drive, running
     from roost.app.provisioning import settle
-    from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.app.resolve import fitted, held, locate, spec_in
     from roost.plan.up import plan_start
     from roost.ssh.connection import chosen
 
@@ -33,7 +33,7 @@ def _start_one(session: Session, name: str, node: str) -> Running:
         spec = spec_in(cloud, have)
         chosen(have, node)
         warn_of_past_end(session, spec)
-        wanted = wanted_for(spec)
+        wanted = fitted(cloud, spec, have)
         session.say(f"starting {name}/{node}")
         state = drive(
             session,
