@@ -68,6 +68,11 @@ class Site:
         """The id of the project that the token is for."""
         return str(self._access().project_id or "")
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The project, whatever entries of clouds.yaml lead to it: its id, and Nova's address."""
+        return self.project, self._endpoint("compute")
+
     def _access(self) -> Any:
         session = self.connection.session
         return self._asked(lambda: session.auth.get_access(session))

@@ -45,13 +45,13 @@ def volumes(site: Site, name: str) -> list[dict[str, Any]]:
 
 def floats(site: Site, name: str) -> list[dict[str, Any]]:
     """Return the name's floating addresses; Neutron cannot search in descriptions."""
-    every = site.every("network", "/floatingips", "floatingips")
+    every = site.every("network", "/floatingips", "floatingips", [("project_id", site.project)])
     return [f for f in every if marks.read_description(f.get("description"))[0] == name]
 
 
 def groups(site: Site, name: str) -> list[dict[str, Any]]:
     """Return the name's security groups, with their rules."""
-    named = [("name", marks.title(name))]
+    named = [("name", marks.title(name)), ("project_id", site.project)]
     every = site.every("network", "/security-groups", "security_groups", named)
     return [g for g in every if marks.read_description(g.get("description")) == (name, name)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ class OpenStackProvider:
     name = "openstack"
     title = "OpenStack"
     rents = True
-    regional = False
+    regional = True
     auditor = None
     doctor = None
     rights = None
@@ -72,13 +73,20 @@ class OpenStackProvider:
         among = self._sites(place)
         if len(among) < 2:
             return tuple(self._at(site, tools) for site in among)
-        found = at_once(among, lambda site: self._at(site, tools).observe(name))
-        states = {s: f for s, f in found.items() if not isinstance(f, RoostError)}
-        errors = [f for f in found.values() if isinstance(f, RoostError)]
-        there = [s for s in among if s in states and not states[s].empty]
+
+        def look(site: Site) -> tuple[bool, tuple[str, str]]:
+            cloud = self._at(site, tools)
+            return not cloud.observe(name).empty, cloud.site.identity
+
+        found = at_once(among, look)
+        errors = [answer for answer in found.values() if isinstance(answer, RoostError)]
+        there: dict[tuple[str, str], Site] = {}
+        for site, answer in found.items():
+            if not isinstance(answer, RoostError) and answer[0]:
+                there.setdefault(answer[1], site)  # two entries can lead to one project
         if errors and not there:
             raise errors[0]
-        return tuple(self._at(site, tools) for site in there)
+        return tuple(self._at(site, tools) for site in there.values())
 
     def where(self, place: Place) -> str:
         """Return ``"on OpenStack at jetstream2, ovh/GRA11"``."""
@@ -93,11 +101,17 @@ class OpenStackProvider:
         return self.everywhere(place, tools)
 
     def _sites(self, place: Place) -> tuple[Site, ...]:
+        """Return the sites that the options mean; none where they mean another cloud's."""
         from roost.providers.openstack import session
 
-        if place.profile or place.region:
+        named_here = os.environ.get("OS_CLOUD")
+        known = tuple(sorted(session.sites(), key=lambda site: site.cloud != named_here))
+        if not (place.profile or place.region):
+            return known
+        if place.cloud == self.name:
             return (session.site_of(place),)
-        return session.sites()
+        named = [s for s in known if place.profile in (None, s.cloud)]
+        return tuple(s for s in named if place.region in (None, str(s), s.cloud, s.region))
 
 
 def provider() -> OpenStackProvider:

@@ -60,7 +60,8 @@ class Kept:
 def find(site: Site, name: str | None = None) -> list[dict[str, Any]]:
     """Return the records of a name, or of all names, as Glance describes them; oldest first."""
     tags = [("tag", marks.TAG), *([("tag", marks.tag(name))] if name else [])]
-    found = site.every("image", "/images", "images", [*LISTED, *tags])
+    mine = [("owner", site.project), *tags]  # an administrator sees those of all projects
+    found = site.every("image", "/images", "images", [*LISTED, *mine])
     ours = [one for one in found if name in (None, name_in(one)) and name_in(one)]
     return sorted(ours, key=lambda one: (str(one.get("created_at")), str(one.get("id"))))
 
