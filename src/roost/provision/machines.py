@@ -67,11 +67,15 @@ Watch = Callable[[News], None]
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """The state of a machine: ``uploads`` by key, ``there`` by checksum, and its boot."""
+    """The state of a machine: ``uploads`` by key, ``there`` by checksum, and its boot.
+
+    ``right`` is the id of its limited right on itself, if it was brought one.
+    """
 
     boot: str
     there: frozenset[str]
     uploads: Mapping[str, str]
+    right: str = ""
 
 
 class Lost(Exception):  # noqa: N818 - tried again
@@ -160,7 +164,8 @@ class Machines:
         kernel, began, *there = first.split()
         handover = json.loads(document) if document.strip() else {"steps": []}
         uploads = {u["key"]: u["sha256"] for step in handover["steps"] for u in step["uploads"]}
-        return Peeked(f"{kernel} {began}", frozenset(there), uploads)
+        right = str(handover.get("right") or "")
+        return Peeked(f"{kernel} {began}", frozenset(there), uploads, right)
 
     def send(self, instance: Instance, part: Part, there: frozenset[str]) -> dict[str, str]:
         """Bring a part of the hand-over; return the shared secrets, where it was asked for them."""
