@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from roost.app.given import given
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
 from roost.model.record import read_record
+from roost.model.steps import shorten
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
@@ -80,15 +81,25 @@ def settle(
             session.say(f"\nset-up continues on the machines; `{again}` watches it again")
             raise
     if provisioner.rights is not None:
-        ready = frozenset(name for name, news in ends.items() if news.state == "ready")
-        for note in provisioner.rights.end(ready):
-            session.say(f"note: {note}")
+        end_rights(session, provisioner.rights, ends)
     if boots:
         missing_data = data_restored(session, cloud, state)
     raise_failed(state, ends)
     if missing_data is not None:
         raise missing_data
     return {name: news.limits for name, news in ends.items() if news.limits is not None}
+
+
+def end_rights(session: Session, rights: RightsHandout, ends: Mapping[str, News]) -> None:
+    """Delete rights that were replaced; say which machines will go on costing once they stop."""
+    ready = {name: news for name, news in sorted(ends.items()) if news.state == "ready"}
+    for note in rights.end(frozenset(ready)):
+        session.say(f"note: {note}")
+    if troubled := {name: news.trouble for name, news in ready.items() if news.trouble}:
+        session.say(
+            f"note: {shorten(tuple(troubled))} will be powered off when it stops by"
+            f" itself, and may go on costing: {next(iter(troubled.values()))}"
+        )
 
 
 def key_pairs_of(cloud: Cloud, spec: Spec) -> Mapping[str, str]:

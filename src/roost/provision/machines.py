@@ -52,7 +52,8 @@ RECEIVE = (
 class News:
     """The progress of one machine: ``"3/7 installing the desktop"``; then ready, or failed.
 
-    ``limits`` are what stops it, at the end and where it says so.
+    ``limits`` are what stops it, at the end and where it says so; ``trouble`` is why it would go on
+    costing then, where it should not.
     """
 
     node: str
@@ -60,6 +61,7 @@ class News:
     state: str = "working"
     log: tuple[str, ...] = ()
     limits: Limits | None = None
+    trouble: str = ""
 
 
 Watch = Callable[[News], None]
@@ -308,7 +310,9 @@ def _news(node: str, status: dict[str, Any]) -> tuple[News, bool]:
         limits = None
         with suppress(ValueError):
             limits = Limits.of(status.get("limits"))
-        return News(node, status["note"] or "ready", "ready", limits=limits), True
+        trouble = "".join(c for c in str(status.get("trouble") or "") if c.isprintable())[:300]
+        text = status["note"] or "ready"
+        return News(node, text, "ready", limits=limits, trouble=trouble), True
     if over:
         text = f"{step}{status['name']}: {status['note']}"
         return News(node, text, "failed", tuple(status["log"])), True
