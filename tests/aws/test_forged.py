@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roost.model.nodes import MOST_NAMES, launch, launched
 from roost.providers.aws import parse, tags
 from roost.providers.aws.requests import record_in, template_data
 from roost.provision.machines import News
@@ -178,22 +179,22 @@ def test_what_a_record_of_others_rents_or_opens_is_asked_for(
 @given(st.text(max_size=300) | st.from_regex(r"a-[0-9]{1,30}\.\.[0-9]{1,30}", fullmatch=True))
 def test_no_tag_makes_more_names_than_a_launch_has(text: str) -> None:
     begun = time.process_time()
-    assert len(tags.launched(text)) <= tags.MOST_NAMES
+    assert len(launched(text)) <= MOST_NAMES
     assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("text", ["a-1..99999999999", "a-1..999999999 b-1..999999999", "a-²..³"])
 def test_a_tag_of_too_many_names_is_of_none_of_ours(text: str) -> None:
-    assert all(name.isdigit() is False for name in tags.launched(text))
-    assert len(tags.launched(text)) <= 2
+    assert all(name.isdigit() is False for name in launched(text))
+    assert len(launched(text)) <= 2
 
 
 @given(st.lists(st.integers(1, 10_000), unique=True, max_size=30))
 def test_what_roost_writes_is_read_again(numbers: list[int]) -> None:
     names = [f"worker-{number}" for number in sorted(numbers)]
-    text = tags.launch(names)
+    text = launch(names)
     if len(text) <= tags.LONGEST:
-        assert list(tags.launched(text)) == names
+        assert list(launched(text)) == names
 
 
 def test_instances_with_any_tags_are_read_or_left_out(account: Account) -> None:

@@ -20,6 +20,7 @@ from roost.errors import (
     ThrottledError,
     UsageError,
 )
+from roost.model.nodes import launch, launched
 from roost.model.resources import Instance, Rule, Shape, Volume
 from roost.providers.aws import access, requests, tags
 from roost.providers.aws.failures import translated
@@ -47,14 +48,14 @@ def workers(*found: int, spot: bool = False) -> tuple[Instance, ...]:
 @given(numbers)
 def test_the_names_of_a_launch_come_back_in_their_order(found):
     names = tuple(f"worker-{number}" for number in found)
-    assert tags.launched(tags.launch(names)) == names
+    assert launched(launch(names)) == names
 
 
 def test_a_launch_of_a_thousand_fits_into_a_tag():
-    text = tags.launch([f"worker-{number}" for number in range(1, 1001)])
+    text = launch([f"worker-{number}" for number in range(1, 1001)])
     assert text == "worker-1..1000"
-    assert tags.launch(["head"]) == "head"
-    assert tags.launched("head") == ("head",)
+    assert launch(["head"]) == "head"
+    assert launched("head") == ("head",)
 
 
 def test_the_parameters_of_a_launch():

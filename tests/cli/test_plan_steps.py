@@ -76,10 +76,6 @@ def test_another_region(roost: Roost) -> None:
         ),
         (("examples/training.toml", "--cloud", "local"), ("line 12, cloud: a classroom needs",)),
         (("examples/nvdi.toml",), ('did you mean "examples/ndvi.toml"?',)),
-        (
-            ("examples/ndvi.toml", "--cloud", "openstack", "--diff"),
-            ('running on "openstack" is not in this version yet',),
-        ),
         (("examples/training.toml", "--hours", "25"), ("25",)),
         (("examples/training.toml", "--quotation", "none.toml"), ("none.toml",)),
     ],

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from roost import machine as machine_package
+from roost.recipes.base import Context
 from roost.recipes.desktop import desktop, novnc
+from roost.recipes.digest import recipe_digest
+from roost.recipes.registry import steps_of, uploads_of
 from roost.spec import Desktop, load
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -169,4 +172,30 @@ def test_the_name_is_on_the_page() -> None:
     files = {file.path: file.content for file in novnc.page("stars")}
     page = files["/usr/lib/roost/desktop/page/index.html"]
     assert "<h1>stars</h1>" in page
+    assert "roost open stars" in page
     assert "NAME" not in page
+
+
+@pytest.mark.parametrize("protocol", KINDS)
+def test_a_seat_is_a_desktop(protocol: str, spec: Specs, tmp_path: Path) -> None:
+    """The same keys give the same steps; only the page says whom to ask for the password."""
+    top = '[scipion]\nplugins = ["scipion-em-relion"]\n[pixinsight]\ninstaller = "pi.tar.xz"\n'
+    (tmp_path / "pi.tar.xz").write_bytes(b"\xfd7zXZ\0")
+    desk = spec(protocol, top='apt = ["gimp"]', more=f"{MORE}{top}")
+    text = (tmp_path / "roost.toml").read_text()
+    (tmp_path / "roost.toml").write_text(
+        text.replace('kind = "desktop"', 'kind = "classroom"\nseats = 20')
+    )
+    seats = load(tmp_path / "roost.toml")
+    context = Context(uploads={"pixinsight": "0" * 64, "s3": "0" * 64})
+    there = {one.name: one for one in steps_of(desk, "desktop", context)}
+    here = {one.name: one for one in steps_of(seats, "seat", context)}
+    assert list(here) == list(there)
+    differ = {name for name in here if here[name] != there[name]}
+    assert differ == ({"desktop-page"} if protocol == "novnc" else set())
+    if differ:
+        page = here["desktop-page"].files[0].content
+        assert "on your handout" in page
+        assert "roost open" not in page
+    assert uploads_of(seats) == uploads_of(desk)
+    assert recipe_digest(seats, "seat") != recipe_digest(spec(protocol), "desktop")

@@ -155,7 +155,13 @@ desktops = kind(
     protocol=st.sampled_from(["novnc", "dcv"]),
     apt=packages,
 ).filter(lambda d: (d.get("protocol"), d["machine"].get("image")) != ("dcv", "debian-12"))
-classrooms = kind("classroom", {"machine": machines, "seats": st.integers(1, 10_000)}, cloud=rented)
+classrooms = kind(
+    "classroom",
+    {"machine": machines, "seats": st.integers(1, 10_000)},
+    cloud=rented,
+    protocol=st.sampled_from(["novnc", "dcv"]),
+    apt=packages,
+).filter(lambda d: (d.get("protocol"), d["machine"].get("image")) != ("dcv", "debian-12"))
 clusters = kind(
     "cluster",
     {},

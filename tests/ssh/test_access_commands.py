@@ -4,6 +4,7 @@ import os
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -343,6 +344,31 @@ class TestOpenDesktop:
             monkeypatch.setattr("roost.ssh.pages.page_of", lambda _: page)
             yield passwords
             tunnel.close("ndvi")
+
+    def test_each_seat_has_its_own_page_and_tunnel(
+        self, roost: Roost, cloud: Cloud, passwords: Path
+    ) -> None:
+        seats = [instance(f"seat-{number}", number, **HERE) for number in (1, 2, 3)]
+        seats = [replace(one, role="seat") for one in seats]
+        cloud.state = desktop(*seats, kind="classroom")
+        try:
+            first = roost("open", "ndvi", "--json").json
+            second = roost("open", "ndvi/seat-2", "--json").json
+            third = roost("open", "ndvi/seat-3", "--view", "--json").json
+            assert "node" not in first
+            assert (second["node"], second["password"]) == ("seat-2", "mine-1234")
+            assert third["password"] == "theirs-5678"
+            assert len({one["address"] for one in (first, second, third)}) == 3
+            assert roost("open", "ndvi/seat-2", "--json").json == second
+            told = roost("open", "ndvi/seat-9", "--no-browser")
+            assert (told.code, "ndvi has no instance seat-9" in told.err) == (2, True)
+            assert "to ndvi/seat-2 is closed" in roost("open", "ndvi/seat-2", "--close").err
+            assert tunnel.alive("ndvi", "seat-3")
+            assert roost("open", "ndvi", "--json").json == first
+            assert "to ndvi is closed" in roost("open", "ndvi", "--close").err
+            assert not tunnel.alive("ndvi", "seat-3")
+        finally:
+            tunnel.close_all("ndvi")
 
     def test_through_the_tunnel(self, roost: Roost, passwords: Path) -> None:
         told = roost("open", "ndvi", "--no-browser")

@@ -158,7 +158,7 @@ def test_the_page_of_each_kind() -> None:
     alone = cluster(jupyter={"enabled": False})
     assert page_of(alone.record) == Page(8787, "status", "http", secret)
     assert page_of(cluster(jupyter={"enabled": False}, scheduler="slurm").record) is None
-    assert page_of(cluster(kind="classroom").record) is None
+    assert page_of(cluster(kind="classroom").record) == page_of(desktop().record)
     assert page_of(None) is None
     assert Page(8443, "#roost").at("127.0.0.1:20443") == "https://127.0.0.1:20443/#roost"
 

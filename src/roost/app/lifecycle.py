@@ -107,7 +107,7 @@ def bring_back(
     from roost.app.comeback import check_copies
     from roost.app.ends import refuse_past_end, warn_of_past_end
     from roost.app.price_rise import agree_on_record, agree_on_return, agree_on_volumes
-    from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.app.resolve import fitted, held, locate, spec_in
     from roost.plan.up import plan_up
 
     cloud = locate(session, name)
@@ -116,7 +116,7 @@ def bring_back(
         if as_parked:
             refuse_past_end(spec)
         warn_of_past_end(session, spec)
-        wanted = wanted_for(spec)
+        wanted = fitted(cloud, spec, have)
         empty = check_copies(session, cloud, wanted, have, fresh)
         if cloud.can.rents:
             stopped, runs = hourly(cloud, wanted, running=False), hourly(cloud, wanted)
@@ -185,11 +185,6 @@ def hour_of(cloud: Cloud, wanted: Wanted, *, running: bool = True) -> Amount:
 def running_count(state: State) -> int:
     """Count the instances that are up."""
     return sum(i.state == "running" for i in state.instances)
-
-
-def stopped_count(state: State) -> int:
-    """Count the instances that are off."""
-    return sum(i.state == "stopped" for i in state.instances)
 
 
 def drive(  # noqa: PLR0913 - what to do, and how it is shown

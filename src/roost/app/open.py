@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from roost.app import connect, resolve
 from roost.errors import RoostError, UsageError, command_line
 from roost.ssh import browser, pages
+from roost.ssh.config import main_machine
+from roost.ssh.connection import chosen
 
 if TYPE_CHECKING:
     from roost.model.resources import State
@@ -27,29 +29,32 @@ class Opened:
 
     name: str
     address: str
+    node: str | None = None
     login: Login | None = None
 
 
-def open_page(session: Session, name: str, *, view: bool) -> Opened:
+def open_page(session: Session, name: str, node: str | None = None, *, view: bool) -> Opened:
     """Make the page reachable from here; ``view``: with the login of who may only look on.
+
+    It is the main machine's page, or that of ``node``, which must be a desktop then.
 
     The tunnel, where one is needed, outlives this process. Raises UsageError where there is no
     such page, RoostError where it cannot be reached now.
     """
     cloud = resolve.locate(session, name)
     state = resolve.usable(cloud, name)
-    direct = _without_tunnel(session, cloud, state, view)
+    direct = _without_tunnel(session, cloud, state, node, view)
     if direct is not None:
         return direct
-    page = _page(state, view)
-    way = connect.connected(session, cloud, state, None)
+    page = _page(state, node, view)
+    way = connect.connected(session, cloud, state, node)
     port = _tunnel(way, state, page)
     return _at(way, page, port, view)
 
 
 @contextmanager
 def in_foreground(
-    session: Session, name: str, *, view: bool
+    session: Session, name: str, node: str | None = None, *, view: bool
 ) -> Iterator[tuple[Opened, Callable[[], object] | None]]:
     """Open the page with a tunnel that ends with the block; yield the page, and a wait for its end.
 
@@ -60,43 +65,53 @@ def in_foreground(
 
     cloud = resolve.locate(session, name)
     state = resolve.usable(cloud, name)
-    direct = _without_tunnel(session, cloud, state, view)
+    direct = _without_tunnel(session, cloud, state, node, view)
     if direct is not None:
         yield direct, None
         return
-    page = _page(state, view)
-    way = connect.connected(session, cloud, state, None)
+    page = _page(state, node, view)
+    way = connect.connected(session, cloud, state, node)
     try:
         with tunnel(way, page.port) as (port, process):
             yield _at(way, page, port, view), process.wait
     except RoostError as error:
         raise explain(way, state) or error from None
     finally:
-        browser.withdraw(name)
-    raise RoostError(
-        f"the tunnel to {state.name} has ended", next=command_line("roost", "open", state.name)
-    )
+        browser.withdraw(name, node)
+    which = f"{state.name}/{node}" if node else state.name
+    raise RoostError(f"the tunnel to {which} has ended", next=command_line("roost", "open", which))
 
 
-def close(name: str) -> bool:
-    """End the tunnel of a name, and delete the page that led to it; whether one was open."""
-    from roost.ssh.tunnel import close as close_tunnel
+def close(name: str, node: str | None = None) -> bool:
+    """End the tunnels of a name or of a node, and delete the page that led there; whether one
+    was open.
+    """
+    from roost.ssh import tunnel
 
-    browser.withdraw(name)
-    return close_tunnel(name)
+    browser.withdraw(name, node)
+    return tunnel.close_all(name) if node is None else tunnel.close(name, node)
 
 
-def _without_tunnel(session: Session, cloud: Cloud, state: State, view: bool) -> Opened | None:
+def _without_tunnel(
+    session: Session, cloud: Cloud, state: State, node: str | None, view: bool
+) -> Opened | None:
     """Return the page on this machine or on the internet; None where it needs a tunnel."""
+    if node is not None:
+        chosen(state, node)
     if cloud.can.shell is not None:
         if view:
             raise UsageError(NO_VIEW)
         return Opened(state.name, _local_address(cloud, state))
-    page = _page(state, view)
-    address = browser.address_of(cloud, state)
+    page = _page(state, node, view)
+    address = browser.address_of(cloud, state, node)
     if address is None:
         return None
-    return Opened(state.name, address, _login_if_possible(session, cloud, state, page, view))
+    try:
+        way = connect.connected(session, cloud, state, node)
+        return Opened(state.name, address, node, _login(way, page, view))
+    except RoostError as error:  # the page is on the internet: that needs no SSH
+        session.say(f"the password is on the machine, and roost cannot read it now: {error.what}")
+        return Opened(state.name, address, node)
 
 
 def _local_address(cloud: Cloud, state: State) -> str:
@@ -110,9 +125,21 @@ def _local_address(cloud: Cloud, state: State) -> str:
     return address
 
 
-def _page(state: State, view: bool) -> Page:
-    """Return the page to open. Raises UsageError where the name has none."""
+def _page(state: State, node: str | None, view: bool) -> Page:
+    """Return the page to open. Raises UsageError where the name, or that node, has none."""
     page = pages.page_of(state.record)
+    main = main_machine(state)
+    if (
+        node is not None
+        and page is not None
+        and page.passwords is None
+        and main
+        and node != main.name
+    ):
+        raise UsageError(
+            f"the page of {state.name} is on its {main.name}, not on {node}",
+            next=command_line("roost", "open", state.name),
+        )
     if page is None:
         raise UsageError(
             f"{state.name} has no page to open", next=command_line("roost", "ssh", state.name)
@@ -146,7 +173,9 @@ def _at(way: Connection, page: Page, port: int, view: bool) -> Opened:
     from roost.ssh.query import fetched
 
     token = fetched(way, page.token).strip() if page.token else ""
-    return Opened(way.name, page.at(f"127.0.0.1:{port}", token), _login(way, page, view))
+    address = page.at(f"127.0.0.1:{port}", token)
+    node = None if way.node == way.main else way.node.name
+    return Opened(way.name, address, node, _login(way, page, view))
 
 
 def _login(way: Connection, page: Page, view: bool) -> Login | None:
@@ -159,14 +188,3 @@ def _login(way: Connection, page: Page, view: bool) -> Login | None:
         return pages.login_of(fetched(way, page.passwords, root=True), view=view)
     except ValueError as error:
         raise RoostError(f"{page.passwords} on {way.node.name}: {error}") from None
-
-
-def _login_if_possible(
-    session: Session, cloud: Cloud, state: State, page: Page, view: bool
-) -> Login | None:
-    """Return the login of a page on the internet; None where this computer has no SSH to it."""
-    try:
-        return _login(connect.connected(session, cloud, state, None), page, view)
-    except RoostError as error:
-        session.say(f"the password is on the machine, and roost cannot read it now: {error.what}")
-        return None

@@ -69,8 +69,11 @@ def planned(session: Session, target: str | None, usage: Usage, *, diff: bool) -
     rules = rules_of(spec.cloud)
     if session.place.region is not None and rules.regions is None:
         raise _no_region(spec, file, session.place.region)
-    wanted = resolve.wanted_for(spec)
-    have = resolve.connect(session, spec).observe(spec.name) if diff else State(name=spec.name)
+    wanted, have = resolve.wanted_for(spec), State(name=spec.name)
+    if diff:
+        cloud = resolve.connect(session, spec)
+        have = cloud.observe(spec.name)
+        wanted = resolve.fitted(cloud, spec, have)
     return Planned(
         spec=spec,
         rules=rules,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from roost.app.given import given
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
+from roost.model.record import read_record
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
@@ -32,18 +34,23 @@ def settle(
     *,
     fresh: bool,
     boots: Mapping[str, str] | None = None,
+    only: frozenset[str] | None = None,
 ) -> dict[str, Limits]:
     """Wait until every machine that runs is set up; return what stops each, as far as it says.
 
     Raises SetupError, naming those that are not set up.
     ``fresh``: with the project and other files as they are on this computer now; else as they
-    were brought before, where they were. ``boots`` must be over first, by node.
+    were brought before, where they were. ``boots`` must be over first, by node. ``only`` these
+    machines, of a name whose machines share nothing.
     """
     from roost.provision.deliver import hand_over
     from roost.provision.machines import Machines
     from roost.spec import from_json
 
-    instances = tuple(i for i in state.instances if i.state == "running" and i.address)
+    if read_record(state.record).kind == "cluster":
+        only = None  # workers need what their head makes
+    up = (i for i in state.instances if i.state == "running" and i.address)
+    instances = tuple(i for i in up if only is None or i.name in only)
     if cloud.can.shell is not None or not instances or state.record is None:
         return {}
     spec = from_json(state.record)
@@ -67,8 +74,8 @@ def settle(
         try:
             ends = hand_over(machines, instances, provisioner.part, boots or {})
         except KeyboardInterrupt:
-            up = command_line("roost", "up", state.name)
-            session.say(f"\nset-up continues on the machines; `{up}` watches it again")
+            again = command_line("roost", "up", state.name)
+            session.say(f"\nset-up continues on the machines; `{again}` watches it again")
             raise
     if boots:
         missing_data = data_restored(session, cloud, state)
@@ -151,6 +158,7 @@ class Provisioner:
     packed: dict[str, Packed] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
     key_pairs: Mapping[str, str] = field(default_factory=dict)
+    _packing: threading.Lock = field(default_factory=threading.Lock)
 
     def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
         """Return what a role's machines get; the main one has ``uploads`` (key -> checksum)."""
@@ -159,9 +167,10 @@ class Provisioner:
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
         from roost.recipes.rented import limits_of
 
-        for key, source in uploads_of(self.spec).items():
-            if key not in self.checksums:
-                self.checksums[key] = self._checksum(key, source, uploads)
+        with self._packing:  # seats ask at the same time
+            for key, source in uploads_of(self.spec).items():
+                if key not in self.checksums:
+                    self.checksums[key] = self._checksum(key, source, uploads)
         instances = self.machines.state.instances
         context = Context(
             workers=tuple(i.name for i in instances if i.role == "worker"),
@@ -212,9 +221,10 @@ class Provisioner:
         """Return an upload from here, or from the main machine, which got it from elsewhere."""
         from roost.provision.deliver import brought
 
-        if sha256 not in self.packed:
-            self.packed[sha256] = brought(self.machines, sha256, self.folder)
-        return self.packed[sha256]
+        with self._packing:
+            if sha256 not in self.packed:
+                self.packed[sha256] = brought(self.machines, sha256, self.folder)
+            return self.packed[sha256]
 
 
 def raise_failed(state: State, ends: Mapping[str, News]) -> None:

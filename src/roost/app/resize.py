@@ -68,7 +68,7 @@ def change_machine(
     from roost.app.lifecycle import running
     from roost.app.price_rise import costs_more
     from roost.app.provisioning import settle
-    from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.app.resolve import fitted, held, locate, spec_in
     from roost.providers.provider import need
 
     cloud = locate(session, name)
@@ -78,7 +78,7 @@ def change_machine(
         spec = spec_in(cloud, have)
         target = chosen_role(spec, role, have)
         changed = changed_spec(spec, target, choose(spec))
-        wanted, before = wanted_for(changed), wanted_for(spec)
+        wanted, before = fitted(cloud, changed, have), fitted(cloud, spec, have)
         change = Change(target, type_of(before, target), type_of(wanted, target), wanted, before)
         names = tuple(i.name for i in change.machines(have))
         if names and target != "worker":

@@ -88,8 +88,22 @@ def _asked(place: Place) -> tuple[Provider, ...]:
     if place.cloud is not None:
         return among
     if place.region or place.profile:
-        return tuple(p for p in among if p.regional)
+        return _regional(among, place)
     return tuple(p for p in among if p.is_configured())
+
+
+def _regional(among: tuple[Provider, ...], place: Place) -> tuple[Provider, ...]:
+    """Return the providers that the named region can be of, as far as their rules know it."""
+    from roost.providers.rules import rules_of
+
+    regional = tuple(p for p in among if p.regional)
+    regions = {p.name: rules_of(p.name).regions for p in regional}
+    sure = tuple(p for p in regional if (r := regions[p.name]) and place.region in r.names)
+    open_ones = tuple(p for p in regional if regions[p.name] is None and p.is_configured())
+    closed = tuple(p for p in regional if regions[p.name] is not None)
+    if sure:
+        return sure
+    return (open_ones or closed) if place.region else (*closed, *open_ones)
 
 
 def may_be_elsewhere() -> bool:
@@ -123,6 +137,16 @@ def wanted_for(spec: Spec) -> Wanted:
     from roost.plan.wanted import wanted_of
 
     return wanted_of(spec, this_host())
+
+
+def fitted(cloud: Cloud, spec: Spec, have: State) -> Wanted:
+    """Return all that a spec wants, with the types that the cloud itself has for it.
+
+    What is there already and does is kept, so that its plan is empty. Raises UsageError.
+    """
+    wanted = wanted_for(spec)
+    fitting = cloud.can.fitting
+    return wanted if fitting is None else fitting.fit(spec, wanted, have)
 
 
 def file_or_name(target: str | None, command: str = "roost up") -> Path | str:

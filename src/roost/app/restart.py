@@ -20,14 +20,14 @@ def restart(session: Session, name: str, node: str | None) -> Running:
     """
     from roost.app.lifecycle import bring_up, running
     from roost.app.provisioning import boots_of, settle
-    from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.app.resolve import fitted, held, locate, spec_in
     from roost.app.stop import stop_instances
     from roost.reconcile.loop import apply_patiently
 
     cloud = locate(session, name)
     with held(session, cloud, name) as have:
         spec = spec_in(cloud, have)
-        wanted = wanted_for(spec)
+        wanted = fitted(cloud, spec, have)
         names = running_names(have, node)
         session.say(f"restarting {', '.join(names)}")
         if cloud.can.shell is not None:
@@ -36,7 +36,9 @@ def restart(session: Session, name: str, node: str | None) -> Running:
         # The cloud reports a restarting machine as running: only the machine itself knows.
         before = boots_of(session, cloud, have, names)
         apply_patiently(cloud, name, Reboot(names, reason="you asked for it"))
-        limits = settle(session, cloud, have, fresh=False, boots=before)
+        limits = settle(
+            session, cloud, have, fresh=False, boots=before, only=frozenset(names) if node else None
+        )
         return running(cloud, wanted, have, limits)
 
 

@@ -24,7 +24,7 @@ def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Runn
     from roost.app.comeback import check_copies
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_record, agree_on_workers
-    from roost.app.resolve import held, locate, spec_in, wanted_for
+    from roost.app.resolve import fitted, held, locate, spec_in
     from roost.plan.up import plan_up
 
     cloud = locate(session, name)
@@ -34,10 +34,10 @@ def scale(session: Session, name: str, count: int, drop: frozenset[str]) -> Runn
             raise UsageError(f"{name} is a {spec.kind}; only a cluster has workers")
         check_limits(spec.workers, name, count)
         workers = spec.workers.model_copy(update={"count": count})
-        wanted = wanted_for(spec.model_copy(update={"workers": workers}))
+        wanted = fitted(cloud, spec.model_copy(update={"workers": workers}), have)
         there = sum(i.role == "worker" and i.state in RENTED for i in have.instances)
         now = spec.workers.model_copy(update={"count": there})
-        before = wanted_for(spec.model_copy(update={"workers": now}))
+        before = fitted(cloud, spec.model_copy(update={"workers": now}), have)
         agree_on_workers(session, cloud, before, wanted)
         agree_on_record(session, cloud, plan_up(wanted, have, drop=drop), have)
         check_copies(session, cloud, wanted, have)

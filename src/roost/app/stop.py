@@ -10,24 +10,28 @@ if TYPE_CHECKING:
     from roost.session import Session
 
 
-def stop(session: Session, name: str) -> State:
-    """Stop all instances of a name, and delete nothing; return the state after it.
+def stop(session: Session, name: str, node: str | None = None) -> State:
+    """Stop all instances of a name, or one, and delete nothing; return the state after it.
 
     Its record need not be readable: whatever runs can be stopped.
     """
     from roost.app.resolve import held, locate, missing
+    from roost.ssh.connection import chosen
 
     cloud = locate(session, name)
     with held(session, cloud, name) as have:
         if have.empty:
             raise missing(name)
-        session.say(f"stopping {name}")
-        return stop_instances(session, cloud, name, tuple(i.name for i in have.instances))
+        session.say(f"stopping {name}/{node}" if node else f"stopping {name}")
+        names = (
+            tuple(i.name for i in have.instances) if node is None else (chosen(have, node).name,)
+        )
+        return stop_instances(session, cloud, name, names)
 
 
 def stop_instances(session: Session, cloud: Cloud, name: str, instances: tuple[str, ...]) -> State:
     """Stop these instances of a name, and wait until they are off."""
-    from roost.app.lifecycle import drive, stopped_count
+    from roost.app.lifecycle import drive
     from roost.plan.up import plan_stop
 
     only = frozenset(instances)
@@ -38,5 +42,5 @@ def stop_instances(session: Session, cloud: Cloud, name: str, instances: tuple[s
         lambda have, _: plan_stop(have, only),
         title=f"stop {name}",
         total=len(instances),
-        done=stopped_count,
+        done=lambda have: sum(i.state == "stopped" for i in have.instances if i.name in only),
     )

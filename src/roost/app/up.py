@@ -34,7 +34,15 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
     from roost.app.given import give
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_volumes
-    from roost.app.resolve import DEFAULT_FILE, connect, file_or_name, held, spec_of, wanted_for
+    from roost.app.resolve import (
+        DEFAULT_FILE,
+        connect,
+        file_or_name,
+        fitted,
+        held,
+        spec_of,
+        wanted_for,
+    )
     from roost.plan.up import plan_up
     from roost.providers.registry import provider_of
 
@@ -42,11 +50,12 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
     refuse_past_end(spec)
     cloud = connect(session, spec)
     provider_of(spec.cloud).remember(cloud, session.place, spec)
-    wanted = wanted_for(spec)
+    wanted_for(spec)  # what is wrong with the file is said before the cloud is asked
     if cloud.can.preflight is not None:
         cloud.can.preflight.begin(spec)
     with held(session, cloud, spec.name) as have:
         agree_on_folder(session, spec, have.record)
+        wanted = fitted(cloud, spec, have)
         empty = check_copies(session, cloud, wanted, have, fresh)
         plan = plan_up(wanted, have, fresh=empty)
         agree_on_losses(session, plan, have)

@@ -53,8 +53,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "until then.",
     },
     "Pause and end": {
-        "stop": "Stop its instances; nothing is deleted.",
-        "start": "Start what was stopped, and whatever is missing of it.",
+        "stop": "Stop its instances (or one); nothing is deleted.",
+        "start": "Start what was stopped, and whatever is missing of it; or one machine.",
         "park": "Save the work and stop paying: `roost resume` brings all of it back.",
         "resume": "Bring back what was parked: machines, their disks, volumes and addresses.",
         "down": "Delete it; data volumes are kept unless you type their names.",

@@ -108,6 +108,25 @@ def name_argument(function: F) -> F:
     return click.argument("name", type=Name())(function)
 
 
+def node_argument(function: F) -> F:
+    """Add NAME or NAME/NODE, as ``which``; ``split_node`` takes it apart."""
+    return click.argument("which", metavar="NAME[/NODE]", type=NameAndNode())(function)
+
+
+def split_node(which: str, node: str | None = None) -> tuple[str, str | None]:
+    """Return the name and the node of ``NAME/NODE``; ``node`` is the one behind it, if any.
+
+    Raises UsageError where two are named.
+    """
+    name, _, own = which.partition("/")
+    if own and node and node != own:
+        raise UsageError(
+            f"two machines are named: {own}, and {node}",
+            next=f"one of the two: {name}/{own}, or {name}/{node}",
+        )
+    return name, own or node
+
+
 def file_argument(function: F) -> F:
     """Add FILE or NAME; without it, roost.toml here."""
     return click.argument("target", metavar="[FILE|NAME]", required=False, type=FileOrName())(

@@ -30,7 +30,7 @@ from roost.reconcile.loop import Goal, run_loop
 if TYPE_CHECKING:
     from roost.model.images import BakeState, BakeStep
     from roost.model.resources import Instance, State
-    from roost.providers.provider import ImageBuild, Images
+    from roost.providers.images import ImageBuild, Images
     from roost.session import Session
     from roost.spec import Spec
 

@@ -15,7 +15,7 @@ from roost.model.images import BakedImage
 from roost.providers.provider import need
 
 if TYPE_CHECKING:
-    from roost.providers.provider import Images
+    from roost.providers.images import Images
     from roost.session import Session
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from roost.model.resources import Role
 
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 """Roles of which there can be many: worker-1, worker-2, ..."""
+MOST_NAMES = 20_000
+"""Names of one launch."""
 LONGEST_NUMBER = 9
 """Digits; a name with more is none of roost's."""
 
@@ -41,3 +44,39 @@ def is_number(text: str) -> bool:
 def is_node(name: str) -> bool:
     """Tell if a text can be the name of a node. It becomes a host's name, and part of paths."""
     return re.fullmatch(r"[a-z]([a-z0-9-]{0,62}[a-z0-9])?", name) is not None
+
+
+def launch(names: Sequence[str]) -> str:
+    """Return the names of one launch, in the launch index's order: ``"worker-1..3 worker-7"``."""
+    parts: list[str] = []
+    runs: list[tuple[str, int, int]] = []
+    for name in names:
+        stem, number = split(name)
+        if number is None:
+            runs.append((name, -1, -1))
+        elif runs and runs[-1][0] == stem and runs[-1][2] == number - 1:
+            runs[-1] = (stem, runs[-1][1], number)
+        else:
+            runs.append((stem, number, number))
+    for stem, first, last in runs:
+        if first < 0:
+            parts.append(stem)
+        else:
+            parts.append(f"{stem}-{first}" + (f"..{last}" if last > first else ""))
+    return " ".join(parts)
+
+
+@lru_cache(maxsize=256)
+def launched(text: str) -> tuple[str, ...]:
+    """Return the names that ``launch`` wrote."""
+    names: list[str] = []
+    for part in text.split():
+        first, dots, last = part.partition("..")
+        stem, number = split(first)
+        if dots and number is not None and is_number(last):
+            if int(last) - number >= MOST_NAMES - len(names):
+                return ()  # nothing of roost's: it launches no more at once
+            names += [f"{stem}-{one}" for one in range(number, int(last) + 1)]
+        else:
+            names.append(part)
+    return tuple(names)

@@ -34,7 +34,7 @@ class Recorded:
 
     ``kind`` is "unknown" where it cannot; ``readable``: the text is a JSON object. ``tags`` are the
     user's own; ``volumes`` and ``machines`` the names that these have in a cloud, without workers;
-    ``aws`` is the table of that name, unchecked.
+    ``aws`` and ``openstack`` are the tables of these names, unchecked.
     """
 
     readable: bool = False
@@ -59,6 +59,7 @@ class Recorded:
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     aws: Mapping[str, Any] | None = None
+    openstack: Mapping[str, Any] | None = None
 
     def image(self, role: str) -> str:
         """Return the image of a role's machines, as the file names it; "" if that is not known."""
@@ -74,7 +75,7 @@ def read_record(text: str | None) -> Recorded:
     raw = _object(text)
     if raw is None:
         return Recorded()
-    access, aws = _table(raw, "access"), raw.get("aws")
+    access = _table(raw, "access")
     environment = _table(raw, "environment")
     return Recorded(
         readable=True,
@@ -102,7 +103,8 @@ def read_record(text: str | None) -> Recorded:
         images={
             table: _text(_table(raw, table), "image") for table in ("machine", "head", "workers")
         },
-        aws=aws if isinstance(aws, dict) else None,
+        aws=_table(raw, "aws") or None,
+        openstack=_table(raw, "openstack") or None,
     )
 
 

@@ -143,6 +143,15 @@ def plan_stop(have: State, only: frozenset[str] | None = None) -> Plan:
     return Plan((Stop(names, reason=asked),) if names else (), moving)
 
 
+def plan_start(wanted: Wanted, have: State, node: str) -> Plan:
+    """Return the steps to one machine that runs, with its volumes and its address."""
+    there = [i for i in have.instances if i.name == node]
+    held = tuple(v for v in have.volumes if v.holder == node)
+    mine = replace(have, instances=tuple(there), volumes=held)
+    steps = (*mark_stale(mine), *_start(there), *_attach(wanted, mine), *_associate(wanted, mine))
+    return Plan(steps, _in_transit(mine))
+
+
 def _sort_instances(
     wanted: Wanted, have: State, drop: frozenset[str]
 ) -> tuple[list[Instance], list[Instance], list[Instance]]:

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from roost.errors import UsageError
+from roost.providers.images import Images
 
 if TYPE_CHECKING:
     from roost.cost.ledger import Ledger
     from roost.cost.spent import There
     from roost.model.finding import Finding
-    from roost.model.images import BakedImage, BakeRequest, BakeState, BakeStep
     from roost.model.owner import Owner
     from roost.model.place import Place
     from roost.model.resources import State, Wanted
@@ -129,6 +129,17 @@ class Preflight(Protocol):
         ...
 
 
+class Fitting(Protocol):
+    """The choice of what a file leaves open and only the place itself knows."""
+
+    def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
+        """Return what is wanted with types of the place, and addresses where it needs some.
+
+        What is there already and does is kept. Raises UsageError where nothing fits.
+        """
+        ...
+
+
 class Resizing(Protocol):
     """The change of type of machines that exist."""
 
@@ -210,66 +221,6 @@ class Leftovers(Protocol):
         ...
 
 
-class ImageBuild(Protocol):
-    """One image that is being made: the reconcile loop observes and changes it."""
-
-    def observe(self, name: str) -> BakeState:
-        """Return all that was made for the image so far. Raises AccessError, CloudError."""
-        ...
-
-    def apply(self, name: str, step: BakeStep) -> None:
-        """Do one step. Safe to call again after a kill at any point."""
-        ...
-
-    def wait(self, name: str, since: float) -> None:
-        """Come back when something may have changed; ``since`` is seconds waited so far."""
-        ...
-
-    def result(self, image: str) -> BakedImage:
-        """Return the image of that id, as the last look saw it."""
-        ...
-
-
-class Images(Protocol):
-    """The images of machines, and their making: see ``roost/images/``."""
-
-    @property
-    def region(self) -> str:
-        """The region of these images."""
-        ...
-
-    def build(self, request: BakeRequest, *, whole: bool = False) -> ImageBuild:
-        """Open one image in the making; ``whole``: each look sees all of it, to clean up."""
-        ...
-
-    def all(self) -> tuple[BakedImage, ...]:
-        """Return every image, by name and then the newest first. Raises RoostError."""
-        ...
-
-    def unfinished(self) -> tuple[str, ...]:
-        """Return the images that a killed roost left unfinished."""
-        ...
-
-    def copy(self, image: BakedImage, name: str, key: str | None) -> BakedImage:
-        """Copy an image of any region here, and wait; older ones of ``name`` go.
-
-        ``key`` encrypts it, else the account's own. Raises CloudError where the copy fails.
-        """
-        ...
-
-    def check_account(self, account: str) -> None:
-        """Raise UsageError where this can be no account."""
-        ...
-
-    def share(self, image: BakedImage, account: str, *, remove: bool = False) -> None:
-        """Let another account start machines from it, or end that. Raises UsageError."""
-        ...
-
-    def remove(self, image: BakedImage) -> None:
-        """Delete it, with its snapshots."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money."""
@@ -277,6 +228,7 @@ class Capabilities:
     rents: bool = False
     host_keys: HostKeys | None = None
     preflight: Preflight | None = None
+    fitting: Fitting | None = None
     resizing: Resizing | None = None
     history: History | None = None
     owners: Owners | None = None

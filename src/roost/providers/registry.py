@@ -10,7 +10,7 @@ from roost.errors import UsageError
 if TYPE_CHECKING:
     from roost.providers.provider import Provider
 
-PROVIDERS = ("local", "aws")
+PROVIDERS = ("local", "aws", "openstack")
 """Names of packages in this folder; each has a module ``provider`` with a function ``provider``."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 
 from roost.errors import RoostError
@@ -40,6 +41,8 @@ def hand_over(
     """
     main = main_machine(machines.state)
     first: First = Future()
+    if main is not None and all(i.name != main.name for i in instances):
+        first.set_exception(RoostError(f"{main.name} is not asked now"))
 
     def one(instance: Instance) -> News:
         try:
@@ -96,8 +99,7 @@ def _one(
     leads = main is not None and instance.name == main.name
     for left in reversed(range(TRIES)):
         peeked = machines.peek(instance, not_boot)
-        uploads, shared = (peeked.uploads, {}) if leads else _of_the_first(first, main)
-        part = parts(instance.role, uploads, shared)
+        part = _part(peeked.uploads, instance, parts, first, None if leads else main)
         try:
             made = machines.send(instance, part, peeked.there)
             break
@@ -108,6 +110,21 @@ def _one(
         sent = {u.key: u.sha256 for step in part.handover.steps for u in step.uploads}
         first.set_result(({**peeked.uploads, **sent}, made))
     return machines.follow(instance, part.handover.digest)
+
+
+def _part(
+    own: Mapping[str, str], instance: Instance, parts: Parts, first: First, main: Instance | None
+) -> Part:
+    """Return the part of a machine, which waits for ``main`` only where it needs something of it.
+
+    The seats of a class share no secret: one that fails keeps no other from going on.
+    """
+    if main is None:
+        return parts(instance.role, own, {})
+    if instance.role == "seat":
+        with suppress(RoostError):  # an upload that only the first seat has
+            return parts(instance.role, own, {})
+    return parts(instance.role, *_of_the_first(first, main))
 
 
 def _of_the_first(

@@ -52,7 +52,7 @@ def _parts(spec: Spec, role: Role) -> dict[str, Any]:
         ],
         "files": {file.path: file.content for file in facts.files},
     }
-    if spec.kind == "desktop":
+    if spec.kind != "cluster":
         parts["protocol"] = spec.protocol
     if spec.kind == "cluster":
         parts["scheduler"] = spec.scheduler

@@ -21,15 +21,9 @@ if TYPE_CHECKING:
     from roost.model.resources import Role
     from roost.spec import Spec
 
+DESKTOP = ("people", "gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion", "sync")
 RECIPES = {
-    ("desktop", ""): (
-        "people",
-        "gpu",
-        "desktop.desktop",
-        "apps.pixinsight",
-        "apps.scipion",
-        "sync",
-    ),
+    ("desktop", ""): DESKTOP,
     ("cluster", "dask"): (
         "people",
         "reports",
@@ -48,7 +42,7 @@ RECIPES = {
         "slurm.slurm",
         "sync",
     ),
-    ("classroom", ""): ("people", "gpu", "sync"),
+    ("classroom", ""): DESKTOP,
 }
 """Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps."""
 

@@ -15,12 +15,12 @@ from roost.spec.table import around, wrong
 from roost.spec.values import Package
 
 
-class Desktop(Common):
-    """One machine, its volumes, and a desktop that is seen from elsewhere."""
+class Desk(Common):
+    """The keys of every machine with a desktop that is seen from elsewhere: also of each seat."""
 
-    kind: Literal["desktop"] = Field(description="What it is.", examples=["desktop"])
     machine: Machine = Field(
-        description="The machine that it is: what it must have, or its exact type."
+        description="The machine of the desktop, or of each seat: what it must have, or its exact "
+        "type."
     )
     protocol: Literal["novnc", "dcv"] = Field(
         "novnc", description="How the desktop is seen: noVNC in a browser, or Amazon DCV."
@@ -31,11 +31,6 @@ class Desktop(Common):
     )
     scipion: Scipion | None = Field(
         None, description="Scipion for cryo-EM, with its plugins and their programs."
-    )
-    stages: tuple[Stage, ...] = Field(
-        (),
-        max_length=MOST_STAGES,
-        description="Stages of work in their order, for `roost stages` and `roost stage`.",
     )
 
     @field_validator("protocol")
@@ -56,6 +51,18 @@ class Desktop(Common):
         if found is not None and machine is not None and _arch(machine, info) == "arm64":
             raise wrong("PixInsight is made for x86_64 only", hint="choose another machine")
         return found
+
+
+class Desktop(Desk):
+    """One machine, its volumes, and a desktop that is seen from elsewhere."""
+
+    kind: Literal["desktop"] = Field(description="What it is.", examples=["desktop"])
+    stages: tuple[Stage, ...] = Field(
+        (),
+        max_length=MOST_STAGES,
+        exclude_if=lambda found: not found,  # records of before have no such key
+        description="Stages of work in their order, for `roost stages` and `roost stage`.",
+    )
 
     @field_validator("stages")
     @classmethod

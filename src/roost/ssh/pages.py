@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from roost.model.record import read_record
-from roost.model.resources import State
+from roost.model.resources import Instance, State
 from roost.notebook.lab.address import address
 from roost.recipes.dask.remote import DASHBOARD_PORT, JUPYTER_PORT, dashboard_file, token_file
 from roost.ssh.config import main_machine
@@ -76,7 +76,7 @@ def login_of(passwords: str, *, view: bool = False) -> Login:
 def page_of(record: str | None) -> Page | None:
     """Return the page of what the record describes: a screen, JupyterLab, Dask, or none."""
     recorded = read_record(record)
-    if recorded.kind == "desktop":
+    if recorded.kind in ("desktop", "classroom"):
         return SCREENS.get(recorded.protocol)
     if recorded.kind != "cluster" or not recorded.name:
         return None
@@ -87,12 +87,14 @@ def page_of(record: str | None) -> Page | None:
     return None
 
 
-def public_address(state: State) -> str | None:
+def public_address(state: State, machine: Instance | None = None) -> str | None:
     """Return the page's address on the internet, by HTTPS; None where the file opens it to nobody.
+
+    It is that of ``machine``, or of the main one.
 
     JupyterLab has none: whoever had its token on the way could work as its user.
     """
-    page, main = page_of(state.record), main_machine(state)
+    page, main = page_of(state.record), machine or main_machine(state)
     if page is None or main is None or main.address is None or not page.public:
         return None
     if not read_record(state.record).https_open:

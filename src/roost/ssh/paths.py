@@ -5,7 +5,8 @@
     config               the generated configuration
     pinned/<instance>    its host keys, as the machine's own console told them
     accepted/<instance>  the host key that was seen first, where the console had none yet
-    tunnel.json          the tunnel that is open
+    tunnel.json          the tunnel that is open; to a machine that is not the main one it is
+                         tunnel-<node>.json
 
 ``<home>/pages/<name>.html`` is the page that hands a secret address over to a browser.
 
@@ -41,10 +42,14 @@ class Places:
         """The generated configuration."""
         return self.path / "config"
 
-    @property
-    def tunnel(self) -> Path:
-        """The record of the open tunnel."""
-        return self.path / "tunnel.json"
+    def tunnel(self, node: str = "") -> Path:
+        """Return the record of the open tunnel to a node; without one, to the main machine."""
+        return self.path / (f"tunnel-{quote(node, safe='')}.json" if node else "tunnel.json")
+
+    def tunnels(self) -> tuple[str, ...]:
+        """Return the nodes to which a tunnel was opened, as ``tunnel`` takes them."""
+        found = (file.stem.removeprefix("tunnel") for file in self.path.glob("tunnel*.json"))
+        return tuple(sorted(one.removeprefix("-") for one in found))
 
     def pinned(self, instance: str) -> Path:
         """Return the proven host keys of an instance, by its id."""
@@ -89,9 +94,10 @@ def socket(*parts: object) -> Path:
     return place / digest
 
 
-def page(name: str) -> Path:
-    """Return the file that hands a name's address over to a browser."""
-    return home() / "pages" / f"{quote(name, safe='')}.html"
+def page(name: str, node: str | None = None) -> Path:
+    """Return the file that hands a name's address, or a node's, over to a browser."""
+    at = f"{name}/{node}" if node else name
+    return home() / "pages" / f"{quote(at, safe='')}.html"
 
 
 def make_private(folder: Path) -> None:

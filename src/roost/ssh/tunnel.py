@@ -45,11 +45,12 @@ def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> in
 
     Raises RoostError with what ssh said.
     """
-    living = alive(connection.name)
+    node = _key(connection)
+    living = alive(connection.name, node)
     if living is not None and _same(living, connection, remote):
         return living.local
-    close(connection.name)
-    path, errors = _socket(connection.name), ""
+    close(connection.name, node)
+    path, errors = _socket(connection.name, node), ""
     for local in _ports(connection, remote):
         line = command.tunnel(
             connection.config, connection.alias, path, local, remote, persist=persist
@@ -72,7 +73,7 @@ def in_foreground(
     line = command.tunnel(
         connection.config,
         connection.alias,
-        socket_path("foreground", connection.name, local),
+        socket_path("foreground", connection.name, _key(connection), local),
         local,
         remote,
         persist=None,
@@ -89,28 +90,35 @@ def in_foreground(
         process.wait()
 
 
-def alive(name: str) -> Tunnel | None:
-    """Return the tunnel that is open for a name, if its process still answers."""
+def alive(name: str, node: str = "") -> Tunnel | None:
+    """Return the tunnel that is open to a name (or a node), if its process still answers."""
     try:
-        found = Tunnel(**json.loads(places(name).tunnel.read_text()))
+        found = Tunnel(**json.loads(places(name).tunnel(node).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    code, _ = _quietly(command.control(_socket(name), "check"))
+    code, _ = _quietly(command.control(_socket(name, node), "check"))
     return found if code == 0 and _listens(found.local) else None
 
 
-def close(name: str) -> bool:
-    """End the name's tunnel; return whether there was one."""
-    path = _socket(name)
+def close(name: str, node: str = "") -> bool:
+    """End the tunnel to a name's main machine, or to a node; return whether there was one."""
+    path = _socket(name, node)
     code = _quietly(command.control(path, "exit"))[0] if path.exists() else command.FAILED
-    places(name).tunnel.unlink(missing_ok=True)
+    places(name).tunnel(node).unlink(missing_ok=True)
     return code == 0
 
 
+def close_all(name: str) -> bool:
+    """End all tunnels to machines of a name; return whether there was one."""
+    nodes = {"", *places(name).tunnels()}
+    closed = [close(name, node) for node in sorted(nodes)]  # all of them, whatever the first says
+    return any(closed)
+
+
 def forget(name: str) -> None:
-    """Forget a deleted name: end its tunnel and delete its files, so that nothing is mistaken."""
+    """Forget a deleted name: end its tunnels and delete its files, so that nothing is mistaken."""
     if places(name).path.is_dir():
-        close(name)
+        close_all(name)
         shutil.rmtree(places(name).path, ignore_errors=True)
 
 
@@ -123,16 +131,21 @@ def _same(tunnel: Tunnel, connection: Connection, remote: int) -> bool:
 def _keep(connection: Connection, remote: int, local: int) -> None:
     node = connection.node
     made = Tunnel(instance=node.id, address=node.address or "", remote=remote, local=local)
-    write_private(places(connection.name).tunnel, json.dumps(asdict(made)))
+    write_private(places(connection.name).tunnel(_key(connection)), json.dumps(asdict(made)))
 
 
-def _socket(name: str) -> Path:
-    return socket_path("tunnel", name)
+def _key(connection: Connection) -> str:
+    """Return the node that a tunnel is kept by; the main machine has the name's own."""
+    return "" if connection.node == connection.main else connection.node.name
+
+
+def _socket(name: str, node: str) -> Path:
+    return socket_path("tunnel", name, *([node] if node else []))
 
 
 def _ports(connection: Connection, remote: int) -> Iterator[int]:
     """Yield free ports, the first one always the same for a page: browsers remember by port."""
-    digest = sha256(f"{connection.name} {remote}".encode()).digest()
+    digest = sha256(f"{connection.name} {_key(connection)}{remote}".encode()).digest()
     wish = FIRST_PORT + int.from_bytes(digest[:4], "big") % PORTS
     if not _listens(wish):
         yield wish

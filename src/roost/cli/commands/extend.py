@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options, take_over_option
+from roost.cli.options import (
+    json_option,
+    node_argument,
+    place_options,
+    split_node,
+    take_over_option,
+)
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
 
 @click.command("extend")
-@name_argument
+@node_argument
 @click.argument("span", required=False)
 @click.argument("node", required=False)
 @click.option(
@@ -23,7 +29,7 @@ from roost.model.place import Place
 @json_option
 @take_over_option
 def command(
-    name: str,
+    which: str,
     span: str | None,
     node: str | None,
     budget: float | None,
@@ -38,7 +44,7 @@ def command(
     \b
     Examples:
       roost extend pixinsight 2h
-      roost extend training 1h30m seat-7
+      roost extend training/seat-7 1h30m
       roost extend pixinsight --budget 80
     """
     session = open_session(place)
@@ -47,4 +53,5 @@ def command(
 
     if budget is not None and node is None:
         span, node = None, span
+    name, node = split_node(which, node)
     show_extended(extend(session, name, span, node, budget), as_json)

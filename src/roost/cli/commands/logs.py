@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options
+from roost.cli.options import json_option, node_argument, place_options, split_node
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
 from roost.errors import UsageError, command_line
@@ -12,7 +12,7 @@ from roost.model.place import Place
 
 
 @click.command("logs")
-@name_argument
+@node_argument
 @click.argument("node", required=False)
 @click.option(
     "--lines",
@@ -26,7 +26,7 @@ from roost.model.place import Place
 @place_options
 @json_option
 def command(
-    name: str, node: str | None, lines: int, follow: bool, place: Place, as_json: bool
+    which: str, node: str | None, lines: int, follow: bool, place: Place, as_json: bool
 ) -> None:
     """Print what its instances logged while they set themselves up and ran.
 
@@ -36,13 +36,14 @@ def command(
     \b
     Examples:
       roost logs ndvi
-      roost logs ndvi worker-1 -n 200
+      roost logs ndvi/worker-1 -n 200
       roost logs pixinsight --follow
     """
     from roost.app import logs
 
     if follow and as_json:
         raise UsageError("--follow never ends, so it prints no JSON")
+    name, node = split_node(which, node)
     session = open_session(place)
     if follow:
         raise click.exceptions.Exit(logs.follow(session, name, node, lines))

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options, take_over_option
+from roost.cli.options import (
+    json_option,
+    node_argument,
+    place_options,
+    split_node,
+    take_over_option,
+)
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
 
 
 @click.command("restart")
-@name_argument
+@node_argument
 @click.argument("node", required=False)
 @place_options
 @json_option
 @take_over_option
-def command(name: str, node: str | None, place: Place, as_json: bool) -> None:
+def command(which: str, node: str | None, place: Place, as_json: bool) -> None:
     """Restart its machines (or one); disks, addresses and what is on them stay.
 
     On your own machine its processes are stopped and started again.
@@ -23,8 +29,9 @@ def command(name: str, node: str | None, place: Place, as_json: bool) -> None:
     \b
     Examples:
       roost restart scipion
-      roost restart training seat-7
+      roost restart training/seat-7
     """
+    name, node = split_node(which, node)
     session = open_session(place)
     from roost.app.restart import restart
     from roost.cli.text.running import show_running

@@ -6,8 +6,9 @@ import click
 
 from roost.cli.options import (
     json_option,
-    name_argument,
+    node_argument,
     place_options,
+    split_node,
     take_over_option,
     yes_options,
 )
@@ -16,23 +17,25 @@ from roost.model.place import Place
 
 
 @click.command("start")
-@name_argument
+@node_argument
 @place_options
 @json_option
 @yes_options
 @take_over_option
-def command(name: str, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
-    """Start what was stopped, and whatever is missing of it.
+def command(which: str, place: Place, as_json: bool, yes: bool, no_input: bool) -> None:
+    """Start what was stopped, and whatever is missing of it; or one machine.
 
     It says what an hour costs. It asks where a volume would change, and for what settings rent or
     open that were written on another computer.
 
     \b
-    Example:
+    Examples:
       roost start ndvi
+      roost start training/seat-3
     """
+    name, node = split_node(which)
     session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.start import start
     from roost.cli.text.running import show_running
 
-    show_running(start(session, name), as_json)
+    show_running(start(session, name, node), as_json)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from roost.cli.options import json_option, name_argument, place_options, take_over_option
+from roost.cli.options import (
+    json_option,
+    node_argument,
+    place_options,
+    split_node,
+    take_over_option,
+)
 from roost.cli.output import say, write_json
 from roost.cli.terminal import session as open_session
 from roost.errors import command_line
@@ -12,23 +18,25 @@ from roost.model.place import Place
 
 
 @click.command("stop")
-@name_argument
+@node_argument
 @place_options
 @json_option
 @take_over_option
-def command(name: str, place: Place, as_json: bool) -> None:
-    """Stop its instances. Nothing is deleted; `roost start` brings all of it back.
+def command(which: str, place: Place, as_json: bool) -> None:
+    """Stop its instances (or one). Nothing is deleted; `roost start` brings all of it back.
 
     \b
-    Example:
+    Examples:
       roost stop ndvi
+      roost stop training/seat-3
     """
+    name, node = split_node(which)
     session = open_session(place)
     from roost.app.lifecycle import instance_json
     from roost.app.stop import stop
 
-    state = stop(session, name)
+    state = stop(session, name, node)
     if as_json:
         write_json({"name": name, "instances": [instance_json(i) for i in state.instances]})
     else:
-        say(f"{name} is stopped; `{command_line('roost', 'start', name)}` brings it back")
+        say(f"{which} is stopped; `{command_line('roost', 'start', which)}` brings it back")

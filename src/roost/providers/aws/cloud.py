@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import AccessError
 from roost.home import check_name
+from roost.model.nodes import launch
 from roost.model.owner import Owner, fingerprint
 from roost.model.record import read_record
 from roost.model.resources import Instance, State
@@ -353,7 +354,7 @@ class AwsCloud:
     ) -> bytes | None:
         if self.boot is None or record is None:
             return None
-        nodes = tags.launch([i.name for i in instances])
+        nodes = launch([i.name for i in instances])
         return self.boot(record, nodes, instances[0], head, requests.DATA_DEVICES)
 
     def _who(self, *, address: bool = True) -> Caller:

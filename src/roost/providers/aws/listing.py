@@ -18,6 +18,7 @@ from typing import Any
 
 from roost.errors import CloudError
 from roost.home import is_name
+from roost.model.nodes import launched
 from roost.providers.aws import health, tags
 from roost.providers.aws.failures import translated
 from roost.providers.aws.marks import ROLES
@@ -126,14 +127,14 @@ def summarized(
             held, word = tags.read(one.get("Tags")), one["State"]["Name"]
             nodes = held.get(tags.NODE, "")
             if nodes not in sizes:
-                sizes[nodes] = len(tags.launched(nodes))
+                sizes[nodes] = len(launched(nodes))
             known = held.get(tags.ROLE) in ROLES and one.get("AmiLaunchIndex", 0) < sizes[nodes]
             known = known and is_name(held.get(tags.NAME, ""))
             if word != TERMINATED and known:
                 state = INSTANCE_STATES.get(word, "unknown")
                 states.setdefault(held[tags.NAME], Counter())[state] += 1
                 if text := unwell.get(one.get("InstanceId", "")):
-                    node = tags.launched(nodes)[one.get("AmiLaunchIndex", 0)]
+                    node = launched(nodes)[one.get("AmiLaunchIndex", 0)]
                     troubles.setdefault(held[tags.NAME], []).append(f"{node}: {text}")
     return tuple(
         Summary(

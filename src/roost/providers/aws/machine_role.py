@@ -123,7 +123,7 @@ def _by_session(spec: Spec) -> bool:
 
 
 def _dcv(spec: Spec) -> bool:
-    return spec.kind == "desktop" and spec.protocol == "dcv"
+    return spec.kind != "cluster" and spec.protocol == "dcv"
 
 
 def machine_policy(spec: Spec, region: str) -> dict[str, Any] | None:

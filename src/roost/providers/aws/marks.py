@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from roost.model import nodes
+from roost.model.nodes import launched
 from roost.model.owner import Foreign
 from roost.model.resources import Kind
 from roost.providers.aws import requests, tags
@@ -93,7 +94,7 @@ def problem(kind: Kind, described: Described, name: str) -> str:
 
 
 def _of_instance(held: Mapping[str, str], node: str, index: int) -> str:
-    names, role = tags.launched(node), held.get(tags.ROLE)
+    names, role = launched(node), held.get(tags.ROLE)
     if index >= len(names) or not nodes.is_node(names[index]):
         return _unreadable(tags.NODE)
     stem, number = nodes.split(names[index])

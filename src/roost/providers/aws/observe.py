@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from roost.errors import CloudError, RoostError, ThrottledError
+from roost.model.nodes import launched
 from roost.model.record import read_record
 from roost.model.resources import Backup, Instance, Kind, State
 from roost.plan.recorded import lost_backups
@@ -112,7 +113,7 @@ class Look:
                 self._raise_ended(one)
 
     def _raise_ended(self, described: Mapping[str, Any]) -> None:
-        names = tags.launched(tags.read(described.get("Tags")).get(tags.NODE, ""))
+        names = launched(tags.read(described.get("Tags")).get(tags.NODE, ""))
         index = int(described.get("AmiLaunchIndex", 0))
         name = names[index] if index < len(names) else described["InstanceId"]
         error = failed_to_start(name, described.get("StateReason", {}))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from roost.model import nodes
+from roost.model.nodes import launched
 from roost.model.resources import (
     SURPLUS,
     Address,
@@ -112,7 +113,7 @@ def _order(instance: Instance) -> tuple[int, int, str]:
 def _instance(described: Described) -> Instance:
     word = described["State"]["Name"]
     held = tags.read(described.get("Tags"))
-    names = tags.launched(held[tags.NODE])
+    names = launched(held[tags.NODE])
     state = INSTANCE_STATES.get(word, "unknown")
     reason = _why_stopped(described) if state == "stopped" else ""
     return Instance(

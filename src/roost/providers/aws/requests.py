@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roost.errors import UsageError
+from roost.model.nodes import launch
 from roost.model.record import LONGEST, read_record
 from roost.model.resources import Address, Instance, Volume
 from roost.providers.aws import tags
@@ -78,7 +79,7 @@ def run_instances(
     far (``seen``), and ``salt``, which is raised where EC2 answers with the old ones all the same.
     """
     first = instances[0]
-    nodes = tags.launch([i.name for i in instances])
+    nodes = launch([i.name for i in instances])
     mine = {tags.ROLE: first.role, tags.PRINT: first.fingerprint}
     found = tags.tags(name, nodes, mine, site.users)
     disk = {tags.NAME: name, tags.NODE: nodes, tags.TITLE: f"{name} {first.role}", **site.users}

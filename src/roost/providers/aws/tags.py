@@ -7,11 +7,8 @@ launch, and the instance's launch index says which of them it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from roost.model import nodes
 
 NAME = "roost"
 NODE = "roost:node"
@@ -35,8 +32,6 @@ MOST = 50
 LONGEST = 256
 """Tags of one resource, and characters of one tag's value, that EC2 takes."""
 LONGEST_KEY = 128
-MOST_NAMES = 20_000
-"""Names of one launch."""
 IMAGES = "~images"
 """Instead of a name, on baked images and what makes them; no name begins so."""
 TITLE = "Name"
@@ -57,39 +52,3 @@ def read(found: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
     """Return the tags of a resource as EC2 describes them; longer ones than EC2 takes are none."""
     held = ((tag.get("Key", ""), tag.get("Value", "")) for tag in found or ())
     return {k: v for k, v in held if len(k) <= LONGEST_KEY and len(v) <= LONGEST}
-
-
-def launch(names: Sequence[str]) -> str:
-    """Return the names of one launch, in the launch index's order: ``"worker-1..3 worker-7"``."""
-    parts: list[str] = []
-    runs: list[tuple[str, int, int]] = []
-    for name in names:
-        stem, number = nodes.split(name)
-        if number is None:
-            runs.append((name, -1, -1))
-        elif runs and runs[-1][0] == stem and runs[-1][2] == number - 1:
-            runs[-1] = (stem, runs[-1][1], number)
-        else:
-            runs.append((stem, number, number))
-    for stem, first, last in runs:
-        if first < 0:
-            parts.append(stem)
-        else:
-            parts.append(f"{stem}-{first}" + (f"..{last}" if last > first else ""))
-    return " ".join(parts)
-
-
-@lru_cache(maxsize=256)
-def launched(text: str) -> tuple[str, ...]:
-    """Return the names that ``launch`` wrote."""
-    names: list[str] = []
-    for part in text.split():
-        first, dots, last = part.partition("..")
-        stem, number = nodes.split(first)
-        if dots and number is not None and nodes.is_number(last):
-            if int(last) - number >= MOST_NAMES - len(names):
-                return ()  # nothing of roost's: it launches no more at once
-            names += [f"{stem}-{one}" for one in range(number, int(last) + 1)]
-        else:
-            names.append(part)
-    return tuple(names)

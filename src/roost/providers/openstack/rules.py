@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from roost.spec import Spec
     from roost.spec.machine import Machine
 
-USERS = (("debian", "debian"), ("ubuntu", "ubuntu"))
+USERS = (
+    ("debian", "debian"),
+    ("egi debian", "debian"),
+    ("ubuntu", "ubuntu"),
+    ("egi ubuntu", "ubuntu"),
+)
 """The user of each system's own images. Sources: Debian's and Canonical's pages on OpenStack."""
 OTHER_USER = "ubuntu"
 MOST_USER_DATA = 65_535 // 4 * 3
 """Nova takes 65,535 characters of base64."""
+ANY_FLAVOR = "a flavor that fits"
+"""The type of a machine whose needs the file names: the site says which flavor that is."""
 
 
 class OpenStackRules:
@@ -53,13 +60,15 @@ class OpenStackRules:
 
     def login_user(self, image: str) -> str:
         """Return the user that the system's maker named; Ubuntu's where the system is unknown."""
-        return next((user for system, user in USERS if image.startswith(system)), OTHER_USER)
+        return next(
+            (user for system, user in USERS if image.lower().startswith(system)), OTHER_USER
+        )
 
     def shape(self, spec: Spec, machine: Machine, role: Role, host: Host) -> Shape:
         """Return what is asked for: which flavor fits is known only at the site."""
         del spec, role, host
         return Shape(
-            type=machine.exact[0] if machine.exact else "a flavor that fits",
+            type=machine.exact[0] if machine.exact else ANY_FLAVOR,
             cpus=0 if machine.exact else machine.cpus,
             memory_gib=0 if machine.exact else machine.memory,
             gpus=machine.gpus or 0,

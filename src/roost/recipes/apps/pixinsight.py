@@ -76,7 +76,7 @@ RECIPE = Recipe(
 
 
 def _wanted(spec: Spec) -> PixInsight | None:
-    return spec.pixinsight if spec.kind == "desktop" else None
+    return spec.pixinsight if spec.kind != "cluster" else None
 
 
 def swap(spec: Spec) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
-    from roost.spec import Desktop, Spec
+    from roost.spec import Spec
+    from roost.spec.desktop import Desk
     from roost.spec.scipion import Scipion
 
 AT = "/usr/lib/roost/scipion"
@@ -36,7 +37,7 @@ CUDA = ("nvidia-cuda-toolkit",)
 
 def steps(spec: Spec) -> tuple[Step, ...]:
     """Return a step for each version, and one for the folders on volumes."""
-    if spec.kind != "desktop" or spec.scipion is None:
+    if spec.kind == "cluster" or spec.scipion is None:
         return ()
     wanted = spec.scipion
     versions = tuple(
@@ -49,7 +50,7 @@ def steps(spec: Spec) -> tuple[Step, ...]:
 RECIPE = Recipe(steps=lambda spec, _role, _context: steps(spec))
 
 
-def _version(spec: Desktop, wanted: Scipion, alias: str, *, first: bool) -> Step:
+def _version(spec: Desk, wanted: Scipion, alias: str, *, first: bool) -> Step:
     facts = f"{AT}/{alias}.json"
     names = (alias, "scipion3") if first and alias != "scipion3" else (alias,)
     starter = f'#!/bin/sh\nexec {wanted.prefix}/{alias}/scipion3 "$@"\n'
@@ -90,7 +91,7 @@ def _icon(wanted: Scipion, alias: str) -> Icon:
     return Icon(f"{alias}.desktop", entry)
 
 
-def _datasets(spec: Desktop, wanted: Scipion) -> tuple[Step, ...]:
+def _datasets(spec: Desk, wanted: Scipion) -> tuple[Step, ...]:
     """Return the step for datasets, which are on a volume that no image holds."""
     if not wanted.datasets:
         return ()
@@ -111,7 +112,7 @@ def _installer() -> File:
     return File(f"{AT}/install", program("scipion-install"), "0755")
 
 
-def _facts(spec: Desktop, wanted: Scipion, alias: str) -> dict[str, Any]:
+def _facts(spec: Desk, wanted: Scipion, alias: str) -> dict[str, Any]:
     """Return the facts for the machine's program; the user's home where no volume is kept."""
     kept = next((v.place for v in spec.volumes if not v.is_scratch), "~")
     scratch = next((v.place for v in spec.volumes if v.is_scratch), None)
@@ -128,11 +129,11 @@ def _facts(spec: Desktop, wanted: Scipion, alias: str) -> dict[str, Any]:
     }
 
 
-def _is_below_a_volume(spec: Desktop, folder: str) -> bool:
+def _is_below_a_volume(spec: Desk, folder: str) -> bool:
     return any(f"{folder}/".startswith(f"{v.place}/") for v in spec.volumes)
 
 
-def _has_cuda(spec: Desktop) -> bool:
+def _has_cuda(spec: Desk) -> bool:
     """Return whether to install CUDA: with a GPU, and not on Debian, where it is not enabled."""
     from roost.providers.rules import has_gpu
 

@@ -27,13 +27,13 @@ from roost.recipes.desktop.desktop import (
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
-    from roost.spec.desktop import Desktop
+    from roost.spec.desktop import Desk
 
 SYSTEM = ("openssl", "xauth", "x11-xserver-utils", "libgl1-mesa-dri", "curl", "ca-certificates")
 SERVER, SESSION, PUBLIC = "dcvserver.service", "roost-dcv-session", "roost-dcv-public"
 
 
-def steps(spec: Desktop) -> tuple[Step, ...]:
+def steps(spec: Desk) -> tuple[Step, ...]:
     """Return the steps for the server, its secrets, and the session."""
     return (
         Step(

@@ -10,7 +10,8 @@ from roost.recipes.base import Recipe
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
-    from roost.spec.desktop import Desktop
+    from roost.spec import Classroom, Desktop
+    from roost.spec.desktop import Desk
 
 AT = "/usr/lib/roost/desktop"
 """The folder of a desktop's programs."""
@@ -35,7 +36,7 @@ HIDDEN = (
 """Programs that packages start with every session, and that are useless here."""
 
 
-def steps(spec: Desktop) -> tuple[Step, ...]:
+def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
     """Return all steps that make the machine of ``spec`` a desktop."""
     from roost.recipes.desktop import dcv, novnc
 
@@ -45,7 +46,7 @@ def steps(spec: Desktop) -> tuple[Step, ...]:
 RECIPE = Recipe(steps=lambda spec, _role, _context: steps(spec))
 
 
-def browser(spec: Desktop) -> str:
+def browser(spec: Desk) -> str:
     """Return the system's browser; an image that only has a number counts as Ubuntu."""
     return DEBIANS_BROWSER if spec.machine.image.startswith("debian") else UBUNTUS_BROWSER
 
@@ -68,7 +69,7 @@ def notices() -> tuple[File, ...]:
     )
 
 
-def icons(spec: Desktop) -> Command:
+def icons(spec: Desk) -> Command:
     """Return the command that puts the data volumes on the desktop."""
     words = tuple(f"{volume.name}={volume.place}" for volume in spec.volumes)
     return Command(argv=(f"{AT}/home", *words), user="user")
@@ -93,13 +94,13 @@ def look() -> tuple[File, ...]:
     )
 
 
-def listening(name: str, path: str, spec: Desktop) -> File:
+def listening(name: str, path: str, spec: Desk) -> File:
     """Return a file with the address to listen at: public only where the spec opens HTTPS."""
     where = "0.0.0.0" if spec.access.https else "127.0.0.1"  # noqa: S104 - the spec says so
     return File(path, text(name).replace("LISTEN", where))
 
 
-def gpu(spec: Desktop) -> tuple[Step, ...]:
+def gpu(spec: Desk) -> tuple[Step, ...]:
     """Return the step for drawing on the GPU, where the machine has one."""
     if not has_gpu(spec.cloud, spec.machine):
         return ()

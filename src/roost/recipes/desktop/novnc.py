@@ -25,16 +25,18 @@ from roost.recipes.desktop.desktop import (
 from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
-    from roost.spec.desktop import Desktop
+    from roost.spec import Classroom, Desktop
 
 SCREEN = (
     *("tigervnc-standalone-server", "tigervnc-tools", "xinit", "xauth", "x11-xserver-utils"),
     *("libgl1-mesa-dri", "novnc", "websockify", "nginx", "openssl"),
 )
+PRINTED = "<code>roost open NAME</code> prints the password."
+HANDOUT = "The password is on your handout; your trainer can print it again."
 DESKTOP, SOCKET, PAGE = "roost-desktop", "roost-websockify", "roost-desktop-page"
 
 
-def steps(spec: Desktop) -> tuple[Step, ...]:
+def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
     """Return the steps for the packages, the secrets, the desktop, and its page."""
     packages = (*XFCE, *SCREEN, *NOTIFY, browser(spec), *spec.apt)
     return (
@@ -64,7 +66,7 @@ def steps(spec: Desktop) -> tuple[Step, ...]:
             name="desktop-page",
             title="opening the desktop's page",
             files=(
-                *page(spec.name),
+                *page(spec.name, HANDOUT if spec.kind == "classroom" else ""),
                 listening("nginx.conf", f"{AT}/nginx.conf", spec),
                 unit(f"{SOCKET}.service"),
                 unit(f"{PAGE}.service"),
@@ -76,10 +78,14 @@ def steps(spec: Desktop) -> tuple[Step, ...]:
     )
 
 
-def page(name: str) -> tuple[File, ...]:
-    """Return the page that asks for the password, and then shows noVNC."""
+def page(name: str, hint: str = "") -> tuple[File, ...]:
+    """Return the page that asks for the password, and then shows noVNC.
+
+    ``hint`` says where the password is, if not from `roost open`.
+    """
+    html = text("index.html").replace("HINT", hint or PRINTED).replace("NAME", name)
     return (
-        File(f"{AT}/page/index.html", text("index.html").replace("NAME", name)),
+        File(f"{AT}/page/index.html", html),
         File(f"{AT}/page/page.js", text("page.js")),
         File(f"{AT}/page/page.css", text("page.css")),
     )

@@ -9,8 +9,9 @@ import click
 from roost.cli.commands.image.options import ImageName
 from roost.cli.options import (
     json_option,
-    name_argument,
+    node_argument,
     place_options,
+    split_node,
     take_over_option,
     yes_options,
 )
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bake")
-@name_argument
+@node_argument
 @click.option("--node", metavar="NODE", help="Which of its instances, if not the first.")
 @click.option(
     "--as",
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @yes_options
 @take_over_option
 def command(
-    name: str,
+    which: str,
     node: str | None,
     image: str | None,
     place: Place,
@@ -55,10 +56,12 @@ def command(
     \b
     Examples:
       roost image bake scipion
-      roost image bake ndvi --node worker-1 --as ndvi-worker --yes
+      roost image bake ndvi/worker-1 --as ndvi-worker --yes
+      roost image bake training/seat-1
     """
     from roost.cli.text.image import show
     from roost.images.bake import bake
 
+    name, node = split_node(which, node)
     asked = session(place, yes=yes, no_input=no_input)
     show(bake(asked, name, node=node, image=image), as_json)

@@ -128,5 +128,14 @@ at("full").addEventListener("click", async () => {
   rfb?.focus();
 });
 
+// --- where it begins -----------------------------------------------------------------------------
+
+// A handout's address has the password behind its #, which no server and no log ever gets. It goes
+// from the address bar at once, so that nobody reads it there or finds it in the history.
+const given = /^#([a-z2-9-]{16,40})$/.exec(location.hash);
+if (given) {
+  history.replaceState(null, "", location.pathname + location.search);
+  sessionStorage.setItem(KEPT, given[1]);
+}
 if (sessionStorage.getItem(KEPT)) again();
 else ask("");

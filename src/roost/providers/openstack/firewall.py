@@ -1,0 +1,135 @@
+"""Who may enter: rules of security groups, from Neutron's descriptions and to its requests. Pure.
+
+Each rule that roost makes says so in its description, and for whom: what the file names, or whoever
+said "me", by the fingerprint of their key. A rule with another description was made by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from roost.model.resources import Rule, RuleOf
+
+Described = Mapping[str, Any]
+Key = tuple[Any, ...]
+FILE = "roost"
+"""The description of a rule for a network that the file names."""
+ME = "roost: me "
+"""The description of a rule for somebody's own address begins so; their key follows."""
+ANYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
+"""What a rule without a network lets in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever runs roost: the CIDR of their address, and their key; "" for what is not known."""
+
+    cidr: str = ""
+    key: str = ""
+
+
+def entering(group: Described) -> list[Described]:
+    """Return the rules by which somebody enters; not those of the group's own machines."""
+    found = group.get("security_group_rules")
+    listed = [rule for rule in found if isinstance(rule, dict)] if isinstance(found, list) else []
+    return [r for r in listed if r.get("direction") == "ingress" and not r.get("remote_group_id")]
+
+
+def lets_people_in(groups: Iterable[Described]) -> bool:
+    """Tell if a rule of somebody's own address is among them: the caller's must be known then."""
+    every = (rule for group in groups for rule in entering(group))
+    return any(str(rule.get("description") or "").startswith(ME) for rule in every)
+
+
+def rules(group: Described, caller: Caller) -> tuple[Rule, ...]:
+    """Return the rules of a group; what is open to the caller's address also as ``"caller"``."""
+    found: list[Rule] = []
+    for rule in entering(group):
+        cidr = _cidr(rule)
+        tcp = rule.get("protocol") in ("tcp", "6", 6)
+        first, last = rule.get("port_range_min"), rule.get("port_range_max")
+        one_port = tcp and first == last and isinstance(first, int)
+        owner: RuleOf = _owner(str(rule.get("description") or ""), caller) if one_port else "hand"
+        port = first if tcp and isinstance(first, int) else 0
+        found.append(Rule(port=port, source=cidr, cidr=cidr, of=owner))
+        if cidr and cidr == caller.cidr:
+            found.append(Rule(port=port, source="caller", cidr=cidr, of=owner))
+    return tuple(found)
+
+
+def _cidr(rule: Described) -> str:
+    family = str(rule.get("ethertype"))
+    return str(rule.get("remote_ip_prefix") or ANYWHERE.get(family, ""))
+
+
+def _owner(description: str, caller: Caller) -> RuleOf:
+    if description == FILE:
+        return "file"
+    if description.startswith(ME):
+        mine = caller.key != "" and description == ME + caller.key
+        return "me" if mine else "colleague"
+    return "hand"
+
+
+def missing(group: Described, wanted: Iterable[Rule], caller: Caller) -> list[dict[str, Any]]:
+    """Return the requests for what a group lacks: of ``wanted``, and of its own machines."""
+    there = {_key(rule) for rule in group.get("security_group_rules") or ()}
+    own = [
+        {
+            "security_group_id": group["id"],
+            "direction": "ingress",
+            "ethertype": family,
+            "remote_group_id": group["id"],
+            "description": FILE,
+        }
+        for family in ANYWHERE
+    ]
+    lacking: dict[Key, dict[str, Any]] = {}
+    for asked in [*(_request(group["id"], rule, caller) for rule in wanted), *own]:
+        if _key(asked) not in there:
+            lacking.setdefault(_key(asked), asked)
+    return list(lacking.values())
+
+
+def _request(group_id: str, rule: Rule, caller: Caller) -> dict[str, Any]:
+    mine = rule.source == "caller"
+    cidr = caller.cidr if mine else rule.source
+    return {
+        "security_group_id": group_id,
+        "direction": "ingress",
+        "ethertype": "IPv6" if ":" in cidr else "IPv4",
+        "protocol": "tcp",
+        "port_range_min": rule.port,
+        "port_range_max": rule.port,
+        "remote_ip_prefix": cidr,
+        "description": ME + caller.key if mine else FILE,
+    }
+
+
+def _key(rule: Described) -> Key:
+    """Return what Neutron tells rules apart by; a network that is everything is as good as none."""
+    family = rule.get("ethertype")
+    prefix = rule.get("remote_ip_prefix")
+    return (
+        rule.get("direction"),
+        family,
+        rule.get("protocol"),
+        rule.get("port_range_min"),
+        rule.get("port_range_max"),
+        None if prefix == ANYWHERE.get(str(family)) else prefix,
+        rule.get("remote_group_id"),
+    )
+
+
+def going(group: Described, rules: Iterable[Rule]) -> list[str]:
+    """Return the ids of the rules that close these networks on these ports."""
+    closed = {(rule.port, rule.cidr) for rule in rules}
+    return [
+        str(rule["id"])
+        for rule in entering(group)
+        if rule.get("protocol") in ("tcp", "6")
+        and rule.get("port_range_min") == rule.get("port_range_max")
+        and (rule.get("port_range_min"), _cidr(rule)) in closed
+    ]

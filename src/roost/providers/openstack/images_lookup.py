@@ -1,0 +1,65 @@
+"""The site's images: the newest that is the system which a file names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from roost.errors import UsageError
+from roost.providers.openstack.client import Site
+
+Described = Mapping[str, Any]
+SHOWN = 12
+ARCHES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def find_image(site: Site, image: str, arch: str = "x86_64") -> dict[str, Any]:
+    """Return the image of that id or name, or the newest of that system. One call.
+
+    Raises UsageError, naming what the site has.
+    """
+    every = site.every(
+        "image", "/images", "images", [("status", "active"), ("sort", "created_at:desc")]
+    )
+    return choose(every, image, arch)
+
+
+def choose(every: Iterable[dict[str, Any]], image: str, arch: str = "x86_64") -> dict[str, Any]:
+    """Return the image that is meant: by its id or whole name first, then by its system. Pure."""
+    usable = [one for one in every if _usable(one, arch)]
+    exact = [one for one in usable if image in (one.get("id"), one.get("name"))]
+    system = [one for one in usable if is_system(one, image)]
+    official = [one for one in system if one.get("visibility") in ("public", "community")]
+    for among in (exact, official, system):
+        if among:
+            return max(among, key=lambda one: str(one.get("created_at")))
+    names = dict.fromkeys(str(one.get("name"))[:60] for one in usable)
+    shown = ", ".join([*names][:SHOWN]) + (" ..." if len(names) > SHOWN else "")
+    raise UsageError(
+        f'this site has no image "{image}"; it has {shown or "none"}',
+        next="image = ... in the file: the name or id of one   (all: openstack image list)",
+    )
+
+
+def _usable(image: Described, arch: str) -> bool:
+    """Tell whether a machine can start from an image: whole, of its processor, and a system."""
+    kind = str(image.get("architecture") or "")
+    same = ARCHES.get(kind, kind) in ("", arch)
+    whole = image.get("status") == "active" and image.get("os_hidden") is not True
+    return whole and same and image.get("image_type") != "snapshot"
+
+
+def is_system(image: Described, system: str) -> bool:
+    """Tell whether an image is a system: ``"debian-12"`` by its properties, or by its name.
+
+    Sites call it "Debian 12 (bookworm)", "EGI Debian 12", "egi_vm_images/debian:12" and so on.
+    """
+    distro, _, version = system.lower().partition("-")
+    held = (str(image.get("os_distro") or "").lower(), str(image.get("os_version") or "").lower())
+    if held[0] and held[1]:
+        return held[0] == distro and (held[1] == version or held[1].startswith(f"{version}."))
+    name = str(image.get("name") or "").lower()[:200]
+    between = r"[\s:_/-]*(linux|server|gnu/linux)?[\s:_/-]*v?"
+    pattern = rf"(^|[^a-z]){re.escape(distro)}{between}{re.escape(version)}($|[^0-9.]|\.\d)"
+    return bool(version) and re.search(pattern, name) is not None

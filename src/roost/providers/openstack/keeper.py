@@ -1,0 +1,105 @@
+"""The calls that write the record of a name, and whose it is.
+
+Glance knows the project of an image and not its maker. So the owner is what the record says: the
+user of the token that wrote it first, and the fingerprint of their key. Who writes for somebody
+else carries the owner on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from roost.errors import CloudError, RoostError, command_line
+from roost.model.owner import Owner, fingerprint
+from roost.model.record import read_record
+from roost.model.resources import Backup
+from roost.providers.openstack import record
+from roost.providers.openstack.client import Site
+
+if TYPE_CHECKING:
+    from roost.providers.openstack.memory import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Whoever runs roost: the user of the token, and their public key."""
+
+    site: Site
+    public_key: Callable[[], bytes]
+
+    def me(self) -> Owner:
+        """Return them as an owner: ``"user:ID/alice"``."""
+        identity, name = self.site.user
+        plain = re.sub(r"[^\w.@+-]", "_", name)[:80]
+        return Owner(caller=f"user:{identity[:80]}/{plain}", key=self.key())
+
+    def key(self) -> str:
+        """Return the fingerprint of their key; "" where there is none, and none can be made."""
+        try:
+            return fingerprint(self.public_key())
+        except RoostError:
+            return ""
+
+    def mine(self, owner: Owner, text: str | None) -> bool:
+        """Tell whether it is theirs, or its file names them; the site is asked for others only."""
+        key, known = self.key(), read_record(text)
+        if key and key in {owner.key, *(fingerprint(line.encode()) for line in known.keys)}:
+            return True
+        try:
+            me = self.me()
+        except RoostError:
+            return False
+        same = me.caller.partition("/")[0] == owner.caller.partition("/")[0]
+        return same or self.site.user[1] in known.operators
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Writes the record of one name; ``memory`` has seen it just now."""
+
+    site: Site
+    memory: Memory
+    name: str
+    callers: Callers
+
+    def settings(self, text: str) -> None:
+        """Write the settings: the first make the image; later ones change it.
+
+        A call whose answer was lost may have made one: the image is looked for first.
+        """
+        kept = self.memory.kept
+        if not kept.id and self.memory.tried_record:
+            there = record.find(self.site, self.name)
+            kept = record.read(there[0]) if there else kept
+        kept = replace(kept, record=text, owner=kept.owner or self.callers.me())
+        self.memory.tried_record = True
+        made = (
+            record.write(self.site, kept) if kept.id else record.create(self.site, self.name, kept)
+        )
+        self.memory.kept = made
+
+    def backups(self, backups: tuple[Backup, ...]) -> None:
+        """Write down which copies a name comes back from. Raises CloudError without a record."""
+        kept = self.memory.kept
+        if not kept.id:
+            raise CloudError(
+                f"the record of {self.name} is missing: roost cannot note which copies it comes"
+                " back from; nothing was deleted",
+                next="roost up FILE   (makes it again), then: "
+                + command_line("roost", "park", self.name),
+            )
+        self.memory.kept = record.write(self.site, replace(kept, backups=backups, unread=False))
+
+    def take_over(self) -> None:
+        """Write whoever runs roost as the owner."""
+        mine = replace(self.memory.kept, owner=self.callers.me())
+        self.memory.kept = record.write(self.site, mine)
+
+    def forget(self) -> None:
+        """Delete the record: every image that is one."""
+        for one in record.find(self.site, self.name):
+            self.site.delete("image", f"/images/{one['id']}")
+        self.memory.kept = record.Kept()

@@ -1,0 +1,169 @@
+"""One look at a name: a fixed number of calls, all at once, whatever its size.
+
+Names and tags only narrow what the site sends: what is roost's is decided by the marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from roost.errors import RoostError
+from roost.model.owner import Foreign
+from roost.model.record import read_record
+from roost.model.resources import Address, Instance, KeyPair, SecurityGroup, State, Volume
+from roost.providers.openstack import firewall, marks, parse, record
+from roost.providers.openstack.client import Site
+from roost.providers.openstack.failures import is_absent
+from roost.providers.openstack.firewall import Caller
+from roost.providers.openstack.memory import Memory
+
+PAGE = ("limit", "1000")
+
+
+class Who(Protocol):
+    """Says who looks."""
+
+    def __call__(self, *, address: bool = True) -> Caller:
+        """Return the caller; without the address nobody is asked. Raises RoostError."""
+        ...
+
+
+def servers(site: Site, name: str | None = None) -> list[dict[str, Any]]:
+    """Return the servers with roost's tag, of a name or all, as Nova describes them."""
+    tags = marks.TAG if name is None else f"{marks.TAG},{marks.tag(name)}"
+    return site.every("compute", "/servers/detail", "servers", [("tags", tags), PAGE])
+
+
+def volumes(site: Site, name: str) -> list[dict[str, Any]]:
+    """Return the volumes with the name's mark, as Cinder describes them."""
+    mine = ("metadata", f"{{'{marks.NAME}': '{name}'}}")
+    return site.every("block-storage", "/volumes/detail", "volumes", [mine, PAGE])
+
+
+def floats(site: Site, name: str) -> list[dict[str, Any]]:
+    """Return the name's floating addresses; Neutron cannot search in descriptions."""
+    every = site.every("network", "/floatingips", "floatingips", [("project_id", site.project)])
+    return [f for f in every if marks.read_description(f.get("description"))[0] == name]
+
+
+def groups(site: Site, name: str) -> list[dict[str, Any]]:
+    """Return the name's security groups, with their rules."""
+    named = [("name", marks.title(name)), ("project_id", site.project)]
+    every = site.every("network", "/security-groups", "security_groups", named)
+    return [g for g in every if marks.read_description(g.get("description")) == (name, name)]
+
+
+def key_pair(site: Site, name: str) -> list[dict[str, Any]]:
+    """Return the user's key pair of that name, in a list."""
+    try:
+        found = site.get("compute", f"/os-keypairs/{marks.title(name)}")
+    except Exception as error:
+        if not is_absent(error):
+            raise
+        return []
+    return [found["keypair"]] if isinstance(found, dict) and "keypair" in found else []
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at one name; ``caller`` gives who looks, and is asked only if needed."""
+
+    site: Site
+    memory: Memory
+    name: str
+    caller: Who
+
+    def state(self) -> State:
+        """Return all that the site has of the name."""
+        memory = self.memory
+        self._ask()
+        there = memory.described
+        instances = parse.instances(there["instance"])
+        names = {i.id: i.name for i in instances}
+        holders = {i.private: i.name for i in instances if i.private}
+        state = State(
+            name=self.name,
+            record=memory.kept.record if memory.kept.id else None,
+            key_pairs=tuple(KeyPair(name=self.name) for _ in there["key-pair"]),
+            security_groups=parse.security_groups(
+                there["security-group"], self._caller(there["security-group"])
+            ),
+            volumes=parse.volumes(there["volume"], names),
+            instances=instances,
+            addresses=parse.addresses(there["address"], holders),
+            backups=memory.kept.backups,
+            backups_unread=memory.kept.unread,
+            owner=memory.kept.owner,
+            unowned=bool(memory.kept.id) and memory.kept.owner is None,
+            foreign=tuple(one for found in memory.foreign.values() for one in found),
+            launched=frozenset(memory.launched),
+            notes=tuple(memory.notes),
+        )
+        self._remember(state)
+        return replace(state, notes=tuple(memory.notes))
+
+    def _ask(self) -> None:
+        """Ask for all kinds at once; again only for those that change by themselves."""
+        memory = self.memory
+        asked: dict[Any, Callable[[], list[dict[str, Any]]]] = {
+            "instance": lambda: servers(self.site, self.name),
+            "volume": lambda: volumes(self.site, self.name),
+            "address": lambda: floats(self.site, self.name),
+        }
+        if "security-group" not in memory.described:
+            asked["security-group"] = lambda: groups(self.site, self.name)
+        if "key-pair" not in memory.described:
+            asked["key-pair"] = lambda: key_pair(self.site, self.name)
+        if memory.looked:  # nothing of a kind appears that this process did not make
+            for kind in ("volume", "address"):
+                if not memory.described.get(kind) and not any(k == kind for k, _ in memory.ids):
+                    del asked[kind]
+        else:
+            asked["record"] = lambda: record.find(self.site, self.name)
+        self.site.connection  # noqa: B018 - made by one thread, before many use it
+        with ThreadPoolExecutor(len(asked)) as pool:
+            futures = {kind: pool.submit(ask) for kind, ask in asked.items()}
+        found = {kind: future.result() for kind, future in futures.items()}
+        if (records := found.pop("record", None)) is not None:
+            memory.kept = record.read(records[0]) if records else record.Kept()
+        others: list[Foreign]
+        if "instance" in found:
+            found["instance"], others = parse.sort_servers(found["instance"], self.name)
+            memory.foreign["instance"] = others
+        if "volume" in found:
+            found["volume"], others = parse.sort_volumes(found["volume"], self.name)
+            memory.foreign["volume"] = others
+        memory.described |= found
+        memory.described.setdefault("volume", [])
+        memory.described.setdefault("address", [])
+        memory.looked = True
+
+    def _remember(self, state: State) -> None:
+        memory = self.memory
+        memory.posted.clear()
+        kinds = ("instance", "volume", "address", "security-group")
+        memory.ids = {key: one for key, one in memory.ids.items() if key[0] not in kinds}
+        for resource in state.resources:
+            if isinstance(resource, Instance | Volume | Address | SecurityGroup):
+                memory.ids[resource.kind, resource.name] = resource.id
+                memory.seen.add(resource.id)
+        memory.begun -= {i.id for i in state.instances if i.state == "running"}
+        memory.state = state
+
+    def _caller(self, groups: list[Any]) -> Caller:
+        """Return who looks; nobody known where that cannot be said, or nobody needs it.
+
+        Their address is asked for only where the file says "me"; their key tells whose rules
+        are theirs.
+        """
+        recorded, people = read_record(self.memory.kept.record), firewall.lets_people_in(groups)
+        me = recorded.lets_me_in or (people and not recorded.ssh_from)
+        if not groups or not (me or people):
+            return Caller()
+        try:
+            return self.caller(address=me)
+        except RoostError:
+            return Caller()
