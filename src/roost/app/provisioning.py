@@ -212,7 +212,12 @@ class Provisioner:
             names = ", ".join(packed.left_out)
             self.say(
                 f"left out of {source.path.name}, because it looks like a secret: {names}"
-                f" (to take it along: [environment] secrets = {json.dumps(packed.left_out[:1])})"
+                + (
+                    " (to take it along: name the file itself in `files`)"
+                    if key.startswith("setup-")
+                    else f" (to take it along: [environment] secrets ="
+                    f" {json.dumps(packed.left_out[:1])})"
+                )
             )
         self.packed[packed.sha256] = packed
         return packed.sha256

@@ -39,7 +39,7 @@ BOUNDS = {
     "too_short": ("empty", "a list with at least {min_length} entry"),
 }
 """Message and what is allowed, for pydantic's errors of size."""
-HIDDEN = frozenset({"folder", "digest"})
+HIDDEN = frozenset({"folder", "digest", "kinds"})
 """The keys that only a record has."""
 
 
