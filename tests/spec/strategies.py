@@ -160,6 +160,7 @@ classrooms = kind(
     "classroom",
     {"machine": machines, "seats": st.integers(1, 10_000)},
     cloud=rented,
+    spares=st.integers(0, 100),
     protocol=st.sampled_from(["novnc", "dcv"]),
     apt=packages,
 ).filter(lambda d: (d.get("protocol"), d["machine"].get("image")) != ("dcv", "debian-12"))

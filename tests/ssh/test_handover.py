@@ -66,7 +66,8 @@ class Machines:
         self.ended = True
 
 
-def parts(role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
+def parts(one: Instance, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
+    role = one.role
     steps = (Step(name=f"{role}-{uploads.get('project', '')[:3]}", title=""),)
     names = ("key",) if role == "head" else ()
     return Part(Handover(steps=steps, shared=names), pytest.fail, dict(shared))

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from roost.app.given import given
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
@@ -16,8 +16,9 @@ from roost.model.record import read_record
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
+    from roost.app.people import People
     from roost.model.limits import Limits
-    from roost.model.resources import Role, State
+    from roost.model.resources import Instance, State
     from roost.providers.provider import Cloud
     from roost.provision.archive import Packed
     from roost.provision.bundle import Part
@@ -158,10 +159,13 @@ class Provisioner:
     packed: dict[str, Packed] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
     key_pairs: Mapping[str, str] = field(default_factory=dict)
+    people: People | None = None
     _packing: threading.Lock = field(default_factory=threading.Lock)
 
-    def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
-        """Return what a role's machines get; the main one has ``uploads`` (key -> checksum)."""
+    def part(
+        self, instance: Instance, uploads: Mapping[str, str], shared: Mapping[str, str]
+    ) -> Part:
+        """Return what a machine gets; the main one has ``uploads`` (key -> checksum)."""
         from roost.provision.bundle import Part
         from roost.recipes.base import Context
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
@@ -176,6 +180,7 @@ class Provisioner:
             workers=tuple(i.name for i in instances if i.role == "worker"),
             uploads=dict(self.checksums),
             key_pairs=self.key_pairs,
+            seat_keys=self._seat_keys(instance),
         )
         secrets = {
             name: path.read_bytes()
@@ -183,10 +188,24 @@ class Provisioner:
             if path.absolute() in self.allowed and path.is_file()
         }
         handover = replace(
-            handover_of(self.spec, cast("Role", role), context),
-            limits=limits_of(self.spec, cast("Role", role)),
+            handover_of(self.spec, instance.role, context),
+            limits=limits_of(self.spec, instance.role),
         )
         return Part(handover, self._file, {**secrets, **shared})
+
+    def _seat_keys(self, instance: Instance) -> tuple[str, ...] | None:
+        """Return the key of whoever has the seat; None where the table of people is not here."""
+        from roost.app.people import people_of
+
+        if self.spec.kind != "classroom":
+            return None
+        with self._packing:
+            if self.people is None:
+                self.people = people_of(self.spec, self.allowed, self.say)
+        if not self.people.known:
+            return None
+        person = self.people.at(instance.name)
+        return (person.key,) if person is not None and person.key else ()
 
     def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:
         """Pack an upload and return its checksum; or take the one that the main machine has."""

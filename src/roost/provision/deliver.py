@@ -26,9 +26,9 @@ TRIES = 3
 First = Future[tuple[Mapping[str, str], Mapping[str, str]]]
 """What the main machine has for the others: uploads by key, and secrets by name."""
 
-Parts = Callable[[str, Mapping[str, str], Mapping[str, str]], Part]
-"""``parts(role, uploads, shared)``: from the uploads (key -> checksum) that the main machine has,
-and the secrets that it made, the part of a role's machines."""
+Parts = Callable[[Instance, Mapping[str, str], Mapping[str, str]], Part]
+"""``parts(instance, uploads, shared)``: from the uploads (key -> checksum) that the main machine
+has, and the secrets that it made, the part of a machine."""
 
 
 def hand_over(
@@ -120,11 +120,11 @@ def _part(
     The seats of a class share no secret: one that fails keeps no other from going on.
     """
     if main is None:
-        return parts(instance.role, own, {})
+        return parts(instance, own, {})
     if instance.role == "seat":
         with suppress(RoostError):  # an upload that only the first seat has
-            return parts(instance.role, own, {})
-    return parts(instance.role, *_of_the_first(first, main))
+            return parts(instance, own, {})
+    return parts(instance, *_of_the_first(first, main))
 
 
 def _of_the_first(

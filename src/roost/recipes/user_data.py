@@ -274,7 +274,7 @@ def facts_of(
 def _budget(spec: Spec, rates: Rates) -> MachineBudget | None:
     if spec.budget is None:
         return None
-    shares = spec.seats if spec.kind == "classroom" else 1
+    shares = spec.machines if spec.kind == "classroom" else 1
     return MachineBudget(
         usd=round(float(spec.budget.usd) / shares, 6),
         at_end=spec.budget.at_end,
