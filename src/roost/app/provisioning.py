@@ -17,6 +17,7 @@ from roost.model.steps import shorten
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
+    from roost.app.people import People
     from roost.model.limits import Limits
     from roost.model.resources import Instance, State
     from roost.providers.machine_rights import RightsHandout
@@ -176,6 +177,7 @@ class Provisioner:
     checksums: dict[str, str] = field(default_factory=dict)
     key_pairs: Mapping[str, str] = field(default_factory=dict)
     rights: RightsHandout | None = None
+    people: People | None = None
     _packing: threading.Lock = field(default_factory=threading.Lock)
 
     def part(
@@ -200,6 +202,7 @@ class Provisioner:
             workers=tuple(i.name for i in instances if i.role == "worker"),
             uploads=dict(self.checksums),
             key_pairs=self.key_pairs,
+            seat_keys=self._seat_keys(instance),
         )
         secrets = {
             name: path.read_bytes()
@@ -213,6 +216,20 @@ class Provisioner:
             right=right.id,
         )
         return Part(handover, self._file, {**secrets, **shared, **right.secrets})
+
+    def _seat_keys(self, instance: Instance) -> tuple[str, ...] | None:
+        """Return the key of whoever has the seat; None where the table of people is not here."""
+        from roost.app.people import people_of
+
+        if self.spec.kind != "classroom":
+            return None
+        with self._packing:
+            if self.people is None:
+                self.people = people_of(self.spec, self.allowed, self.say)
+        if not self.people.known:
+            return None
+        person = self.people.at(instance.name)
+        return (person.key,) if person is not None and person.key else ()
 
     def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:
         """Pack an upload and return its checksum; or take the one that the main machine has."""
@@ -238,7 +255,12 @@ class Provisioner:
             names = ", ".join(packed.left_out)
             self.say(
                 f"left out of {source.path.name}, because it looks like a secret: {names}"
-                f" (to take it along: [environment] secrets = {json.dumps(packed.left_out[:1])})"
+                + (
+                    " (to take it along: name the file itself in `files`)"
+                    if key.startswith("setup-")
+                    else f" (to take it along: [environment] secrets ="
+                    f" {json.dumps(packed.left_out[:1])})"
+                )
             )
         self.packed[packed.sha256] = packed
         return packed.sha256

@@ -21,24 +21,31 @@ if TYPE_CHECKING:
     from roost.model.resources import Role
     from roost.spec import Spec
 
-DESKTOP = ("people", "gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion", "sync")
+DESKTOP = (
+    *("people", "variables", "gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion"),
+    *("setup", "sync"),
+)
 RECIPES = {
     ("desktop", ""): DESKTOP,
     ("cluster", "dask"): (
         "people",
+        "variables",
         "reports",
         "gpu",
         "slurm.shared",
         "apps.languages",
+        "setup",
         "dask.remote",
         "sync",
     ),
     ("cluster", "slurm"): (
         "people",
+        "variables",
         "reports",
         "gpu",
         "slurm.shared",
         "apps.languages",
+        "setup",
         "slurm.slurm",
         "sync",
     ),
