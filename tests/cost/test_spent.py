@@ -180,7 +180,8 @@ def so_far(least: str, most: str) -> Spent:
 def test_how_much_of_50_dollars_is_used(
     least: str, most: str, percents: tuple[int, int], state: str
 ) -> None:
-    found = budget_use(Decimal(50), so_far(least, most))
+    found = budget_use(Amount(Decimal(50)), so_far(least, most))
+    assert found is not None
     assert ((found.least_percent, found.most_percent), found.state) == (percents, state)
 
 

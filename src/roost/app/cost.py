@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roost.app import resolve
-from roost.app.prices import todays_book
+from roost.app.prices import book_for
 from roost.errors import RoostError
 from roost.providers.provider import need
 
 if TYPE_CHECKING:
     from roost.app.limits import Stops
+    from roost.cost.rates import Amount
     from roost.cost.spent import BudgetUse, Cost
     from roost.model.resources import State
     from roost.providers.provider import Cloud
@@ -62,9 +63,9 @@ def cost_report(session: Session, name: str) -> CostReport:
     ends = [one.enforced.end for one in stops] or [spec.schedule.end if spec else None]
     known = [one for one in ends if one is not None]
     end = max(known) if len(known) == len(ends) else None
-    cost = cost_of(cloud, name, end, moment)
-    usd = _budget(spec, stops)
-    budget = budget_use(usd, cost.spent) if usd > 0 else None
+    cost = cost_of(cloud, name, end, moment, state.record)
+    allowed = _budget(spec, stops)
+    budget = budget_use(allowed, cost.spent) if allowed.usd > 0 else None
     return CostReport(
         name=name,
         cloud=cloud,
@@ -90,15 +91,18 @@ def _stops(session: Session, cloud: Cloud, state: State, spec: Spec | None) -> t
     return stops_of(spec, state, told)
 
 
-def _budget(spec: Spec | None, stops: tuple[Stops, ...]) -> Decimal:
+def _budget(spec: Spec | None, stops: tuple[Stops, ...]) -> Amount:
     """Return the budget that holds: the file's, but for what machines enforce instead; 0: none."""
-    usd = spec.budget.usd if spec and spec.budget else Decimal(0)
+    from roost.cost.rates import Amount
+
+    said = spec.budget if spec else None
+    usd = said.value if said else Decimal(0)
     for one in stops:
         if one.enforced.budget_usd != one.file.budget_usd:
             usd += Decimal(str(one.enforced.budget_usd or 0)) - Decimal(
                 str(one.file.budget_usd or 0)
             )
-    return usd
+    return Amount(usd, currency=said.currency) if said else Amount(usd)
 
 
 def now() -> datetime:
@@ -113,15 +117,16 @@ def so_far(cloud: Cloud, state: State) -> str:
     always be ended.
     """
     try:
-        return str(cost_of(cloud, state.name, None, now()).spent)
+        return str(cost_of(cloud, state.name, None, now(), state.record).spent)
     except RoostError as error:
         return f"unknown ({error.what})"
 
 
-def rate_now(cloud: Cloud, name: str) -> str:
+def rate_now(cloud: Cloud, state: State) -> str:
     """Return what all of a name costs now: ``"$0.4587 an hour"``, or ``"unknown (why)"``."""
     try:
-        return f"{cost_of(cloud, name, None, now()).per_hour.amount} an hour"
+        found = cost_of(cloud, state.name, None, now(), state.record)
+        return f"{found.per_hour.amount} an hour"
     except RoostError as error:
         return f"unknown ({error.what})"
 
@@ -135,7 +140,7 @@ def stored_notes(cloud: Cloud, state: State) -> tuple[str, ...]:
 
     if not state.s3_copies:
         return ()
-    book, notes = todays_book(), []
+    book, notes = book_for(cloud, None), []
     file = volumes_of(from_json(state.record)) if state.record else {}
     for copy in state.s3_copies:
         kind = file[copy.name].park_class if copy.name in file else "STANDARD"
@@ -146,13 +151,13 @@ def stored_notes(cloud: Cloud, state: State) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def cost_of(cloud: Cloud, name: str, end: datetime | None, moment: datetime) -> Cost:
+def cost_of(
+    cloud: Cloud, name: str, end: datetime | None, moment: datetime, record: str | None
+) -> Cost:
     """Return the cost by the list prices of that day; an empty one where nothing is rented.
 
-    ``end`` is the time until which it is to run.
+    ``end`` is the time until which it is to run. A ``record`` can bring the prices of its site.
     """
-    from roost.catalogue import load
-    from roost.cost.book import PriceBook
     from roost.cost.rates import section
     from roost.cost.spent import Cost, Spent, cost
 
@@ -161,5 +166,5 @@ def cost_of(cloud: Cloud, name: str, end: datetime | None, moment: datetime) -> 
         return Cost(Spent(nothing, nothing), nothing, None, ())
     memory = need(cloud.can.history, "say what something has cost", cloud)
     ledger, there = memory.history(name, moment)
-    book = PriceBook(load(), moment.date())
+    book = book_for(cloud, record, moment.date())
     return cost(ledger, there, cloud.region, book, int(end.timestamp()) if end else None)

@@ -28,7 +28,7 @@ def tell_costs(error: RoostError, cloud: Cloud, name: str) -> None:
         return
     if set(error.exists) <= set(state.conditions):  # else it names what matters itself
         error.exists = things(state)
-    error.costs = f"{rate_now(cloud, name)}; `{down}` ends that"
+    error.costs = f"{rate_now(cloud, state)}; `{down}` ends that"
 
 
 def things(state: State) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from roost.errors import PartlyDoneError, command_line
@@ -167,9 +166,8 @@ def hourly(cloud: Cloud, wanted: Wanted, *, running: bool = True) -> str:
 
 def hour_of(cloud: Cloud, wanted: Wanted, *, running: bool = True) -> Amount:
     """Return the cost of an hour of all of it, by the list prices of today."""
-    from roost.catalogue import load
+    from roost.app.prices import book_for
     from roost.cost.bill import Use
-    from roost.cost.book import PriceBook
     from roost.cost.charges import lasting
     from roost.cost.rates import section
     from roost.plan.bill import bill_of
@@ -177,7 +175,7 @@ def hour_of(cloud: Cloud, wanted: Wanted, *, running: bool = True) -> Amount:
 
     disks = rules_of(cloud.name).disks
     bill = bill_of(wanted, cloud.region, disks.root if disks is not None else "")
-    book = PriceBook(load(cloud.name), datetime.now(UTC).date())
+    book = book_for(cloud, wanted.record)
     return section(lasting(bill, Use(int(running), 1), book)).amount
 
 
@@ -223,7 +221,7 @@ def _interrupts_explained(session: Session, cloud: Cloud, name: str) -> Iterator
         else:
             session.say(f"\nleft as it is: {summary(state)}")
             if cloud.can.rents:
-                session.say(f"  it costs {rate_now(cloud, name)}")
+                session.say(f"  it costs {rate_now(cloud, state)}")
             up, down = command_line("roost", "up", name), command_line("roost", "down", name)
             session.say(f"  `{up}` continues, `{down}` removes it")
         raise

@@ -47,6 +47,7 @@ def stops_of(spec: Spec, state: State, told: Mapping[str, Limits]) -> tuple[Stop
             idle_s=raw["idle"],
             end=datetime.fromisoformat(raw["end"]) if raw["end"] else None,
             budget_usd=raw["budget"]["usd"] if raw["budget"] else None,
+            budget_unit=raw["budget"].get("unit") if raw["budget"] else None,
         )
     return tuple(
         Stops(node=i.name, file=files[i.role], machine=told.get(i.name))

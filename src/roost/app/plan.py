@@ -135,20 +135,18 @@ def _as_code(mend: str | None) -> str:
 
 def _estimate(spec: Spec, wanted: Wanted, usage: Usage) -> Estimate | None:
     """Estimate the cost by the shipped list; None where it has no prices of that cloud."""
-    from roost.plan.bill import bill_for
+    from roost.plan.bill import bill_for, book_of
 
     bill = bill_for(spec, wanted)
     if bill is None:
         return None
-    from roost.catalogue import load
     from roost.cost.bill import Bill, Egress, Use
-    from roost.cost.book import PriceBook
     from roost.cost.estimate import estimate
     from roost.cost.quotation import read_quotation
     from roost.providers.rules import rules_of
 
     quotation = read_quotation(usage.quotation) if usage.quotation else None
-    book = PriceBook(load(spec.cloud), date.today(), quotation)
+    book = book_of(spec.cloud, spec, date.today(), quotation)
     use = Use.daily(usage.hours_a_day, usage.days)
     region = rules_of(spec.cloud).price_region(spec)
     if usage.out_gib and region is not None:

@@ -27,7 +27,7 @@ def agree_on_volumes(session: Session, cloud: Cloud, plan: Plan, have: State) ->
         return
     before = {v.name: v for v in have.volumes}
     for volume in changed:
-        session.say(f"  {_change(cloud, before[volume.name], volume)}")
+        session.say(f"  {_change(cloud, before[volume.name], volume, have.record)}")
     grown = [v.name for v in changed if v.size_gib > before[v.name].size_gib]
     if grown:
         session.say(f"  a volume never becomes smaller again: {', '.join(grown)}")
@@ -118,20 +118,20 @@ def _workers(wanted: Wanted) -> int:
     return sum(group.count for group in wanted.groups if group.role == "worker")
 
 
-def _change(cloud: Cloud, old: Volume, new: Volume) -> str:
+def _change(cloud: Cloud, old: Volume, new: Volume, record: str | None) -> str:
     sizes = f"{old.size_gib:g} GiB -> {new.size_gib:g} GiB"
     kinds = f", {old.type} -> {new.type}" if old.type != new.type else ""
-    rates = f"{_month(cloud, old)} -> {_month(cloud, new)} a month"
+    rates = f"{_month(cloud, old, record)} -> {_month(cloud, new, record)} a month"
     return f"volume {new.name}: {sizes}{kinds}, {rates}"
 
 
-def _month(cloud: Cloud, volume: Volume) -> Amount:
+def _month(cloud: Cloud, volume: Volume, record: str | None) -> Amount:
     """Return what a volume costs a month by the list prices of today."""
-    from roost.app.prices import todays_book
+    from roost.app.prices import book_for
     from roost.cost.bill import Bill, Use
     from roost.cost.charges import lasting
     from roost.cost.rates import section
     from roost.plan.bill import charged
 
     bill = Bill((charged(volume, cloud.region),))
-    return section(lasting(bill, Use(MONTH, MONTH), todays_book())).amount
+    return section(lasting(bill, Use(MONTH, MONTH), book_for(cloud, record))).amount

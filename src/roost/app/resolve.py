@@ -243,7 +243,7 @@ def _check_own(cloud: Cloud, name: str, record: str) -> None:
     wrong = [] if said.name == name else [f"the name {said.name!r}"]
     if said.cloud != cloud.name:
         wrong.append(f"the cloud {said.cloud!r}")
-    elif not wrong:
+    elif not wrong and rules_of(cloud.name).regions is not None:
         region = rules_of(cloud.name).price_region(from_json(record))
         wrong += [f"the region {region!r}"] if region not in (None, cloud.region) else []
     if wrong:

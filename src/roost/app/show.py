@@ -45,7 +45,7 @@ def shown(session: Session, name: str) -> Shown:
     cloud = resolve.locate(session, name)
     state, told = set_ups(session, cloud, resolve.existing(cloud, name))
     spec = resolve.readable_spec(state)
-    cost = _cost(cloud, name)
+    cost = _cost(cloud, state)
     return Shown(
         state=state,
         kind=resolve.kind_of(state),
@@ -61,23 +61,24 @@ def shown(session: Session, name: str) -> Shown:
 def _off_because(state: State, spec: Spec, cost: Cost | str | None) -> tuple[str, ...]:
     """Return which limits of the file have passed, where no machine can be asked any more."""
     from roost.app.ends import past_end
+    from roost.cost.rates import Amount
 
     if not state.instances or any(i.state != "stopped" for i in state.instances):
         return ()
     found = [past_end(spec)]
     if spec.budget is not None and cost is not None and not isinstance(cost, str):
-        spent, usd = cost.spent, spec.budget.usd
-        used = spent.most.amount.usd >= usd
-        found.append(f"its budget is used up: {spent} of ${usd:.2f}" if used else "")
+        spent, allowed = cost.spent, Amount(spec.budget.value, currency=spec.budget.currency)
+        used = spent.most.amount.usd >= allowed.usd
+        found.append(f"its budget is used up: {spent} of {allowed}" if used else "")
     return tuple(one for one in found if one)
 
 
-def _cost(cloud: Cloud, name: str) -> Cost | str | None:
+def _cost(cloud: Cloud, state: State) -> Cost | str | None:
     from roost.app.cost import cost_of, now
 
     if cloud.can.history is None:
         return None
     try:
-        return cost_of(cloud, name, None, now())
+        return cost_of(cloud, state.name, None, now(), state.record)
     except RoostError as error:
         return error.what

@@ -13,7 +13,9 @@ MIB_PER_GIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A price in USD for one `unit`, with the source and the date for which the source states it.
+    """A price for one `unit`, with the source and the date for which the source states it.
+
+    `usd` is in US dollars, unless `currency` names another: a site's own service units.
 
     `date` is the first day of the month where the source gives only a month, and None where it
     gives no date. A price that is not known has no `Rate`; 0 means that there is no charge.
@@ -23,6 +25,7 @@ class Rate:
     unit: Unit
     source: str
     date: date | None
+    currency: str = "USD"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from roost.catalogue import AddressRule, Catalogue, Rate, RegionPrices, Transfer
 from roost.catalogue.facts import Unit
 from roost.cost.bill import Number
 from roost.cost.quotation import HOURS_PER_MONTH, Quotation
-from roost.cost.rates import Price, Unknown
+from roost.cost.rates import DOLLARS, Price, Unknown
+from roost.cost.site_prices import SitePrices
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,19 @@ class PriceBook:
     """Every price that an estimate asks for, each a `Rate` or `Unknown` and never a silent 0.
 
     `today` selects the rules that hold (who pays for an IPv4 address) unless a quotation's date
-    does; the prices of a quotation come before those of the catalogue.
+    does; the prices of a quotation come before those of the catalogue. ``site`` are those of a
+    cloud of which no catalogue has any: then nothing else counts.
     """
 
     catalogue: Catalogue
     today: date
     quotation: Quotation | None = None
+    site: SitePrices | None = None
+
+    @property
+    def currency(self) -> str:
+        """What its prices are in: "USD", or a site's own unit."""
+        return self.site.unit if self.site else DOLLARS
 
     @property
     def day(self) -> date:
@@ -32,16 +40,29 @@ class PriceBook:
     @property
     def hours_per_month(self) -> Decimal:
         """The hours that a month is counted as: the quotation's number, or 730."""
+        if self.site is not None:
+            return self.site.hours_per_month
         return self.quotation.hours_per_month if self.quotation else HOURS_PER_MONTH
 
     def instance(self, region: str, instance_type: str) -> Price:
         """Return the USD per hour running, on demand."""
+        if self.site is not None:
+            return self.site.flavor(instance_type)
         return self._quoted("instances", region, instance_type, "hour") or self._listed(
             region, lambda prices: prices.instance(instance_type), instance_type
         )
 
+    def instance_off(self, instance_type: str) -> Price | None:
+        """Return the price of an hour of a machine that `roost stop` stopped; None: it has none.
+
+        On a site such a machine is shelved.
+        """
+        return self.site.flavor(instance_type, "shelved") if self.site is not None else None
+
     def volume(self, region: str, volume_type: str) -> Price:
         """Return the USD per GB-month."""
+        if self.site is not None:
+            return self.site.gb("volumes", volume_type)
         return (
             self._quoted("volumes", region, volume_type, "GB-month")
             or self._quoted("volumes", region, "any", "GB-month")
@@ -62,6 +83,8 @@ class PriceBook:
 
     def snapshot(self, region: str, tier: str) -> Price:
         """Return the USD per GB-month in the "standard" or the "archive" tier."""
+        if self.site is not None:
+            return self.site.gb("snapshots")
         return self._quoted("snapshots", region, tier, "GB-month") or self._listed(
             region, lambda prices: prices.snapshot(tier), f"{tier} snapshots"
         )
@@ -93,6 +116,8 @@ class PriceBook:
 
         `in_use`: a running machine has the address.
         """
+        if self.site is not None:
+            return self.site.address()
         rule = self.address_rule()
         if rule.charged == "idle" and (in_use or not elastic):
             return Rate(Decimal(0), "hour", f"{rule.text} ({rule.source})", None)
@@ -102,6 +127,8 @@ class PriceBook:
 
     def transfer_out(self, region: str) -> tuple[TransferTier, ...] | Unknown:
         """Return the USD per GB sent to the internet, by tier of the GB sent in a month."""
+        if self.site is not None:
+            return Unknown("what a site charges for transfer to the internet")
         quoted = self._quoted("transfer", region, "out", "GB")
         if quoted is not None:
             return (TransferTier(None, quoted),)
@@ -111,6 +138,8 @@ class PriceBook:
 
     def free_transfer_gb(self, region: str) -> Number:
         """Return the GB a month that are sent free of charge: a quotation's beside its price."""
+        if self.site is not None:
+            return 0
         if self._quoted("transfer", region, "out", "GB") is None or self.quotation is None:
             return self.catalogue.free_transfer_gb()
         return self.quotation.transfer.get("free_gb", 0)

@@ -48,14 +48,19 @@ def _lines(item: BillItem, use: Use, book: PriceBook) -> Iterator[Line]:
 
 
 def _instances(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
+    kind, _, state = item.instance_type.partition(":")
     yield from charge(
-        f"{item.instance_type} running{' (spot)' if item.spot else ''}",
+        f"{kind} {state or 'running'}{' (spot)' if item.spot else ''}",
         f"{item.count} x {use.hours_running} h",
         Decimal(item.count * use.hours_running),
         book.instance(item.region, item.instance_type),
         SPOT_NOTE if item.spot else "",
         at_most=item.spot,
     )
+    off = book.instance_off(item.instance_type)
+    if off is not None:
+        basis, hours = f"{item.count} x {use.hours_stopped} h", item.count * use.hours_stopped
+        yield from charge(f"{item.instance_type} stopped", basis, Decimal(hours), off)
     if item.full_load:
         yield from _surcharge(item, use, book)
 
@@ -63,7 +68,7 @@ def _instances(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
 def _surcharge(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
     """Yield what burstable machines cost beyond their price if their CPUs never rest."""
     kind, hours = item.instance_type, use.hours_running
-    beyond = book.catalogue.cpu_credits(kind)
+    beyond = None if book.site else book.catalogue.cpu_credits(kind)
     if beyond is None:
         return
     yield from charge(
@@ -80,6 +85,8 @@ def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
     kind, region = item.volume_type, item.region
     quantity, basis = _months(item.gb, "GB", use, book, item.count)
     yield from charge(f"{kind} volumes", basis, quantity, book.volume(region, kind))
+    if book.site is not None:  # a site has prices of sizes only
+        return
     rule = book.catalogue.volume_rule(kind)
     if rule.uncounted:
         unknown = Unknown(f"{rule.uncounted} of {kind} volumes are charged, and not counted here")
@@ -124,8 +131,9 @@ def _snapshots(item: Snapshots, use: Use, book: PriceBook) -> Iterator[Line]:
 
 def _addresses(item: Addresses, use: Use, book: PriceBook) -> Iterator[Line]:
     name = "Elastic IP address" if item.elastic else "public IPv4 address"
+    name = "floating address" if book.site else name
     states = [("in use", use.hours_running, True)]
-    if item.elastic:
+    if item.elastic or book.site:  # a site's addresses stay with their machines
         states.append(("idle", use.hours_stopped, False))
     for state, hours, in_use in states:
         price = book.address(item.region, elastic=item.elastic, in_use=in_use)

@@ -59,7 +59,11 @@ def burstable_notes(types: Iterable[str], catalogue: Catalogue) -> tuple[str, ..
 
 
 def _notes(bill: Bill, use: Section, book: PriceBook) -> tuple[str, ...]:
-    notes = [f"USD before tax; a month is counted as {book.hours_per_month} hours"]
+    counted = f"a month is counted as {book.hours_per_month} hours"
+    if book.site is not None:
+        off = "stopped is shelved; a machine that is only off may cost as much as one that runs"
+        return (f"in {book.currency}, as {book.site.source} has it; {counted}", off)
+    notes = [f"USD before tax; {counted}"]
     quotation = book.quotation
     if quotation is not None:
         others = {

@@ -11,7 +11,7 @@ from decimal import Decimal
 from roost.cost.bill import Addresses, Bill, Number, Use, Volumes
 from roost.cost.book import PriceBook
 from roost.cost.charges import AT_MOST_NOTE, lasting
-from roost.cost.rates import Line, Price, Section, charge, section
+from roost.cost.rates import Amount, Line, Price, Section, charge, section
 from roost.parking.modes import ParkMode
 
 
@@ -38,10 +38,16 @@ _ARCHIVE_DAYS = 90  # EBS user guide, "Pricing and billing for archiving snapsho
 
 def parked(bill: Bill, book: PriceBook) -> tuple[Parked, ...]:
     """Return every way to park the bill's machines, from keeping them to discarding them."""
-    nothing = section(())
+    nothing = Section((), Amount(Decimal(0), currency=book.currency))
     addresses = tuple(_addresses(bill, book))
     standard = section((*_copies(bill, book, "standard"), *addresses))
     archive = section((*_copies(bill, book, "archive"), *addresses))
+    if book.site is not None:
+        return (
+            Parked(ParkMode.KEEP, section(_kept(bill, book)), nothing),
+            Parked(ParkMode.SNAPSHOT, standard, nothing),
+            Parked(ParkMode.DISCARD, nothing, nothing),
+        )
     retrieval = section(_archive_retrieval(bill, book))
     return (
         Parked(ParkMode.KEEP, section(_kept(bill, book)), nothing),

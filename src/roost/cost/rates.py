@@ -1,4 +1,4 @@
-"""Rates, unknown prices and amounts of money, all in USD before tax."""
+"""Rates, unknown prices and amounts of money: in USD before tax, or in a site's own unit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +20,9 @@ __all__ = [
 ]
 
 
+DOLLARS = "USD"
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """A price that is not known, and why. It is never counted as 0."""
@@ -32,7 +35,7 @@ Price = Rate | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A sum in USD. `usd` is the part that is known.
+    """A sum. `usd` is the part that is known, in US dollars unless `currency` names another.
 
     `at_least`: something whose price is unknown is missing from `usd`.
     `at_most`: `usd` counts something at its upper bound (a volume's full size, the on-demand price
@@ -42,12 +45,19 @@ class Amount:
     usd: Decimal
     at_least: bool = False
     at_most: bool = False
+    currency: str = DOLLARS
 
     def __add__(self, other: "Amount") -> "Amount":
+        """Add a sum in the same currency; nothing at all is in any. ValueError for another."""
+        held = {one.currency for one in (self, other) if one.usd}
+        if len(held) > 1:
+            raise ValueError(f"{self} and {other} are no sum")
+        named = held or {one.currency for one in (self, other)} - {DOLLARS} or {DOLLARS}
         return Amount(
             self.usd + other.usd,
             self.at_least or other.at_least,
             self.at_most or other.at_most,
+            min(named),
         )
 
     @property
@@ -59,10 +69,16 @@ class Amount:
         if self.at_least and not self.usd:
             return "unknown"
         if self.at_least and self.at_most:
-            return f"at most {_dollars(self.usd)}, and what is unknown"
+            return f"at most {self._money}, and what is unknown"
         if self.at_least:
-            return f"at least {_dollars(self.usd)}"
-        return f"at most {_dollars(self.usd)}" if self.at_most else _dollars(self.usd)
+            return f"at least {self._money}"
+        return f"at most {self._money}" if self.at_most else self._money
+
+    @property
+    def _money(self) -> str:
+        """$17.71, or 17.71 SU."""
+        number = _digits(self.usd)
+        return f"${number}" if self.currency == DOLLARS else f"{number} {self.currency}"
 
 
 ZERO = Amount(Decimal(0))
@@ -118,13 +134,14 @@ def charge(
     if isinstance(price, Unknown):
         amount = Amount(Decimal(0), at_least=True, at_most=False)
     else:
-        amount = Amount(price.usd * quantity, at_most=at_most and price.usd > 0)
+        bound = at_most and price.usd > 0
+        amount = Amount(price.usd * quantity, at_most=bound, currency=price.currency)
     return (Line(item, basis, quantity, price, amount, note),)
 
 
-def _dollars(usd: Decimal) -> str:
-    """Format $17.71; below a dollar up to four decimals: $0.096, and never less than $0.0001."""
-    if usd >= 1 or not usd:
-        return f"${usd:,.2f}"
-    text = f"{max(usd, Decimal('0.0001')):.4f}"
-    return f"${text[:-2]}{text[-2:].rstrip('0')}"
+def _digits(number: Decimal) -> str:
+    """Format 17.71; below one up to four decimals: 0.096, and never less than 0.0001."""
+    if number >= 1 or not number:
+        return f"{number:,.2f}"
+    text = f"{max(number, Decimal('0.0001')):.4f}"
+    return f"{text[:-2]}{text[-2:].rstrip('0')}"

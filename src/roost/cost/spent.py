@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -58,7 +58,8 @@ class Spent:
     def __str__(self) -> str:
         if self.exact:
             return str(self.most.amount)
-        return f"between {Amount(self.least.amount.usd)} and {_upper(self.most.amount)}"
+        least = replace(self.least.amount, at_least=False, at_most=False)
+        return f"between {least} and {_upper(self.most.amount)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def hours(seconds: int) -> Number:
 
 def scaled(amount: Amount, factor: Number) -> Amount:
     """Multiply an amount; an unknown part stays unknown."""
-    return Amount(amount.usd * factor, amount.at_least, amount.at_most)
+    return replace(amount, usd=amount.usd * factor)
 
 
 def rate_per_hour(bill: Bill, book: PriceBook) -> tuple[Decimal | None, Decimal | None]:
@@ -193,19 +194,22 @@ BudgetState = Literal["within", "warning", "used up"]
 class BudgetUse:
     """The used part of a budget; the percents are whole numbers, rounded down."""
 
-    usd: Decimal
+    budget: Amount
     least_percent: int
     most_percent: int
     state: BudgetState
 
 
-def budget_use(budget_usd: Decimal, so_far: Spent) -> BudgetUse:
-    """Compare the budget with the most that may have been spent."""
-    least, most = (int(part.amount.usd * 100 / budget_usd) for part in (so_far.least, so_far.most))
+def budget_use(budget: Amount, so_far: Spent) -> BudgetUse | None:
+    """Compare the budget with the most that may have been spent; None in another currency."""
+    amounts = (so_far.least.amount, so_far.most.amount)
+    if any(one.usd and one.currency != budget.currency for one in amounts):
+        return None
+    least, most = (int(one.usd * 100 / budget.usd) for one in amounts)
     state: BudgetState = "within"
     if most >= WARN_PERCENT:
         state = "warning" if most < 100 else "used up"
-    return BudgetUse(budget_usd, least, most, state)
+    return BudgetUse(budget, least, most, state)
 
 
 # --- unknown parts -------------------------------------------------------------------------------
@@ -226,7 +230,8 @@ def _notes(ledger: Ledger, there: There, book: PriceBook) -> tuple[str, ...]:
         )
     things = {batch.thing for batch in whole.batches} | {one.thing for one in whole.sums}
     machines = {thing for thing in things if isinstance(thing, Machine)}
-    bursting = sorted({m.type for m in machines if book.catalogue.cpu_credits(m.type)})
+    types = {m.type for m in machines} if book.site is None else set()
+    bursting = sorted(kind for kind in types if book.catalogue.cpu_credits(kind))
     if bursting:
         notes.append(
             f"a range, because {', '.join(bursting)} is burstable: what its CPUs did above their"
@@ -254,4 +259,4 @@ def _called(thing: Thing) -> str:
 def _upper(amount: Amount) -> str:
     """Return the upper end of a range; an unknown part can be beyond it."""
     beyond = ", and what is unknown" if amount.at_least else ""
-    return f"{Amount(amount.usd)}{beyond}"
+    return f"{replace(amount, at_least=False, at_most=False)}{beyond}"

@@ -36,6 +36,7 @@ def rules_of(facts: dict[str, Any]) -> idle_policy.Rules:
         running=budget.get("running", 0.0),
         stopped=budget.get("stopped", 0.0),
         worker=budget.get("worker", 0.0),
+        unit=budget.get("unit", ""),
     )
 
 

@@ -33,8 +33,8 @@ MORE_MONEY = "sudo roost-extend --budget USD"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What the file says. Rates are USD an hour: all of it running, all of it stopped, and what
-    each worker that reports here adds while it runs. ``offset``: the seconds by which the file's
-    clock is ahead of UTC."""
+    each worker that reports here adds while it runs; ``unit`` is what a site counts in instead.
+    ``offset``: the seconds by which the file's clock is ahead of UTC."""
 
     idle: float | None = None
     end: float | None = None
@@ -44,6 +44,7 @@ class Rules:
     running: float = 0.0
     stopped: float = 0.0
     worker: float = 0.0
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ def judge(rules: Rules, memory: Memory, seen: Seen) -> tuple[Memory, Verdict]:
     memory = replace(memory, told=told)
     if rules.usd is not None and memory.spent >= EARLY * rules.usd and not memory.early:
         memory = replace(memory, early=True)
-        notices.append(f"{_spent(memory.spent, rules.usd)} is spent: {EARLY:.0%} of it")
+        notices.append(f"{_spent(memory.spent, rules)} is spent: {EARLY:.0%} of it")
     return _hand_over(memory, seen, stop, notices)
 
 
@@ -213,7 +214,7 @@ def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, f
         missing = rules.usd - memory.spent
         left = 0.0 if missing <= 0 else missing / rate * 3600 if rate > 0 else WARNING + TICK
         done = "; it is to be parked: roost park" if rules.park else ""
-        text = f"its budget ends: {_spent(memory.spent, rules.usd)}{done}"
+        text = f"its budget ends: {_spent(memory.spent, rules)}{done}"
         if memory.lost:
             left, text = 0.0, f"the record of what it has spent is damaged{done}"
         found.append(("budget", left, WARNING, text))
@@ -298,5 +299,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min"
 
 
-def _spent(spent: float, usd: float) -> str:
-    return f"${spent:.2f} of ${usd:.2f}"
+def _spent(spent: float, rules: Rules) -> str:
+    if rules.unit:
+        return f"{spent:.2f} of {rules.usd:.2f} {rules.unit}"
+    return f"${spent:.2f} of ${rules.usd:.2f}"

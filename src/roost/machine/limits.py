@@ -63,6 +63,7 @@ def held(machine: Machine, wall: float) -> dict[str, Any]:
         "idle_not_before": moment(kept.hold) if rules.idle and kept.hold > wall else None,
         "end": moment(idle_policy.end_of(rules, kept)),
         "budget_usd": rules.usd,
+        **({"budget_unit": rules.unit} if rules.unit else {}),
         "budget_left_usd": None if rules.usd is None else round(rules.usd - kept.spent, 2),
         "stops_in_s": None if in_s is None else round(in_s),
         "stops_because": because,

@@ -16,8 +16,8 @@ LONGEST = 300
 class Limits:
     """The limits that a machine enforces; None: it has no such limit, or does not say.
 
-    ``stops_in_s`` and ``stops_because`` are of a stop that is near, ``last_stop`` is when it last
-    stopped by itself.
+    ``budget_unit`` is what a site counts in, instead of US dollars. ``stops_in_s`` and
+    ``stops_because`` are of a stop that is near, ``last_stop`` is when it last stopped by itself.
     """
 
     idle_s: float | None = None
@@ -25,6 +25,7 @@ class Limits:
     end: datetime | None = None
     budget_usd: float | None = None
     budget_left_usd: float | None = None
+    budget_unit: str | None = None
     stops_in_s: float | None = None
     stops_because: str | None = None
     last_stop: datetime | None = None
@@ -41,11 +42,16 @@ class Limits:
             end=_moment(told.get("end")),
             budget_usd=_number(told.get("budget_usd")),
             budget_left_usd=_number(told.get("budget_left_usd")),
+            budget_unit=_text(told.get("budget_unit")),
             stops_in_s=_number(told.get("stops_in_s")),
             stops_because=_text(told.get("stops_because")),
             last_stop=_moment(told.get("last_stop")),
             last_stop_because=_text(told.get("last_stop_because")),
         )
+
+    def money(self, sum_: float) -> str:
+        """Write a sum in what its budget is in: ``"$12.30"``, ``"12.30 SU"``."""
+        return f"{sum_:.2f} {self.budget_unit}" if self.budget_unit else f"${sum_:.2f}"
 
 
 def _number(told: Any) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from roost.cost.bill import Bill, Volumes
@@ -95,7 +95,7 @@ def _option(way: Parked, days: int, book: PriceBook) -> Option:
     charged = max(days, way.minimum_days)
     months = Decimal(charged * HOURS_A_DAY) / book.hours_per_month
     storage, back = way.per_month.amount, way.coming_back.amount
-    kept = Amount(storage.usd * months, storage.at_least, storage.at_most)
+    kept = replace(storage, usd=storage.usd * months)
     return Option(way, charged, kept + back)
 
 

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from roost.cost.bill import Addresses, Bill, Instances, Number, Volumes
 from roost.model.resources import Group, Instance, Shape, State, Volume, Wanted
-from roost.providers.rules import rules_of
+from roost.providers.rules import find_rules, rules_of
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from roost.cost.book import PriceBook
+    from roost.cost.quotation import Quotation
     from roost.spec import Spec
 
 Part = Instances | Volumes | Addresses
@@ -23,6 +27,19 @@ def bill_for(spec: Spec, wanted: Wanted) -> Bill | None:
     if region is None:
         return None
     return bill_of(wanted, region, rules.disks.root if rules.disks is not None else "")
+
+
+def book_of(
+    cloud: str, spec: Spec | None, day: date, quotation: Quotation | None = None
+) -> PriceBook:
+    """Return the prices of a cloud on a day: those that roost ships, or that the file brings."""
+    from roost.catalogue import load
+    from roost.cost.book import PriceBook
+    from roost.cost.site_prices import no_catalogue
+
+    rules = find_rules(cloud)
+    site = rules.site_prices(spec) if rules is not None else None
+    return PriceBook(load() if site is None else no_catalogue(), day, quotation, site)
 
 
 def as_it_is(made: Wanted, have: State) -> Wanted:
@@ -78,7 +95,8 @@ def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
             continue
         shape = group.shape
         items.append(Instances(shape.type, region, group.count, shape.spot))
-        items.append(Volumes(gb(shape.disk_gib), region, root, group.count))
+        if root:  # on a site, the price of a flavor has its disk in it
+            items.append(Volumes(gb(shape.disk_gib), region, root, group.count))
     fixed = len(wanted.addresses)
     instances = sum(group.count for group in wanted.groups)
     items += [charged(volume, region) for volume in wanted.volumes]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from roost.cost.needs import Needs
+    from roost.cost.site_prices import SitePrices
     from roost.model.host import Host
     from roost.model.resources import Role, Shape
     from roost.reach import Reach
@@ -226,6 +227,13 @@ class Rules(Protocol):
 
     def price_region(self, spec: Spec) -> str | None:
         """Return the region whose prices hold; None where no price is known."""
+        ...
+
+    def site_prices(self, spec: Spec | None) -> SitePrices | None:
+        """Return the prices that a file brings; None on a cloud that has a price list of its own.
+
+        Without a file, or where it brings none, all of them are unknown.
+        """
         ...
 
     def place(self, spec: Spec) -> str:

@@ -43,16 +43,14 @@ def rates_of(spec: Spec) -> Rates | None:
 
     None where there is no budget, or a part has no known price: then nothing can be counted.
     """
-    from roost.catalogue import load
-    from roost.cost.book import PriceBook
     from roost.cost.spent import rate_per_hour
     from roost.model.host import Host
-    from roost.plan.bill import bill_for
+    from roost.plan.bill import bill_for, book_of
     from roost.plan.wanted import wanted_of
 
     if spec.budget is None or rules_of(spec.cloud).price_region(spec) is None:
         return None
-    book = PriceBook(load(spec.cloud), datetime.now(UTC).date())
+    book = book_of(spec.cloud, spec, datetime.now(UTC).date())
 
     def rates(part: Spec) -> tuple[float, float] | None:
         bill = bill_for(part, wanted_of(part, Host(0, 0)))

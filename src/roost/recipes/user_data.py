@@ -60,7 +60,8 @@ class MachineVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineBudget:
-    """USD for this machine and all that reports to it; rates in USD an hour.
+    """USD for this machine and all that reports to it; rates in USD an hour. ``unit`` is what a
+    site counts in instead.
 
     ``running`` and ``stopped`` are of all that is paid for while it is so, ``worker`` what each
     worker that runs adds to ``running``.
@@ -71,6 +72,7 @@ class MachineBudget:
     running: float
     stopped: float
     worker: float = 0.0
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ def machine_json(facts: MachineFacts) -> dict[str, Any]:
         ],
         "idle": facts.idle,
         "end": facts.end.isoformat() if facts.end else None,
-        "budget": asdict(facts.budget) if facts.budget else None,
+        "budget": _budget_json(facts.budget) if facts.budget else None,
         "watch": list(facts.watch),
         "personal": list(facts.personal),
         "packages": list(facts.packages),
@@ -182,6 +184,11 @@ def machine_files(facts: MachineFacts) -> tuple[File, ...]:
         File("/etc/apt/apt.conf.d/90roost", system("apt.conf")),
         File("/etc/update-motd.d/99-roost", strip_shell(system("motd.sh")), "0755"),
     )
+
+
+def _budget_json(budget: MachineBudget) -> dict[str, Any]:
+    """Return it as machines have had it; a site's own unit beside it."""
+    return {k: v for k, v in asdict(budget).items() if k != "unit" or v is not None}
 
 
 def _limits(facts: MachineFacts) -> str:
@@ -283,7 +290,8 @@ def _budget(spec: Spec, rates: Rates) -> MachineBudget | None:
         return None
     shares = spec.seats if spec.kind == "classroom" else 1
     return MachineBudget(
-        usd=round(float(spec.budget.usd) / shares, 6),
+        usd=round(float(spec.budget.value) / shares, 6),
+        unit=None if spec.budget.currency == "USD" else spec.budget.currency,
         at_end=spec.budget.at_end,
         running=rates.running,
         stopped=rates.stopped,

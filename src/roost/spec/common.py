@@ -119,6 +119,21 @@ class Common(Table):
             )
         return found
 
+    @field_validator("budget")
+    @classmethod
+    def _in_the_unit_of_the_prices(
+        cls, found: Budget | None, info: ValidationInfo
+    ) -> Budget | None:
+        """Refuse a sum that nothing could be counted against."""
+        here, table = around(info), info.data.get("openstack")
+        if found is None or here is None or here.rules is None or not here.rules.rents:
+            return found
+        prices = table.price_list if here.rules.regions is None and table is not None else None
+        unit = prices["unit"] if prices else found.currency if here.rules.regions is None else "USD"
+        if found.currency != unit:
+            raise wrong(f"the prices are in {unit}", hint=f'amount = ... with unit = "{unit}"')
+        return found
+
     @field_validator("volumes")
     @classmethod
     def _distinct(cls, found: tuple[Volume, ...], info: ValidationInfo) -> tuple[Volume, ...]:

@@ -20,6 +20,7 @@ from roost.spec.kinds import KINDS, model_of
 from roost.spec.lines import key_lines, line_of
 from roost.spec.problems import (
     HIDDEN,
+    HOLDERS,
     LONGEST_FOUND,
     hidden_problems,
     in_order,
@@ -258,10 +259,9 @@ def _elsewhere(
 
 def _json(raw: Mapping[str, Any], here: Surroundings) -> str:
     """Convert to JSON, in which strictness means what a person expects: a list is a list."""
-    environment = raw.get("environment")
-    if isinstance(environment, dict):
-        environment = {k: v for k, v in environment.items() if k not in HIDDEN}
-        raw = {**raw, "environment": environment}
+    for key in HOLDERS:
+        if isinstance(table := raw.get(key), dict):
+            raw = {**raw, key: {k: v for k, v in table.items() if k not in HIDDEN}}
     return json.dumps({**raw, "kind": here.kind, "folder": str(here.folder)}, default=_plain)
 
 

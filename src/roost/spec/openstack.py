@@ -6,17 +6,14 @@ import re
 from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
-from roost.spec.table import Table, wrong
+from roost.cost import site_prices
+from roost.spec.table import Table, around, wrong
 from roost.spec.values import Text
 
 Guard = Literal["poweroff", "shelve"]
 """What a machine does by itself at its end time, when idle, or out of budget."""
-
-
-def _unsaid(found: Any) -> bool:
-    """Leave out a key that the file does not have: records of before have none such."""
-    return found is None
 
 
 class OpenStack(Table):
@@ -28,18 +25,14 @@ class OpenStack(Table):
         "entry.",
         examples=["jetstream2"],
     )
-    region: Text | None = Field(
-        None, exclude_if=_unsaid, description="The region, where a site has several."
-    )
+    region: Text | None = Field(None, description="The region, where a site has several.")
     vo: Text | None = Field(
         None,
-        exclude_if=_unsaid,
         description="EGI: your virtual organisation, which has a project at each of its sites.",
         examples=["vo.access.egi.eu"],
     )
     site: Text | None = Field(
         None,
-        exclude_if=_unsaid,
         description="EGI: the site, as GOCDB has it (`fedcloud site list --vo VO`); "
         "fedcloudclient finds the endpoint and the VO's project.",
         examples=["IFCA-LCG2"],
@@ -56,11 +49,38 @@ class OpenStack(Table):
     )
     prices: Text | None = Field(
         None,
-        exclude_if=_unsaid,
-        description="A TOML file with the site's prices, in its own unit (`roost init prices`); "
-        "without one, costs are unknown.",
-        examples=["jetstream2.prices.toml"],
+        description="The site's prices, in its own unit: a TOML file, or a list that comes with "
+        "roost (jetstream2, denbi, pouta). Without them, costs are unknown.",
+        examples=["jetstream2", "our-site.toml"],
     )
+    price_list: SkipJsonSchema[dict[str, Any] | None] = Field(None, validate_default=True)
+
+    @field_validator("prices")
+    @classmethod
+    def _readable(cls, found: str | None, info: ValidationInfo) -> str | None:
+        here = around(info)
+        if found is None or here is None or here.recorded:
+            return found
+        try:
+            site_prices.named(found, here.folder)
+        except (site_prices.WrongPricesError, OSError) as error:
+            said = error.strerror if isinstance(error, OSError) else None
+            raise wrong(said or str(error)) from None
+        return found
+
+    @field_validator("price_list")
+    @classmethod
+    def _as_read(cls, found: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+        """Take the prices as they are in the file that is named; a record brings its own."""
+        here, named = around(info), info.data.get("prices")
+        if named is None or here is None:
+            return None
+        try:
+            if here.recorded:
+                return None if found is None else site_prices.parse(found).to_facts()
+            return site_prices.named(named, here.folder).to_facts()
+        except (site_prices.WrongPricesError, OSError) as error:
+            raise wrong(str(error)) from None
 
     @field_validator("vo")
     @classmethod

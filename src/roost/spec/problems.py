@@ -39,8 +39,10 @@ BOUNDS = {
     "too_short": ("empty", "a list with at least {min_length} entry"),
 }
 """Message and what is allowed, for pydantic's errors of size."""
-HIDDEN = frozenset({"folder", "digest"})
+HIDDEN = frozenset({"folder", "digest", "price_list"})
 """The keys that only a record has."""
+HOLDERS = ("environment", "openstack")
+"""The tables that have some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def hidden_problems(
     raw: Mapping[str, Any], model: type[BaseModel], lines: Mapping[Path, int]
 ) -> tuple[Problem, ...]:
     """Return keys of a file that only a record may have, as unknown keys."""
-    tables: dict[Path, Any] = {(): raw, ("environment",): raw.get("environment")}
+    tables: dict[Path, Any] = {(): raw, **{(key,): raw.get(key) for key in HOLDERS}}
     return tuple(
         _problem((*path, key), _unknown(model, (*path, key)), raw, lines)
         for path, table in tables.items()

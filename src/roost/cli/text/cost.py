@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from roost.cli.output import table
 from roost.cli.text.limits import differences, limits_json, time_text
-from roost.cli.text.money import amount_json, section_json
+from roost.cli.text.money import amount_json, section_json, sum_json
 from roost.cost.rates import ZERO, Amount, Unknown
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _budget_lines(report: CostReport) -> list[str]:
         return []
     at_end = report.spec.budget.at_end if report.spec and report.spec.budget else "stop"
     then = f"at 100 % it {AT_END[at_end]}; nothing is deleted"
-    return [f"budget {Amount(report.budget.usd)}: {percent_text(report.budget)} is used; {then}"]
+    return [f"budget {report.budget.budget}: {percent_text(report.budget)} is used; {then}"]
 
 
 def _items(spent: Spent) -> str:
@@ -58,7 +59,7 @@ def _items(spent: Spent) -> str:
     if spent.exact:
         rows = [(item, str(amount)) for item, amount in most.items()]
         return table(("WHAT", "SO FAR"), rows, frozenset({1}))
-    nothing = "$0.00"
+    nothing = str(Amount(Decimal(0), currency=spent.most.amount.currency))
     ranges = [
         (item, str(least[item]) if item in least else nothing, str(amount))
         for item, amount in most.items()
@@ -104,7 +105,7 @@ def _budget_json(report: CostReport) -> dict[str, Any] | None:
     if budget is None:
         return None
     return {
-        "usd": budget.usd,
+        **sum_json(budget.budget),
         "least_percent": budget.least_percent,
         "most_percent": budget.most_percent,
         "state": budget.state,

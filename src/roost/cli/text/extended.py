@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from roost.cli.output import say, write_json
-from roost.cli.text.limits import time_text
+from roost.cli.text.limits import as_data, time_text
 from roost.cli.text.running import coming_stops
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def show_extended(extended: Extended, as_json: bool) -> None:
     """Show what stops each machine from now on; then raise its problem."""
     if as_json:
-        nodes = {node: asdict(limits) for node, limits in extended.nodes.items()}
+        nodes = {node: as_data(limits) for node, limits in extended.nodes.items()}
         write_json({"name": extended.name, "nodes": nodes})
     for node, limits in extended.nodes.items():
         say(describe(node, limits))
@@ -37,5 +36,5 @@ def describe(node: str, limits: Limits) -> str:
     if not parts:
         parts.append("neither idleness nor a time stops it")
     if limits.budget_left_usd is not None:
-        parts.append(f"${limits.budget_left_usd:.2f} of its budget are left")
+        parts.append(f"{limits.money(limits.budget_left_usd)} of its budget are left")
     return f"{node}: {'; '.join(parts)}"

@@ -39,11 +39,12 @@ def limits_text(stops: Iterable[Stops]) -> str:
 def _used(some: Iterable[Stops]) -> str:
     """Return the most that one of them has spent: ``"$12.30 of "``."""
     used = [
-        held.budget_usd - held.budget_left_usd
+        (held.budget_usd - held.budget_left_usd, held)
         for held in (one.enforced for one in some)
         if held.budget_usd is not None and held.budget_left_usd is not None
     ]
-    return f"${max(used):.2f} of " if used else ""
+    spent, held = max(used, key=lambda one: one[0], default=(0, None))
+    return f"{held.money(spent)} of " if held is not None else ""
 
 
 def last_stops(stops: Iterable[Stops]) -> list[str]:
@@ -82,11 +83,16 @@ def limits_json(stops: Iterable[Stops]) -> list[dict[str, object]]:
     return [
         {
             "instance": one.node,
-            "file": asdict(one.file),
-            "machine": asdict(one.machine) if one.machine else None,
+            "file": as_data(one.file),
+            "machine": as_data(one.machine) if one.machine else None,
         }
         for one in stops
     ]
+
+
+def as_data(limits: Limits) -> dict[str, object]:
+    """Return them; the unit of the budget only where it is not US dollars."""
+    return {k: v for k, v in asdict(limits).items() if k != "budget_unit" or v is not None}
 
 
 def time_text(at: datetime | None) -> str:
@@ -99,4 +105,4 @@ def _span(seconds: float | None) -> str:
 
 
 def _usd(limits: Limits) -> str:
-    return f"${limits.budget_usd:.2f}" if limits.budget_usd else "-"
+    return limits.money(limits.budget_usd) if limits.budget_usd else "-"

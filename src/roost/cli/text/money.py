@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from roost.cost.rates import Unknown
+from roost.cost.rates import DOLLARS, Unknown
 
 if TYPE_CHECKING:
     from roost.cost.rates import Amount, Line, Section
@@ -16,10 +16,17 @@ def amount_json(amount: Amount) -> Data:
     """Return ``usd`` as far as it is known: null where nothing is."""
     nothing = amount.at_least and not amount.usd
     return {
-        "usd": None if nothing else amount.usd,
+        **({"usd": None} if nothing else sum_json(amount)),
         "known": amount.known,
         "at_most": amount.at_most,
     }
+
+
+def sum_json(amount: Amount) -> Data:
+    """Return ``usd``; ``amount`` and ``currency`` where a site counts in another unit."""
+    if amount.currency == DOLLARS:
+        return {"usd": amount.usd}
+    return {"usd": None, "amount": amount.usd, "currency": amount.currency}
 
 
 def section_json(section: Section) -> Data:
@@ -36,7 +43,7 @@ def line_json(line: Line) -> Data:
     else:
         rate = {
             "unit": price.unit,
-            "usd_per_unit": price.usd,
+            "usd_per_unit": price.usd if price.currency == DOLLARS else None,
             "source": price.source,
             "date": price.date,
         }

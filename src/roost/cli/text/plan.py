@@ -10,6 +10,8 @@ import click
 
 from roost.cli.output import table
 from roost.cost.rates import Amount, Unknown
+from roost.cost.site_prices import NONE_NAMED
+from roost.cost.spent import scaled
 from roost.errors import command_line
 from roost.model.resources import Instance, Volume
 from roost.model.steps import Create, Step, explain
@@ -145,7 +147,7 @@ def cost_text(planned: Planned, details: bool) -> str:
     if cost is None and not planned.rules.rents:
         return "It costs nothing: it is your own machine."
     if cost is None:
-        return "What it costs is unknown: roost has no prices of this cloud."
+        return f"What it costs is unknown: {NONE_NAMED}."
     if planned.change is not None and not details:
         return difference_text(*planned.change)
     blocks = [_rates(cost), _use(cost), _parking(cost)]
@@ -178,7 +180,7 @@ def _more(old: Amount, new: Amount, hours: Decimal) -> str:
     if not (old.known and new.known):
         return "unknown"
     more = (new.usd - old.usd) * hours
-    return f"{'-' if more < 0 else '+'}{Amount(abs(more))}"
+    return f"{'-' if more < 0 else '+'}{Amount(abs(more), currency=new.currency)}"
 
 
 def _rates(cost: Estimate) -> str:
@@ -190,7 +192,7 @@ def _rates(cost: Estimate) -> str:
 
 
 def _month(amount: Amount, cost: Estimate) -> Amount:
-    return Amount(amount.usd * cost.hours_per_month, amount.at_least, amount.at_most)
+    return scaled(amount, cost.hours_per_month)
 
 
 def _use(cost: Estimate) -> str:
@@ -215,8 +217,8 @@ def _parked(way: Parked) -> tuple[str, str, str, str, str]:
 def _budget(spec: Spec, cost: Estimate) -> list[str]:
     if spec.budget is None:
         return []
-    budget = Amount(spec.budget.usd)
-    beyond = ", and this use is beyond it" if cost.use.amount.usd > spec.budget.usd else ""
+    budget = Amount(spec.budget.value, currency=spec.budget.currency)
+    beyond = ", and this use is beyond it" if cost.use.amount.usd > budget.usd else ""
     return [f"the budget is {budget}{beyond}"]
 
 
@@ -227,7 +229,8 @@ def _line_by_line(cost: Estimate) -> str:
     sources = dict.fromkeys(_source(rate) for rate in _known_rates(cost))
     numbers = {source: number for number, source in enumerate(sources, 1)}
     rows = [_line(line, numbers) for line in cost.use.lines]
-    header = ("THE USE", "QUANTITY", "USD PER UNIT", "USD", "FROM")
+    unit = cost.use.amount.currency
+    header = ("THE USE", "QUANTITY", f"{unit} PER UNIT", unit, "FROM")
     unknown = {
         f"{line.item}: {line.price.reason}"
         for line in cost.use.lines

@@ -268,6 +268,10 @@ class AwsRules:
         """Return the file's region."""
         return spec.aws.region if spec.aws else None
 
+    def site_prices(self, spec: Spec | None) -> None:
+        """Return None: a file brings no prices."""
+        del spec
+
     def place(self, spec: Spec) -> str:
         """Return ``"aws (eu-central-1)"``."""
         return f"{self.name} ({spec.aws.region})" if spec.aws else self.name

@@ -87,6 +87,10 @@ class LocalRules:
         """Return None: it has no prices."""
         del spec
 
+    def site_prices(self, spec: Spec | None) -> None:
+        """Return None: a file brings no prices."""
+        del spec
+
     def place(self, spec: Spec) -> str:
         """Return ``"your own machine"``."""
         del spec

@@ -10,6 +10,7 @@ from roost.providers.rules import Launch
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from roost.cost.site_prices import SitePrices
     from roost.model.host import Host
     from roost.model.resources import Role
     from roost.reach import Reach
@@ -82,9 +83,16 @@ class OpenStackRules:
         del spec
         return {}
 
-    def price_region(self, spec: Spec) -> None:
-        """Return None: roost has no prices of a site."""
-        del spec
+    def price_region(self, spec: Spec) -> str | None:
+        """Return the site, where the file names its prices; None without any."""
+        return self.place(spec) if spec.openstack.price_list else None
+
+    def site_prices(self, spec: Spec | None) -> SitePrices:
+        """Return the prices that the file names; without any, they are unknown."""
+        from roost.cost.site_prices import SitePrices, parse
+
+        listed = spec.openstack.price_list if spec is not None else None
+        return parse(listed) if listed else SitePrices()
 
     def place(self, spec: Spec) -> str:
         """Return ``"openstack"``."""
