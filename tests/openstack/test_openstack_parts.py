@@ -98,8 +98,8 @@ def test_a_record_comes_back_from_an_image_and_from_a_group(
         assert (again.record, again.backups, again.in_group) == (text, (backup,), True)
     broken = {k: v for k, v in held.items() if k != "roost_record_1"}
     assert record.read({"id": "i", **broken}).record == ""
-    lost = {k: v for k, v in held.items() if k != "roost_backups_1"}
-    assert record.read({"id": "i", **lost}).unread
+    assert record.read({"id": "i", **held, "roost_backups_2": "x"}).unread
+    assert record.read({"id": "i", **held, "roost_backups_0": "!"}).unread
     for odd in ({}, {"roost_record_0": 7}, {"roost_record_0": "!"}, {"tags": {"a": 1}}):
         assert record.read({"id": "i", **odd}).record == ""
         assert record_group.read({"id": "g", **odd}).record == ""

@@ -145,12 +145,13 @@ def _packed(key: str, text: str) -> dict[str, str]:
 
 
 def _unpacked(held: Mapping[str, str], key: str, most: int) -> str | None:
-    """Return the text that ``_packed`` cut: "" for none, None where it cannot be read."""
-    parts: list[str] = []
-    while (part := held.get(f"{key}_{len(parts)}")) is not None and len(parts) < MOST_PARTS:
-        parts.append(part)
-    if not parts:
+    """Return the text that ``_packed`` cut: "" for none, None where some of it cannot be read."""
+    found = {int(m[2]): held[k] for k in held if (m := PROPERTY.fullmatch(k)) and m[1] == key}
+    if not found:
         return ""
+    if found.keys() != set(range(len(found))):
+        return None
+    parts = [found[number] for number in range(len(found))]
     try:
         unpacking = zlib.decompressobj()
         text = unpacking.decompress(base64.b64decode("".join(parts), validate=True), most)
