@@ -142,7 +142,7 @@ class OpenStackCloud:
         """
         known_ids = {i.id for i in state.instances} | {v.id for v in state.volumes}
         known_ids |= {a.id for a in state.addresses} | {g.id for g in state.security_groups}
-        known_ids |= {one.id for one in state.foreign}
+        known_ids |= {one.id for one in state.foreign} | {self._memory(state.name).kept.id}
         with translated(f"look for what is left of {state.name}"):
             every = self.site.every("compute", "/servers/detail", "servers", [observe.PAGE])
             servers = [
