@@ -271,7 +271,8 @@ class OpenStackCloud:
             case OpenRules():
                 self._maker(name, memory).open_rules(step)
             case Forget():
-                self._release(name, memory, ())
+                # Whatever the record says: an earlier file may have let its machines have a right.
+                machine_right.release(self.site, name, None)
                 self._keeper(name, memory).forget()
             case _ if isinstance(step, DISK_STEPS):
                 users = read_record(memory.kept.record).tags

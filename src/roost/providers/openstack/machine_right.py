@@ -143,8 +143,8 @@ def release(
     """Delete the credentials of a name that are of no use to the ``remaining`` servers (ids).
 
     To be called when servers have been deleted; without any left, all go. A name whose record says
-    that it has none is not asked for. Raises CallError, but not where the site lets this user, who
-    may be another one, do nothing with credentials: they name servers that are gone.
+    that it has none is not asked for (None: it may have). Raises CallError, but not where the site
+    knows no such credentials, or lets this user do nothing with them: their servers are gone.
     """
     table = read_record(record).openstack or {}
     if record is not None and table.get("guard") != "shelve":
@@ -152,7 +152,7 @@ def release(
     try:
         delete(site, [one for one in existing(site, name) if not one.servers & remaining])
     except CallError as error:
-        if error.kind != "access":
+        if error.kind not in ("access", "absent", "old site"):
             raise
 
 
