@@ -1,7 +1,9 @@
 """roost: scientists' computers in the cloud, from one file.
 
-The flow, one direction only: ``spec`` (what is wanted) -> ``prices`` and ``plan`` (pure) ->
-``clouds`` (effects) -> ``recipes`` (what a machine runs on itself) -> ``access`` (reach it).
+Public for programs, and documented in docs/python.md: ``roost.dask``, ``roost.errors``,
+``roost.spec``, and ``--json`` of every command. All else may change in any version.
 """
+
+__all__ = ["__version__"]
 
 __version__ = "0.1.0"

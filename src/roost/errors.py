@@ -26,6 +26,27 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+__all__ = [
+    "AccessError",
+    "BusyError",
+    "CapacityError",
+    "CloudError",
+    "CredentialsError",
+    "NeedsConfirmationError",
+    "NotFoundError",
+    "NotYetError",
+    "PartlyDoneError",
+    "Problem",
+    "QuotaError",
+    "RoostError",
+    "SetupError",
+    "SpecError",
+    "ThrottledError",
+    "UnreachableError",
+    "UsageError",
+    "command_line",
+]
+
 
 def command_line(*words: object) -> str:
     """Return a command for a person to paste into a shell: each word quoted where it needs it."""

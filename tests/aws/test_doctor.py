@@ -63,7 +63,7 @@ def test_the_programs_that_are_missing_come_with_what_installs_them(
             "is not installed",
             "install OpenSSH's client: apt install openssh-client, dnf install openssh-clients",
         ),
-        ("boto3", "problem", "is not installed", "pip install boto3"),
+        ("boto3", "problem", "is not installed", "pip install 'roost[aws]'"),
     ]
     assert [f.check for f in examine_here(which, rents=False)] == ["uv"]
 
@@ -439,5 +439,5 @@ def test_without_boto3_the_account_is_not_asked(monkeypatch: pytest.MonkeyPatch)
     result = run("--cloud", "aws")
     assert (result.exit_code, result.stdout.splitlines()[2:]) == (
         1,
-        ["problem  boto3        is not installed", f"{'':22}-> pip install boto3"],
+        ["problem  boto3        is not installed", f"{'':22}-> pip install 'roost[aws]'"],
     )

@@ -49,7 +49,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, roost: Roost) -> Iterator[list[bytes]]
         del machines, boots
         for instance in instances:
             sent = io.BytesIO()
-            part(instance.role, {}, {}).write(sent, frozenset(), lambda _: None)
+            part(instance, "", {}, {}).write(sent, frozenset(), lambda _: None)
             content.append(sent.getvalue())
         return {i.name: News(i.name, "ready", "ready") for i in instances}
 

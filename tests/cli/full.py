@@ -11,6 +11,7 @@ from roost.errors import CapacityError
 from roost.model.resources import State
 from roost.model.steps import Reboot, Start, Step
 from roost.providers.fake.cloud import FakeCloud
+from roost.providers.machine_rights import MachineRights
 from roost.providers.provider import Capabilities, Shell
 from tests.cli.calling import Ran
 
@@ -29,11 +30,12 @@ class Full(FakeCloud):
     """
 
     restarted: tuple[str, ...] = ()
+    rights: MachineRights | None = None
 
     @property
     def can(self) -> Capabilities:
         own = super().can
-        return replace(own, history=self) if own.rents else own
+        return replace(own, history=self, machine_rights=self.rights) if own.rents else own
 
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         del name

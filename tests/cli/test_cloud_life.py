@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from roost.errors import AccessError, UsageError
-from roost.model.resources import State
+from roost.model.resources import Instance, State
 from roost.providers.fake.cloud import FakeCloud, Weather
+from roost.providers.machine_rights import MachineRight
 from roost.providers.provider import Summary
+from roost.provision.machines import News
+from roost.spec import Spec
 from roost.ssh.browser import hand_over
 from roost.ssh.paths import page
 from tests.cli.calling import Roost
@@ -47,6 +51,51 @@ def test_up_again_asks_nothing(cloud: Full, desktop: Callable[[], State], roost:
     assert "costs" not in done(roost("up", "there", "--no-input"))
     assert ids(desktop()) == before
     del cloud
+
+
+class Rights:
+    """As OpenStack's: a right of each machine on itself, which the cloud sees delivered."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def begin(self, spec: Spec, state: State) -> "Rights":
+        self.log.append(f"begin {spec.name} {len(state.instances)}")
+        return self
+
+    def right(self, instance: Instance, held: str) -> MachineRight:
+        self.log.append(f"{instance.name} had {held}")
+        return MachineRight(id="new", secrets={"server-right": b"hush"})
+
+    def end(self, ready: frozenset[str]) -> tuple[str, ...]:
+        self.log.append(f"end {sorted(ready)}")
+        return ("an older right could not be deleted",)
+
+
+def test_a_right_on_itself_is_brought_and_what_it_cannot_do_is_said(
+    cloud: Full,
+    desktop: Callable[[], State],
+    roost: Roost,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop()
+    cloud.rights, sent = Rights(), []
+
+    def hand_over(machines: object, instances: tuple[Instance, ...], part: Any, _: object) -> Any:
+        sent.extend(part(one, "old", {}, {}) for one in instances)
+        lost = "http://10.0.0.2:5000/v3: no route to host"
+        return {i.name: News(i.name, "ready", "ready", trouble=lost) for i in instances}
+
+    monkeypatch.setattr("roost.provision.deliver.hand_over", hand_over)
+    said = done(roost("up", "there", "--no-input"))
+    assert cloud.rights.log == ["begin there 1", "desktop had old", "end ['desktop']"]
+    assert [(one.handover.right, one.secrets["server-right"]) for one in sent] == [("new", b"hush")]
+    assert "note: an older right could not be deleted\n" in said
+    assert (
+        "note: desktop will be powered off when it stops by itself, and may go on costing:"
+        " http://10.0.0.2:5000/v3: no route to host\n"
+    ) in said
+    assert "hush" not in said
 
 
 # --- resize ---------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from roost.machine import identity, volumes
+from roost.machine import follow, identity, volumes
 from roost.machine.common import Machine, write
 from roost.machine.devices import probe
 from roost.machine.platform import platform_of
 from roost.machine.platforms import openstack
 from roost.machine.platforms.openstack import Platform, find
+from roost.machine.setup import this_boot
 from tests.recipes.conftest import Disk, tell_facts
 from tests.serving import serving
 
@@ -53,7 +54,8 @@ class Site:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 site.asked.append(("POST", self.path, body, self.headers.get("X-Auth-Token") or ""))
-                done = 201 if self.path.endswith("/tokens") else 202
+                known = self.path.endswith("/tokens") or "shelve" in body
+                done = 202 if known else 400
                 self.say(site.refused.get(self.path.rpartition("/")[2], done))
 
             def say(self, code: int, text: bytes = b"") -> None:
@@ -240,4 +242,28 @@ def test_it_shelves_itself_and_is_powered_off_in_any_case(
     assert "s1" not in log
     assert "a-token" not in log
     with pytest.raises(OSError, match="no address of a site"):
-        openstack.shelve({**right, "id": "c1", "secret": "s1", "identity": "gopher://x"})
+        openstack.act({**right, "identity": "gopher://x", "id": "c1", "secret": "s1"}, "shelve")
+
+
+def test_it_says_at_the_hand_over_why_it_could_not_shelve_itself(
+    machine: Machine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for what Nova does not have: 400 is the answer to who may act."""
+    platform = volumes.platform_of(machine)
+    monkeypatch.setattr(follow, "platform_of", lambda _: platform)
+    assert platform.trouble() == ""
+    right = {"identity": f"{site.url}/v3", "compute": f"{site.url}/v2.1", "server": A}
+    write(machine.at(openstack.RIGHT), {**right, "id": "c1", "secret": "s1"}, 0o600)
+    assert platform.trouble() == ""
+    assert not any("shelve" in body for _, _, body, _ in site.asked)
+    write(machine.status, {"state": "done", "handover": "d", "boot": this_boot(machine)})
+    for refused, why in (
+        ({"tokens": 401}, f"{site.url}/v3/auth/tokens: HTTP Error 401"),
+        ({"tokens": 400}, f"{site.url}/v3/auth/tokens: HTTP Error 400"),
+        ({"action": 401}, f"{site.url}/v2.1/servers/{A}/action: HTTP Error 401"),
+    ):
+        site.refused = refused
+        (*_, last) = follow.follow(machine, "d")
+        assert last["trouble"].startswith(why)
+    write(machine.at(openstack.RIGHT), {**right, "id": "c1"}, 0o600)
+    assert "secret" in platform.trouble()

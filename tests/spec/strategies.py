@@ -121,6 +121,7 @@ common = {
         {"usd": moneys}, optional={"at_end": st.sampled_from(["stop", "park"])}
     ),
     "tags": tags,
+    "env": st.dictionaries(st.sampled_from(["A", "OMP_NUM_THREADS"]), st.just("a b'c"), max_size=2),
     "timezone": st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"]),
 }
 aws = st.fixed_dictionaries(
@@ -159,6 +160,7 @@ classrooms = kind(
     "classroom",
     {"machine": machines, "seats": st.integers(1, 10_000)},
     cloud=rented,
+    spares=st.integers(0, 100),
     protocol=st.sampled_from(["novnc", "dcv"]),
     apt=packages,
 ).filter(lambda d: (d.get("protocol"), d["machine"].get("image")) != ("dcv", "debian-12"))
@@ -187,7 +189,7 @@ specs = st.one_of(desktops, clusters, classrooms)
 def _keys(model: Any) -> set[str]:
     """All keys of a kind of file, of all its tables."""
     inner = (model_in(field.annotation) for field in model.model_fields.values())
-    return {*keys_of(model), "folder", "digest"}.union(*(_keys(m) for m in inner if m))
+    return {*keys_of(model), "folder", "digest", "kinds"}.union(*(_keys(m) for m in inner if m))
 
 
 def all_keys() -> list[str]:

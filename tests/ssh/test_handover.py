@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tarfile
 import threading
@@ -45,7 +46,8 @@ class Machines:
         del not_boot
         if error := self.trouble.get(f"peek_{one.role}"):
             raise error
-        return Peeked("boot", frozenset(), {"project": "a" * 64} if one.role == "head" else {})
+        uploads = {"project": "a" * 64} if one.role == "head" else {}
+        return Peeked("boot", frozenset(), uploads, self.trouble.get(f"right_{one.role}", ""))
 
     def send(self, one: Instance, part: Part, there: frozenset[str]) -> dict[str, str]:
         del there
@@ -66,10 +68,13 @@ class Machines:
         self.ended = True
 
 
-def parts(role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
+def parts(one: Instance, held: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
+    role = one.role
     steps = (Step(name=f"{role}-{uploads.get('project', '')[:3]}", title=""),)
     names = ("key",) if role == "head" else ()
-    return Part(Handover(steps=steps, shared=names), pytest.fail, dict(shared))
+    secrets = dict(shared) if held else {**shared, "right": f"right of {one.id}"}
+    handover = Handover(steps=steps, shared=names, right=held or f"new-{one.name}")
+    return Part(handover, pytest.fail, secrets)
 
 
 def over(machines: Machines) -> dict[str, str]:
@@ -82,9 +87,20 @@ def test_workers_get_what_the_head_made_and_has() -> None:
     assert set(over(machines).values()) == {"ready"}
     assert machines.sent[0][0] == "head"
     workers = [part for name, part in machines.sent if name != "head"]
-    assert [part.secrets for part in workers] == [{"key": "made"}] * 2
+    assert [part.secrets["key"] for part in workers] == ["made"] * 2
     assert {part.handover.steps[0].name for part in workers} == {"worker-aaa"}
     assert machines.followed["worker-1"] == workers[0].handover.digest
+
+
+def test_each_machine_says_which_right_it_has_and_gets_its_own() -> None:
+    machines = Machines(right_head="held")
+    over(machines)
+    sent = dict(machines.sent)
+    assert json.loads(sent["head"].handover.document())["right"] == "held"
+    assert "right" not in sent["head"].secrets
+    assert json.loads(sent["worker-1"].handover.document())["right"] == "new-worker-1"
+    rights = {name: part.secrets["right"] for name, part in sent.items() if name != "head"}
+    assert rights == {n: f"right of {instance(n, i).id}" for i, n in enumerate(NODES[1:], 2)}
 
 
 def test_one_that_fails_keeps_no_other_from_going_on() -> None:

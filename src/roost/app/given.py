@@ -28,6 +28,8 @@ def give(cloud: Cloud, spec: Spec) -> None:
     from roost.recipes.registry import secrets_of, uploads_of
 
     paths = {source.path for source in uploads_of(spec).values()} | set(secrets_of(spec).values())
+    if spec.kind == "classroom" and spec.people is not None:
+        paths.add(spec.people)
     discard = sorted(v.name for v in spec.volumes if v.park is ParkMode.DISCARD)
     names = sorted(os.fspath(path.absolute()) for path in paths)
     _write(cloud, spec.name, {"paths": names, "discard": discard})

@@ -8,16 +8,19 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from roost.app.given import given
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
 from roost.model.record import read_record
+from roost.model.steps import shorten
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
+    from roost.app.people import People
     from roost.model.limits import Limits
-    from roost.model.resources import Role, State
+    from roost.model.resources import Instance, State
+    from roost.providers.machine_rights import RightsHandout
     from roost.providers.provider import Cloud
     from roost.provision.archive import Packed
     from roost.provision.bundle import Part
@@ -70,6 +73,7 @@ def settle(
             given(cloud, state.name),
             session.say,
             key_pairs=key_pairs_of(cloud, spec),
+            rights=rights.begin(spec, state) if (rights := cloud.can.machine_rights) else None,
         )
         try:
             ends = hand_over(machines, instances, provisioner.part, boots or {})
@@ -77,12 +81,26 @@ def settle(
             again = command_line("roost", "up", state.name)
             session.say(f"\nset-up continues on the machines; `{again}` watches it again")
             raise
+    if provisioner.rights is not None:
+        end_rights(session, provisioner.rights, ends)
     if boots:
         missing_data = data_restored(session, cloud, state)
     raise_failed(state, ends)
     if missing_data is not None:
         raise missing_data
     return {name: news.limits for name, news in ends.items() if news.limits is not None}
+
+
+def end_rights(session: Session, rights: RightsHandout, ends: Mapping[str, News]) -> None:
+    """Delete rights that were replaced; say which machines will go on costing once they stop."""
+    ready = {name: news for name, news in sorted(ends.items()) if news.state == "ready"}
+    for note in rights.end(frozenset(ready)):
+        session.say(f"note: {note}")
+    if troubled := {name: news.trouble for name, news in ready.items() if news.trouble}:
+        session.say(
+            f"note: {shorten(tuple(troubled))} will be powered off when it stops by"
+            f" itself, and may go on costing: {next(iter(troubled.values()))}"
+        )
 
 
 def key_pairs_of(cloud: Cloud, spec: Spec) -> Mapping[str, str]:
@@ -158,10 +176,18 @@ class Provisioner:
     packed: dict[str, Packed] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
     key_pairs: Mapping[str, str] = field(default_factory=dict)
+    rights: RightsHandout | None = None
+    people: People | None = None
     _packing: threading.Lock = field(default_factory=threading.Lock)
 
-    def part(self, role: str, uploads: Mapping[str, str], shared: Mapping[str, str]) -> Part:
-        """Return what a role's machines get; the main one has ``uploads`` (key -> checksum)."""
+    def part(
+        self, instance: Instance, held: str, uploads: Mapping[str, str], shared: Mapping[str, str]
+    ) -> Part:
+        """Return what a machine gets, which holds the right ``held`` (an id) on itself.
+
+        The main machine has ``uploads`` (key -> checksum), and made what is ``shared``.
+        """
+        from roost.providers.machine_rights import MachineRight
         from roost.provision.bundle import Part
         from roost.recipes.base import Context
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
@@ -176,17 +202,34 @@ class Provisioner:
             workers=tuple(i.name for i in instances if i.role == "worker"),
             uploads=dict(self.checksums),
             key_pairs=self.key_pairs,
+            seat_keys=self._seat_keys(instance),
         )
         secrets = {
             name: path.read_bytes()
             for name, path in secrets_of(self.spec).items()
             if path.absolute() in self.allowed and path.is_file()
         }
+        right = self.rights.right(instance, held) if self.rights else MachineRight()
         handover = replace(
-            handover_of(self.spec, cast("Role", role), context),
-            limits=limits_of(self.spec, cast("Role", role)),
+            handover_of(self.spec, instance.role, context),
+            limits=limits_of(self.spec, instance.role),
+            right=right.id,
         )
-        return Part(handover, self._file, {**secrets, **shared})
+        return Part(handover, self._file, {**secrets, **shared, **right.secrets})
+
+    def _seat_keys(self, instance: Instance) -> tuple[str, ...] | None:
+        """Return the key of whoever has the seat; None where the table of people is not here."""
+        from roost.app.people import people_of
+
+        if self.spec.kind != "classroom":
+            return None
+        with self._packing:
+            if self.people is None:
+                self.people = people_of(self.spec, self.allowed, self.say)
+        if not self.people.known:
+            return None
+        person = self.people.at(instance.name)
+        return (person.key,) if person is not None and person.key else ()
 
     def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:
         """Pack an upload and return its checksum; or take the one that the main machine has."""
@@ -212,7 +255,12 @@ class Provisioner:
             names = ", ".join(packed.left_out)
             self.say(
                 f"left out of {source.path.name}, because it looks like a secret: {names}"
-                f" (to take it along: [environment] secrets = {json.dumps(packed.left_out[:1])})"
+                + (
+                    " (to take it along: name the file itself in `files`)"
+                    if key.startswith("setup-")
+                    else f" (to take it along: [environment] secrets ="
+                    f" {json.dumps(packed.left_out[:1])})"
+                )
             )
         self.packed[packed.sha256] = packed
         return packed.sha256

@@ -25,6 +25,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "Write a commented starter file.",
         "plan": "Say what a file will create, in order, and what it will cost.",
         "prices": "List the cheapest AWS machines that fit, from the shipped price list.",
+        "quote": "Say what a piece of work will take: disk, memory, hours and cost, each with its "
+        "rule.",
         "stages": "Say for which stages of work another machine pays, and what each change takes.",
         "up": "Create what a file describes, wait until it runs, and print its address.",
         "doctor": "Check what `roost up` needs, before anything is made: one line for each check.",

@@ -15,9 +15,14 @@ __all__ = ["RoostCluster"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import distributed only when the class is used."""
+    """Import distributed only when the class is used. Raises ImportError where it is missing."""
     if name == "RoostCluster":
-        from roost.notebook.dask.cluster import RoostCluster
-
+        try:
+            from roost.notebook.dask.cluster import RoostCluster
+        except ModuleNotFoundError as error:
+            if error.name not in ("dask", "distributed"):
+                raise
+            what = f"RoostCluster needs {error.name}: pip install 'roost[dask]'"
+            raise ImportError(what, name=error.name) from None
         return RoostCluster
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

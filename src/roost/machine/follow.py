@@ -12,6 +12,7 @@ from typing import Any
 from roost.machine import limits
 from roost.machine.apply import is_of_now, kick
 from roost.machine.common import Machine, read
+from roost.machine.platform import platform_of
 
 LINES = 12
 LOG = "/var/log/roost.log"
@@ -30,7 +31,8 @@ def follow(machine: Machine, digest: str, stalled: float = STALLED) -> Iterator[
             last = now
             over = now["state"] in ("done", "failed") and is_of_now(machine, now, digest)
             log = _tail(machine) if now["state"] == "failed" else []
-            yield {**now, "over": over, "log": log, "limits": _limits(machine) if over else None}
+            ends = (_limits(machine), _trouble(machine)) if over else (None, "")
+            yield {**now, "over": over, "log": log, "limits": ends[0], "trouble": ends[1]}
             if over:
                 return
             waited = 0.0
@@ -47,6 +49,13 @@ def _limits(machine: Machine) -> dict[str, Any] | None:
     with suppress(OSError, ValueError, TypeError, KeyError):
         return limits.held(machine, time.time())
     return None
+
+
+def _trouble(machine: Machine) -> str:
+    """Return why the machine would go on costing once it has stopped by itself."""
+    with suppress(Exception):
+        return platform_of(machine).trouble()
+    return ""
 
 
 def _tail(machine: Machine) -> list[str]:

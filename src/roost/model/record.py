@@ -196,9 +196,10 @@ def _volumes(raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _machines(raw: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the machines whose disks are kept: all but workers."""
-    kind, seats = _text(raw, "kind"), raw.get("seats")
+    kind = _text(raw, "kind")
     if kind == "classroom":
-        count = min(seats, MOST_SEATS) if isinstance(seats, int) else 0
+        numbers = (raw.get("seats"), raw.get("spares"))
+        count = min(sum(n for n in numbers if isinstance(n, int) and n > 0), MOST_SEATS)
         return tuple(nodes.names("seat", count))
     return {"desktop": ("desktop",), "cluster": ("head",)}.get(kind, ())
 

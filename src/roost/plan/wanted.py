@@ -69,7 +69,7 @@ def _groups(spec: Spec, shape: Shaper) -> tuple[Group, ...]:
         workers = _group("worker", spec.workers.count, _worker_shape(spec.workers, shape), spec)
         return head, replace(workers, least=spec.workers.quorum)
     if spec.kind == "classroom":
-        return (_group("seat", spec.seats, shape(spec.machine, "seat"), spec),)
+        return (_group("seat", spec.machines, shape(spec.machine, "seat"), spec),)
     return (_group("desktop", 1, shape(spec.machine, "desktop"), spec),)
 
 
@@ -137,7 +137,7 @@ def _volume_name(spec: Spec, holder: str, volume: str) -> str:
 
 def volumes_of(spec: Spec) -> dict[str, spec_volume.Volume]:
     """Return the file's table of each volume, by the name that the volume has in a cloud."""
-    seats = spec.seats if spec.kind == "classroom" else 1
+    seats = spec.machines if spec.kind == "classroom" else 1
     return {
         _volume_name(spec, holder, volume.name): volume
         for holder in _holders("seat", seats, "seat")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from roost.errors import UsageError
 from roost.providers.images import Images
+from roost.providers.machine_rights import MachineRights
 
 if TYPE_CHECKING:
     from roost.cost.ledger import Ledger
@@ -238,6 +239,7 @@ class Capabilities:
     shell: Shell | None = None
     leftovers: Leftovers | None = None
     images: Images | None = None
+    machine_rights: MachineRights | None = None
 
 
 def need(capability: C | None, what: str, cloud: Cloud) -> C:

@@ -16,7 +16,7 @@ from roost.model.limits import Limits
 from roost.model.resources import Instance
 from roost.provision.archive import Packed
 from roost.provision.bundle import Part
-from roost.provision.machines import Lost, Machines, News
+from roost.provision.machines import Lost, Machines, News, Peeked
 from roost.ssh.config import main_machine
 from roost.ssh.connection import write_config
 from roost.ssh.paths import places
@@ -26,9 +26,10 @@ TRIES = 3
 First = Future[tuple[Mapping[str, str], Mapping[str, str]]]
 """What the main machine has for the others: uploads by key, and secrets by name."""
 
-Parts = Callable[[str, Mapping[str, str], Mapping[str, str]], Part]
-"""``parts(role, uploads, shared)``: from the uploads (key -> checksum) that the main machine has,
-and the secrets that it made, the part of a role's machines."""
+Parts = Callable[[Instance, str, Mapping[str, str], Mapping[str, str]], Part]
+"""``parts(instance, right, uploads, shared)``: from the right on itself that it holds (an id), the
+uploads (key -> checksum) that the main machine has, and the secrets that that one made, the part of
+a machine."""
 
 
 def hand_over(
@@ -99,7 +100,7 @@ def _one(
     leads = main is not None and instance.name == main.name
     for left in reversed(range(TRIES)):
         peeked = machines.peek(instance, not_boot)
-        part = _part(peeked.uploads, instance, parts, first, None if leads else main)
+        part = _part(peeked, instance, parts, first, None if leads else main)
         try:
             made = machines.send(instance, part, peeked.there)
             break
@@ -113,18 +114,18 @@ def _one(
 
 
 def _part(
-    own: Mapping[str, str], instance: Instance, parts: Parts, first: First, main: Instance | None
+    peeked: Peeked, instance: Instance, parts: Parts, first: First, main: Instance | None
 ) -> Part:
     """Return the part of a machine, which waits for ``main`` only where it needs something of it.
 
     The seats of a class share no secret: one that fails keeps no other from going on.
     """
     if main is None:
-        return parts(instance.role, own, {})
+        return parts(instance, peeked.right, peeked.uploads, {})
     if instance.role == "seat":
         with suppress(RoostError):  # an upload that only the first seat has
-            return parts(instance.role, own, {})
-    return parts(instance.role, *_of_the_first(first, main))
+            return parts(instance, peeked.right, peeked.uploads, {})
+    return parts(instance, peeked.right, *_of_the_first(first, main))
 
 
 def _of_the_first(

@@ -52,7 +52,8 @@ RECEIVE = (
 class News:
     """The progress of one machine: ``"3/7 installing the desktop"``; then ready, or failed.
 
-    ``limits`` are what stops it, at the end and where it says so.
+    ``limits`` are what stops it, at the end and where it says so; ``trouble`` is why it would go on
+    costing then, where it should not.
     """
 
     node: str
@@ -60,6 +61,7 @@ class News:
     state: str = "working"
     log: tuple[str, ...] = ()
     limits: Limits | None = None
+    trouble: str = ""
 
 
 Watch = Callable[[News], None]
@@ -67,11 +69,15 @@ Watch = Callable[[News], None]
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """The state of a machine: ``uploads`` by key, ``there`` by checksum, and its boot."""
+    """The state of a machine: ``uploads`` by key, ``there`` by checksum, and its boot.
+
+    ``right`` is the id of its limited right on itself, if it was brought one.
+    """
 
     boot: str
     there: frozenset[str]
     uploads: Mapping[str, str]
+    right: str = ""
 
 
 class Lost(Exception):  # noqa: N818 - tried again
@@ -160,7 +166,8 @@ class Machines:
         kernel, began, *there = first.split()
         handover = json.loads(document) if document.strip() else {"steps": []}
         uploads = {u["key"]: u["sha256"] for step in handover["steps"] for u in step["uploads"]}
-        return Peeked(f"{kernel} {began}", frozenset(there), uploads)
+        right = str(handover.get("right") or "")
+        return Peeked(f"{kernel} {began}", frozenset(there), uploads, right)
 
     def send(self, instance: Instance, part: Part, there: frozenset[str]) -> dict[str, str]:
         """Bring a part of the hand-over; return the shared secrets, where it was asked for them."""
@@ -303,7 +310,9 @@ def _news(node: str, status: dict[str, Any]) -> tuple[News, bool]:
         limits = None
         with suppress(ValueError):
             limits = Limits.of(status.get("limits"))
-        return News(node, status["note"] or "ready", "ready", limits=limits), True
+        trouble = "".join(c for c in str(status.get("trouble") or "") if c.isprintable())[:300]
+        text = status["note"] or "ready"
+        return News(node, text, "ready", limits=limits, trouble=trouble), True
     if over:
         text = f"{step}{status['name']}: {status['note']}"
         return News(node, text, "failed", tuple(status["log"])), True

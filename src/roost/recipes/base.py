@@ -19,11 +19,13 @@ class Context:
     """The facts beside the spec: the present workers, and the SHA-256 of each upload.
 
     ``key_pairs`` are the public keys of the cloud that the spec names, by their names there.
+    ``seat_keys`` are those of whoever has the very machine; None where that is not known here.
     """
 
     workers: tuple[str, ...] = ()
     uploads: Mapping[str, str] = field(default_factory=dict)
     key_pairs: Mapping[str, str] = field(default_factory=dict)
+    seat_keys: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

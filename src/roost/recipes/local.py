@@ -35,7 +35,11 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
         bin=str(environment_path(spec.environment, at) / "bin"),
         setup=(environment_step(spec.environment, at),),
         services=_services(spec, instance, place, python),
-        env={**clients, **node_variables(place, environment_path(spec.environment, at))},
+        env={
+            **clients,
+            **spec.env,
+            **node_variables(place, environment_path(spec.environment, at)),
+        },
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roost.recipes.base import Context, Recipe
-from roost.recipes.step import File, Step
+from roost.recipes.step import Command, File, Step
 
 if TYPE_CHECKING:
     from roost.model.resources import Role
@@ -21,14 +21,37 @@ HEADER = (
 )
 
 
+SEAT = "~/.ssh/authorized_keys3"
+SSHD = "/etc/ssh/sshd_config.d/61-roost-seat.conf"
+READS = "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 .ssh/authorized_keys3\n"
+
+
 def steps(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
-    """Return the step that lets in whom the file names, and nobody else."""
+    """Return the steps that let in whom the file names, and nobody else."""
     del role
     known = {f"{spec.cloud}:{name}": key for name, key in context.key_pairs.items()}
     keys = [known.get(key, key) for key in spec.access.keys]
     content = HEADER + "".join(f"{key}\n" for key in keys)
     file = File(PLACE, content, "0600", "user")
-    return (Step(name="people", title="letting in whom the file names", files=(file,), own=True),)
+    everybody = Step(name="people", title="letting in whom the file names", files=(file,), own=True)
+    if spec.kind != "classroom" or context.seat_keys is None:
+        return (everybody,)
+    return (everybody, _of_the_seat(context.seat_keys))
+
+
+def _of_the_seat(keys: tuple[str, ...]) -> Step:
+    """Return the step for whoever has this seat: their key is on no other one.
+
+    It is a file of its own, so that it stays where a computer without the table hands over.
+    """
+    content = "# Written by roost: whoever has this seat.\n" + "".join(f"{key}\n" for key in keys)
+    return Step(
+        name="seat-key",
+        title="letting in whoever has the seat",
+        files=(File(SEAT, content, "0600", "user"), File(SSHD, READS)),
+        commands=(Command(argv=("systemctl", "try-reload-or-restart", "ssh.service")),),
+        own=True,
+    )
 
 
 RECIPE = Recipe(steps=steps)

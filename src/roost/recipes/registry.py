@@ -21,24 +21,31 @@ if TYPE_CHECKING:
     from roost.model.resources import Role
     from roost.spec import Spec
 
-DESKTOP = ("people", "gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion", "sync")
+DESKTOP = (
+    *("people", "variables", "gpu", "desktop.desktop", "apps.pixinsight", "apps.scipion"),
+    *("setup", "sync"),
+)
 RECIPES = {
     ("desktop", ""): DESKTOP,
     ("cluster", "dask"): (
         "people",
+        "variables",
         "reports",
         "gpu",
         "slurm.shared",
         "apps.languages",
+        "setup",
         "dask.remote",
         "sync",
     ),
     ("cluster", "slurm"): (
         "people",
+        "variables",
         "reports",
         "gpu",
         "slurm.shared",
         "apps.languages",
+        "setup",
         "slurm.slurm",
         "sync",
     ),
@@ -51,12 +58,14 @@ RECIPES = {
 class Handover:
     """The steps of one role's machines. ``secret_generators`` are programs that make the
     ``shared`` secrets, on the head, where they are not made yet. ``limits`` are those of the file
-    (idle, end, budget); None leaves a machine's as they are."""
+    (idle, end, budget); None leaves a machine's as they are. ``right`` is the id of the right on
+    itself that the machine has from now on."""
 
     steps: tuple[Step, ...]
     secret_generators: Mapping[str, str] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
     limits: Mapping[str, Any] | None = None
+    right: str = ""
 
     @property
     def digest(self) -> str:
@@ -71,8 +80,9 @@ class Handover:
     def document(self) -> str:
         """Return the file that the machine reads."""
         steps = [step.to_json() for step in self.steps]
-        limits = {} if self.limits is None else {"limits": self.limits}
-        return json.dumps({"digest": self.digest, **limits, "steps": steps}, indent=1) + "\n"
+        more: dict[str, Any] = {} if self.limits is None else {"limits": self.limits}
+        more |= {"right": self.right} if self.right else {}
+        return json.dumps({"digest": self.digest, **more, "steps": steps}, indent=1) + "\n"
 
 
 def recipes(kind: str, scheduler: str = "") -> tuple[Recipe, ...]:

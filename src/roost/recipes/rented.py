@@ -59,7 +59,7 @@ def rates_of(spec: Spec) -> Rates | None:
         return None if running is None or stopped is None else (float(running), float(stopped))
 
     if spec.kind == "classroom":
-        one = rates(spec.model_copy(update={"seats": 1}))
+        one = rates(spec.model_copy(update={"seats": 1, "spares": 0}))
         return Rates(running=one[0], stopped=one[1]) if one else None
     if spec.kind == "desktop":
         one = rates(spec)

@@ -288,7 +288,7 @@ def facts_of(
 def _budget(spec: Spec, rates: Rates) -> MachineBudget | None:
     if spec.budget is None:
         return None
-    shares = spec.seats if spec.kind == "classroom" else 1
+    shares = spec.machines if spec.kind == "classroom" else 1
     return MachineBudget(
         usd=round(float(spec.budget.value) / shares, 6),
         unit=None if spec.budget.currency == "USD" else spec.budget.currency,

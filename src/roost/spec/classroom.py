@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from roost.spec.common import Common
 from roost.spec.desktop import Desk
+from roost.spec.people import COLUMNS, read_people
+from roost.spec.table import around, project_folder, wrong
 
-MOST_SEATS = 10_000
+MOST_SEATS, MOST_SPARES = 10_000, 100
 
 
 class Seats(Common):
     """How many there are; a table of its own, so that a record has this key where it always had."""
 
     seats: int = Field(ge=1, le=MOST_SEATS, description="How many machines.", examples=[20])
+    spares: int = Field(
+        0,
+        ge=0,
+        le=MOST_SPARES,
+        exclude_if=lambda found: not found,  # records of before have no such key
+        description="Machines beside these, which nobody has yet: they have the numbers after the "
+        "last seat, and cost as much.",
+        examples=[1],
+    )
+    people: Path | None = Field(
+        None,
+        description="A table (CSV) of who sits where, relative to this file, with the columns "
+        f"{', '.join(COLUMNS)}: for handouts, and each key for its own seat. It stays on this "
+        "computer.",
+        examples=["people.csv"],
+    )
+
+    @property
+    def machines(self) -> int:
+        """How many machines there are, spares included."""
+        return self.seats + self.spares
+
+    @field_validator("people")
+    @classmethod
+    def _readable(cls, found: Path | None, info: ValidationInfo) -> Path | None:
+        here, seats = around(info), info.data.get("seats")
+        if found is None or here is None or here.recorded or not isinstance(seats, int):
+            return found
+        path = project_folder(here.folder, str(found).replace("\0", ""))
+        try:
+            read_people(path, seats)
+        except ValueError as error:
+            raise wrong(f"{path.name}: {error}") from None
+        return path
 
 
 class Classroom(Desk, Seats):

@@ -15,6 +15,7 @@ from roost.spec.aws import Aws
 from roost.spec.data import Data
 from roost.spec.openstack import OpenStack
 from roost.spec.schedule import Budget, Schedule
+from roost.spec.setup import MOST_STEPS, MOST_VARIABLES, Setup, Value, Variable
 from roost.spec.table import Table, around, choices, one_of, quoted, wrong
 from roost.spec.values import Name, Zone
 from roost.spec.volume import Volume
@@ -66,6 +67,20 @@ class Common(Table):
     )
     tags: dict[TagKey, TagValue] = Field(
         {}, description="Tags on all that is created, for your bill."
+    )
+    env: dict[Variable, Value] = Field(
+        {},
+        max_length=MOST_VARIABLES,
+        exclude_if=lambda found: not found,  # records of before have no such key
+        description="Environment variables for everybody on the machines, and for the programs of "
+        "a cluster. No secrets: they are kept with the cloud.",
+        examples=[{"OMP_NUM_THREADS": "4"}],
+    )
+    setup: tuple[Setup, ...] = Field(
+        (),
+        max_length=MOST_STEPS,
+        exclude_if=lambda found: not found,
+        description="Your own steps of the set-up, in order.",
     )
     folder: SkipJsonSchema[Path] = Path()
 
@@ -148,6 +163,14 @@ class Common(Table):
             if volume.place in {other.place for other in before}:
                 key = "mount" if volume.mount else "name"
                 raise wrong(f"another volume is mounted at {volume.place}", at=(number, key))
+        return found
+
+    @field_validator("setup")
+    @classmethod
+    def _rented(cls, found: tuple[Setup, ...], info: ValidationInfo) -> tuple[Setup, ...]:
+        here = around(info)
+        if found and here is not None and here.rules is not None and not here.rules.rents:
+            raise wrong("roost installs nothing on your own machine", hint="leave it out")
         return found
 
     @field_validator("tags")

@@ -53,6 +53,12 @@ def _keys(text: str, here: Surroundings | None, number: int) -> list[str]:
     return [_key(line, path.stem, number) for line in lines]
 
 
+def one_key(line: str, name: str) -> str:
+    """Return a public key as one line that ends with ``name``. Raises PydanticCustomError."""
+    kind, blob, *_ = [*line.split(), "", ""]
+    return _key(f"{kind} {blob} {name}", "", 0)
+
+
 def _lines(path: Path, number: int) -> list[str]:
     if not os.path.isfile(path):
         raise wrong(f"no such file: {path}", allowed=ALLOWED, at=(number,))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 SERIALS = ("serial", "device/serial", "device/wwid", "device/vpd_pg80")
 """Where the kernel has what a disk calls itself: virtio-blk's first 20 characters, scsi's all."""
 SHORT = 20
+NOTHING = "roost-asks-whether-it-may"
+"""An action that Nova does not have: it does nothing, and says 400 to whoever may act."""
 RIGHT = "/etc/roost/secrets/server-right"
 """The machine's limited right on itself, which the hand-over brings: only root reads it."""
 
@@ -79,11 +82,24 @@ class Platform:
         if right:
             run(["sync"])
             try:
-                shelve(right)
+                act(right, "shelve")
                 self.machine.log("stop: the server is being shelved")
             except Exception as why:
                 self.machine.log(f"stop: not shelved, so it may go on costing: {why!r}")
         run(["systemctl", "poweroff"])
+
+    def trouble(self) -> str:
+        """Return why this machine cannot end what it costs though it should; "" if it can."""
+        right = read(self.machine.at(RIGHT))
+        try:
+            if right:
+                act(right, NOTHING)
+        except urllib.error.HTTPError as why:
+            # Nova has let it in, and knows no such action.
+            return "" if why.code == 400 and "/servers/" in why.url else f"{why.url}: {why}"
+        except Exception as why:
+            return f"{right.get('identity')}: {why}"
+        return ""
 
 
 def drive(machine: Machine) -> bytes:
@@ -134,13 +150,13 @@ def is_of(said: str, volume: str) -> bool:
     return said == volume[:SHORT] or re.search(rf"(^|[^0-9a-f]){volume}$", said) is not None
 
 
-def shelve(right: dict[str, Any]) -> None:
-    """Shelve the server with the limited right on it. Raises OSError, KeyError."""
+def act(right: dict[str, Any], what: str) -> None:
+    """Do something with the server, by the limited right on it. Raises OSError, KeyError."""
     trust = ssl.create_default_context(cadata=right.get("ca"))
     who = {"id": right["id"], "secret": right["secret"]}
     identity = {"methods": ["application_credential"], "application_credential": who}
     token = ask(f"{right['identity']}/auth/tokens", {"auth": {"identity": identity}}, "", trust)
-    ask(f"{right['compute']}/servers/{right['server']}/action", {"shelve": None}, token, trust)
+    ask(f"{right['compute']}/servers/{right['server']}/action", {what: None}, token, trust)
 
 
 def ask(url: str, content: dict[str, Any], token: str, trust: ssl.SSLContext) -> str:

@@ -22,3 +22,9 @@ class Platform(Protocol):
 
     def stop(self) -> None:
         """Switch this machine off, so that its cloud counts it as stopped."""
+
+    def trouble(self) -> str:
+        """Return why ``stop`` would not end what this machine costs, though it should; or "".
+
+        It is asked for once, at the end of a hand-over.
+        """

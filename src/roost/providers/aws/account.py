@@ -55,7 +55,9 @@ class AwsDoctor:
         from importlib.util import find_spec
 
         there = find_spec("boto3") is not None
-        yield judge_installed("boto3", "is installed" if there else None, "pip install boto3")
+        yield judge_installed(
+            "boto3", "is installed" if there else None, "pip install 'roost[aws]'"
+        )
 
     def examine(
         self, spec: Spec | None, place: Place, file: str | None, observe: Callable[[], State] | None

@@ -93,7 +93,8 @@ def core_session(profile: str | None) -> Any:
 
 def _no_boto3() -> UsageError:
     return UsageError(
-        "boto3 is not installed, and AWS needs it", next="pip install boto3   (where roost is)"
+        "boto3 is not installed, and AWS needs it",
+        next="pip install 'roost[aws]'   (where roost is)",
     )
 
 

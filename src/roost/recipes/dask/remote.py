@@ -159,6 +159,7 @@ def _node(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
     """Return a step with roost's modules, the programs, and this machine's place in its cluster."""
     package = Upload(key=PACKAGE_KEY, sha256=sums[PACKAGE_KEY], to=PACKAGE, unpack=True)
     constants = {
+        **spec.env,
         **node_variables(folder(spec.name), environment.path(spec)),
         **tls_variables(folder(spec.name)),
         **client_variables(folder(spec.name)),

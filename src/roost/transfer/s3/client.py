@@ -270,7 +270,7 @@ def _bootstrap() -> Any:
     except ImportError:
         raise UsageError(
             "awscrt is not installed, and data in S3 needs it",
-            next="pip install awscrt   (where roost is)",
+            next="pip install 'roost[s3]'   (where roost is)",
         ) from None
     loops = crt.EventLoopGroup(1)
     return crt.ClientBootstrap(loops, crt.DefaultHostResolver(loops))
@@ -318,7 +318,7 @@ def _botocore(where: Where) -> Callable[[], Any]:
     except ImportError:
         raise CredentialsError(
             f"the profile {where.profile or 'default'} needs boto3 to sign in",
-            next="pip install boto3   (where roost is)",
+            next="pip install 'roost[aws]'   (where roost is)",
         ) from None
     found = botocore.session.Session(profile=where.profile).get_credentials()
     if found is None:
