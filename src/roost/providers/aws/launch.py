@@ -216,7 +216,7 @@ class Launch:
         memory = self.maker.memory
         # Machines of one name stay together: traffic between zones is slow, and paid for.
         memory.zone = memory.zone or rung.zone
-        memory.just_launched()
+        memory.just_made("instance")
         launched = set()
         for described in made:
             number = int(described.get("AmiLaunchIndex", 0))
