@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 from roost.app.given import given
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
+from roost.model.resources import GATEWAY
+from roost.plan.gateway import behind_gateway
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
@@ -159,12 +161,14 @@ class Provisioner:
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
         from roost.recipes.rented import limits_of
 
-        for key, source in uploads_of(self.spec).items():
+        outside = role == GATEWAY  # it gets neither files nor secrets
+        for key, source in ({} if outside else uploads_of(self.spec)).items():
             if key not in self.checksums:
                 self.checksums[key] = self._checksum(key, source, uploads)
         instances = self.machines.state.instances
         context = Context(
             workers=tuple(i.name for i in instances if i.role == "worker"),
+            behind=tuple(i.private for i in behind_gateway(instances) if i.private),
             uploads=dict(self.checksums),
             key_pairs=self.key_pairs,
         )
@@ -177,7 +181,7 @@ class Provisioner:
             handover_of(self.spec, cast("Role", role), context),
             limits=limits_of(self.spec, cast("Role", role)),
         )
-        return Part(handover, self._file, {**secrets, **shared})
+        return Part(handover, self._file, {} if outside else {**secrets, **shared})
 
     def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:
         """Pack an upload and return its checksum; or take the one that the main machine has."""
