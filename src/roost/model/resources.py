@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from roost.model.owner import Foreign, Owner
 
 Kind = Literal["key-pair", "security-group", "volume", "instance", "address", "snapshot", "image"]
-Role = Literal["head", "worker", "desktop", "seat"]
+Role = Literal["head", "worker", "desktop", "seat", "gateway"]
+GATEWAY: Role = "gateway"
+"""The machine through which all others are reached; its name, and that of its address, too."""
+STATELESS: frozenset[Role] = frozenset(("worker", GATEWAY))
+"""Roles whose machines keep nothing: another one takes the place of one that goes."""
 InstanceState = Literal[
     "pending",  # being made, or set up
     "running",  # up, and its set-up is done
@@ -140,7 +144,9 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityGroup:
-    """The firewall around all instances of one name; they reach each other freely."""
+    """The firewall around all instances of one name, or, with the rules, around its gateway alone.
+    All within the first reach each other freely.
+    """
 
     name: str
     rules: tuple[Rule, ...] = ()

@@ -111,6 +111,12 @@ def _workers(spec: Spec, *, rents: bool) -> tuple[str, ...]:
 def _reach(spec: Spec, *, rents: bool) -> str:
     if not rents:
         return "reached from this machine only (loopback), with a token; Dask speaks TLS"
+    if spec.access.makes_gateway:
+        return (
+            f"the gateway alone is open: ssh from {_sources(spec.access.ssh)}; the others have a"
+            " public address for their way out, which lets nobody in (and none where their network"
+            " is private and leads out)"
+        )
     if spec.access.reach != "public":
         return _reach_without_address(spec.access)
     ssh = _sources(spec.access.ssh) or "no address"

@@ -40,7 +40,8 @@ def devices_from(slot: int) -> tuple[str, ...]:
 class Site:
     """The target of a launch: an image, a subnet in a zone, a firewall, a key.
 
-    ``image`` is an AMI or what EC2 resolves to one; ``private`` the private address of the one
+    ``image`` is an AMI or what EC2 resolves to one; ``security_groups`` are the name's own, and
+    what else there is around the machine; ``private`` the private address of the one
     machine that has it fixed; ``public``: machines get a public address; ``kms_key`` encrypts the
     disk, else the account's default key.
     """
@@ -49,7 +50,7 @@ class Site:
     root_device: str
     subnet: str
     zone: str
-    security_group: str
+    security_groups: tuple[str, ...]
     key_pair: str | None
     users: Mapping[str, str] = field(default_factory=dict)
     private: str | None = None
@@ -90,7 +91,7 @@ def run_instances(
         "MaxCount": len(instances),
         "ClientToken": token(
             *(name, nodes, first.shape.type, first.shape.spot, site.zone),
-            *(site.security_group, salt),
+            *(site.security_groups[0], salt),
             *([site.private] if site.private else []),
             *([] if site.public else ["private"]),
             *sorted(seen),
@@ -101,7 +102,7 @@ def run_instances(
             {
                 "DeviceIndex": 0,
                 "SubnetId": site.subnet,
-                "Groups": [site.security_group],
+                "Groups": list(site.security_groups),
                 "AssociatePublicIpAddress": site.public,
                 "DeleteOnTermination": True,
             }
@@ -273,9 +274,9 @@ def allocate_address(name: str, address: Address, users: Mapping[str, str]) -> d
 def create_security_group(
     name: str, group: str, vpc: str, users: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the firewall; nothing may enter until ``authorize`` says so."""
+    """Return a firewall; nothing may enter until ``authorize`` says so."""
     return {
-        "GroupName": f"roost-{name}",
+        "GroupName": f"roost-{group}",
         "Description": f"roost: {name}",
         "VpcId": vpc,
         "TagSpecifications": [

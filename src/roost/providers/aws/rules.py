@@ -246,7 +246,7 @@ class AwsRules:
                 f'reach = "ssm", and {machine.image} has no agent of Session Manager',
                 next='image = "ubuntu-24.04"   (Ubuntu\'s images have it)',
             )
-        needs = machine.needs(burstable=role in ("desktop", "seat"))
+        needs = machine.needs(burstable=role in ("desktop", "seat", "gateway"))
         described = _described(machine, needs, spec.aws.region)
         return Shape(
             type=described.name if described else machine.exact[0],
@@ -262,7 +262,7 @@ class AwsRules:
 
     def set_up(self, spec: Spec) -> Mapping[str, Any]:
         """Return whether machines have no public address: no setting in [aws] changes them."""
-        return {} if spec.access.reach == "public" else {"public": False}
+        return {} if spec.access.has_way_out else {"public": False}
 
     def price_region(self, spec: Spec) -> str | None:
         """Return the file's region."""
