@@ -92,6 +92,12 @@ def _fingerprint(spec: Spec, shape: Shape) -> str:
     """Return a digest of all that an instance is set up as, and of nothing else."""
     # Not the type: a machine of another type is set up the same, and can be resized.
     plain = {"image": shape.image, "arch": shape.arch, "disk": shape.disk_gib}
+    speed = {
+        "disk_type": shape.disk_type,
+        "disk_iops": shape.disk_iops,
+        "disk_throughput": shape.disk_throughput,
+    }
+    plain |= {key: value for key, value in speed.items() if value}
     own = rules_of(spec.cloud).set_up(spec)
     parts: dict[str, object] = {"cloud": spec.cloud, **plain, **own}
     if spec.kind == "cluster":

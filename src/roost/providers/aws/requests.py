@@ -15,9 +15,9 @@ from typing import Any
 from roost.errors import UsageError
 from roost.model.nodes import launch
 from roost.model.record import LONGEST, read_record
-from roost.model.resources import Address, Instance, Volume
+from roost.model.resources import Address, Instance, Shape, Volume
 from roost.providers.aws import tags
-from roost.providers.aws.rules import catalogue
+from roost.providers.aws.rules import EbsDisks, catalogue
 
 USER_DATA_LIMIT = 16_384
 """Bytes that EC2 keeps of a launch template's user-data."""
@@ -110,12 +110,7 @@ def run_instances(
         "BlockDeviceMappings": [
             {
                 "DeviceName": site.root_device,
-                "Ebs": {
-                    "VolumeSize": int(first.shape.disk_gib),
-                    "VolumeType": "gp3",
-                    "Encrypted": True,
-                    "DeleteOnTermination": True,
-                },
+                "Ebs": _boot_disk(first.shape, site.kms_key),
             }
         ],
         "TagSpecifications": [
@@ -124,8 +119,6 @@ def run_instances(
             tags.specification("network-interface", disk),
         ],
     }
-    if site.kms_key is not None:
-        asked["BlockDeviceMappings"][0]["Ebs"]["KmsKeyId"] = site.kms_key
     if site.private is not None:
         asked["NetworkInterfaces"][0]["PrivateIpAddress"] = site.private
     if site.user_data is not None:
@@ -137,6 +130,22 @@ def run_instances(
     if first.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
     return asked | cpu_credits(first.shape.type)
+
+
+def _boot_disk(shape: Shape, kms_key: str | None) -> dict[str, Any]:
+    asked: dict[str, Any] = {
+        "VolumeSize": int(shape.disk_gib),
+        "VolumeType": shape.disk_type or EbsDisks.root,
+        "Encrypted": True,
+        "DeleteOnTermination": True,
+    }
+    if shape.disk_iops is not None:
+        asked["Iops"] = shape.disk_iops
+    if shape.disk_throughput is not None:
+        asked["Throughput"] = shape.disk_throughput
+    if kms_key is not None:
+        asked["KmsKeyId"] = kms_key
+    return asked
 
 
 def cpu_credits(kind: str) -> dict[str, Any]:
