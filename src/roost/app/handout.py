@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
-from roost.app import connect, resolve
 from roost.app.given import given
 from roost.app.people import people_of
-from roost.errors import NotFoundError, PartlyDoneError, RoostError, UsageError, command_line
+from roost.app.seats import chosen, class_of, failed, on_each, problem_of
+from roost.errors import RoostError, UsageError, command_line
 from roost.model import nodes
 from roost.ssh import browser, pages
 from roost.ssh.config import user_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from roost.model.resources import Instance, State
     from roost.providers.provider import Cloud
     from roost.session import Session
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from roost.ssh.connection import Connection
     from roost.ssh.pages import Login
 
-AT_ONCE = 16
-MANY = 6
 ASK = (
     "cat {passwords}; echo; for one in /etc/roost/secrets/desktop.crt /etc/dcv/dcv.pem; do"
     ' if test -e "$one"; then openssl x509 -in "$one" -noout -fingerprint -sha256; break; fi; done'
@@ -61,7 +59,8 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handout:
-    """All cards of a class, and what they have in common; ``missing`` says why a seat has none."""
+    """All cards of a class, and what they have in common; ``missing`` are the seats without one,
+    and ``problem`` says why."""
 
     name: str
     cards: tuple[Card, ...]
@@ -69,20 +68,8 @@ class Handout:
     end: datetime | None = None
     zone: tzinfo | None = None
     folders: tuple[str, ...] = ()
-    missing: dict[str, RoostError] = field(default_factory=dict)
-
-    @property
-    def problem(self) -> RoostError | None:
-        """The error to end with, or None."""
-        if not self.missing:
-            return None
-        shown = [error.what for error in self.missing.values()]
-        more = f"; and {len(shown) - MANY} more" if len(shown) > MANY else ""
-        seats = [str(nodes.number_of(node)) for node in self.missing][:MANY]
-        return PartlyDoneError(
-            f"no card for {'; '.join(shown[:MANY])}{more}",
-            next=command_line("roost", "handout", self.name, *seats) + "   (once they run)",
-        )
+    missing: tuple[str, ...] = ()
+    problem: RoostError | None = None
 
 
 def handout(session: Session, name: str, seats: Sequence[str], begin: str | None) -> Handout:
@@ -90,25 +77,32 @@ def handout(session: Session, name: str, seats: Sequence[str], begin: str | None
 
     Raises UsageError where it is no class, RoostError where no seat can be read.
     """
-    cloud = resolve.locate(session, name)
-    spec, state = resolve.recorded(cloud, name)
-    if spec.kind != "classroom":
-        raise UsageError(
-            f"{name} is no class: it has one person", next=command_line("roost", "open", name)
-        )
-    chosen = _chosen(spec, state, seats)
+    instead = command_line("roost", "open", name)
+    cloud, spec, state = class_of(session, name, instead)
+    named = chosen(spec, seats)
     zone = _zone(spec)
     start = _begin(begin, zone)
     people = people_of(spec, given(cloud, name), session.say)
-    found = _cards(session, cloud, spec, state, chosen)
+    page = pages.page_of(state.record)
+    assert page is not None
+    found = on_each(
+        session,
+        cloud,
+        state,
+        named,
+        lambda way: _card(cloud, spec, state, way, str(page.passwords)),
+    )
     cards = tuple(
         _with_person(card, spec, people.at(card.node))
         for card in found.values()
         if isinstance(card, Card)
     )
-    missing = {node: one for node, one in found.items() if isinstance(one, RoostError)}
-    if not cards:
-        raise next(iter(missing.values()))
+    problem = problem_of(
+        found,
+        lambda numbers: command_line("roost", "handout", name, *numbers) + "   (once they run)",
+    )
+    if not cards and problem is not None:
+        raise problem
     _warn(session, spec, cards)
     return Handout(
         name=name,
@@ -117,20 +111,9 @@ def handout(session: Session, name: str, seats: Sequence[str], begin: str | None
         end=spec.schedule.end,
         zone=zone,
         folders=tuple(volume.place for volume in spec.volumes if not volume.is_scratch),
-        missing=missing,
+        missing=tuple(failed(found)),
+        problem=problem,
     )
-
-
-def _chosen(spec: Classroom, state: State, seats: Iterable[str]) -> list[str]:
-    """Return the machines of the named seats; of all but spares, where none is named."""
-    every = [f"seat-{number}" for number in range(1, spec.machines + 1)]
-    named = [one if one.startswith("seat-") else f"seat-{one}" for one in seats]
-    if unknown := [one for one in named if one not in every]:
-        raise NotFoundError(
-            f"{state.name} has no {', '.join(unknown)}: its seats are 1 to {spec.machines}",
-            next=command_line("roost", "show", state.name),
-        )
-    return list(dict.fromkeys(named)) or every
 
 
 def _zone(spec: Classroom) -> tzinfo | None:
@@ -151,32 +134,6 @@ def _begin(text: str | None, zone: tzinfo | None) -> datetime | None:
     except ValueError:
         raise UsageError(f'"{text[:40]}" is no time', next='--begin "2027-03-11 09:00"') from None
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)
-
-
-def _cards(
-    session: Session, cloud: Cloud, spec: Classroom, state: State, chosen: list[str]
-) -> dict[str, Card | RoostError]:
-    """Ask all machines at once; return each one's card, or why it has none."""
-    found: dict[str, Card | RoostError] = {}
-    ways: dict[str, Connection] = {}
-    for node in chosen:
-        try:
-            ways[node] = connect.connected(session, cloud, state, node)
-        except RoostError as error:
-            found[node] = error
-    page = pages.page_of(state.record)
-    assert page is not None
-    assert page.passwords is not None
-
-    def ask(node: str) -> Card | RoostError:
-        try:
-            return _card(cloud, spec, state, ways[node], str(page.passwords))
-        except RoostError as error:
-            return error
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found |= dict(zip(ways, pool.map(ask, ways), strict=True))
-    return {node: found[node] for node in chosen}
 
 
 def _card(cloud: Cloud, spec: Classroom, state: State, way: Connection, passwords: str) -> Card:
@@ -216,8 +173,6 @@ def _tunnel(state: State, node: Instance) -> str:
 
 
 def _with_person(card: Card, spec: Classroom, person: Person | None) -> Card:
-    from dataclasses import replace
-
     return replace(card, person=person, spare=card.number > spec.seats)
 
 

@@ -56,6 +56,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "A class": {
         "handout": "Write the cards of a class: one page to print, and a table.",
+        "message": "Show a message on the screens of a class.",
+        "collect": "Bring the results of every seat of a class to a folder here, by seat.",
     },
     "Pause and end": {
         "stop": "Stop its instances (or one); nothing is deleted.",
