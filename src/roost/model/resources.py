@@ -63,11 +63,11 @@ class Shape:
     """The type, disk and image of an instance. One call launches a role and shape.
 
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
-    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; an empty
-    ``disk_type`` is the cloud's own choice. Where there is no room, ``others``
-    are the types to try after ``type``, and ``or_on_demand`` says that a spot machine may be one
-    on demand: an instance that is there can be any of these. ``machine_role`` is the provider's
-    own name of the limited right that it is launched with (AWS: an IAM instance profile).
+    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; without ``disk_type`` the cloud
+    chooses. Where there is no room, ``others`` are the types to try after ``type``, and
+    ``or_on_demand`` says that a spot machine may be one on demand: an instance that is there can be
+    any of these. ``machine_role`` is the provider's own name of the limited right that it is
+    launched with (AWS: an IAM instance profile).
     """
 
     type: str
@@ -385,15 +385,8 @@ class State:
     @property
     def resources(self) -> tuple[Resource, ...]:
         """Return everything, in the order of creation."""
-        return (
-            *self.key_pairs,
-            *self.security_groups,
-            *self.volumes,
-            *self.instances,
-            *self.addresses,
-            *self.snapshots,
-            *self.images,
-        )
+        first: tuple[Resource, ...] = (*self.key_pairs, *self.security_groups, *self.volumes)
+        return (*first, *self.instances, *self.addresses, *self.snapshots, *self.images)
 
     @property
     def conditions(self) -> tuple[str, ...]:
