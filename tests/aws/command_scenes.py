@@ -68,11 +68,28 @@ type = "m5.large"
 count = 2
 type = "m5.xlarge"
 """
+ROOM = """\
+name = "room"
+kind = "classroom"
+cloud = "aws"
+seats = 2
+[aws]
+region = "eu-central-1"
+[machine]
+type = "m5.large"
+[[volumes]]
+name = "data"
+size = "10GB"
+[access]
+ssh = ["me"]
+address = "fixed"
+"""
 FILES = {
     "stars.toml": DESKTOP.format(type="m5.large", size="500GB"),
     "grown.toml": DESKTOP.format(type="m5.large", size="800GB"),
     "retyped.toml": DESKTOP.format(type="m5.xlarge", size="500GB"),
     "ndvi.toml": CLUSTER,
+    "room.toml": ROOM,
 }
 S3 = "park stars --mode data=s3 --to s3://my-bucket/parked --mode scratch=snapshot --yes"
 
@@ -80,6 +97,7 @@ S3 = "park stars --mode data=s3 --to s3://my-bucket/parked --mode scratch=snapsh
 NODES = {
     "stars": (("desktop",), ("data", "scratch")),
     "ndvi": (("head", "worker-1", "worker-2"), ()),
+    "room": (("seat-1", "seat-2"), ("seat-1-data", "seat-2-data")),
 }
 """The machines and volumes of each file."""
 
@@ -107,6 +125,8 @@ UP_CLUSTER, PARK_CLUSTER = "up ndvi.toml --yes", "park ndvi --yes"
 ALL = frozenset({"data", "scratch"})
 SCENES = {
     "desktop up": Scene(UP),
+    "class reset": Scene("reset room/seat-1 --new-password --yes", ("up room.toml --yes",)),
+    "class start one": Scene("start room/seat-2", ("up room.toml --yes", "stop room/seat-2")),
     "desktop up again": Scene(UP, (UP,)),
     "desktop up grown": Scene("up grown.toml --yes", (UP,)),
     "desktop up retyped": Scene("up retyped.toml --yes", (UP,)),
@@ -169,7 +189,8 @@ class Stage:
 
     def _gate(self) -> Gate:
         """The user has the policy that `roost iam FILE` prints, and no other right."""
-        file = "ndvi.toml" if "ndvi" in self.scene.line else "stars.toml"
+        name = next((one for one in NODES if one in self.scene.line), "stars")
+        file = f"{name}.toml"
         found = AwsRights().of_user(load(self.folder / file), None).policy
         return Gate(found, boto3.client("ec2", region_name="eu-central-1"))
 
@@ -227,7 +248,7 @@ class Play:
 
     @property
     def name(self) -> str:
-        return "ndvi" if "ndvi" in self.scene.line else "stars"
+        return next((one for one in NODES if one in self.scene.line), "stars")
 
     def all_back_and_all_gone(self) -> None:
         """`up` has each thing once and lost nothing; `down` with all data leaves nothing."""
