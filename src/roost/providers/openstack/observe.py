@@ -160,7 +160,9 @@ class Look:
             if isinstance(resource, Instance | Volume | Address | SecurityGroup):
                 memory.ids[resource.kind, resource.name] = resource.id
                 memory.seen.add(resource.id)
-        memory.begun -= {i.id for i in state.instances if i.state == "running"}
+        running = {i.id for i in state.instances if i.state == "running"}
+        memory.begun -= running
+        memory.unshelved -= running
         heads = [i for i in state.instances if i.role == "head" and i.state != "deleting"]
         memory.state, memory.head = state, heads[-1].private if heads else None
 

@@ -38,7 +38,7 @@ class OpenStackRules:
     title = "OpenStack"
     rents = True
     needs_table = ""
-    reaches: tuple[Reach, ...] = ("public",)
+    reaches: tuple[Reach, ...] = ("public", "jump")
     most_rules = None
     launch = Launch(platform="openstack", most_user_data=MOST_USER_DATA)
     reserved_tags = ()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from roost.errors import CloudError, NotYetError
+from roost.errors import CapacityError, CloudError, NotYetError, command_line
 from roost.model.resources import Address, Kind, Rule, State
 from roost.model.steps import (
     Associate,
@@ -98,10 +98,18 @@ class Changes:
     def _start(self, instance: str) -> None:
         """Start one, by what its state wants; what never was a machine makes room for another."""
         described = self._server(instance)
+        status = str(described.get("status"))
         if parse.never_ran(described):
             self._drop(instance, described)
-        else:
-            self._act(instance, STARTS.get(str(described.get("status")), {"os-start": None}))
+            return
+        if status == "SHELVED_OFFLOADED" and described["id"] in self.memory.unshelved:
+            raise CapacityError(  # Nova leaves it as it was, and says nothing
+                f"{instance} does not come back from the shelf: the site has no room for it now",
+                next=command_line("roost", "start", self.name) + "   (again, later)",
+            )
+        if status == "SHELVED_OFFLOADED":
+            self.memory.unshelved.add(str(described["id"]))
+        self._act(instance, STARTS.get(status, {"os-start": None}))
 
     def _drop(self, instance: str, described: dict[str, Any]) -> None:
         self.memory.note(f"{instance}: the site could not make it: {fault_of(described)}")
