@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import NotYetError
 from roost.home import check_name
 from roost.model import nodes
+from roost.model.finding import Finding
 from roost.model.owner import Owner
 from roost.model.record import read_record
 from roost.model.resources import Address, Group, Instance, Shape, State, Wanted
@@ -51,7 +52,6 @@ from roost.providers.openstack.update import Changes, Retirer, no_retiring
 from roost.providers.provider import Capabilities, Summary
 
 if TYPE_CHECKING:
-    from roost.model.finding import Finding
     from roost.spec import Spec
     from roost.spec.openstack import OpenStack
 
@@ -206,10 +206,15 @@ class OpenStackCloud:
         """Check network, flavors and images. Raises RoostError for what must not begin."""
         del have, file
         with translated("look at the site"):
-            self._network(public=spec.access.reach == "public")
+            network = self._network(public=spec.access.reach == "public")
             for group in wanted.groups if launches else ():
-                self._image(group.shape.image, group.shape.arch)
-        yield from ()
+                image = self._image(group.shape.image, group.shape.arch)
+                images_lookup.check_room(image, self._flavor(group.shape))
+        if network.direct and spec.access.address == "fixed":
+            text = (
+                f"machines on {network.name} have public addresses of their own, which go with them"
+            )
+            yield Finding(check="network", verdict="warning", text=text)
 
     def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
         """Return what is wanted with the site's own flavors, and addresses where it needs some."""

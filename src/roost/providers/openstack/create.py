@@ -51,20 +51,20 @@ class Maker:
     user_data: UserData | None = None
 
     def make(self, resources: tuple[Resource, ...]) -> None:
-        """Make all of them; instances of a batch in one launch."""
+        """Make all of them; instances of a batch in one launch, what has no such call at once."""
         instances = tuple(r for r in resources if isinstance(r, Instance))
         if instances:
             Launch(self, instances).run()
         for resource in resources:
-            match resource:
-                case KeyPair():
-                    self.key_pair()
-                case SecurityGroup():
-                    self.security_group(resource)
-                case Volume():
-                    self.volume(resource)
-                case Address():
-                    self.address(resource)
+            if isinstance(resource, KeyPair):
+                self.key_pair()
+            elif isinstance(resource, SecurityGroup):
+                self.security_group(resource)
+        self.site.each(self.volume, [r for r in resources if isinstance(r, Volume)])
+        addresses = [r for r in resources if isinstance(r, Address)]
+        if addresses:
+            self.network()  # one look, before many use it
+        self.site.each(self.address, addresses)
 
     def key_pair(self) -> None:
         """Import the user's public key. Raises CloudError for another key of that name."""

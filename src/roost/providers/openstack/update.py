@@ -74,8 +74,8 @@ class Changes:
             case Retire(names):
                 self.retire(self.memory.state or State(name=self.name), names)
             case Attach(pairs):
-                for volume, instance in pairs:
-                    self._attach(volume, instance)
+                holders = dict.fromkeys(instance for _, instance in pairs)
+                self.site.each(lambda one: self._attach_all(one, pairs), holders)
             case Associate(addresses):
                 self._associate(addresses)
             case CloseRules(group, rules):
@@ -138,6 +138,12 @@ class Changes:
             )
 
     # --- what is joined ----------------------------------------------------------------------
+
+    def _attach_all(self, instance: str, pairs: tuple[tuple[str, str], ...]) -> None:
+        """Attach the volumes of one machine, one after the other: Nova does one at a time."""
+        for volume, holder in pairs:
+            if holder == instance:
+                self._attach(volume, instance)
 
     def _attach(self, volume: str, instance: str) -> None:
         """Attach a volume; the machine is told its id first, by which it finds the disk."""
