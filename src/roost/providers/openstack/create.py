@@ -19,7 +19,7 @@ from roost.model.resources import (
     Volume,
 )
 from roost.model.steps import OpenRules
-from roost.providers.openstack import firewall, marks, observe, record_group
+from roost.providers.openstack import firewall, marks, observe
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import CallError
 from roost.providers.openstack.firewall import Caller
@@ -54,6 +54,8 @@ class Maker:
         """Make all of them; instances of a batch in one launch, what has no such call at once."""
         instances = tuple(r for r in resources if isinstance(r, Instance))
         if instances:
+            for group in [*self.memory.described.get("security-group", [])]:
+                self._let_in((), group)  # of a group whose maker was killed, its own rules
             Launch(self, instances).run()
         for resource in resources:
             if isinstance(resource, KeyPair):
@@ -90,20 +92,19 @@ class Maker:
     def security_group(self, group: SecurityGroup) -> None:
         """Make the security group if it is missing, and let in who is missing in it."""
         there = []
-        if self._tried("security-group"):
+        mark = marks.description(self.name, group.name)
+        if self._tried(mark):
             every = observe.groups(self.site, self.name)
-            there = [one for one in every if not record_group.is_record(one)]
+            there = [one for one in every if one.get("description") == mark]
         if there:
             made = there[0]
         else:
-            asked = {
-                "name": marks.title(self.name),
-                "description": marks.description(self.name, group.name),
-            }
+            asked = {"name": marks.title(group.name), "description": mark}
             made = self.site.post("network", "/security-groups", {"security_group": asked})[
                 "security_group"
             ]
         self.memory.ids["security-group", group.name] = str(made["id"])
+        self.memory.described.pop("security-group", None)
         self._let_in(group.rules, made)
 
     def open_rules(self, step: OpenRules) -> None:
@@ -117,9 +118,9 @@ class Maker:
         people = any(rule.source == "caller" for rule in rules)
         caller = self.caller() if people else Caller()
         lacking = firewall.missing(described, rules, caller)
-        self.memory.described.pop("security-group", None)
         if not lacking:
             return
+        self.memory.described.pop("security-group", None)
         try:
             self.site.post("network", "/security-group-rules", {"security_group_rules": lacking})
         except CallError as error:

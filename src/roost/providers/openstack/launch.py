@@ -22,7 +22,7 @@ from roost.errors import (
     command_line,
 )
 from roost.model import nodes
-from roost.model.resources import Instance
+from roost.model.resources import GATEWAY, STATELESS, Instance
 from roost.providers.openstack import marks, observe, parse
 from roost.providers.openstack.failures import fault_of, of_fault, translated
 
@@ -112,7 +112,7 @@ class Launch:
         """
         zones, here = self.maker.zones, self.maker.memory.zone
         if here is not None and zones:
-            others = tuple(z for z in zones if z != here) if self._first.role == "worker" else ()
+            others = tuple(z for z in zones if z != here) if self._first.role in STATELESS else ()
             zones = (here, *others)
         shape = self._first.shape
         return tuple(
@@ -207,9 +207,7 @@ class Launch:
             "imageRef": image["id"],
             "key_name": marks.title(maker.name),
             "networks": [{"uuid": maker.network().id}],
-            "security_groups": [
-                {"name": maker.memory.id(maker.name, "security-group", maker.name)}
-            ],
+            "security_groups": [{"name": one} for one in self._firewalls()],
             "metadata": held,
             "tags": [marks.TAG, marks.tag(maker.name)],
             "config_drive": True,
@@ -225,6 +223,13 @@ class Launch:
         if data is not None:
             server["user_data"] = encoded(maker.name, data)
         return {"server": server}
+
+    def _firewalls(self) -> list[str]:
+        """Return the ids of the firewalls around these machines: a gateway has one of its own."""
+        maker, names = self.maker, [self.maker.name]
+        if self._first.role == GATEWAY:
+            names.append(nodes.gateway_firewall(maker.name))
+        return [maker.memory.id(maker.name, "security-group", one) for one in names]
 
     def _root_volume(self, flavor: Flavor, image: dict[str, Any]) -> dict[str, Any]:
         """Return the disk of a flavor that has none: a volume that goes with its server."""

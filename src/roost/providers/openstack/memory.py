@@ -7,7 +7,7 @@ from typing import Any
 
 from roost.errors import NotYetError
 from roost.model.owner import Foreign
-from roost.model.resources import Kind, State
+from roost.model.resources import STATELESS, Kind, State
 from roost.providers.openstack.record import Kept
 
 
@@ -59,9 +59,9 @@ class Memory:
 
     @property
     def zone(self) -> str | None:
-        """The zone in which the name is: that of its data's machine; workers count last."""
+        """The zone in which the name is: that of its data's machine; others count last."""
         there = [
-            (d.get("metadata", {}).get("roost_role") == "worker", zone)
+            (d.get("metadata", {}).get("roost_role") in STATELESS, zone)
             for d in self.described.get("instance", ())
             if (zone := d.get("OS-EXT-AZ:availability_zone"))
         ]

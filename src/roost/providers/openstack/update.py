@@ -184,6 +184,6 @@ class Changes:
             ids = [self.memory.id(self.name, kind, one) for one in names]
             self.site.each(lambda one: self.site.delete(service, f"{place}/{one}"), ids)
             if kind == "security-group":
-                self.memory.described[kind] = []
+                self.memory.described.pop(kind, None)
         else:
             raise NotYetError(f"a {kind} cannot be deleted here")
