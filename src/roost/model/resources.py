@@ -60,7 +60,7 @@ SURPLUS = "+"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The type, disk and image of an instance. One call launches a role and shape.
+    """The type, disk and image of an instance; one call launches a role and shape.
 
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
     user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; an empty
@@ -193,9 +193,9 @@ class Volume:
 class Instance:
     """One machine. ``note`` is its progress, or why it failed; ``address`` is where to reach it.
 
-    ``started`` is when it was last started, in seconds since 1970; 0 where that is not known.
-    ``health`` is what the cloud says is wrong with the machine itself; "" where nothing is known.
-    ``billed``: it is off, and costs as if it ran; to stop it ends that.
+    ``started`` is when it was last started, in seconds since 1970; 0: unknown. ``health`` is what
+    the cloud says is wrong with the machine itself; "" where nothing is known. ``billed``: it is
+    off, and costs as if it ran; to stop it ends that.
     """
 
     name: str
@@ -385,15 +385,9 @@ class State:
     @property
     def resources(self) -> tuple[Resource, ...]:
         """Return everything, in the order of creation."""
-        return (
-            *self.key_pairs,
-            *self.security_groups,
-            *self.volumes,
-            *self.instances,
-            *self.addresses,
-            *self.snapshots,
-            *self.images,
-        )
+        network: tuple[Resource, ...] = (*self.key_pairs, *self.security_groups)
+        first: tuple[Resource, ...] = (*network, *self.volumes, *self.instances)
+        return (*first, *self.addresses, *self.snapshots, *self.images)
 
     @property
     def conditions(self) -> tuple[str, ...]:
