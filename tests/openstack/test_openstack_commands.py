@@ -219,3 +219,40 @@ def test_a_flavor_without_disk_boots_from_a_volume_that_goes_with_its_machine(
     well(roost("start", "stars"))
     well(roost("down", "stars", "--yes", "--delete-data", "stars"))
     assert project.left() == {}
+
+
+def test_one_address_for_a_name_whose_machines_are_behind_its_gateway(
+    roost: Typed, project: Project
+) -> None:
+    Path("many.toml").write_text(CLUSTER + '[access]\nreach = "jump"\n')
+    well(roost("up", "many.toml", "--yes"))
+    assert counts(project)["addresses"] == 1
+    asked = project.connect()
+    servers = {s.name: s for s in asked.compute.servers(details=True)}
+    groups = {name: {g["name"] for g in one.security_groups} for name, one in servers.items()}
+    assert groups["many-gateway"] == {"roost-many", "roost-many.gateway"}
+    assert groups["many-head"] == groups["many-worker-1"] == {"roost-many"}
+    assert "nothing" in roost("plan", "many", "--diff").out.lower()
+    well(roost("stop", "many"))
+    well(roost("start", "many"))
+    well(roost("down", "many", "--yes"))
+    assert project.left() == {}
+
+
+def test_the_next_zone_where_there_is_no_room(roost: Typed, project: Project) -> None:
+    zones = [z.name for z in project.connect().compute.availability_zones()]
+    Path("stars.toml").write_text(DESKTOP + f'zones = ["nowhere", "{zones[0]}"]\n')
+    told = well(roost("up", "stars.toml", "--yes"))
+    assert f"no room for m1.tiny in nowhere: trying m1.tiny in {zones[0]}" in told
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert project.left() == {}
+
+
+def test_a_quota_that_is_too_small_is_said_before_anything_is_made(
+    roost: Typed, project: Project
+) -> None:
+    project.quota(instances=2)
+    refused = roost("up", "many.toml", "--yes")
+    assert refused.code == 5
+    assert "3 more are needed, and 2 are left" in refused.err
+    assert project.left() == {}

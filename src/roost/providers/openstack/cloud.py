@@ -203,13 +203,21 @@ class OpenStackCloud:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Check network, flavors and images. Raises RoostError for what must not begin."""
-        del have, file
+        """Check network, images and quotas. Raises RoostError for what must not begin."""
+        from roost.providers.openstack import quotas
+
+        del file
         with translated("look at the site"):
             network = self._network(public=needs_way_in(spec.access))
+            fitted: dict[str, flavors.Flavor] = {}
             for group in wanted.groups if launches else ():
+                fitted[group.role] = self._flavor(group.shape)
                 image = self._image(group.shape.image, group.shape.arch)
-                images_lookup.check_room(image, self._flavor(group.shape))
+                images_lookup.check_room(image, fitted[group.role])
+        if launches:
+            limits = quotas.find_limits(self.site)
+            more = quotas.needed(wanted, have, fitted, network)
+            yield from quotas.refuse(quotas.judge(limits, more))
         if network.direct and spec.access.address == "fixed":
             text = (
                 f"machines on {network.name} have public addresses of their own, which go with them"

@@ -72,6 +72,7 @@ TABLE = (
     Row("credentials", 401, mend=SIGN_IN),
     Row("quota", 0, QUOTA, LIMITS),
     Row("capacity", 0, NO_HOST, LATER),
+    Row("capacity", 400, r"requested availability zone is not available", ZONES),
     Row("addresses", 0, NO_ADDRESS),
     Row("no router", 0, NO_ROUTER),
     Row("access", 403, mend="ask the site's support, or the manager of the project"),
