@@ -95,9 +95,10 @@ class OpenStackRules:
         return parse(listed) if listed else SitePrices()
 
     def place(self, spec: Spec) -> str:
-        """Return ``"openstack"``."""
-        del spec
-        return self.name
+        """Return ``"openstack (jetstream2)"``, or only the first where the file names no site."""
+        table = spec.openstack
+        site = table.site or table.vo or table.cloud
+        return f"{self.name} ({site})" if site else self.name
 
 
 def rules() -> OpenStackRules:
