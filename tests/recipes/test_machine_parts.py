@@ -34,7 +34,7 @@ from roost.machine.common import Machine, read, write
 from roost.machine.identity import names, node
 from roost.machine.platform import platform_of
 from roost.machine.platforms import ec2
-from roost.model.nodes import launched
+from roost.model.nodes import launch, launched
 from tests.recipes.conftest import tell_facts
 from tests.serving import serving
 
@@ -84,12 +84,12 @@ def imds(monkeypatch: pytest.MonkeyPatch) -> Iterator[ec2.Platform]:
 
 
 @pytest.mark.parametrize(
-    "launch",
+    "nodes",
     ["head", "desktop", "worker-1..3 worker-7", "seat-1..20", "worker-9..12", "worker-4 worker-6"],
 )
-def test_the_names_of_a_launch_are_read_as_the_tag_is(launch: str) -> None:
-    assert tuple(names(launch)) == launched(launch)
-    assert launch(names(launch)) == launch
+def test_the_names_of_a_launch_are_read_as_the_tag_is(nodes: str) -> None:
+    assert tuple(names(nodes)) == launched(nodes)
+    assert launch(names(nodes)) == nodes
 
 
 def test_it_is_the_one_of_its_launch_index(machine: Machine, imds: ec2.Platform) -> None:

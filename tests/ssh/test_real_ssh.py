@@ -283,7 +283,7 @@ def test_a_tunnel_that_nobody_uses_ends_by_itself(way: Connection, page: int) ->
         assert browser.makefile("rb").read().endswith(b"the page")
     assert tunnel.alive("ndvi") is not None
     deadline = time.monotonic() + 30
-    control = tunnel._socket("ndvi")
+    control = tunnel._socket("ndvi", "")
     while control.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert tunnel.alive("ndvi") is None

@@ -330,6 +330,12 @@ def arch_of(cloud: str, machine: Machine) -> str:
     return machine.arch or "x86_64"
 
 
+def may_have_gpu(cloud: str, machine: Machine) -> bool:
+    """Tell whether only the machine itself can say if it has one: its type is the site's own."""
+    rules = rules_of(cloud)
+    return rules.rents and rules.types is None and bool(machine.exact)
+
+
 def has_gpu(cloud: str, machine: Machine) -> bool:
     """Tell whether a machine has a GPU, by its type or by what the file says."""
     types = rules_of(cloud).types

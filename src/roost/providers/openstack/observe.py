@@ -14,7 +14,7 @@ from roost.errors import RoostError
 from roost.model.owner import Foreign
 from roost.model.record import read_record
 from roost.model.resources import Address, Instance, KeyPair, SecurityGroup, State, Volume
-from roost.providers.openstack import firewall, marks, parse, record
+from roost.providers.openstack import firewall, marks, parse, record, record_group
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import is_absent
 from roost.providers.openstack.firewall import Caller
@@ -50,10 +50,18 @@ def floats(site: Site, name: str) -> list[dict[str, Any]]:
 
 
 def groups(site: Site, name: str) -> list[dict[str, Any]]:
-    """Return the name's security groups, with their rules."""
+    """Return the name's security groups, with their rules; one may keep its record."""
     named = [("name", marks.title(name)), ("project_id", site.project)]
     every = site.every("network", "/security-groups", "security_groups", named)
-    return [g for g in every if marks.read_description(g.get("description")) == (name, name)]
+    return [g for g in every if marks.read_description(g.get("description"))[0] == name]
+
+
+def kept_of(images: list[dict[str, Any]], groups: list[dict[str, Any]], name: str) -> record.Kept:
+    """Return what is kept of a name: by the oldest image that is its record, or by a group."""
+    if images:
+        return record.read(images[0])
+    kept = [record_group.read(g) for g in groups if record_group.is_record(g, name)]
+    return kept[0] if kept else record.Kept()
 
 
 def key_pair(site: Site, name: str) -> list[dict[str, Any]]:
@@ -81,7 +89,7 @@ class Look:
         memory = self.memory
         self._ask()
         there = memory.described
-        instances = parse.instances(there["instance"])
+        instances = parse.instances(there["instance"], memory.unshelvable)
         names = {i.id: i.name for i in instances}
         holders = {i.private: i.name for i in instances if i.private}
         state = State(
@@ -127,8 +135,10 @@ class Look:
         with ThreadPoolExecutor(len(asked)) as pool:
             futures = {kind: pool.submit(ask) for kind, ask in asked.items()}
         found = {kind: future.result() for kind, future in futures.items()}
-        if (records := found.pop("record", None)) is not None:
-            memory.kept = record.read(records[0]) if records else record.Kept()
+        if (images := found.pop("record", None)) is not None:
+            memory.kept = kept_of(images, found["security-group"], self.name)
+        if (every := found.get("security-group")) is not None:
+            found["security-group"] = [g for g in every if not record_group.is_record(g)]
         others: list[Foreign]
         if "instance" in found:
             found["instance"], others = parse.sort_servers(found["instance"], self.name)
@@ -151,7 +161,8 @@ class Look:
                 memory.ids[resource.kind, resource.name] = resource.id
                 memory.seen.add(resource.id)
         memory.begun -= {i.id for i in state.instances if i.state == "running"}
-        memory.state = state
+        heads = [i for i in state.instances if i.role == "head" and i.state != "deleting"]
+        memory.state, memory.head = state, heads[-1].private if heads else None
 
     def _caller(self, groups: list[Any]) -> Caller:
         """Return who looks; nobody known where that cannot be said, or nobody needs it.
