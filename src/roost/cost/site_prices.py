@@ -68,7 +68,10 @@ class WrongPricesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SitePrices:
-    """What a site charges, by the tables of its file; ``flavors`` by name and state."""
+    """What a site charges, by the tables of its file; ``flavors`` by name and state.
+
+    ``off`` is the state that machines stop in: one that powers itself off is not shelved.
+    """
 
     unit: str = "USD"
     source: str = ""
@@ -80,6 +83,7 @@ class SitePrices:
     snapshots: Number = field(default_factory=dict)
     images: Number = field(default_factory=dict)
     addresses: Number = field(default_factory=dict)
+    off: Literal["stopped", "shelved"] = "shelved"
 
     def flavor(self, name: str, state: State = "running") -> Price:
         """Return the price of an hour of a machine in a state.
