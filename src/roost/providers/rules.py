@@ -91,6 +91,15 @@ class Disks(Protocol):
         """Refuse a size that no such disk has, or that is too small for the system."""
         ...
 
+    def check_boot(
+        self, gib: float, kind: str | None, iops: int | None, throughput: int | None, *, new: bool
+    ) -> None:
+        """Refuse a type or a speed that no disk to boot from has; ``new``: of this size either.
+
+        Raises the error of a machine: its keys are disk_type, disk_iops, disk_throughput.
+        """
+        ...
+
     def check_volume(
         self,
         kind: str,
