@@ -65,8 +65,8 @@ def _notes(bill: Bill, use: Section, book: PriceBook) -> tuple[str, ...]:
         if book.site.off == "stopped":
             off = (
                 "stopped is off, as a machine stops by itself; `roost stop` shelves it, and so does"
+                ' guard = "shelve" in [openstack]'
             )
-            off += ' guard = "shelve" in [openstack]'
         return (f"in {book.currency}, as {book.site.source} has it; {counted}", off)
     notes = [f"USD before tax; {counted}"]
     quotation = book.quotation

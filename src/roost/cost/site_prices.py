@@ -181,7 +181,7 @@ def parse(facts: Mapping[str, Any]) -> SitePrices:
         raise WrongPricesError('unit: what the site counts in is needed, as "EUR" or "SU"')
     if not isinstance(source, str) or not 0 < len(source) <= LONGEST:
         raise WrongPricesError("source: a text is needed: where the prices are from")
-    tables = {table: _table(table, facts.get(table, {})) for table in TABLES}
+    tables: dict[str, Any] = {table: _table(table, facts.get(table, {})) for table in TABLES}
     hours = _number("hours_per_month", facts.get("hours_per_month", HOURS_PER_MONTH))
     if not 600 <= hours <= 800:
         raise WrongPricesError("hours_per_month: a number from 600 to 800 is needed")
