@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.errors import NotYetError
 from roost.home import check_name
 from roost.model import nodes
+from roost.model.finding import Finding
 from roost.model.owner import Owner
 from roost.model.record import read_record
-from roost.model.resources import Address, Group, Instance, Shape, State, Wanted
+from roost.model.resources import GATEWAY, Address, Group, Instance, Shape, State, Wanted
 from roost.model.steps import (
     Create,
     Delete,
@@ -51,7 +52,6 @@ from roost.providers.openstack.update import Changes, Retirer, no_retiring
 from roost.providers.provider import Capabilities, Summary
 
 if TYPE_CHECKING:
-    from roost.model.finding import Finding
     from roost.spec import Spec
     from roost.spec.openstack import OpenStack
 
@@ -206,20 +206,25 @@ class OpenStackCloud:
         """Check network, flavors and images. Raises RoostError for what must not begin."""
         del have, file
         with translated("look at the site"):
-            self._network(public=spec.access.reach == "public")
+            network = self._network(public=needs_way_in(spec.access))
             for group in wanted.groups if launches else ():
-                self._image(group.shape.image, group.shape.arch)
-        yield from ()
+                image = self._image(group.shape.image, group.shape.arch)
+                images_lookup.check_room(image, self._flavor(group.shape))
+        if network.direct and spec.access.address == "fixed":
+            text = (
+                f"machines on {network.name} have public addresses of their own, which go with them"
+            )
+            yield Finding(check="network", verdict="warning", text=text)
 
     def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
         """Return what is wanted with the site's own flavors, and addresses where it needs some."""
         with translated("look at the site"):
-            network = self._network(public=spec.access.reach == "public")
+            network = self._network(public=needs_way_in(spec.access))
             groups = tuple(self._fitted(group, have) for group in wanted.groups)
         reached = tuple(
             Address(name=name, holder=name)
             for group in wanted.groups
-            if group.role != "worker"
+            if (group.role == GATEWAY if spec.access.makes_gateway else group.role != "worker")
             for name in nodes.names(group.role, group.count)
         )
         return replace(wanted, groups=groups, addresses=reached if network.pool else ())
@@ -319,7 +324,7 @@ class OpenStackCloud:
 
     @staticmethod
     def _is_public(memory: Memory) -> bool:
-        return read_record(memory.kept.record).reach == "public"
+        return needs_way_in(read_record(memory.kept.record))
 
     def _user_data(
         self, record: str | None, instances: tuple[Instance, ...], head: str | None
@@ -334,6 +339,25 @@ class OpenStackCloud:
         """Return who runs roost. Raises RoostError where that cannot be found out."""
         key = Callers(self.site, self.public_key).key()
         return Caller(self.caller() if address else "", key)
+
+
+class WayIn(Protocol):
+    """How machines are reached, as a file or a record has it."""
+
+    @property
+    def reach(self) -> str:
+        """The way."""
+        ...
+
+    @property
+    def makes_gateway(self) -> bool:
+        """True if the name has a gateway of its own."""
+        ...
+
+
+def needs_way_in(access: WayIn) -> bool:
+    """Tell whether a machine of the name is reached from outside: itself, or as the gateway."""
+    return access.reach == "public" or access.makes_gateway
 
 
 def read_table(record: str | None) -> OpenStack | None:

@@ -24,7 +24,7 @@ USERS = (
     ("ubuntu", "ubuntu"),
     ("egi ubuntu", "ubuntu"),
 )
-"""The user of each system's own images. Sources: Debian's and Canonical's pages on OpenStack."""
+"""The first user of machines by their system, as Debian's and Canonical's own images name it."""
 OTHER_USER = "ubuntu"
 MOST_USER_DATA = 65_535 // 4 * 3
 """Nova takes 65,535 characters of base64."""
@@ -39,9 +39,9 @@ class OpenStackRules:
     title = "OpenStack"
     rents = True
     needs_table = ""
-    reaches: tuple[Reach, ...] = ("public",)
+    reaches: tuple[Reach, ...] = ("public", "jump")
     most_rules = None
-    launch = Launch(platform="openstack", most_user_data=MOST_USER_DATA)
+    launch = Launch(platform="openstack", most_user_data=MOST_USER_DATA, names_user=True)
     reserved_tags = ()
     types = None
     disks = None
@@ -60,7 +60,7 @@ class OpenStackRules:
         """Accept any: only the site knows its images."""
 
     def login_user(self, image: str) -> str:
-        """Return the user that the system's maker named; Ubuntu's where the system is unknown."""
+        """Return the user that a launch names: as the system's maker does, else as Ubuntu does."""
         return next(
             (user for system, user in USERS if image.lower().startswith(system)), OTHER_USER
         )
