@@ -95,6 +95,11 @@ def test_doctor_tells_before_a_course_what_the_project_lacks(
     wrong = [one["text"] for one in ran.json["checks"] if one["verdict"] == "problem"]
     assert any("instances: 40 more are needed, and 2 are left" in text for text in wrong)
     assert any("floating addresses: 40 more are needed, and 3 are left" in text for text in wrong)
+    file.write_text(COURSE.replace("40", "3"))
+    ran = typed("up", file, "--yes")
+    assert ran.code == 5, ran.err
+    assert "instances: 3 more are needed, and 2 are left" in ran.err
+    assert project.left() == {}, "refused before anything was made"
     network = fake_site.admin.network
     (router,) = network.routers(project_id=project.id)
     network.update_router(router, external_gateway_info=None)
