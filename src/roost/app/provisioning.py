@@ -219,7 +219,7 @@ class Provisioner:
         right = self.rights.right(instance, held) if self.rights else MachineRight()
         handover = replace(
             handover_of(self.spec, instance.role, context),
-            limits=limits_of(self.spec, instance.role),
+            limits=limits_of(self.spec, instance.role, {i.role: i.shape.type for i in instances}),
             right=right.id,
         )
         if outside:

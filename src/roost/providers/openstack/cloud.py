@@ -35,6 +35,7 @@ from roost.providers.openstack import (
     marks,
     observe,
     parse,
+    quotas,
 )
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
@@ -203,21 +204,16 @@ class OpenStackCloud:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Check network, images and quotas. Raises RoostError for what must not begin."""
-        from roost.providers.openstack import quotas
-
+        """Check network, flavors, images and quotas. Raises RoostError for what must not begin."""
         del file
         with translated("look at the site"):
             network = self._network(public=needs_way_in(spec.access))
-            fitted: dict[str, flavors.Flavor] = {}
+            fitted = {g.role: self._flavor(g.shape) for g in wanted.groups} if launches else {}
             for group in wanted.groups if launches else ():
-                fitted[group.role] = self._flavor(group.shape)
                 image = self._image(group.shape.image, group.shape.arch)
                 images_lookup.check_room(image, fitted[group.role])
-        if launches:
-            limits = quotas.find_limits(self.site)
-            more = quotas.needed(wanted, have, fitted, network)
-            yield from quotas.refuse(quotas.judge(limits, more))
+            if launches:
+                quotas.before(self.site, wanted, have, fitted)
         if network.direct and spec.access.address == "fixed":
             text = (
                 f"machines on {network.name} have public addresses of their own, which go with them"
@@ -229,13 +225,7 @@ class OpenStackCloud:
         with translated("look at the site"):
             network = self._network(public=needs_way_in(spec.access))
             groups = tuple(self._fitted(group, have) for group in wanted.groups)
-        reached = tuple(
-            Address(name=name, holder=name)
-            for group in wanted.groups
-            if (group.role == GATEWAY if spec.access.makes_gateway else group.role != "worker")
-            for name in nodes.names(group.role, group.count)
-        )
-        return replace(wanted, groups=groups, addresses=reached if network.pool else ())
+        return with_addresses(spec, replace(wanted, groups=groups), network)
 
     def _fitted(self, group: Group, have: State) -> Group:
         now = {i.shape.type for i in have.instances if i.role == group.role}
@@ -366,6 +356,17 @@ class WayIn(Protocol):
 def needs_way_in(access: WayIn) -> bool:
     """Tell whether a machine of the name is reached from outside: itself, or as the gateway."""
     return access.reach == "public" or access.makes_gateway
+
+
+def with_addresses(spec: Spec, wanted: Wanted, network: Network) -> Wanted:
+    """Return what is wanted with a floating address for each machine that is reached itself."""
+    reached = tuple(
+        Address(name=name, holder=name)
+        for group in wanted.groups
+        if (group.role == GATEWAY if spec.access.makes_gateway else group.role != "worker")
+        for name in nodes.names(group.role, group.count)
+    )
+    return replace(wanted, addresses=reached if network.pool else ())
 
 
 def read_table(record: str | None) -> OpenStack | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from roost.model.resources import Shape
 from roost.providers.rules import Launch
@@ -91,13 +92,18 @@ class OpenStackRules:
         """Return the prices that the file names; without any, they are unknown."""
         from roost.cost.site_prices import SitePrices, parse
 
-        listed = spec.openstack.price_list if spec is not None else None
-        return parse(listed) if listed else SitePrices()
+        if spec is None or not spec.openstack.price_list:
+            return SitePrices()
+        off: Literal["stopped", "shelved"] = "stopped"
+        if spec.openstack.guard == "shelve":
+            off = "shelved"
+        return replace(parse(spec.openstack.price_list), off=off)
 
     def place(self, spec: Spec) -> str:
-        """Return ``"openstack"``."""
-        del spec
-        return self.name
+        """Return ``"openstack (jetstream2)"``, or only the first where the file names no site."""
+        table = spec.openstack
+        site = table.site or table.vo or table.cloud
+        return f"{self.name} ({site})" if site else self.name
 
 
 def rules() -> OpenStackRules:
