@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,11 +26,15 @@ from roost.providers.local.cloud import LocalCloud
 from roost.providers.provider import Cloud
 from roost.recipes.step import Boot, Service
 from tests.aws.conftest import Account, account, credentials
+from tests.openstack.conftest import fake_site, project, the_fake_site
+from tests.openstack.roosts import opener
+from tests.openstack.site import Project
 
-__all__ = ["account", "credentials"]
+__all__ = ["account", "credentials", "fake_site", "project", "the_fake_site"]
 
 NAME = "stars"
 RENTED = Shape(type="m5.large", cpus=2, memory_gib=8, image="ubuntu-24.04", disk_gib=30)
+TINY = Shape(type="m1.tiny", cpus=1, memory_gib=0.5, image="debian-12", disk_gib=1)
 DESKTOP = Wanted(
     name=NAME,
     record=f'{{"name": "{NAME}", "kind": "desktop"}}',
@@ -85,7 +89,20 @@ def aws(request: pytest.FixtureRequest) -> Rig:
     return Rig(made.roost, DESKTOP)
 
 
-@pytest.fixture(params=[fake, local, aws], ids=lambda made: made.__name__)
+def openstack(request: pytest.FixtureRequest) -> Rig:
+    """A project at a site whose services are real, and whose machines are only said to be there."""
+    group = replace(DESKTOP.groups[0], shape=TINY)
+    volumes = (replace(DESKTOP.volumes[0], size_gib=1),)
+    wanted = replace(DESKTOP, groups=(group,), volumes=volumes)
+    made: Project = request.getfixturevalue("project")
+    folder: Path = request.getfixturevalue("tmp_path")
+    return Rig(opener(made, folder, request.getfixturevalue("monkeypatch")), wanted)
+
+
+REAL = pytest.param(openstack, marks=pytest.mark.openstack)
+
+
+@pytest.fixture(params=[fake, local, aws, REAL], ids=lambda made: made.__name__)
 def rig(request: pytest.FixtureRequest) -> Rig:
     """Each cloud in turn."""
     made: Rig = request.param(request)

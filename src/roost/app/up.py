@@ -122,7 +122,7 @@ def agree_on_cost(
     """Say what will be made and what it costs, and ask. What costs nothing is not asked for."""
     from roost.app.lifecycle import hourly
     from roost.app.price_rise import rents_more
-    from roost.catalogue import load
+    from roost.app.prices import book_for
     from roost.cost.estimate import burstable_notes
     from roost.recipes.rented import rates_of
 
@@ -133,7 +133,9 @@ def agree_on_cost(
         session.say(f"  {explain(step, first=have.empty)}")
     cost = hourly(cloud, wanted)
     session.say(f"it costs {cost}; `roost plan` says more")
-    for note in burstable_notes({group.shape.type for group in wanted.groups}, load(cloud.name)):
+    book = book_for(cloud, wanted.record)
+    types = {group.shape.type for group in wanted.groups} if book.site is None else set()
+    for note in burstable_notes(types, book.catalogue):
         session.say(f"note: {note}")
     if spec.budget is not None and rates_of(spec) is None:
         session.say("note: a price is unknown, so the machine cannot keep to the file's budget")

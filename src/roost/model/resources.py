@@ -185,6 +185,7 @@ class Instance:
 
     ``started`` is when it was last started, in seconds since 1970; 0 where that is not known.
     ``health`` is what the cloud says is wrong with the machine itself; "" where nothing is known.
+    ``billed``: it is off, and costs as if it ran; to stop it ends that.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Instance:
     note: str = ""
     started: float = 0
     health: str = field(default="", compare=False)
+    billed: bool = field(default=False, compare=False)
     kind: Kind = "instance"
 
 

@@ -57,6 +57,8 @@ from roost.plan.reasons import (
 from roost.plan.recorded import obsolete
 from roost.plan.refusal import Refusal
 
+STOPPABLE = ("pending", "running", "failed")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -137,7 +139,7 @@ def save_settings(wanted: Wanted, have: State) -> list[Record]:
 def plan_stop(have: State, only: frozenset[str] | None = None) -> Plan:
     """Return the steps to everything (or ``only`` these) stopped, disks and volumes kept."""
     those = [i for i in have.instances if only is None or i.name in only]
-    names = tuple(i.name for i in those if i.state in ("pending", "running", "failed"))
+    names = tuple(i.name for i in those if i.billed or i.state in STOPPABLE)
     moving = tuple(i.name for i in those if i.state in ("stopping", "deleting"))
     asked = "you asked for it; disks and volumes stay"
     return Plan((Stop(names, reason=asked),) if names else (), moving)

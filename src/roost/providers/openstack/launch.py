@@ -124,7 +124,7 @@ class Launch:
             maker.site.sleep(pause)
             there = self._made_by(wish)
             failed = [one for one in there if parse.never_ran(one)]
-            waiting = [one for one in there if _waits_for_host(one)]
+            waiting = [one for one in there if self._is_waited_for(one)]
             late = time.monotonic() - begun > PATIENCE
             if failed or (there and not waiting) or late:
                 break
@@ -135,7 +135,22 @@ class Launch:
         if not there:
             raise NotYetError(f"{self._first.name} cannot be seen yet")
         for one in there:
-            memory.ids["instance", marks.read_server(one).node] = str(one["id"])
+            mark = marks.read_server(one)
+            memory.ids["instance", mark.node] = str(one["id"])
+            if mark.role == "head":
+                memory.head = parse.addresses_of(one)[0]
+
+    @staticmethod
+    def _is_waited_for(described: dict[str, Any]) -> bool:
+        """Tell whether Nova has not said yet where a server goes; of a head, its address.
+
+        Workers are told the address of theirs, and begin as soon as it is known.
+        """
+        if described.get("status") != "BUILD":
+            return False
+        is_head = marks.read_server(described).role == "head"
+        waits = described.get("OS-EXT-STS:task_state") in (None, "scheduling")
+        return waits or (is_head and not parse.addresses_of(described)[0])
 
     def give_up(self, failed: list[dict[str, Any]], there: list[dict[str, Any]]) -> RoostError:
         """Delete what the site could not make, and return why; what runs stays.
@@ -213,12 +228,6 @@ def encoded(name: str, data: bytes) -> str:
             f"{name}: user-data of {len(text)} characters; Nova takes {USER_DATA_LIMIT}"
         )
     return text
-
-
-def _waits_for_host(described: dict[str, Any]) -> bool:
-    """Tell whether Nova has not said yet where a server goes."""
-    task = described.get("OS-EXT-STS:task_state")
-    return described.get("status") == "BUILD" and task in (None, "scheduling")
 
 
 def remove_servers(site: Any, ids: list[str]) -> None:

@@ -18,8 +18,10 @@ class Memory:
     ``ids`` are the site's, by which steps name things; ``kept`` is what the record has.
     ``posted`` are the wishes that this process has asked for since its last look: their answers
     may have been lost. ``seen`` are the ids of all servers and volumes so far, gone ones too.
+    ``unshelvable`` are servers that the site refused to shelve.
     ``begun`` are the servers that this process made and has not seen running; ``launched`` all
-    that it made. ``notes`` are for whoever watches; ``state`` is what the last look saw.
+    that it made. ``notes`` are for whoever watches; ``state`` is what the last look saw,
+    ``head`` the head's private address; None where there is none, or one that is going.
     """
 
     looked: bool = False
@@ -30,10 +32,12 @@ class Memory:
     ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     posted: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
+    unshelvable: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
     launched: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     state: State | None = None
+    head: str | None = None
 
     def id(self, name: str, kind: Kind, one: str) -> str:
         """Return the site's id of one of ``name``'s. Raises NotYetError if it was not seen."""
@@ -50,13 +54,6 @@ class Memory:
         """Tell whoever watches, once."""
         if text not in self.notes:
             self.notes.append(text)
-
-    @property
-    def head(self) -> str | None:
-        """The head's private address; None where there is no head, or one that is going."""
-        there = self.state.instances if self.state is not None else ()
-        heads = [i for i in there if i.role == "head" and i.state != "deleting"]
-        return heads[-1].private if heads else None
 
     @property
     def zone(self) -> str | None:

@@ -81,7 +81,7 @@ class Look:
         memory = self.memory
         self._ask()
         there = memory.described
-        instances = parse.instances(there["instance"])
+        instances = parse.instances(there["instance"], memory.unshelvable)
         names = {i.id: i.name for i in instances}
         holders = {i.private: i.name for i in instances if i.private}
         state = State(
@@ -151,7 +151,8 @@ class Look:
                 memory.ids[resource.kind, resource.name] = resource.id
                 memory.seen.add(resource.id)
         memory.begun -= {i.id for i in state.instances if i.state == "running"}
-        memory.state = state
+        heads = [i for i in state.instances if i.role == "head" and i.state != "deleting"]
+        memory.state, memory.head = state, heads[-1].private if heads else None
 
     def _caller(self, groups: list[Any]) -> Caller:
         """Return who looks; nobody known where that cannot be said, or nobody needs it.

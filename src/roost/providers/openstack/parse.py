@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -88,8 +88,10 @@ BEING_CHANGED = ("extending", "retyping", "uploading", "backing-up", "maintenanc
 # --- servers -------------------------------------------------------------------------------------
 
 
-def instances(described: Iterable[Described]) -> tuple[Instance, ...]:
-    """Return all machines, the head first.
+def instances(
+    described: Iterable[Described], unshelvable: Collection[str] = ()
+) -> tuple[Instance, ...]:
+    """Return all machines, the head first; ``unshelvable`` are those that cannot be shelved.
 
     Of two with one name that which is on its way out is the surplus one, or else the younger.
     """
@@ -97,6 +99,8 @@ def instances(described: Iterable[Described]) -> tuple[Instance, ...]:
     found: dict[str, Instance] = {}
     for one in there:
         instance = _instance(one)
+        billed = instance.state == "stopped" and one.get("status") not in FREE
+        instance = replace(instance, billed=billed and instance.id not in unshelvable)
         name = _free(instance.name, found)
         found[name] = replace(instance, name=name)
     return tuple(sorted(found.values(), key=_order))

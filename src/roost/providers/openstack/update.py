@@ -121,7 +121,9 @@ class Changes:
         except CallError as error:
             if error.kind not in ("access", "old site", "quota"):
                 raise
-            self._act(instance, {"os-stop": None})
+            self.memory.unshelvable.add(str(described["id"]))
+            if described.get("status") != "SHUTOFF":
+                self._act(instance, {"os-stop": None})
             self.memory.note(
                 f"{instance}: this site does not shelve machines ({error.said[:120]}): it is"
                 " stopped, and most sites bill that as if it ran"

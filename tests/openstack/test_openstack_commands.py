@@ -1,0 +1,183 @@
+"""Commands as users type them, against OpenStack's real services: what they make, keep and leave.
+
+The machines are only said to be there, so what is done by ssh is left out (``all_ready``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roost.providers.openstack import marks
+from tests.aws.conftest import KEY
+from tests.cli.calling import Ran, all_ready, caller
+from tests.openstack.site import CLOUD, Project, wait_for
+from tests.openstack.weather import Weather
+
+pytestmark = pytest.mark.openstack
+
+MACHINE = 'cpus = 1\nmemory = "500MB"\nimage = "debian-12"\ndisk = "1GB"\n'
+SITE = f'[openstack]\ncloud = "{CLOUD}"\n'
+DESKTOP = f"""name = "stars"\nkind = "desktop"\ncloud = "openstack"
+[machine]\n{MACHINE}[[volumes]]\nname = "data"\nsize = "1GB"\n{SITE}"""
+CLUSTER = f"""name = "many"\nkind = "cluster"\ncloud = "openstack"
+[head]\n{MACHINE}[workers]\ncount = 2\n{MACHINE}{SITE}"""
+
+Typed = Callable[..., Ran]
+
+
+@pytest.fixture
+def roost(
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Typed:
+    """``roost("up", "stars", "--yes")``: a command of the project's user, whose file is there."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_ed25519.pub").write_bytes(KEY)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ROOST_MY_ADDRESS", "203.0.113.7")
+    monkeypatch.chdir(tmp_path)
+    for key, value in project.environment(tmp_path).items():
+        monkeypatch.setenv(key, value)
+    Path("stars.toml").write_text(DESKTOP)
+    Path("many.toml").write_text(CLUSTER)
+    all_ready(monkeypatch)
+    return caller(monkeypatch, capsys)
+
+
+def well(ran: Ran) -> str:
+    assert ran.code == 0, ran.err
+    return ran.err
+
+
+def neighbours(project: Project) -> dict[str, Any]:
+    """Things of somebody else in the same project, by names that roost could have given."""
+    asked = project.connect()
+    network = asked.network.find_network("private").id
+    public = asked.network.find_network("public").id
+    image = asked.image.find_image("debian-12").id
+    flavor = asked.compute.find_flavor("m1.tiny").id
+    there = {
+        "group": asked.network.create_security_group(name="roost-stars"),
+        "float": asked.network.create_ip(floating_network_id=public, description="roost:stars"),
+        "volume": asked.block_storage.create_volume(name="stars-data", size=1),
+        "server": asked.compute.create_server(
+            name="stars-desktop",
+            flavor_id=flavor,
+            image_id=image,
+            networks=[{"uuid": network}],
+            metadata={"roost": "other", "roost_node": "desktop"},
+            tags=["roost:name=stars", "roost"],
+        ),
+        "image": asked.image.create_image(name="roost-stars", tags=["roost:name=stars"]),
+    }
+    wait_for(lambda: asked.compute.get_server(there["server"].id).status == "ACTIVE")
+    return there
+
+
+def test_a_desktop_lives_and_leaves_nothing_but_what_is_others(
+    roost: Typed, project: Project
+) -> None:
+    neighbours(project)
+    before = project.left()
+    well(roost("up", "stars.toml", "--yes"))
+    shown = roost("show", "stars", "--json").json
+    assert [i["state"] for i in shown["instances"]] == ["running"]
+    assert "  4." not in roost("plan", "stars.toml", "--diff").out
+    assert "nothing" in roost("plan", "stars.toml", "--diff").out.lower()
+    asked = project.connect()
+    servers = asked.compute.servers(details=True)
+    (server,) = (s for s in servers if s.metadata.get(marks.NAME) == "stars")
+    (volume,) = (v for v in asked.block_storage.volumes() if v.metadata.get(marks.NAME))
+    assert server.metadata[f"{marks.VOLUME}0"] == volume.id
+    well(roost("stop", "stars"))
+    assert asked.compute.get_server(server.id).status == "SHELVED_OFFLOADED"
+    assert "stars" in roost("ls").out
+    well(roost("start", "stars"))
+    well(roost("restart", "stars"))
+    assert asked.compute.get_server(server.id).status == "ACTIVE"
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert project.left() == before
+
+
+def test_workers_cost_no_more_calls_when_there_are_more(roost: Typed, project: Project) -> None:
+    counts = {}
+    for number in (1, 6):
+        text = CLUSTER.replace("count = 2", f"count = {number}")
+        Path("many.toml").write_text(text.replace('"many"', f'"many{number}"'))
+        project.site.proxy.begin()
+        well(roost("up", "many.toml", "--yes"))
+        changes = [m.name for m in project.site.proxy.moments if m.changes]
+        counts[number] = sorted(changes)
+    assert counts[1] == counts[6]
+    well(roost("scale", "many6", "2", "--yes"))
+    shown = roost("show", "many6", "--json").json
+    assert [i["name"] for i in shown["instances"]] == ["head", "worker-1", "worker-2"]
+    for number in (1, 6):
+        well(roost("down", f"many{number}", "--yes"))
+    assert project.left() == {}
+
+
+def test_an_answer_that_is_lost_makes_nothing_twice(roost: Typed, project: Project) -> None:
+    proxy = project.site.proxy
+    proxy.begin()
+    well(roost("up", "stars.toml", "--yes"))
+    changes = [m.at for m in proxy.moments if m.changes]
+    calm = project.left()
+    proxy.begin(Weather(lost_answers=frozenset({("DELETE compute /servers/{id}", 0)})))
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert project.left() == {}
+    proxy.begin(Weather(lost_answers=frozenset(changes)))
+    well(roost("up", "stars.toml", "--yes"))
+    assert project.left() == calm
+    gateway = dict.fromkeys(changes, 504)
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    proxy.begin(Weather(done_but=gateway))
+    well(roost("up", "stars.toml", "--yes"))
+    assert project.left() == calm
+    proxy.begin()
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+
+
+def test_what_the_site_cannot_make_is_deleted_and_its_fault_is_said(
+    roost: Typed, project: Project
+) -> None:
+    site = project.site
+    site.faults(spawn_fail="stars")
+    failed = roost("up", "stars.toml", "--yes")
+    assert failed.code == 1
+    assert "injected" in failed.err or "could not make it" in failed.err
+    assert "servers" not in project.left()
+    site.faults(full={"*": ["*"]})
+    full = roost("up", "stars.toml", "--yes")
+    assert full.code == 1
+    assert "No valid host" in full.err
+    assert "servers" not in project.left()
+    site.faults()
+    well(roost("up", "stars.toml", "--yes"))
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert project.left() == {}
+
+
+def test_a_network_without_a_router_is_said_and_its_addresses_are_released(
+    roost: Typed, project: Project
+) -> None:
+    asked = project.connect()
+    own = asked.network.create_network(name="closed")
+    asked.network.create_subnet(network_id=own.id, ip_version=4, cidr="10.77.0.0/24")
+    which = roost("up", "stars.toml", "--yes")
+    assert which.code == 2
+    assert "which network?" in which.err
+    assert {"closed", "private"} <= {word.strip(",") for word in which.err.split()}
+    Path("stars.toml").write_text(DESKTOP + 'network = "closed"\n')
+    closed = roost("up", "stars.toml", "--yes")
+    assert closed.code == 1
+    assert "no router leads from the network closed to public" in closed.err
+    assert "addresses" not in project.left()
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert project.left() == {"networks": ["closed"]}
