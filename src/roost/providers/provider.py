@@ -224,9 +224,13 @@ class Leftovers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money."""
+    """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money.
+
+    ``archives``: copies of volumes can be moved to a storage that is colder and cheaper.
+    """
 
     rents: bool = False
+    archives: bool = False
     host_keys: HostKeys | None = None
     preflight: Preflight | None = None
     fitting: Fitting | None = None

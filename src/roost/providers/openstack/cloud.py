@@ -18,7 +18,7 @@ from roost.model.record import read_record
 from roost.model.resources import Address, Group, Instance, Shape, State, Wanted
 from roost.model.steps import Create, Forget, OpenRules, Record, RecordBackups, Step, describe
 from roost.providers.local.hold import hold
-from roost.providers.openstack import flavors, images_lookup, marks, observe, parse
+from roost.providers.openstack import copies, flavors, images_lookup, marks, observe, parse, resize
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
 from roost.providers.openstack.failures import CallError, known, translated
@@ -29,7 +29,7 @@ from roost.providers.openstack.listing import summaries
 from roost.providers.openstack.memory import Memory
 from roost.providers.openstack.network import Network, find_network
 from roost.providers.openstack.observe import Look
-from roost.providers.openstack.storage import DISK_STEPS, Disks
+from roost.providers.openstack.storage import Disks, is_about_disks
 from roost.providers.openstack.update import Changes, Retirer, no_retiring
 from roost.providers.provider import Capabilities, Summary
 
@@ -86,6 +86,7 @@ class OpenStackCloud:
             remains=self,
             owners=self,
             fitting=self,
+            resizing=self,
         )
 
     # --- looking -----------------------------------------------------------------------------
@@ -142,6 +143,7 @@ class OpenStackCloud:
         """
         known_ids = {i.id for i in state.instances} | {v.id for v in state.volumes}
         known_ids |= {a.id for a in state.addresses} | {g.id for g in state.security_groups}
+        known_ids |= {s.name for s in state.snapshots} | {i.name for i in state.images}
         known_ids |= {one.id for one in state.foreign}
         with translated(f"look for what is left of {state.name}"):
             every = self.site.every("compute", "/servers/detail", "servers", [observe.PAGE])
@@ -156,6 +158,7 @@ class OpenStackCloud:
                 "volume": observe.volumes(self.site, state.name),
                 "floating address": observe.floats(self.site, state.name),
                 "security group": observe.groups(self.site, state.name),
+                "image": copies.find(self.site, state.name),
             }
         return tuple(
             f"{kind} {one['id']}"
@@ -206,6 +209,15 @@ class OpenStackCloud:
         )
         return replace(wanted, groups=groups, addresses=reached if network.pool else ())
 
+    def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
+        """Raise UsageError where these machines cannot have that flavor."""
+        memory = self._memory(name)
+        with translated(f"look at {new}"):
+            flavor = flavors.named(self._every_flavor(), new)
+            ids = [memory.id(name, "instance", one) for one in instances]
+            resize.check(self.site, [memory.by_id("instance", one) for one in ids], flavor)
+        memory.resized |= set(ids)
+
     def _fitted(self, group: Group, have: State) -> Group:
         now = {i.shape.type for i in have.instances if i.role == group.role}
         return replace(group, shape=flavors.resolved(self._every_flavor(), group.shape, now))
@@ -254,9 +266,9 @@ class OpenStackCloud:
                 self._maker(name, memory).open_rules(step)
             case Forget():
                 self._keeper(name, memory).forget()
-            case _ if isinstance(step, DISK_STEPS):
+            case _ if is_about_disks(step):
                 users = read_record(memory.kept.record).tags
-                Disks(self.site, memory, name, users).apply(step)
+                Disks(self.site, memory, name, users, self._flavor).apply(step)
             case _:
                 network = partial(self._network, public=self._is_public(memory))
                 Changes(self.site, memory, name, network, self.retire).apply(step)

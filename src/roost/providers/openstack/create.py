@@ -150,7 +150,7 @@ class Maker:
         if volume.type and volume.type not in volume_types():
             asked["volume_type"] = volume.type
         if volume.snapshot:
-            asked["snapshot_id"] = volume.snapshot
+            asked["imageRef"] = volume.snapshot
         if self.zones:
             asked["availability_zone"] = self.memory.zone or self.zones[0]
         return asked

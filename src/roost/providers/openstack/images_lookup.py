@@ -26,9 +26,14 @@ def find_image(site: Site, image: str, arch: str = "x86_64") -> dict[str, Any]:
 
 
 def choose(every: Iterable[dict[str, Any]], image: str, arch: str = "x86_64") -> dict[str, Any]:
-    """Return the image that is meant: by its id or whole name first, then by its system. Pure."""
-    usable = [one for one in every if _usable(one, arch)]
+    """Return the image that is meant: by its id or whole name first, then by its system. Pure.
+
+    The copy of a machine's disk is meant by its id only.
+    """
+    listed = [*every]
+    usable = [one for one in listed if _usable(one, arch)]
     exact = [one for one in usable if image in (one.get("id"), one.get("name"))]
+    exact += [one for one in listed if image == one.get("id") and one not in exact]
     system = [one for one in usable if is_system(one, image)]
     official = [one for one in system if one.get("visibility") in ("public", "community")]
     for among in (exact, official, system):
