@@ -6,7 +6,7 @@ import re
 from typing import Literal, get_args
 
 Reach = Literal["public", "jump", "ssm"]
-"""By a public address; through a gateway that is there; by AWS's Session Manager."""
+"""By a public address; through a gateway; by AWS's Session Manager."""
 REACHES: tuple[Reach, ...] = get_args(Reach)
 GATEWAY = re.compile(
     r"^([A-Za-z_][A-Za-z0-9_.-]{0,31}@)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$"

@@ -68,7 +68,23 @@ type = "m5.large"
 count = 2
 type = "m5.xlarge"
 """
+CLASS = """\
+name = "course"
+kind = "classroom"
+seats = 2
+[aws]
+region = "eu-central-1"
+[machine]
+type = "m5.large"
+[[volumes]]
+name = "data"
+size = "50GB"
+[access]
+ssh = ["me"]
+reach = "jump"
+"""
 FILES = {
+    "course.toml": CLASS,
     "stars.toml": DESKTOP.format(type="m5.large", size="500GB"),
     "grown.toml": DESKTOP.format(type="m5.large", size="800GB"),
     "retyped.toml": DESKTOP.format(type="m5.xlarge", size="500GB"),
@@ -80,6 +96,7 @@ S3 = "park stars --mode data=s3 --to s3://my-bucket/parked --mode scratch=snapsh
 NODES = {
     "stars": (("desktop",), ("data", "scratch")),
     "ndvi": (("head", "worker-1", "worker-2"), ()),
+    "course": (("seat-1", "seat-2", "gateway"), ("seat-1-data", "seat-2-data")),
 }
 """The machines and volumes of each file."""
 
@@ -100,6 +117,7 @@ class Scene:
 
 
 UP, PARK, RESUME = "up stars.toml --yes", "park stars --yes", "resume stars --yes"
+UP_CLASS = "up course.toml --yes"
 DISCARD = "park stars --mode scratch=discard --discard scratch --yes"
 ARCHIVE = "park stars --mode data=archive --yes"
 DOWN, DELETE = "down stars --yes", "down stars --yes --delete-data stars"
@@ -139,9 +157,17 @@ SCENES = {
     "cluster park": Scene(PARK_CLUSTER, (UP_CLUSTER,)),
     "cluster resume": Scene("resume ndvi --yes", (UP_CLUSTER, PARK_CLUSTER)),
     "cluster down": Scene("down ndvi --yes", (UP_CLUSTER,), deletes=True),
+    "class up": Scene(UP_CLASS),
+    "class park": Scene("park course --yes", (UP_CLASS,)),
+    "class down": Scene("down course --yes", (UP_CLASS,)),
     "image bake": Scene("image bake stars --yes", (UP,)),
     "image rm": Scene("image rm stars --yes", (UP, "image bake stars --yes"), deletes=True),
 }
+
+
+def name_in(line: str) -> str:
+    """The name that a line is about: a file's, or of what is made of one."""
+    return next((name for name in NODES if name in line), "stars")
 
 
 @dataclass
@@ -169,8 +195,8 @@ class Stage:
 
     def _gate(self) -> Gate:
         """The user has the policy that `roost iam FILE` prints, and no other right."""
-        file = "ndvi.toml" if "ndvi" in self.scene.line else "stars.toml"
-        found = AwsRights().of_user(load(self.folder / file), None).policy
+        file = self.folder / f"{name_in(self.scene.line)}.toml"
+        found = AwsRights().of_user(load(file), None).policy
         return Gate(found, boto3.client("ec2", region_name="eu-central-1"))
 
     @property
@@ -227,7 +253,7 @@ class Play:
 
     @property
     def name(self) -> str:
-        return "ndvi" if "ndvi" in self.scene.line else "stars"
+        return name_in(self.scene.line)
 
     def all_back_and_all_gone(self) -> None:
         """`up` has each thing once and lost nothing; `down` with all data leaves nothing."""

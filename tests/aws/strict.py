@@ -460,7 +460,11 @@ class StrictEc2(StrictDisks):
     def _check_DeleteSecurityGroup(self, through: Any, asked: Any) -> None:  # noqa: N802
         for reservation in through("DescribeInstances", {})["Reservations"]:
             for instance in reservation["Instances"]:
-                groups = {g["GroupId"] for g in instance.get("SecurityGroups", ())}
+                groups = {
+                    group["GroupId"]
+                    for one in (instance, *instance.get("NetworkInterfaces", ()))
+                    for group in (*one.get("SecurityGroups", ()), *one.get("Groups", ()))
+                }
                 state = self._as_it_is(instance)["State"]["Name"]
                 if asked["GroupId"] in groups and state != "terminated":
                     raise _error("DeleteSecurityGroup", "DependencyViolation", "in use")

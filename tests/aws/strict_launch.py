@@ -54,8 +54,13 @@ class Launches:
         if "PrivateIpAddress" in face:
             self._check_address(face["PrivateIpAddress"], subnet, there, asked["MaxCount"])
         count = self._room(asked, subnet["AvailabilityZone"], there)
-        # moto launches as few as it may, EC2 as many as it has.
-        return {**asked, "ImageId": image, "MinCount": count, "MaxCount": count}
+        # moto launches as few as it may, EC2 as many as it has. And it forgets the IOPS of the disk
+        # that a machine boots from, and then misses them.
+        (disk,) = asked["BlockDeviceMappings"]
+        plain = {key: value for key, value in disk["Ebs"].items() if key != "Iops"}
+        mapping = {**disk, "Ebs": {**plain, "VolumeType": "gp3"}}
+        launched = {"ImageId": image, "MinCount": count, "MaxCount": count}
+        return {**asked, **launched, "BlockDeviceMappings": [mapping]}
 
     def check_profile(self, asked: Any) -> None:
         """An instance profile is there, and has a role."""
@@ -83,6 +88,7 @@ class Launches:
 
     def _check_disk(self, image: str, asked: Any) -> None:
         least = self.weather.image_gib.get(image, 0)
+        check_boot_disk(asked["BlockDeviceMappings"][0]["Ebs"])
         if (size := asked["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"]) < least:
             why = f"Volume of size {size}GB is smaller than snapshot, expect size >= {least}GB"
             raise _refused("InvalidBlockDeviceMapping", why)
@@ -144,3 +150,28 @@ def _instances(through: Through) -> Iterator[Any]:
 
 def _refused(code: str, message: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "RunInstances")
+
+
+def check_boot_disk(disk: Any) -> None:
+    """What boots, and which types have IOPS and throughput to choose, and how many for a GiB.
+
+    Source: EC2 API reference, EbsBlockDevice; EBS user guide, "EBS volume types".
+    """
+    kind, iops = disk["VolumeType"], disk.get("Iops")
+    if kind in ("st1", "sc1"):
+        why = f"Volume type {kind} cannot be used as a boot volume"
+        raise _refused("InvalidBlockDeviceMapping", why)
+    ratio = {"gp3": 500, "io1": 50, "io2": 1000}
+    if iops is not None and kind not in ratio:
+        why = f"The parameter iops is not supported for {kind} volumes."
+        raise _refused("InvalidParameterCombination", why)
+    if iops is None and kind in ("io1", "io2"):
+        why = f"The parameter iops must be specified for {kind} volumes."
+        raise _refused("MissingParameter", why)
+    least = 3000 if kind == "gp3" else 100
+    if iops is not None and iops > max(least, ratio[kind] * disk["VolumeSize"]):
+        why = f"Iops to volume size ratio is too high; maximum is {ratio[kind]}"
+        raise _refused("InvalidParameterCombination", why)
+    if "Throughput" in disk and kind != "gp3":
+        why = f"The parameter throughput is not supported for {kind} volumes."
+        raise _refused("InvalidParameterCombination", why)

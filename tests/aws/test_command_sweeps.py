@@ -109,6 +109,7 @@ OTHERWISE = {
     "cluster scale up": "scale ndvi 1 --yes",
     "cluster park": "resume ndvi --yes",
     "cluster resume": PARK_CLUSTER,
+    "class up": "down course --yes",
 }
 """What somebody types who has thought better of a command that was killed."""
 

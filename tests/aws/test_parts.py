@@ -34,7 +34,7 @@ SITE = Site(
     root_device="/dev/sda1",
     subnet="subnet-1",
     zone="eu-central-1a",
-    security_group="sg-1",
+    security_groups=("sg-1",),
     key_pair="roost-ndvi",
     users={"group": "geo", "roost": "not the user's to say"},
 )

@@ -38,11 +38,20 @@ TINY = Shape(type="m1.tiny", cpus=1, memory_gib=0.5, image="debian-12", disk_gib
 DESKTOP = Wanted(
     name=NAME,
     record=f'{{"name": "{NAME}", "kind": "desktop"}}',
-    groups=(Group(role="desktop", count=1, shape=RENTED),),
+    groups=(
+        Group(role="desktop", count=1, shape=RENTED),
+        Group(role="gateway", count=1, shape=RENTED),
+    ),
     key_pairs=(KeyPair(name=NAME),),
-    security_groups=(SecurityGroup(name=NAME, rules=(Rule(port=22, source="192.0.2.0/24"),)),),
+    security_groups=(
+        SecurityGroup(name=NAME),
+        SecurityGroup(name=f"{NAME}.gateway", rules=(Rule(port=22, source="192.0.2.0/24"),)),
+    ),
     volumes=(Volume(name="data", size_gib=50, type="gp3", holder="desktop", mount="/data"),),
-    addresses=(Address(name="desktop", holder="desktop"),),
+    addresses=(
+        Address(name="desktop", holder="desktop"),
+        Address(name="gateway", holder="gateway"),
+    ),
 )
 PROCESS = Shape(type="process", cpus=1, memory_gib=1)
 CLUSTER = Wanted(

@@ -181,3 +181,36 @@ def test_a_network_without_a_router_is_said_and_its_addresses_are_released(
     assert "addresses" not in project.left()
     well(roost("down", "stars", "--yes", "--delete-data", "stars"))
     assert project.left() == {"networks": ["closed"]}
+
+
+def test_the_record_is_in_a_firewall_where_no_images_may_be_made(
+    roost: Typed, project: Project
+) -> None:
+    refuse = {"POST image /images": 403}
+    project.site.proxy.begin(Weather(refuse=refuse))
+    well(roost("up", "many.toml", "--yes"))
+    assert "images" not in project.left()
+    assert "many" in roost("ls").out
+    assert "nothing" in roost("plan", "many", "--diff").out.lower()
+    well(roost("scale", "many", "1", "--yes"))
+    well(roost("down", "many", "--yes"))
+    assert project.left() == {}
+
+
+def test_a_flavor_without_disk_boots_from_a_volume_that_goes_with_its_machine(
+    roost: Typed, project: Project
+) -> None:
+    admin = project.site.admin.compute
+    name = f"nodisk-{project.id[:8]}"
+    flavor = admin.create_flavor(name=name, ram=512, vcpus=1, disk=0, is_public=False)
+    admin.flavor_add_tenant_access(flavor, project.id)
+    text = DESKTOP.replace('cpus = 1\nmemory = "500MB"', f'type = "{name}"')
+    Path("stars.toml").write_text(text.replace("[[volumes]]", "[[volumes]]", 1))
+    well(roost("up", "stars.toml", "--yes"))
+    assert len(project.left()["volumes"]) == 2
+    shown = roost("show", "stars", "--json").json
+    assert [v["name"] for v in shown["volumes"]] == ["data"]
+    well(roost("stop", "stars"))
+    well(roost("start", "stars"))
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert project.left() == {}

@@ -32,8 +32,15 @@ from tests.laws import examples
 SHAPE = Shape(type="m7i.large", cpus=2, memory_gib=8)
 
 
-def wanted(workers: int = 2, *, volumes: int = 1, fixed: bool = True, record: str = "{}") -> Wanted:
-    return Wanted(
+def wanted(
+    workers: int = 2,
+    *,
+    volumes: int = 1,
+    fixed: bool = True,
+    gateway: bool = False,
+    record: str = "{}",
+) -> Wanted:
+    inner = Wanted(
         name="demo",
         record=record,
         groups=(
@@ -47,6 +54,15 @@ def wanted(workers: int = 2, *, volumes: int = 1, fixed: bool = True, record: st
             for i in range(volumes)
         ),
         addresses=(Address(name="head", holder="head"),) if fixed else (),
+    )
+    if not gateway:
+        return inner
+    outer = SecurityGroup(name="demo.gateway", rules=inner.security_groups[0].rules)
+    return replace(
+        inner,
+        groups=(*inner.groups, Group(role="gateway", count=1, shape=SHAPE)),
+        security_groups=(SecurityGroup(name="demo"), outer),
+        addresses=(*inner.addresses, Address(name="gateway", holder="gateway")),
     )
 
 
@@ -83,6 +99,7 @@ wants = st.builds(
     st.integers(0, 6),
     volumes=st.integers(0, 2),
     fixed=st.booleans(),
+    gateway=st.booleans(),
     record=st.sampled_from(["{}", '{"a": 1}']),
 )
 weathers = st.builds(
@@ -97,8 +114,9 @@ weathers = st.builds(
 def test_up_makes_all_that_is_wanted_and_then_has_nothing_to_do(want, weather):
     cloud = FakeCloud(weather)
     state = up(cloud, want)
+    gateway = ["gateway"] if len(want.groups) > 2 else []
     assert running(state) == sorted(
-        ["head", *(f"worker-{i + 1}" for i in range(want.groups[1].count))]
+        [*gateway, "head", *(f"worker-{i + 1}" for i in range(want.groups[1].count))]
     )
     assert [v.state for v in state.volumes] == ["attached"] * len(want.volumes)
     assert all(a.attached for a in state.addresses)
@@ -121,7 +139,8 @@ def test_from_any_state_up_comes_to_the_same_end(first, second, last, weather, c
         with contextlib.suppress(Exception):
             cloud.crash("demo", name)
     state = up(cloud, last)
-    assert len(running(state)) == 1 + last.groups[1].count
+    assert len(running(state)) == sum(group.count for group in last.groups)
+    assert {g.name for g in state.security_groups} == {g.name for g in last.security_groups}
     assert plan_up(last, state).done
     assert not cloud.lost
 
@@ -155,6 +174,24 @@ def test_killed_at_any_effect_the_same_command_comes_to_the_same_end(
     stormy.weather = weather
     assert timeless(verbs[verb](stormy)) == timeless(expected)
     assert not stormy.lost
+
+
+@settings(max_examples=examples(100))
+@given(st.integers(0, 3), weathers, st.integers(0, 12), st.sampled_from(["stop", "down"]))
+def test_what_is_left_of_it_can_be_reached_whenever_it_is_killed(workers, weather, at, verb):
+    """The gateway is up as long as any other machine is."""
+    cloud = FakeCloud(weather)
+    want = wanted(workers, gateway=True)
+    up(cloud, want)
+    cloud.weather = replace(weather, kill_after=cloud.effects + at)
+    with contextlib.suppress(Killed):
+        {"stop": stop, "down": down}[verb](cloud)
+    left = running(cloud.observe("demo"))
+    assert not left or "gateway" in left
+    cloud.weather = weather
+    up(cloud, want)
+    starts = [s for s in plan_up(want, stop(cloud)).steps if isinstance(s, Start)]
+    assert starts[0] == Start(("gateway",))
 
 
 @given(wants, weathers, st.data())

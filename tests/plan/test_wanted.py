@@ -226,3 +226,35 @@ def test_what_a_cloud_cannot_be(tmp_path):
     ):
         with pytest.raises(UsageError, match=re.escape(text)):
             wanted_of(desktop.model_copy(update=changed), HOST)
+
+
+class TestGateway:
+    """``reach = "jump"`` without the name of a gateway that is there."""
+
+    KINDS = (
+        ('kind = "desktop"\n[machine]\ntype = "m7i.large"\n', "x86_64", "ubuntu-24.04"),
+        ('kind = "desktop"\n[machine]\ntype = "m7g.large"\nimage = "debian-12"\n', "arm64", ""),
+        ('kind = "classroom"\nseats = 20\n[machine]\nimage = "ami-12345678"\n', "", ""),
+        ('kind = "cluster"\ncloud = "aws"\n[head]\nimage = "debian-13"\n', "x86_64", "debian-13"),
+    )
+
+    def test_one_small_machine_more_is_the_only_way_in(self, tmp_path):
+        for text, arch, image in self.KINDS:
+            access = '[access]\nreach = "jump"\nssh = ["me", "192.0.2.0/24"]\n'
+            found = want(tmp_path, f"{text}{AWS}{access}")
+            gateway = found.groups[-1]
+            assert (gateway.role, gateway.count, gateway.shape.memory_gib) == ("gateway", 1, 2)
+            assert gateway.shape.arch == (arch or "x86_64")
+            assert gateway.shape.image == (
+                image or {"arm64": "debian-12"}.get(arch, "ubuntu-24.04")
+            )
+            assert found.addresses == (Address(name="gateway", holder="gateway"),)
+            inside, outside = found.security_groups
+            assert (inside.name, inside.rules, outside.name) == ("x", (), "x.gateway")
+            assert [rule.source for rule in outside.rules] == ["caller", "192.0.2.0/24"]
+
+    def test_a_gateway_that_is_there_makes_none(self, tmp_path):
+        access = '[access]\nreach = "jump"\njump = "a@b"\nssh = ["10.0.0.0/16"]\n'
+        found = want(tmp_path, f'kind = "desktop"\n[machine]\ncpus = 2\n{AWS}{access}')
+        assert [g.role for g in found.groups] == ["desktop"]
+        assert (found.addresses, found.public, len(found.security_groups)) == ((), False, 1)

@@ -107,11 +107,11 @@ def set_up(
     return make
 
 
-def install(computer: Computer) -> None:
+def install(computer: Computer, more: str = f"{AWS}[machine]\ngpus = 1\n") -> None:
     """Do the two steps as a machine does them, each for the first time."""
     folder = computer.machine.root.parent
     file = folder / "roost.toml"
-    file.write_text(f'name = "a"\nkind = "desktop"\n{AWS}[machine]\ngpus = 1\n')
+    file.write_text(f'name = "a"\nkind = "desktop"\n{more}')
     for step in (s for s in steps_of(load(file), "desktop", Context()) if "gpu" in s.name[:4]):
         computer.machine.at(machine_steps.marker(step.to_json())).unlink(missing_ok=True)
         machine_steps.do(computer.machine, json.loads(json.dumps(step.to_json())))
@@ -185,3 +185,24 @@ def test_a_gpu_that_does_not_answer_is_a_failure_with_its_reason(
             assert "NVRM: GPU is lost" in str(caught.value)
         if before:
             (computer.bin / name).write_text(before)
+
+
+def test_a_flavor_that_nothing_describes_is_looked_at_on_the_machine(
+    set_up: Callable[..., Computer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computer = set_up(DEBIAN)
+    site = 'cloud = "openstack"\n[machine]\n'
+    devices = computer.bin.parent / "devices"
+    monkeypatch.setenv("PCI", str(devices))
+    for number, vendor in enumerate(("", "0x1af4\n", "0x10de0\n", "0x10de\n")):
+        if vendor:
+            write(devices / f"0000:00:0{number}.0/vendor", vendor)
+        install(computer, f'{site}type = "g3.medium"\n')
+        assert bool(computer.words()) == (vendor == "0x10de\n"), vendor
+    install(computer, f"{site}cpus = 4\n")
+    assert computer.words() == []
+    computer.smi.unlink()
+    computer.program("nvidia-smi", "exit 6")
+    for key in ("gpus = 1", 'type = "g3.medium"'):
+        with pytest.raises(Failed, match="nvidia-smi does not answer"):
+            install(computer, f"{site}{key}\n")

@@ -82,7 +82,7 @@ def test_the_console_is_asked_about_the_machines_on_the_way_only() -> None:
 
     found = connection(cluster(head, *workers), "worker-7", console)
     assert asked == [("ndvi", "worker-7"), ("ndvi", "head")]
-    assert found.host.jump == "roost-ndvi"
+    assert found.host.jump == "roost-ndvi-head"
     assert places("ndvi").pinned("i-00000007").read_text() == (
         "roost-ndvi-i-00000007 ssh-ed25519 worker-7\n"
     )

@@ -13,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from roost.errors import RoostError
 from roost.model.record import read_record
-from roost.model.resources import State
+from roost.model.resources import Instance, State
+from roost.provision.machines import Machines
 from roost.ssh import command
+from roost.ssh import connection as access
+from roost.ssh.config import Host
 from roost.ssh.connection import connection
 from roost.ssh.diagnose import explain
 from roost.ssh.keys import public_key
@@ -113,3 +117,75 @@ def test_a_record_names_no_other_command() -> None:
     text = json.dumps({"access": {"reach": "teleport"}})
     assert read_record(text).reach == "public"
     assert read_record(replace(private(**GATEWAY)).record).jump == "lab-gateway"
+
+
+# --- through a gateway that roost made -----------------------------------------------------------
+
+PLACES = {"gateway": "made-gateway", "head": "behind"}
+MADE = {"reach": "jump", "ssh": ["me"]}
+
+
+def _host_key(place: Path) -> str:
+    return " ".join((place / "host.pub").read_text().split()[:2])
+
+
+@pytest.fixture
+def behind_gateway(
+    here: Callable[[int], None],
+    serve: Callable[..., Server],
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> State:
+    """A head at an address that only the gateway reaches: the name of its computer for itself."""
+    del server
+    ports = {"gateway": serve("made-gateway").port, "head": serve("behind").port}
+    local = access._host
+
+    def placed(state: State, one: Instance, *more: object) -> Host:
+        here(ports[one.name])
+        return local(state, one, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(access, "_host", placed)
+    return cluster(
+        instance("head", 1, address="203.0.113.9", private="127.0.0.1"),
+        instance("gateway", 2, address="127.0.0.1", private="10.0.0.5"),
+        access=MADE,
+    )
+
+
+def test_through_a_gateway_that_roost_made(behind_gateway: State, short: Path) -> None:
+    keys = {name: _host_key(short / place) for name, place in PLACES.items()}
+    state = behind_gateway
+    way = connection(state, None, lambda _, node: (keys[node],))
+    assert (way.unproven, way.host.address, way.host.known) == ((), "127.0.0.1", True)
+    line = command.batch(way.config, way.alias, ["printenv", "ROOST_TEST_SERVER"])
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "behind\n"), done.stderr
+    # As set-up asks, before it believes any host key.
+    machines = Machines(state, lambda _, node: (keys[node],), lambda _: None)
+    assert machines._answers(state.instances[0])
+    head, gate = state.instances
+    machines.state = replace(state, instances=(replace(head, private="127.0.0.9"), gate))
+    assert not machines._answers(machines.state.instances[0])
+
+
+def test_another_gateway_than_the_consoles_is_not_used(behind_gateway: State, short: Path) -> None:
+    keys = {name: _host_key(short / place) for name, place in PLACES.items()}
+    way = connection(behind_gateway, None, lambda *_: (keys["head"],))
+    for alias, said in ((way.alias, "onnection closed"), ("roost-ndvi-gateway", "ication failed")):
+        line = command.batch(way.config, alias, ["true"])
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, said in done.stderr) == (255, True), done.stderr
+
+
+def test_without_its_gateway_nothing_is_tried(place: Path) -> None:
+    del place
+    head = instance("head", 1, private="10.0.0.4")
+    for gate, why, then in (
+        ((), "its gateway is not there", "roost up ndvi"),
+        ((instance("gateway", 2, state="stopped"),), "its gateway is stopped", "roost start ndvi"),
+    ):
+        state = cluster(head, *gate, access=MADE)
+        with pytest.raises(RoostError, match=f"ndvi cannot be reached: {why}") as caught:
+            connection(state, None, lambda *_: ())
+        assert caught.value.next == then

@@ -132,7 +132,8 @@ def test_through_the_head_to_a_machine_without_a_public_address(
 ) -> None:
     inner = serve("inner")
     keys = {"head": server.host_key, "worker-1": inner.host_key}
-    monkeypatch.setattr(access, "behind", lambda one, main: one != main)
+    main = STATE.instances[0]
+    monkeypatch.setattr(access, "way_through", lambda one, _: main if one != main else None)
     local = access._host
 
     def placed(state: State, one: Instance, *more: object) -> Host:

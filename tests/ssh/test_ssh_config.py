@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from roost.errors import UsageError
-from roost.ssh.config import Host, alias, behind, config, main_machine, quoted, user_of
+from roost.ssh.config import Host, alias, config, main_machine, quoted, user_of, way_through
 from tests.ssh.made_state import cluster, desktop, instance
 
 HEAD = Host(
@@ -155,8 +155,21 @@ def test_the_machine_that_a_name_means() -> None:
 def test_only_what_has_no_public_address_is_reached_through_the_head() -> None:
     head, worker = instance("head", 1, address="8.8.4.4"), instance("worker-1", 2)
     private = replace(worker, address="172.31.4.5")
-    assert behind(private, head)
-    assert not behind(replace(worker, address="8.8.8.8"), head)
-    assert not behind(private, replace(head, address="172.31.4.4"))
-    assert not behind(private, None)
-    assert not behind(head, head)
+    assert way_through(private, cluster(head, private)) == head
+    public = replace(worker, address="8.8.8.8")
+    assert way_through(public, cluster(head, public)) is None
+    assert way_through(private, cluster(replace(head, address="172.31.4.4"), private)) is None
+    assert way_through(private, cluster(private)) is None
+    assert way_through(head, cluster(head, private)) is None
+
+
+def test_only_a_name_that_wants_a_gateway_is_led_through_it() -> None:
+    seat, gate = instance("seat-1", 1, address="8.8.4.4"), instance("gateway", 2)
+    wanted = {"access": {"reach": "jump", "ssh": ["me"]}}
+    assert way_through(seat, cluster(seat, gate, **wanted)) == gate
+    assert way_through(gate, cluster(seat, gate, **wanted)) is None
+    assert main_machine(cluster(gate, seat, **wanted)) == seat
+    # Somebody gave a machine of theirs roost's tags, or the record an odd gateway.
+    assert way_through(seat, cluster(seat, gate)) is None
+    odd = {"access": {"reach": "jump", "jump": "a b", "ssh": ["10.0.0.0/16"]}}
+    assert way_through(seat, cluster(seat, gate, **odd)) is None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from roost.errors import NeedsConfirmationError, RoostError, UsageError, command_line
 from roost.model import nodes
+from roost.model.resources import STATELESS
 
 if TYPE_CHECKING:
     from roost.model.resources import S3Copy, State, Wanted
@@ -56,7 +57,7 @@ def _to_be_made(wanted: Wanted, have: State, fresh: Iterable[str]) -> frozenset[
     names = frozenset(fresh)
     known = {volume.name for volume in wanted.volumes if not volume.id}
     for group in wanted.groups:
-        if group.role != "worker":
+        if group.role not in STATELESS:
             known |= set(nodes.names(group.role, group.count))
     if unknown := sorted(names - known):
         raise UsageError(

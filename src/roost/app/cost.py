@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from roost.app import resolve
 from roost.app.prices import book_for
 from roost.errors import RoostError
+from roost.model.resources import STATELESS
 from roost.providers.provider import need
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _stops(session: Session, cloud: Cloud, state: State, spec: Spec | None) -> t
 
     if spec is None or not cloud.can.rents:
         return ()
-    deciding = tuple(i for i in state.instances if i.role != "worker")
+    deciding = tuple(i for i in state.instances if i.role not in STATELESS)
     _, told = set_ups(session, cloud, replace(state, instances=deciding))
     return stops_of(spec, state, told)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from roost.errors import NotFoundError, RoostError, UsageError, command_line
+from roost.model.resources import STATELESS
 
 if TYPE_CHECKING:
     from roost.app.sync import Result
@@ -130,9 +131,10 @@ def _machines(spec: Spec, state: State, node: str | None) -> list[Instance]:
             )
         return [reachable(state, seat) for seat in seats]
     found = reachable(state, node)
-    if found.role == "worker":
+    if found.role in STATELESS:
         raise UsageError(
-            f"{found.name} holds no data of its own: the head does",
+            f"{found.name} holds no data of its own"
+            + (": the head does" if found.role == "worker" else ""),
             next=command_line(
                 "roost", "sync", f"{spec.name}/{found.name}:FOLDER", "s3://BUCKET/PREFIX"
             ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from roost.errors import PartlyDoneError, RoostError, UnreachableError, UsageError, command_line
 from roost.model.limits import Limits
+from roost.model.resources import GATEWAY, STATELESS
 
 if TYPE_CHECKING:
     from roost.model.resources import State
@@ -101,12 +102,12 @@ def connections(session: Session, cloud: Cloud, state: State, node: str | None) 
     """Return the ways to the machines that decide for themselves when to stop."""
     from roost.app.connect import connected
 
-    if any(i.name == node and i.role == "worker" for i in state.instances):
+    if any(i.name == node and i.role in STATELESS for i in state.instances):
         raise UsageError(
-            f"{node} follows the head",
-            next=command_line("roost", "extend", state.name, "2h", "head"),
+            f"{node} follows the others" if node == GATEWAY else f"{node} follows the head",
+            next=command_line("roost", "extend", state.name, "2h"),
         )
-    running = [i.name for i in state.instances if i.role != "worker" and i.state == "running"]
+    running = [i.name for i in state.instances if i.role not in STATELESS and i.state == "running"]
     # Where none runs, connect to the main machine anyway: its error says why.
     names: list[str | None] = [node] if node is not None else [*running] or [None]
     return [connected(session, cloud, state, name) for name in names]

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from roost.model.limits import Limits
+from roost.model.resources import STATELESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +37,11 @@ class Stops:
 
 
 def stops_of(spec: Spec, state: State, told: Mapping[str, Limits]) -> tuple[Stops, ...]:
-    """Return what stops each machine that decides for itself; workers follow their head."""
+    """Return what stops each machine that decides for itself; workers follow their head,
+    and a gateway all others."""
     from roost.recipes.rented import limits_of
 
-    roles = {i.role for i in state.instances if i.role != "worker"}
+    roles = {i.role for i in state.instances if i.role not in STATELESS}
     files = {}
     for role in roles:
         raw = limits_of(spec, role)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from roost.app.given import given
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
 from roost.model.record import read_record
+from roost.model.resources import GATEWAY
 from roost.model.steps import shorten
+from roost.plan.gateway import behind_gateway
 from roost.ssh.connection import host_keys_of
 
 if TYPE_CHECKING:
@@ -193,13 +195,15 @@ class Provisioner:
         from roost.recipes.registry import handover_of, secrets_of, uploads_of
         from roost.recipes.rented import limits_of
 
+        outside = instance.role == GATEWAY  # it gets neither files nor others' secrets
         with self._packing:  # seats ask at the same time
-            for key, source in uploads_of(self.spec).items():
+            for key, source in ({} if outside else uploads_of(self.spec)).items():
                 if key not in self.checksums:
                     self.checksums[key] = self._checksum(key, source, uploads)
         instances = self.machines.state.instances
         context = Context(
             workers=tuple(i.name for i in instances if i.role == "worker"),
+            behind=tuple(i.private for i in behind_gateway(instances) if i.private),
             uploads=dict(self.checksums),
             key_pairs=self.key_pairs,
             seat_keys=self._seat_keys(instance),
@@ -215,10 +219,15 @@ class Provisioner:
             limits=limits_of(self.spec, instance.role),
             right=right.id,
         )
+        if outside:
+            return Part(handover, self._file, right.secrets)
         return Part(handover, self._file, {**secrets, **shared, **right.secrets})
 
     def _seat_keys(self, instance: Instance) -> tuple[str, ...] | None:
-        """Return the key of whoever has the seat; None where the table of people is not here."""
+        """Return the key of whoever has the seat; None where the table of people is not here.
+
+        A gateway has those of all: each goes on from there to a seat.
+        """
         from roost.app.people import people_of
 
         if self.spec.kind != "classroom":
@@ -228,6 +237,8 @@ class Provisioner:
                 self.people = people_of(self.spec, self.allowed, self.say)
         if not self.people.known:
             return None
+        if instance.role == GATEWAY:
+            return tuple(one.key for one in self.people.people if one.key)
         person = self.people.at(instance.name)
         return (person.key,) if person is not None and person.key else ()
 

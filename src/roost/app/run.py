@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from roost.app import resolve
 from roost.app.connect import run_on
-from roost.errors import UsageError, command_line
+from roost.errors import RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
+    from roost.model.resources import State
+    from roost.providers.provider import Cloud
     from roost.session import Session
     from roost.spec import Spec
+    from roost.ssh.connection import Connection
+
+MOST_OUTPUT = 1_000_000
+"""Bytes of each seat that are shown."""
 
 
-def run(session: Session, name: str, words: tuple[str, ...]) -> int:
+def run(session: Session, name: str, words: tuple[str, ...], node: str | None = None) -> int:
     """Run the file's command with further options, or another command; its exit code.
+
+    On a class it is another command, on all seats at once or on ``node``.
 
     Raises UsageError where there is no command, or no Dask cluster to run it on.
     """
     cloud = resolve.locate(session, name)
     spec, state = resolve.recorded(cloud, name)
+    if spec.kind == "classroom" and words:
+        return _on_seats(session, cloud, state, node, words)
+    if node is not None:
+        raise UsageError(
+            f"{name} is no class, whose seats `roost run` knows one by one",
+            next=command_line("roost", "ssh", name, node, "--", *words),
+        )
     line = choose(_file_command(spec), words)
     if not line:
         raise UsageError(
@@ -38,6 +55,57 @@ def run(session: Session, name: str, words: tuple[str, ...]) -> int:
         line = (*INSIDE, *line)
     sys.stderr.flush()
     return run_on(session, cloud, state, None, line)
+
+
+def _on_seats(
+    session: Session, cloud: Cloud, state: State, node: str | None, words: tuple[str, ...]
+) -> int:
+    """Run a command on one seat, as it is; or on all at once, each line with its seat before it.
+
+    Returns 0 where it did on all of them. Raises RoostError, or PartlyDoneError, with the others.
+    """
+    from roost.app.seats import on_each, problem_of
+
+    if node is not None:
+        return run_on(session, cloud, state, node, words)
+    writing = threading.Lock()
+
+    def work(way: Connection) -> None:
+        code, lines = _lines(way, words)
+        with writing:
+            sys.stdout.write("".join(f"{way.node.name}: {line}\n" for line in lines))
+            sys.stdout.flush()
+        if code:
+            raise RoostError(f"{way.node.name}: ended with {code}")
+
+    seats = [one.name for one in state.instances if one.role == "seat"]
+    found = on_each(session, cloud, state, seats, work)
+    first = command_line("roost", "run", f"{state.name}/seat-")
+    problem = problem_of(found, lambda n: f"{first}{n[0]} -- {command_line(*words)}")
+    if problem is not None:
+        raise problem
+    return 0
+
+
+def _lines(way: Connection, words: tuple[str, ...]) -> tuple[int, list[str]]:
+    """Run a command there that reads nothing; return its exit code and what it printed, bounded."""
+    from roost.ssh import command
+
+    line = command.shell(way.config, way.alias, words)
+    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+    process = subprocess.Popen(
+        [line[0], *options, *line[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    with process:
+        text = process.stdout.read(MOST_OUTPUT)
+        while process.stdout.read(1 << 20):
+            pass
+    lines = text.decode(errors="replace").splitlines()
+    return process.returncode, [*lines, "..."] if len(text) == MOST_OUTPUT else lines
 
 
 def _file_command(spec: Spec) -> tuple[str, ...]:

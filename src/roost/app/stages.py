@@ -58,9 +58,10 @@ def advice_for(spec: Spec, change: timedelta = CHANGE) -> Advised:
             next="[[stages]] with name, needs = { cpus = 8 } and hours = 12 in a desktop's file",
         )
     region = rules_of(spec.cloud).price_region(spec)
-    if region is None:
-        raise RoostError(f"roost knows no prices of machines on {rules_of(spec.cloud).title}")
     book = todays_book()
+    if region is None or region not in book.catalogue.regions:
+        title = rules_of(spec.cloud).title
+        raise RoostError(f"roost has no list of the machines of {title}: it cannot compare them")
     wanted = wanted_for(spec)
     hours = Decimal(int(change.total_seconds())) / 3600
     found = advise(

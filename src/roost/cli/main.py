@@ -54,6 +54,11 @@ SECTIONS: dict[str, dict[str, str]] = {
         "extend": "Let it run for longer: move its end time, and do not stop it for idleness "
         "until then.",
     },
+    "A class": {
+        "handout": "Write the cards of a class: one page to print, and a table.",
+        "message": "Show a message on the screens of a class.",
+        "collect": "Bring the results of every seat of a class to a folder here, by seat.",
+    },
     "Pause and end": {
         "stop": "Stop its instances (or one); nothing is deleted.",
         "start": "Start what was stopped, and whatever is missing of it; or one machine.",

@@ -24,6 +24,7 @@ from roost.home import NAME_RULE, SHOWN, is_name
 from roost.images.plan import BakePlan, plan_bake, plan_cleanup
 from roost.machine.clean import KEPT_IN_HOMES
 from roost.model.images import BakedImage, BakeRequest
+from roost.model.resources import GATEWAY
 from roost.providers.provider import need
 from roost.reconcile.loop import Goal, run_loop
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from roost.session import Session
     from roost.spec import Spec
 
-FIRST = ("desktop", "head", "seat", "worker")
+FIRST = ("desktop", "head", "seat", "worker", "gateway")
 """Of which role the machine is that is baked, if none is named."""
 MOST_TRIES = 40
 """The limit for one step to come back: clouds are slow to show what was made of an image."""
@@ -83,6 +84,8 @@ def _choose(state: State, node: str | None) -> Instance:
             next=command_line("roost", "up", state.name),
         )
     named = [i for i in there if node in (None, i.name)]
+    if node == GATEWAY:
+        raise UsageError("a gateway has nothing that an image would keep")
     if not named:
         names = ", ".join(i.name for i in there)
         raise NotFoundError(f"{state.name} has no instance {node}. There are: {names}")

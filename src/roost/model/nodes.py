@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from roost.model.resources import Role
+from roost.model.resources import GATEWAY, Role
 
 NUMBERED: frozenset[Role] = frozenset(("worker", "seat"))
 """Roles of which there can be many: worker-1, worker-2, ..."""
@@ -23,6 +23,11 @@ def names(role: Role, most: int) -> Iterator[str]:
         return
     for number in range(1, most + 1):
         yield f"{role}-{number}"
+
+
+def gateway_firewall(name: str) -> str:
+    """Return the name of the firewall around a name's gateway; no other name has such a one."""
+    return f"{name}.{GATEWAY}"
 
 
 def split(name: str) -> tuple[str, int | None]:

@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from roost.model import nodes
-from roost.model.resources import Backup
-from roost.reach import GATEWAY, REACHES, Reach
+from roost.model.resources import GATEWAY, Backup
+from roost.reach import GATEWAY as WRITTEN
+from roost.reach import REACHES, Reach
 
 LONGEST = 1_000_000
 """Characters; a record of a thousand seats has some ten thousand."""
@@ -34,7 +35,8 @@ class Recorded:
 
     ``kind`` is "unknown" where it cannot; ``readable``: the text is a JSON object. ``tags`` are the
     user's own; ``volumes`` and ``machines`` the names that these have in a cloud, without workers;
-    ``aws`` and ``openstack`` are the tables of these names, unchecked.
+    ``aws`` and ``openstack`` are the tables of these names, unchecked; ``makes_gateway``: the
+    machines are reached through one more machine, which roost makes.
     """
 
     readable: bool = False
@@ -53,6 +55,7 @@ class Recorded:
     lets_me_in: bool = False
     reach: Reach = "public"
     jump: str = ""
+    makes_gateway: bool = False
     parks_in_s3: bool = False
     volumes: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
@@ -63,7 +66,10 @@ class Recorded:
 
     def image(self, role: str) -> str:
         """Return the image of a role's machines, as the file names it; "" if that is not known."""
-        return self.images.get({"head": "head", "worker": "workers"}.get(role, "machine"), "")
+        table = {"head": "head", "worker": "workers"}.get(role, "machine")
+        if role == GATEWAY and self.kind == "cluster":
+            table = "head"
+        return self.images.get(table, "")
 
 
 @lru_cache(maxsize=16)
@@ -113,7 +119,8 @@ def _way_in(access: Mapping[str, Any]) -> dict[str, Any]:
     reach, jump = _text(access, "reach"), _text(access, "jump")
     return {
         "reach": next((way for way in REACHES if way == reach), "public"),
-        "jump": jump if GATEWAY.fullmatch(jump) else "",
+        "jump": jump if WRITTEN.fullmatch(jump) else "",
+        "makes_gateway": reach == "jump" and access.get("jump") is None,
     }
 
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from roost.model.owner import Foreign, Owner
 
 Kind = Literal["key-pair", "security-group", "volume", "instance", "address", "snapshot", "image"]
-Role = Literal["head", "worker", "desktop", "seat"]
+Role = Literal["head", "worker", "desktop", "seat", "gateway"]
+GATEWAY: Role = "gateway"
+"""The machine through which all others are reached; its name, and that of its address, too."""
+STATELESS: frozenset[Role] = frozenset(("worker", GATEWAY))
+"""Roles whose machines keep nothing: another one takes the place of one that goes."""
 InstanceState = Literal[
     "pending",  # being made, or set up
     "running",  # up, and its set-up is done
@@ -59,7 +63,8 @@ class Shape:
     """The type, disk and image of an instance. One call launches a role and shape.
 
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
-    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB. Where there is no room, ``others``
+    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; an empty
+    ``disk_type`` is the cloud's own choice. Where there is no room, ``others``
     are the types to try after ``type``, and ``or_on_demand`` says that a spot machine may be one
     on demand: an instance that is there can be any of these. ``machine_role`` is the provider's
     own name of the limited right that it is launched with (AWS: an IAM instance profile).
@@ -72,6 +77,9 @@ class Shape:
     arch: str = "x86_64"
     image: str = ""
     disk_gib: float = 0
+    disk_type: str = ""
+    disk_iops: int | None = None
+    disk_throughput: int | None = None
     spot: bool = False
     others: tuple[str, ...] = ()
     or_on_demand: bool = False
@@ -140,7 +148,9 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityGroup:
-    """The firewall around all instances of one name; they reach each other freely."""
+    """The firewall around all instances of one name, or, with the rules, around its gateway alone.
+    All within the first reach each other freely.
+    """
 
     name: str
     rules: tuple[Rule, ...] = ()

@@ -1,7 +1,8 @@
 """The plan of parking: the next steps to save the work and stop paying. Pure.
 
-Workers hold nothing, and are deleted. On the other machines each volume goes the way of its mode,
-and the boot disk becomes an image; a machine whose volumes are all kept is kept too, stopped.
+Workers hold nothing, and are deleted; so is a gateway, after all others. On the other machines each
+volume goes the way of its mode, and the boot disk becomes an image; a machine whose volumes are all
+kept is kept too, stopped.
 Nothing is deleted before its copy is completed, and before that copy was begun when nothing could
 write any more (`plan/backups.py` has these rules).
 """
@@ -38,6 +39,7 @@ from roost.plan.backups import (
     snapshots_of,
     superseded,
 )
+from roost.plan.gateway import behind_gateway, delete_gateway
 from roost.plan.reasons import HAND_OVER, by_reason
 from roost.plan.recorded import due, is_recorded
 from roost.plan.refusal import refuse_states, refuse_unread
@@ -74,13 +76,15 @@ def plan_park(
     if workers:
         steps.append(Retire(workers, reason=HAND_OVER))
         steps.append(Delete("instance", workers, reason="workers keep nothing on their disks"))
-    stateful = [i for i in live if i.role != "worker"]
+    stateful = [i for i in behind_gateway(live) if i.role != "worker"]
     steps += park.snapshots(stateful)
     steps += park.stops(stateful)
     steps += park.records(stateful)
     steps += park.images(stateful)
     steps += park.facts()
     steps += park.deletions(stateful)
+    if all(i.state == "stopped" and park.stays(i) for i in behind_gateway(live)):
+        steps += delete_gateway(have)
     return Plan(tuple(steps), tuple(park.waiting()), notes=tuple(park.notes()))
 
 
@@ -118,8 +122,8 @@ def plan_doubt(have: State, names: Collection[str]) -> Plan:
 
 
 def plan_wake(have: State, names: frozenset[str]) -> Plan:
-    """Return the steps to these machines running with their volumes, and nothing else."""
-    wanted = [i for i in have.instances if i.name in names]
+    """Return the steps to these machines running with their volumes, and the way to them."""
+    wanted = [i for i in have.instances if i.name in names or i.role == "gateway"]
     off = tuple(i.name for i in wanted if i.state in ("stopped", "failed"))
     able = {i.name for i in wanted if i.state in ("running", "stopped")}
     loose = [v for v in have.volumes if v.state == "available" and v.holder in able]

@@ -96,7 +96,8 @@ def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
         shape = group.shape
         items.append(Instances(shape.type, region, group.count, shape.spot))
         if root:  # on a site, the price of a flavor has its disk in it
-            items.append(Volumes(gb(shape.disk_gib), region, root, group.count))
+            kind, speed = shape.disk_type or root, (shape.disk_iops, shape.disk_throughput)
+            items.append(Volumes(gb(shape.disk_gib), region, kind, group.count, *speed))
     fixed = len(wanted.addresses)
     instances = sum(group.count for group in wanted.groups)
     items += [charged(volume, region) for volume in wanted.volumes]

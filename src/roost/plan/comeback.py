@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from roost.model.resources import Image, Instance, S3Copy, Snapshot, State, Volume, Wanted
+from roost.model.resources import (
+    STATELESS,
+    Image,
+    Instance,
+    S3Copy,
+    Snapshot,
+    State,
+    Volume,
+    Wanted,
+)
 from roost.plan.backups import image_of, source_of
 from roost.plan.recorded import lost
 from roost.plan.refusal import (
@@ -37,7 +46,9 @@ def refusal_of(
     volumes = [v for v in wanted.volumes if v.name not in there and not v.id]
     gone = [backup for backup in lost(have, volumes, missing) if backup.name not in fresh]
     unknown = [v.name for v in volumes if source_of(v.name, have) is None]
-    unknown += [i.name for i in missing if i.role != "worker" and image_of(i.name, have) is None]
+    unknown += [
+        i.name for i in missing if i.role not in STATELESS and image_of(i.name, have) is None
+    ]
     unread = refuse_unread(have, set(unknown) - fresh)
     return (
         refuse_doubles(have)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from roost.errors import command_line
 from roost.model.resources import State, Volume
 from roost.model.steps import Delete, Disown, Forget, ForgetCopy, RecordBackups, Step
+from roost.plan.gateway import behind_gateway
 from roost.plan.reasons import by_reason
 from roost.plan.recorded import lost_backups, obsolete
 from roost.plan.up import Plan
@@ -23,16 +24,20 @@ def plan_down(have: State, discard: frozenset[str] = frozenset()) -> Plan:
     never deleted.
     """
     everything = have.name in discard
-    live = tuple(i.name for i in have.instances if i.state not in ("deleting", "unknown"))
+    live = [i for i in have.instances if i.state not in ("deleting", "unknown")]
+    now = behind_gateway(live) or live
+    # What is left when this is interrupted can be reached as long as the gateway is there.
+    kept = {i.name for i in live if i not in now}
+    addresses = tuple(a.name for a in have.addresses if a.holder not in kept)
     steps: list[Step] = []
     if (current := obsolete(have)) is not None:
         why = "a recorded copy is gone, and what it was made of is there"
         steps.append(RecordBackups(current, reason=why))
-    if have.addresses:
-        addresses = tuple(a.name for a in have.addresses)
+    if addresses:
         steps.append(Delete("address", addresses, reason="`down` keeps data, and nothing else"))
-    if live:
-        steps.append(Delete("instance", live, reason="`down` deletes all machines"))
+    if now:
+        names = tuple(i.name for i in now)
+        steps.append(Delete("instance", names, reason="`down` deletes all machines"))
     # Volumes and the firewall are in use until the last instance is gone.
     if not have.instances:
         steps += _rest(have, discard, everything)

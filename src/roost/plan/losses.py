@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roost.model.resources import SURPLUS, Address, State
+from roost.model.resources import STATELESS, SURPLUS, Address, State
 from roost.model.steps import Delete
 from roost.plan.up import Plan
 
@@ -10,13 +10,13 @@ from roost.plan.up import Plan
 def disks_lost(plan: Plan, have: State) -> tuple[str, ...]:
     """Name the machines that a plan deletes together with the disk that they boot from.
 
-    A worker keeps nothing on its disk, and what was made twice is still there once.
+    A worker or gateway keeps nothing on its disk, and what was made twice is still there once.
     """
     gone = _deleted(plan, "instance")
     return tuple(
         i.name
         for i in have.instances
-        if i.name in gone and i.role != "worker" and not i.name.endswith(SURPLUS)
+        if i.name in gone and i.role not in STATELESS and not i.name.endswith(SURPLUS)
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from roost.model.resources import Backup, Image, Instance, Snapshot, State, Volume
+from roost.model.resources import STATELESS, Backup, Image, Instance, Snapshot, State, Volume
 from roost.plan.backups import GOOD, image_of, images_of, snapshots_of, source_of
 
 Key = tuple[str, str]
@@ -77,7 +77,7 @@ def lost(have: State, volumes: Iterable[Volume], instances: Iterable[Instance]) 
     recorded = {key_of(one): one for one in have.backups}
     keys: list[Key] = [
         *(("snapshot", volume.name) for volume in volumes),
-        *(("image", instance.name) for instance in instances if instance.role != "worker"),
+        *(("image", instance.name) for instance in instances if instance.role not in STATELESS),
     ]
     those = (recorded[key] for key in keys if key in recorded)
     return [backup for backup in those if not is_intact(backup, have)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from roost.model import nodes
 from roost.model.resources import (
     CREATE_ORDER,
+    GATEWAY,
     SURPLUS,
     Group,
     Image,
@@ -41,6 +42,7 @@ from roost.model.steps import (
 )
 from roost.plan.access import close_rules, open_rules
 from roost.plan.comeback import bring_back, refusal_of
+from roost.plan.gateway import behind_gateway
 from roost.plan.notes import notes
 from roost.plan.reasons import (
     HAND_OVER,
@@ -137,9 +139,13 @@ def save_settings(wanted: Wanted, have: State) -> list[Record]:
 
 
 def plan_stop(have: State, only: frozenset[str] | None = None) -> Plan:
-    """Return the steps to everything (or ``only`` these) stopped, disks and volumes kept."""
+    """Return the steps to everything (or ``only`` these) stopped, disks and volumes kept.
+
+    The gateway is the last: until then the others can be reached.
+    """
     those = [i for i in have.instances if only is None or i.name in only]
-    names = tuple(i.name for i in those if i.billed or i.state in STOPPABLE)
+    on = [i for i in those if i.billed or i.state in STOPPABLE]
+    names = tuple(i.name for i in behind_gateway(on) or on)
     moving = tuple(i.name for i in those if i.state in ("stopping", "deleting"))
     asked = "you asked for it; disks and volumes stay"
     return Plan((Stop(names, reason=asked),) if names else (), moving)
@@ -282,9 +288,14 @@ def _batches(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
 
 
 def _start(instances: list[Instance]) -> list[Step]:
+    """Start the gateway, and then all others: they are set up through it."""
     down = [i for i in instances if i.state in ("stopped", "failed")]
-    why = by_reason((i.name, why_start(i)) for i in down)
-    return [Start(tuple(i.name for i in down), reason=why)] if down else []
+    batches = ([i for i in down if i.role == GATEWAY], behind_gateway(down))
+    return [
+        Start(tuple(i.name for i in batch), reason=by_reason((i.name, why_start(i)) for i in batch))
+        for batch in batches
+        if batch
+    ]
 
 
 def _attach(wanted: Wanted, have: State) -> list[Step]:
@@ -324,11 +335,19 @@ def _close(instances: list[Instance], wanted: Wanted, have: State) -> list[Step]
 
 
 def _release_surplus(wanted: Wanted, have: State) -> list[Step]:
-    """Release addresses not wanted any more: they hold no data. Volumes never go by ``up``."""
+    """Release addresses not wanted any more: they hold no data. Volumes never go by ``up``.
+
+    The firewall of a gateway goes after the gateway.
+    """
     places = {a.name for a in wanted.addresses}
     surplus = tuple(a.name for a in have.addresses if a.name not in places)
     why = by_reason((n, MADE_TWICE if n.endswith(SURPLUS) else NOT_IN_FILE) for n in surplus)
-    return [Delete("address", surplus, reason=why)] if surplus else []
+    steps: list[Step] = [Delete("address", surplus, reason=why)] if surplus else []
+    firewalls = {g.name for g in wanted.security_groups}
+    loose = tuple(g.name for g in have.security_groups if g.name not in firewalls)
+    if loose and not any(i.role == GATEWAY for i in have.instances):
+        steps.append(Delete("security-group", loose, reason=NOT_IN_FILE))
+    return steps
 
 
 def _in_transit(have: State) -> tuple[str, ...]:

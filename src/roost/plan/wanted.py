@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from roost.model import nodes
 from roost.model.resources import (
+    GATEWAY,
+    STATELESS,
     Address,
     Group,
     KeyPair,
@@ -19,7 +21,7 @@ from roost.model.resources import (
     Volume,
     Wanted,
 )
-from roost.providers.rules import rules_of
+from roost.providers.rules import arch_of, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,21 +47,21 @@ def wanted_of(spec: Spec, host: Host) -> Wanted:
     groups = _groups(spec, shape)
     if not rules.rents:
         return Wanted(name=spec.name, record=spec.to_json(), groups=groups)
-    instances = tuple(
-        name for group in groups for name in _holders(group.role, group.count, group.role)
-    )
-    reached = [n for n in instances if not n.startswith("worker")]
+    if spec.access.makes_gateway:
+        # After the others: theirs is the zone that must have room for what they are.
+        groups = (*groups, _gateway(spec, shape))
+    holders = [n for g in groups if g.role not in STATELESS for n in _names(g)]
+    fixed = holders if spec.access.address == "fixed" else []
+    fixed = [GATEWAY] if spec.access.makes_gateway else fixed
     return Wanted(
         name=spec.name,
         record=spec.to_json(),
         groups=groups,
         key_pairs=(KeyPair(name=spec.name),),
-        security_groups=(SecurityGroup(name=spec.name, rules=_rules(spec)),),
-        volumes=_volumes(spec, reached),
-        addresses=tuple(Address(name=n, holder=n) for n in reached)
-        if spec.access.address == "fixed"
-        else (),
-        public=spec.access.reach == "public",
+        security_groups=_firewalls(spec),
+        volumes=_volumes(spec, holders),
+        addresses=tuple(Address(name=n, holder=n) for n in fixed),
+        public=spec.access.has_way_out,
     )
 
 
@@ -90,6 +92,12 @@ def _fingerprint(spec: Spec, shape: Shape) -> str:
     """Return a digest of all that an instance is set up as, and of nothing else."""
     # Not the type: a machine of another type is set up the same, and can be resized.
     plain = {"image": shape.image, "arch": shape.arch, "disk": shape.disk_gib}
+    speed = {
+        "disk_type": shape.disk_type,
+        "disk_iops": shape.disk_iops,
+        "disk_throughput": shape.disk_throughput,
+    }
+    plain |= {key: value for key, value in speed.items() if value}
     own = rules_of(spec.cloud).set_up(spec)
     parts: dict[str, object] = {"cloud": spec.cloud, **plain, **own}
     if spec.kind == "cluster":
@@ -100,6 +108,39 @@ def _fingerprint(spec: Spec, shape: Shape) -> str:
 
 def _holders(role: Role, count: int, single: str) -> tuple[str, ...]:
     return tuple(nodes.names(role, count)) if role in nodes.NUMBERED else (single,)
+
+
+def _gateway(spec: Spec, shape: Shaper) -> Group:
+    """Return the one machine that is reached from outside: small, and without any right.
+
+    It has the system of the main one, or a plain one where that is an image of somebody's own.
+    """
+    from roost.spec.machine import Machine
+    from roost.spec.values import SYSTEMS
+
+    main = spec.head if spec.kind == "cluster" else spec.machine
+    small = Machine().model_copy(
+        update={
+            "cpus": 1,
+            "memory": 2.0,
+            "arch": arch_of(spec.cloud, main),
+            "image": main.image if main.image in SYSTEMS else SYSTEMS[0],
+            "disk": 10.0,
+        }
+    )
+    return _group(GATEWAY, 1, replace(shape(small, GATEWAY), machine_role=""), spec)
+
+
+def _firewalls(spec: Spec) -> tuple[SecurityGroup, ...]:
+    """Return the firewall around all machines; where a gateway is the way in, nobody enters it."""
+    if not spec.access.makes_gateway:
+        return (SecurityGroup(name=spec.name, rules=_rules(spec)),)
+    outer = SecurityGroup(name=nodes.gateway_firewall(spec.name), rules=_rules(spec))
+    return (SecurityGroup(name=spec.name), outer)
+
+
+def _names(group: Group) -> tuple[str, ...]:
+    return _holders(group.role, group.count, group.role)
 
 
 def _rules(spec: Spec) -> tuple[Rule, ...]:

@@ -91,6 +91,15 @@ class Disks(Protocol):
         """Refuse a size that no such disk has, or that is too small for the system."""
         ...
 
+    def check_boot(
+        self, gib: float, kind: str | None, iops: int | None, throughput: int | None, *, new: bool
+    ) -> None:
+        """Refuse a type or a speed that no disk to boot from has; ``new``: of this size either.
+
+        Raises the error of a machine: its keys are disk_type, disk_iops, disk_throughput.
+        """
+        ...
+
     def check_volume(
         self,
         kind: str,
@@ -328,6 +337,12 @@ def arch_of(cloud: str, machine: Machine) -> str:
     if machine.exact and types is not None:
         return types.arch(machine.exact[0])
     return machine.arch or "x86_64"
+
+
+def may_have_gpu(cloud: str, machine: Machine) -> bool:
+    """Tell whether only the machine itself can say if it has one: its type is the site's own."""
+    rules = rules_of(cloud)
+    return rules.rents and rules.types is None and bool(machine.exact)
 
 
 def has_gpu(cloud: str, machine: Machine) -> bool:

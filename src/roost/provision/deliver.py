@@ -13,12 +13,12 @@ from pathlib import Path
 
 from roost.errors import RoostError
 from roost.model.limits import Limits
-from roost.model.resources import Instance
+from roost.model.resources import GATEWAY, Instance
 from roost.provision.archive import Packed
 from roost.provision.bundle import Part
 from roost.provision.machines import Lost, Machines, News, Peeked
-from roost.ssh.config import main_machine
-from roost.ssh.connection import write_config
+from roost.ssh.config import gateway_of, main_machine
+from roost.ssh.connection import learn, write_config
 from roost.ssh.paths import places
 
 MOST_AT_ONCE = 24
@@ -75,6 +75,8 @@ def glance(machines: Machines) -> dict[str, tuple[str, Limits | None]]:
     stops it; all at once.
     """
     place = places(machines.state.name)
+    if (gate := gateway_of(machines.state)) is not None:
+        learn(place, machines.state.name, gate, machines.host_keys)
     known = [
         one
         for one in machines.state.instances
@@ -100,7 +102,8 @@ def _one(
     leads = main is not None and instance.name == main.name
     for left in reversed(range(TRIES)):
         peeked = machines.peek(instance, not_boot)
-        part = _part(peeked, instance, parts, first, None if leads else main)
+        alone = leads or instance.role == GATEWAY
+        part = _part(peeked, instance, parts, first, None if alone else main)
         try:
             made = machines.send(instance, part, peeked.there)
             break

@@ -15,10 +15,10 @@ from typing import IO, Any
 from roost.errors import RoostError, command_line
 from roost.log import debug
 from roost.model.limits import Limits
-from roost.model.resources import Instance, State
+from roost.model.resources import GATEWAY, Instance, State
 from roost.provision.bundle import Part
 from roost.ssh import command
-from roost.ssh.config import alias, main_machine
+from roost.ssh.config import alias, gateway_of, way_through
 from roost.ssh.connection import HostKeys, learn, write_config
 from roost.ssh.diagnose import refuse_key
 from roost.ssh.keys import no_openssh
@@ -93,6 +93,7 @@ class Machines:
     watch: Watch
     patience: float = PATIENCE
     _writing: threading.Lock = field(default_factory=threading.Lock)
+    _gate: threading.Lock = field(default_factory=threading.Lock)
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -129,9 +130,16 @@ class Machines:
         raise RoostError(f"{instance.name} cannot be reached by SSH: {why}", next=hint)
 
     def _know(self, instance: Instance) -> None:
-        """Learn its host keys by its console, which may be a little behind, and the way to it."""
+        """Learn its host keys by its console, which may be a little behind, and the way to it.
+
+        The keys of its gateway come first. Raises Lost where one of the two does not answer yet.
+        """
         place = places(self.state.name)
         place.make()
+        gate = gateway_of(self.state)
+        if gate is not None and instance.role != GATEWAY:
+            with self._gate:
+                self._know(gate)
         deadline = time.monotonic() + KEYS_PATIENCE
         while not place.pinned(instance.id).is_file() and not place.accepted(instance.id).is_file():
             learn(place, self.state.name, instance, self.host_keys)
@@ -148,17 +156,34 @@ class Machines:
         import socket
 
         from roost.model.record import read_record
-        from roost.ssh.config import behind
 
-        if read_record(self.state.record).reach != "public":
+        gate = way_through(instance, self.state)
+        if gate is not None and gate.role == GATEWAY:
+            return self._answers_there(instance, gate)
+        recorded = read_record(self.state.record)
+        if recorded.reach != "public" and not recorded.makes_gateway:
             return True  # nobody can tell from here
-        main = main_machine(self.state)
-        gate = main if main is not None and behind(instance, main) else instance
+        gate = gate or instance
         try:
             with socket.create_connection((gate.address or "", 22), 5) as opened:
                 return bool(opened.recv(4))
         except OSError:
             return False
+
+    def _answers_there(self, instance: Instance, gate: Instance) -> bool:
+        """Tell whether its SSH port answers the gateway."""
+        with self._writing:
+            host = write_config(self.state)[instance.name]
+        config, gateway = places(self.state.name).config, alias(self.state.name, gate.name)
+        line = command.forward(config, gateway, host.address, host.port)
+        nothing = subprocess.DEVNULL
+        with suppress(subprocess.TimeoutExpired), tempfile.TemporaryFile() as said:
+            subprocess.run(
+                line, stdin=nothing, stdout=said, stderr=nothing, timeout=15, check=False
+            )
+            said.seek(0)
+            return said.read(4) == b"SSH-"
+        return False
 
     def _peek(self, instance: Instance) -> Peeked:
         said = self._ask(instance, ["/bin/sh", "-euc", PEEK])

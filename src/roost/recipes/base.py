@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 class Context:
     """The facts beside the spec: the present workers, and the SHA-256 of each upload.
 
-    ``key_pairs`` are the public keys of the cloud that the spec names, by their names there.
-    ``seat_keys`` are those of whoever has the very machine; None where that is not known here.
+    ``behind`` are the private addresses of the machines behind a gateway; ``key_pairs`` the public
+    keys of the cloud that the spec names, by their names there. ``seat_keys`` are those of whoever
+    has the very machine; None where that is not known here.
     """
 
     workers: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
     uploads: Mapping[str, str] = field(default_factory=dict)
     key_pairs: Mapping[str, str] = field(default_factory=dict)
     seat_keys: tuple[str, ...] | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roost.providers.rules import has_gpu
+from roost.providers.rules import has_gpu, may_have_gpu
 from roost.recipes.base import Recipe, machine_of
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
@@ -20,9 +20,15 @@ PROGRAM = "/usr/lib/roost/gpu-driver"
 
 
 def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
-    """Return the steps that install the driver, and that fail where the GPU does not answer."""
-    if not has_gpu(spec.cloud, machine_of(spec, role)):
+    """Return the steps that install the driver, and that fail where the GPU does not answer.
+
+    Where nothing describes the machine's type, it looks by itself whether it has one.
+    """
+    machine = machine_of(spec, role)
+    known = has_gpu(spec.cloud, machine)
+    if not known and not may_have_gpu(spec.cloud, machine):
         return ()
+    where = () if known else ("where-there-is-one",)
     file = File(PROGRAM, program("gpu-driver"), "0755")
     return (
         Step(
@@ -30,13 +36,13 @@ def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
             title="installing NVIDIA's driver",
             packages=("pciutils", "kmod"),
             files=(file,),
-            commands=(Command(argv=(PROGRAM, "install")),),
+            commands=(Command(argv=(PROGRAM, "install", *where)),),
         ),
         Step(
             name="gpu",
             title="asking the GPU",
             files=(file,),
-            commands=(Command(argv=(PROGRAM, "check"), seconds=300),),
+            commands=(Command(argv=(PROGRAM, "check", *where), seconds=300),),
             own=True,
         ),
     )

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roost.model.resources import GATEWAY
 from roost.recipes.base import Context, Recipe, UploadSource
 from roost.recipes.programs import program
 from roost.recipes.step import Step, digest
@@ -50,8 +51,10 @@ RECIPES = {
         "sync",
     ),
     ("classroom", ""): DESKTOP,
+    ("gateway", ""): ("people", "gateway"),
 }
-"""Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps."""
+"""Modules with a ``RECIPE`` by kind and scheduler, in the order of their steps. A gateway's are the
+same for all kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,8 @@ def handover_of(spec: Spec, role: Role, context: Context) -> Handover:
 
 def steps_of(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
     """Return all steps, in order."""
-    return tuple(step for one in _recipes(spec) for step in one.steps(spec, role, context))
+    given = recipes("gateway") if role == GATEWAY else _recipes(spec)
+    return tuple(step for one in given for step in one.steps(spec, role, context))
 
 
 def uploads_of(spec: Spec) -> dict[str, UploadSource]:

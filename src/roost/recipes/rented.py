@@ -59,8 +59,9 @@ def rates_of(spec: Spec) -> Rates | None:
         return None if running is None or stopped is None else (float(running), float(stopped))
 
     if spec.kind == "classroom":
-        one = rates(spec.model_copy(update={"seats": 1, "spares": 0}))
-        return Rates(running=one[0], stopped=one[1]) if one else None
+        seats = spec.seats if spec.access.makes_gateway else 1  # they share what that costs
+        all_ = rates(spec.model_copy(update={"seats": seats, "spares": 0}))
+        return Rates(running=all_[0] / seats, stopped=all_[1] / seats) if all_ else None
     if spec.kind == "desktop":
         one = rates(spec)
         return Rates(running=one[0], stopped=one[1]) if one else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roost.model.resources import STATELESS
 from roost.recipes.base import Recipe
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Step
@@ -29,7 +30,7 @@ PACKAGES = ("ca-certificates", "python3-venv")
 
 def steps(spec: Spec, role: Role) -> tuple[Step, ...]:
     """Return the steps for the machine that has the data: the head, the desktop, each seat."""
-    return (step(),) if role != "worker" and spec.uses_s3 else ()
+    return (step(),) if role not in STATELESS and spec.uses_s3 else ()
 
 
 RECIPE = Recipe(steps=lambda spec, role, _: steps(spec, role))

@@ -10,14 +10,14 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from roost.errors import UsageError
 from roost.machine import idle_policy
-from roost.model.resources import Role
+from roost.model.resources import GATEWAY, STATELESS, Role
 from roost.providers.rules import rules_of
 from roost.recipes.programs import system
 from roost.recipes.step import File
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from roost.spec import Spec
 
 AT = "/usr/lib/roost"
+GATEWAY_IDLE = timedelta(minutes=15)
+"""A gateway stops so long after the last of the machines behind it."""
 UNITS = "/etc/systemd/system"
 COMMON = (
     *("common", "platform", "platforms/__init__", "identity", "devices", "volumes", "setup"),
@@ -253,8 +255,10 @@ def facts_of(
     evenly among its seats, each of which counts for itself (``rates`` are one seat's then); a
     cluster's is counted by its head.
     """
-    holds, launch = role != "worker", rules_of(spec.cloud).launch
+    holds, launch = role not in STATELESS, rules_of(spec.cloud).launch
     end, idle = spec.schedule.end, spec.schedule.idle
+    if role == GATEWAY:  # it goes after the others, whenever that is
+        end, idle = None, GATEWAY_IDLE
     return MachineFacts(
         name=spec.name,
         nodes=nodes,

@@ -68,12 +68,13 @@ class Access(Table):
     reach: Reach = Field(
         "public",
         exclude_if=lambda found: found == "public",  # records of before have no such key
-        description="How roost comes to the machines: by public addresses; or they have none, and"
-        " it comes through a gateway that is there, or by AWS's Session Manager.",
+        description="How roost comes to the machines: by public addresses; through a gateway, which"
+        " roost makes unless `jump` names one that is there; or by AWS's Session Manager.",
     )
     jump: Gateway | None = Field(
         None,
-        description='The gateway of reach = "jump". Your own ssh must reach it without a question.',
+        description='A gateway that is there, for reach = "jump". Your own ssh must reach it'
+        " without a question.",
         examples=["alice@gateway.lab.example"],
     )
     operators: tuple[User, ...] = Field(
@@ -87,16 +88,20 @@ class Access(Table):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.reach == "jump") != (self.jump is not None):
-            raise wrong(
-                'reach = "jump" and `jump` belong together',
-                hint='jump = "USER@HOST": the gateway that is there',
-                at=("jump",),
-            )
+        if self.jump is not None and self.reach != "jump":
+            raise wrong('`jump` belongs to reach = "jump"', hint='reach = "jump"', at=("jump",))
         if self.reach == "public":
             return self
         if self.address == "fixed":
-            raise wrong("the machines have no public address", hint="leave it out", at=("address",))
+            what = "the machines have no public address"
+            if self.makes_gateway:
+                what = "only the gateway is reached from outside, and its address is fixed"
+            raise wrong(what, hint="leave it out", at=("address",))
+        if self.makes_gateway:
+            if self.https:
+                page = "leave it out: `roost open` brings the page through the gateway"
+                raise wrong("the gateway has no web page", hint=page, at=("https",))
+            return self
         for key, sources in (("ssh", self.ssh), ("https", self.https)):
             if "me" in sources:
                 network = '["10.0.0.0/16"]: the network of the gateway'
@@ -106,6 +111,16 @@ class Access(Table):
                     at=(key,),
                 )
         return self
+
+    @property
+    def makes_gateway(self) -> bool:
+        """True if roost makes one more machine, through which all others are reached."""
+        return self.reach == "jump" and self.jump is None
+
+    @property
+    def has_way_out(self) -> bool:
+        """True if machines have a public address where their network has no other way out."""
+        return self.reach == "public" or self.makes_gateway
 
     def key_pairs(self, cloud: str) -> tuple[str, ...]:
         """Return the names of the key pairs of a cloud that are among the keys."""

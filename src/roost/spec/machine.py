@@ -18,6 +18,7 @@ from roost.spec.table import Table, around, wrong
 from roost.spec.values import SYSTEMS, Size, Text
 
 NEEDS = ("cpus", "memory", "gpus", "gpu", "gpu_memory", "arch")
+DISK = ("disk_type", "disk_iops", "disk_throughput")
 MOST_CPUS, MOST_GPUS = 100_000, 1_000
 
 
@@ -116,6 +117,26 @@ class Machine(Power):
         examples=list(SYSTEMS),
     )
     disk: Size = Field(30.0, description="The disk that it boots from.")
+    disk_type: Text | None = Field(
+        None,
+        exclude_if=lambda found: found is None,  # records of before have no such key
+        description="The type of that disk, as of a volume; gp3 on AWS by default.",
+        examples=["gp3", "io2"],
+    )
+    disk_iops: int | None = Field(
+        None,
+        ge=100,
+        le=256_000,
+        exclude_if=lambda found: found is None,
+        description="Provisioned IOPS of that disk (gp3, io1, io2).",
+    )
+    disk_throughput: int | None = Field(
+        None,
+        ge=125,
+        le=2_000,
+        exclude_if=lambda found: found is None,
+        description="Provisioned MiB/s of that disk (gp3).",
+    )
 
     @field_validator("image")
     @classmethod
@@ -132,3 +153,17 @@ class Machine(Power):
         if here is not None and here.rules is not None and here.rules.disks is not None:
             here.rules.disks.check_root(found)
         return found
+
+    @model_validator(mode="after")
+    def _possible_disk_type(self, info: ValidationInfo) -> Self:
+        here = around(info)
+        speed = (self.disk_type, self.disk_iops, self.disk_throughput)
+        if here is None or here.rules is None or speed == (None, None, None):
+            return self
+        if not here.rules.rents:
+            return self  # as its disk: it counts only where the file goes to a cloud
+        if here.rules.disks is None:
+            key = next(key for key in DISK if getattr(self, key) is not None)
+            raise wrong(f"{here.rules.title} takes none", hint="leave it out", at=(key,))
+        here.rules.disks.check_boot(self.disk, *speed, new=not here.recorded)
+        return self

@@ -32,6 +32,12 @@ def batch(config: Path, alias: str, line: Sequence[str]) -> list[str]:
     return ["ssh", "-F", str(config), *options, "--", alias, shlex.join(line)]
 
 
+def forward(config: Path, alias: str, address: str, port: int) -> list[str]:
+    """Return the way to a port of another machine, as ``alias`` reaches it; it asks nothing."""
+    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+    return ["ssh", "-F", str(config), *options, "-W", f"[{address}]:{port}", "--", alias]
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One side of a copy. ``name`` is None for a path on this computer."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from roost.errors import UsageError
 from roost.model import nodes
 from roost.model.record import read_record
-from roost.model.resources import Instance, Role, State
+from roost.model.resources import GATEWAY, Instance, Role, State
 from roost.providers.rules import find_rules
 from roost.reach import destination
 
@@ -160,11 +160,27 @@ def user_of(record: str | None, role: Role) -> str:
     return (rules.login_user(recorded.image(role)) if rules is not None else "") or OTHER_USER
 
 
-def behind(instance: Instance, main: Instance | None) -> bool:
-    """Tell whether a machine is reached through the main one, which alone has a public address."""
+def gateway_of(state: State) -> Instance | None:
+    """Return the gateway that roost made for a name, if its record wants one.
+
+    A record that wants none is not led through a machine that somebody else called so.
+    """
+    if not read_record(state.record).makes_gateway:
+        return None
+    return next((i for i in state.instances if i.name == GATEWAY), None)
+
+
+def way_through(instance: Instance, state: State) -> Instance | None:
+    """Return the machine through which another is reached: the gateway, or else the main one,
+    where that alone has a public address; None where it is reached from here.
+    """
+    gate = gateway_of(state)
+    if gate is not None:
+        return gate if instance.role != GATEWAY else None
+    main = main_machine(state)
     if main is None or instance.name == main.name:
-        return False
-    return _public(main.address) and not _public(instance.address)
+        return None
+    return main if _public(main.address) and not _public(instance.address) else None
 
 
 def _public(address: str | None) -> bool:

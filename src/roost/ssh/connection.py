@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 from roost.errors import NotFoundError, RoostError, command_line
 from roost.home import write_private
 from roost.model.record import UNKNOWN, read_record
-from roost.model.resources import Instance, State
+from roost.model.resources import GATEWAY, Instance, State
 from roost.ssh.config import (
     Host,
     alias,
-    behind,
     by_gateway,
     by_session_manager,
     config,
+    gateway_of,
     key_alias,
     main_machine,
     user_of,
+    way_through,
 )
 from roost.ssh.keys import identities
 from roost.ssh.paths import Places, places, socket
@@ -39,6 +40,7 @@ HostKeys = Callable[[str, str], tuple[str, ...]]
 class Connection:
     """The way to one machine: ``ssh -F config alias``.
 
+    ``main`` is the name's main machine; ``gate`` the machine through which the way leads, if any;
     ``unproven`` names the machines whose host key no console has told, and nobody has seen yet.
     """
 
@@ -47,7 +49,8 @@ class Connection:
     config: Path
     alias: str
     host: Host
-    main: Instance | None
+    main: Instance | None = None
+    gate: Instance | None = None
     unproven: tuple[str, ...] = ()
 
 
@@ -73,8 +76,8 @@ def connection(state: State, node: str | None, host_keys: HostKeys) -> Connectio
     Raises NotFoundError where there is no such node, RoostError where it cannot be reached now.
     """
     instance = reachable(state, node)
-    main = main_machine(state)
-    way = [instance] + ([main] if main is not None and behind(instance, main) else [])
+    gate = way_through(instance, state)
+    way = [instance, *([gate] if gate is not None else [])]
     place = places(state.name)
     place.make()
     for one in way:
@@ -86,7 +89,8 @@ def connection(state: State, node: str | None, host_keys: HostKeys) -> Connectio
         config=place.config,
         alias=alias(state.name, instance.name),
         host=hosts[instance.name],
-        main=main,
+        main=main_machine(state),
+        gate=gate,
         unproven=tuple(
             one.name
             for one in way
@@ -119,12 +123,30 @@ def _some(names: Collection[str], most: int = 8) -> str:
 def reachable(state: State, node: str | None) -> Instance:
     """Return the instance, if it is up. Raises NotFoundError, or RoostError with the next step."""
     found = chosen(state, node)
+    if found.role != GATEWAY and read_record(state.record).makes_gateway:
+        _check_gateway(state)
     if found.state == "running" and found.address is not None:
         return found
     command = "start" if found.state in ("stopping", "stopped") else "up"
     doing = "running, without an address yet" if found.state == "running" else found.state
     raise RoostError(
         f"{found.name} of {state.name} cannot be reached: it is {doing}",
+        next=command_line("roost", command, state.name),
+    )
+
+
+def _check_gateway(state: State) -> None:
+    """Raise RoostError where the gateway is not there, or not up: nothing leads past it."""
+    gate = gateway_of(state)
+    if gate is None:
+        what, command = "its gateway is not there", "up"
+    elif gate.state != "running" or gate.address is None:
+        what, command = f"its gateway is {gate.state}", "start"
+    else:
+        return
+    raise RoostError(
+        f"{state.name} cannot be reached: {what}",
+        exists=state.conditions,
         next=command_line("roost", command, state.name),
     )
 
@@ -156,15 +178,19 @@ def _host(state: State, instance: Instance, main: Instance | None, place: Places
     name, node = state.name, instance.name
     known = place.pinned(instance.id).is_file()
     aliases = (alias(name, node),)
+    gate = way_through(instance, state)
+    # Behind a gateway the way is within the cloud's own network, also to who has two addresses.
+    inside = gate is not None and gate.role == GATEWAY
+    address = (instance.private if inside else None) or instance.address or ""
     return Host(
         aliases=(alias(name), *aliases) if instance == main else aliases,
-        address=instance.address or "",
+        address=address,
         user=user,
         key_alias=key_alias(name, instance),
         hosts_file=place.pinned(instance.id) if known else place.accepted(instance.id),
         known=known,
-        control=socket(name, instance.id, instance.address, user),
-        jump=alias(name) if behind(instance, main) else None,
+        control=socket(name, instance.id, address, user),
+        jump=alias(name, gate.name) if gate is not None else None,
         through=_way_to(state, instance),
     )
 

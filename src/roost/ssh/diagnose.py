@@ -20,8 +20,8 @@ def explain(connection: Connection, state: State) -> RoostError | None:
     """Return the reason, after ssh has failed; None where the port answers: ssh told it itself."""
     if connection.host.through:
         return _private(connection, state)
-    gate = connection.main if connection.host.jump else connection.node
-    if gate is None or gate.address is None:
+    gate = connection.gate or connection.node
+    if gate.address is None:
         return None
     answer = _answer(gate.address, connection.host.port)
     if answer == "":

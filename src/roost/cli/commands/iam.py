@@ -40,12 +40,16 @@ def command(
     With --machine it is the policy of a role that an administrator makes once for the machines:
     Amazon DCV's licence, and the buckets in [data]. The file names its instance_profile in [aws].
 
+    OpenStack has no policies: for a file on a site it prints the role in the project, and the
+    access rules of an application credential, with what these cannot forbid.
+
     \b
     Examples:
       roost iam examples/pixinsight.toml > roost-pixinsight.json
       roost iam examples/training.toml --operator
       roost iam examples/pixinsight.toml --machine > roost-pixinsight-machine.json
       roost iam --region eu-central-1
+      roost iam --cloud openstack --operator
     """
     from roost.app.rights import grant
     from roost.cli.text.rights import as_data, policy_text

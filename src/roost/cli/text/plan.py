@@ -87,13 +87,22 @@ def _shape(shape: Shape) -> str:
         f"{shape.cpus} CPU" if shape.cpus else "",
         f"{shape.gpus} GPU" if shape.gpus else "",
         format_size(round(shape.memory_gib, 1)) if shape.memory_gib else "",
-        f"{format_size(shape.disk_gib)} disk" if shape.disk_gib else "",
+        f"{format_size(shape.disk_gib)} {_disk(shape)}" if shape.disk_gib else "",
         shape.image,
         "spot" if shape.spot else "",
         f"role by {shape.machine_role.rpartition('/')[2]}" if shape.machine_role else "",
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
+
+
+def _disk(shape: Shape) -> str:
+    parts = [
+        f"{shape.disk_type} disk" if shape.disk_type else "disk",
+        f"with {shape.disk_iops} IOPS" if shape.disk_iops else "",
+        f"at {shape.disk_throughput} MiB/s" if shape.disk_throughput else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _workers(spec: Spec, *, rents: bool) -> tuple[str, ...]:
@@ -111,6 +120,12 @@ def _workers(spec: Spec, *, rents: bool) -> tuple[str, ...]:
 def _reach(spec: Spec, *, rents: bool) -> str:
     if not rents:
         return "reached from this machine only (loopback), with a token; Dask speaks TLS"
+    if spec.access.makes_gateway:
+        return (
+            f"the gateway alone is open: ssh from {_sources(spec.access.ssh)}; the others have a"
+            " public address for their way out, which lets nobody in (and none where their network"
+            " is private and leads out)"
+        )
     if spec.access.reach != "public":
         return _reach_without_address(spec.access)
     ssh = _sources(spec.access.ssh) or "no address"

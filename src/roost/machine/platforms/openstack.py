@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -24,6 +25,7 @@ DRIVES = ("/run/roost/config-drive", "/config-drive")
 LABELS = ("config-2", "CONFIG-2")
 MOST = 1 << 20
 """Bytes of an answer that are read."""
+TRIES, PAUSE = 3, 20.0
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 SERIALS = ("serial", "device/serial", "device/wwid", "device/vpd_pg80")
 """Where the kernel has what a disk calls itself: virtio-blk's first 20 characters, scsi's all."""
@@ -81,12 +83,21 @@ class Platform:
         right = read(self.machine.at(RIGHT))
         if right:
             run(["sync"])
+            self._shelve(right)
+        run(["systemctl", "poweroff"])
+
+    def _shelve(self, right: dict[str, Any]) -> None:
+        """Shelve it; a site that has a bad moment is asked again."""
+        for left in range(TRIES, 0, -1):
             try:
                 act(right, "shelve")
                 self.machine.log("stop: the server is being shelved")
+                return
             except Exception as why:
                 self.machine.log(f"stop: not shelved, so it may go on costing: {why!r}")
-        run(["systemctl", "poweroff"])
+                if left == 1 or getattr(why, "code", 0) in (401, 403, 404):
+                    return
+            time.sleep(PAUSE)
 
     def trouble(self) -> str:
         """Return why this machine cannot end what it costs though it should; "" if it can."""

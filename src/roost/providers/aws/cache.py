@@ -20,6 +20,7 @@ from roost.model.resources import (
     State,
     Volume,
 )
+from roost.providers.aws import tags
 from roost.providers.aws.record import Kept
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ class Memory:
     ``troubles`` says what became of recorded copies that are missed, by their ids.
     ``state`` is what the last look saw; ``changed`` has volumes as they are becoming,
     and ``unchanged`` says why others stay as they are, by their ids.
-    ``there`` are the instances that the last look saw; ``fresh``: all instances were launched
-    after it, so that another look has nothing to tell yet; ``notes`` are for whoever watches.
+    ``there`` are the instances that the last look saw; ``fresh`` are the kinds of which all that is
+    there was made or changed after it, so that another look has nothing to tell yet; ``notes`` are
+    for whoever watches.
     ``baked`` are the region's baked images; None: there are some, which nobody has described yet.
     ``launched`` are the ids of instances that this process made. ``begun`` are the ids of those
     that it launched or started and has not seen running; True for those that it has seen on their
@@ -72,7 +74,7 @@ class Memory:
     changed: dict[str, Volume] = field(default_factory=dict)
     unchanged: dict[str, str] = field(default_factory=dict)
     there: tuple[Instance, ...] = ()
-    fresh: bool = False
+    fresh: set[Kind] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     baked: tuple[BakedImage, ...] | None = ()
     tiers: dict[str, str] = field(default_factory=dict)
@@ -99,9 +101,27 @@ class Memory:
         if text not in self.notes:
             self.notes.append(text)
 
-    def just_launched(self) -> None:
-        """Note whether this process launched all instances: another look has no more to tell."""
-        self.fresh = not self.described.get("instance")
+    def just_made(self, kind: Kind) -> None:
+        """Note whether this process made all of a kind: another look has no more to tell."""
+        if not self.described.get(kind):
+            self.fresh.add(kind)
+
+    def associated(self, address: Address, instance: str, association: str) -> None:
+        """Take over that an address is an instance's now. Where all instances run, nobody has to
+        look again for that.
+        """
+        for one in self.described.get("address", ()):
+            if one["AllocationId"] == address.id:
+                one |= {"InstanceId": instance, "AssociationId": association}
+        for one in (i for r in self.described.get("instance", ()) for i in r["Instances"]):
+            if one["InstanceId"] == instance and address.ip:
+                one["PublicIpAddress"] = address.ip
+        key = (address.kind, address.name)
+        if key in self.made:
+            self.made[key] = (replace(address, attached=True), self.made[key][1])
+        unseen = any(kind == "instance" for kind, _ in self.made)
+        if not unseen and all(i.state == "running" for i in self.there):
+            self.fresh |= {"instance", "address"}
 
     @property
     def head(self) -> str | None:
@@ -119,7 +139,10 @@ class Memory:
         """Remember what was deleted just now."""
         self.made.pop((kind, name), None)
         if kind in STEADY:
-            self.described[kind] = []
+            left = self.described.get(kind, ())
+            self.described[kind] = [
+                one for one in left if tags.read(one.get("Tags")).get(tags.NODE) != name
+            ]
 
     def _as_changed(self, volume: Volume) -> Volume:
         """Return a volume with its new size: EC2 shows the old one for a while."""

@@ -39,7 +39,7 @@ from roost.providers.aws.images.lookup import find_own
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.keeper import Keeper
 from roost.providers.aws.listing import summaries
-from roost.providers.aws.network import Network, find_network
+from roost.providers.aws.network import Network, network_of
 from roost.providers.aws.observe import Look
 from roost.providers.aws.optional import Unknowns
 from roost.providers.aws.ownership import Callers
@@ -223,9 +223,7 @@ class AwsCloud:
         from roost.providers.aws.quotas import check_before
 
         with translated("look at the network"):
-            self._networks[spec.name] = find_network(
-                self.calls, spec.aws, public=spec.access.reach == "public"
-            )
+            self._networks[spec.name] = network_of(self.calls, spec.aws, spec.access)
             self._images |= find_own(self.calls, wanted.groups) if launches else {}
         self.public_keys(spec.access.key_pairs(self.name))
         yield from check_before(self.clients, wanted, have, self.region)
@@ -242,7 +240,8 @@ class AwsCloud:
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger of a name, from its record's tags, and what exists now."""
         with translated(f"look at what {name} has had"):
-            public = read_record(self._memory(name).record).reach == "public"
+            recorded = read_record(self._memory(name).record)
+            public = None if recorded.makes_gateway else recorded.reach == "public"
             return ledger.history(self.calls, name, moment, public=public)
 
     # --- effects -----------------------------------------------------------------------------
@@ -380,9 +379,8 @@ class AwsCloud:
     def _network(self, name: str, memory: Memory) -> Network:
         """Return the network, asked for once in a process."""
         if name not in self._networks:
-            public = read_record(memory.record).reach == "public"
-            found = find_network(self.calls, _aws(memory.record), public=public)
-            self._networks[name] = found
+            recorded = read_record(memory.record)
+            self._networks[name] = network_of(self.calls, _aws(memory.record), recorded)
         return self._networks[name]
 
 

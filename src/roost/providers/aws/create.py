@@ -181,6 +181,7 @@ class Maker:
         asked = requests.allocate_address(self.name, address, self.users)
         made = self.calls.ec2.allocate_address(**asked)
         found = replace(address, id=made["AllocationId"], ip=made.get("PublicIp"))
+        self.memory.just_made("address")
         self.made(found, made["AllocationId"])
 
 

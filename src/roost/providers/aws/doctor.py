@@ -20,7 +20,7 @@ from roost.providers.aws.codes import row_of
 from roost.providers.aws.dry_runs import Answer, answer_of, dry_runs
 from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.lookup import disk_size, image_source, too_small
-from roost.providers.aws.network import Network, find_network, judge_routes
+from roost.providers.aws.network import Network, judge_routes, network_of
 from roost.providers.aws.permissions import SPOT_ROLE
 from roost.providers.aws.quotas import Clients, check_addresses, check_machines, needed
 
@@ -51,8 +51,7 @@ def examine_case(clients: Clients, case: Case) -> Iterator[Finding]:
     network: Network | None = None
     try:
         with translated("look for the network"):
-            public = case.spec.access.reach == "public"
-            network = find_network(Calls(clients("ec2")), case.spec.aws, public=public)
+            network = network_of(Calls(clients("ec2")), case.spec.aws, case.spec.access)
     except RoostError as error:
         access = isinstance(error, AccessError)
         yield Finding(

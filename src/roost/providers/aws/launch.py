@@ -21,12 +21,13 @@ from roost.errors import (
     RoostError,
     command_line,
 )
-from roost.model.resources import Instance, Shape
+from roost.model import nodes
+from roost.model.resources import GATEWAY, STATELESS, Instance, Shape
 from roost.providers.aws import requests
 from roost.providers.aws.failures import code_of, translated
 from roost.providers.aws.images.lookup import resolved_by_ec2
 from roost.providers.aws.images.store import for_launch
-from roost.providers.aws.network import private_addresses
+from roost.providers.aws.network import Network, private_addresses
 
 if TYPE_CHECKING:
     from roost.providers.aws.create import Maker
@@ -108,7 +109,7 @@ class Launch:
                 if len(made) < len(rest):
                     why.append((rung, CapacityError(said)))
                 rest = self._remember(rung, rest, made)
-                if self._first.role != "worker":  # its data will be in this zone
+                if self._first.role not in STATELESS:  # its data will be in this zone
                     rungs = [r for r in rungs if r.zone == rung.zone]
             if rungs and rest:
                 self.maker.memory.notes.append(step_down(self._first.role, rung, said, rungs[0]))
@@ -123,14 +124,22 @@ class Launch:
     def _zones(self) -> tuple[str, ...]:
         """Return all zones, in order, for the first machine of a name; then the zone of the name.
 
-        Workers go to another zone only where the file lists it.
+        Workers go to another zone only where the file lists it; a gateway goes to any.
         """
-        zone, network = self.maker.memory.zone, self.maker.network()
+        zone, network = self.maker.memory.zone, self._network
         if zone is None:
             return network.zones
-        if self._first.role != "worker":
+        if self._first.role not in STATELESS:
             return (zone,)
-        return (zone, *(other for other in network.listed if other != zone))
+        others = network.zones if self._first.role == GATEWAY else network.listed
+        near = (zone,) if zone in network.zones else ()
+        return (*near, *(other for other in others if other != zone))
+
+    @property
+    def _network(self) -> Network:
+        """The network of these machines: a gateway is in the outer one, if there are two."""
+        network = self.maker.network()
+        return network.outer or network if self._first.role == GATEWAY else network
 
     def _launched(self, rung: Rung, rest: tuple[Instance, ...]) -> list[dict[str, Any]]:
         """Launch as many as there is room for."""
@@ -166,17 +175,21 @@ class Launch:
     def _site(self, rung: Rung, private: str | None, asked: tuple[Instance, ...]) -> requests.Site:
         maker, shape = self.maker, self._first.shape
         image, root_device = self._image(shape.image, shape.arch)
-        head = private or maker.memory.head
+        head, firewalls = private or maker.memory.head, [maker.name]
+        if self._first.role == GATEWAY:
+            head, firewalls = None, [maker.name, nodes.gateway_firewall(maker.name)]
         return requests.Site(
             image=image,
             root_device=root_device,
-            subnet=maker.network().subnets[rung.zone],
+            subnet=self._network.subnets[rung.zone],
             zone=rung.zone,
-            security_group=maker.memory.id(maker.name, "security-group", maker.name),
+            security_groups=tuple(
+                maker.memory.id(maker.name, "security-group", one) for one in firewalls
+            ),
             key_pair=requests.key_name(maker.name),
             users=maker.users,
             private=private,
-            public=maker.network().public,
+            public=self._network.public,
             kms_key=maker.kms_key,
             user_data=maker.user_data(asked, head) if maker.user_data else None,
         )
@@ -216,7 +229,7 @@ class Launch:
         memory = self.maker.memory
         # Machines of one name stay together: traffic between zones is slow, and paid for.
         memory.zone = memory.zone or rung.zone
-        memory.just_launched()
+        memory.just_made("instance")
         launched = set()
         for described in made:
             number = int(described.get("AmiLaunchIndex", 0))

@@ -13,6 +13,7 @@ from typing import Any
 from roost.cost import ledger
 from roost.cost.ledger import Copy, Disk, Ledger, Machine, Seen
 from roost.cost.spent import There
+from roost.model.resources import GATEWAY
 from roost.providers.aws import record, tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.parse import STOPPED_AT
@@ -141,10 +142,13 @@ def note(
     )
 
 
-def history(calls: Calls, name: str, now: datetime, *, public: bool = True) -> tuple[Ledger, There]:
+def history(
+    calls: Calls, name: str, now: datetime, *, public: bool | None = True
+) -> tuple[Ledger, There]:
     """Return the ledger and what exists now of one name: five calls, whatever its size.
 
-    ``public``: its machines have public addresses.
+    ``public``: its machines have public addresses; None: those that run show whether, as machines
+    behind a gateway can be in a private network or not.
     """
     mine = [{"Name": f"tag:{tags.NAME}", "Values": [name]}]
     described: dict[str, list[Any]] = {
@@ -156,13 +160,26 @@ def history(calls: Calls, name: str, now: datetime, *, public: bool = True) -> t
     template = record.template(calls, name) or {}
     there = things(described)
     began = template.get("CreateTime", now)
+    if public is None:
+        behind = [i for i in _instances(described) if _is_behind(i)]
+        public = not behind or any("PublicIpAddress" in i for i in behind)
     return in_tags(template.get("Tags")), There(
         seen=tuple(there.values()),
         began=_seconds(began),
         now=_seconds(now),
-        fixed=tuple(_used_since(there.get(a.get("InstanceId", ""))) for a in addresses),
+        fixed=tuple(
+            # Where machines have none, the one of the gateway is counted by itself.
+            _used_since(there.get(a.get("InstanceId", ""))) if public else None
+            for a in addresses
+        ),
         public=public,
     )
+
+
+def _is_behind(described: Mapping[str, Any]) -> bool:
+    """Tell whether a machine runs that is not the gateway itself."""
+    role = tags.read(described.get("Tags")).get(tags.ROLE)
+    return role != GATEWAY and described["State"]["Name"] == "running"
 
 
 def _used_since(machine: Seen | None) -> int | None:

@@ -34,7 +34,7 @@ DESCRIBED: dict[Kind, tuple[str, str]] = {
     "snapshot": ("describe_snapshots", "Snapshots"),
     "image": ("describe_images", "Images"),
 }
-ROLES = ("head", "worker", "desktop", "seat")
+ROLES = ("head", "worker", "desktop", "seat", "gateway")
 MOST_SLOTS = len(requests.DATA_DEVICES)
 GOING = frozenset(("terminated", "deleted", "deregistered"))
 """States in which a resource is no more, though EC2 still describes it."""
@@ -78,7 +78,8 @@ def problem(kind: Kind, described: Described, name: str) -> str:
         return _of_instance(held, node, int(described.get("AmiLaunchIndex", 0)))
     if kind in ("security-group", "key-pair"):
         own = described.get("GroupName" if kind == "security-group" else "KeyName")
-        mine = node == name and own == requests.key_name(name)
+        there = (name, nodes.gateway_firewall(name)) if kind == "security-group" else (name,)
+        mine = node in there and own == requests.key_name(node)
         return "" if mine else f"another name than {requests.key_name(name)}, or other tags"
     if kind == "volume" and tags.HOLDER not in held:  # the disk that a machine boots from
         return "" if node else _unreadable(tags.NODE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ from roost.errors import RoostError, command_line
 from roost.model.finding import Finding
 
 if TYPE_CHECKING:
+    from roost.model.record import Recorded
     from roost.providers.aws.client import Calls
+    from roost.spec.access import Access
     from roost.spec.aws import Aws
 
 
@@ -25,7 +27,8 @@ class Network:
     """A VPC, and the subnet of each zone, in the order in which zones are tried.
 
     ``cidrs`` are the subnets' addresses by zone; ``listed`` the zones that the file names;
-    ``public``: machines get a public address.
+    ``public``: machines get a public address. ``outer`` is the network of a gateway, where that is
+    another one: the public subnets of the same VPC.
     """
 
     vpc: str
@@ -33,6 +36,7 @@ class Network:
     cidrs: dict[str, str] = field(default_factory=dict)
     listed: tuple[str, ...] = ()
     public: bool = True
+    outer: Network | None = None
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -40,16 +44,38 @@ class Network:
         return tuple(self.subnets)
 
 
-def find_network(calls: Calls, aws: Aws | None, *, public: bool = True) -> Network:
+def network_of(calls: Calls, aws: Aws | None, access: Access | Recorded) -> Network:
+    """Return the network of machines that are reached in this way. Raises RoostError."""
+    way_in = access.makes_gateway
+    return find_network(calls, aws, public=way_in or access.reach == "public", gateway=way_in)
+
+
+def find_network(
+    calls: Calls, aws: Aws | None, *, public: bool = True, gateway: bool = False
+) -> Network:
     """Return the default VPC's subnets, or those the file names. One call, or two for the latter.
 
     Of a VPC's own subnets the public ones are taken, or those that are not and have a way out.
+    With a ``gateway``, which is in a public one, machines are in private ones if any leads out.
     Raises RoostError where there is no network, or none of that kind, with what to do.
     """
     found = calls.every("describe_subnets", "Subnets", **_asked(aws))
+    named = aws is not None and bool(aws.vpc or aws.subnet)
+    if not found or (public and not named):
+        return _network(found, aws, public=public)
+    found = [s for s in found if _in_zones(s, aws.zones if aws else ())]
+    mine = [{"Name": "vpc-id", "Values": [one["VpcId"] for one in found[:1]]}]
+    tables = calls.optional("describe_route_tables", "RouteTables", Filters=mine) if found else None
+    network = _network(_of_kind(found, tables, public=public), aws, public=public)
+    inner = private_subnets(tables or (), [s["SubnetId"] for s in found]) if gateway else ()
+    if not inner:
+        return network
+    private = [s for s in found if s["SubnetId"] in inner]
+    return replace(_network(private, aws, public=False), outer=network)
+
+
+def _network(found: list[dict[str, Any]], aws: Aws | None, *, public: bool) -> Network:
     wanted = aws.zones if aws else ()
-    if (aws is not None and (aws.vpc or aws.subnet)) or not public:
-        found = _of_kind(calls, [s for s in found if _in_zones(s, wanted)], public=public)
     subnets = {s["AvailabilityZone"]: s for s in sorted(found, key=_by_zone)}
     zones = [zone for zone in wanted if zone in subnets] if wanted else list(subnets)
     if not zones:
@@ -69,16 +95,15 @@ def find_network(calls: Calls, aws: Aws | None, *, public: bool = True) -> Netwo
     )
 
 
-def _of_kind(calls: Calls, subnets: list[dict[str, Any]], *, public: bool) -> list[dict[str, Any]]:
+def _of_kind(
+    subnets: list[dict[str, Any]], tables: list[dict[str, Any]] | None, *, public: bool
+) -> list[dict[str, Any]]:
     """Return the public or private ones; where that is unknown, the more likely ones last.
 
     Raises RoostError where there are none: nobody could reach the machines, or they nothing.
     """
     if not subnets:
         return []
-    vpc = subnets[0]["VpcId"]
-    mine = [{"Name": "vpc-id", "Values": [vpc]}]
-    tables = calls.optional("describe_route_tables", "RouteTables", Filters=mine)
     if tables is None:
         return sorted(subnets, key=lambda s: bool(s.get("MapPublicIpOnLaunch")) == public)
     ids = [s["SubnetId"] for s in subnets]
@@ -86,7 +111,8 @@ def _of_kind(calls: Calls, subnets: list[dict[str, Any]], *, public: bool) -> li
     if not good:
         zones = sorted({s["AvailabilityZone"] for s in subnets})
         raise RoostError(
-            no_way_out(vpc, zones, public=public), next=PUBLIC_ONE if public else PRIVATE_ONE
+            no_way_out(subnets[0]["VpcId"], zones, public=public),
+            next=PUBLIC_ONE if public else PRIVATE_ONE,
         )
     return [s for s in subnets if s["SubnetId"] in good]
 

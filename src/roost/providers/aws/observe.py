@@ -152,8 +152,8 @@ class Look:
 
     def _every(self, kind: Kind) -> list[Any]:
         """Return all of a kind that are the name's; nothing is asked where none has its tag."""
-        if kind == "instance" and self.memory.fresh:
-            self.memory.fresh = False
+        if kind in self.memory.fresh:
+            self.memory.fresh.discard(kind)
         elif kind in self.memory.kinds and not self.memory.settled(kind):
             call, field = DESCRIBED[kind]
             mine = [{"Name": f"tag:{tags.NAME}", "Values": [self.name]}]

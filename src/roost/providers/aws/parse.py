@@ -11,6 +11,7 @@ from typing import Any
 from roost.model import nodes
 from roost.model.nodes import launched
 from roost.model.resources import (
+    STATELESS,
     SURPLUS,
     Address,
     CopyState,
@@ -322,7 +323,7 @@ def addresses(described: Iterable[Described], names: Mapping[str, str]) -> tuple
 def zone_of(described: Mapping[Any, Iterable[Described]]) -> str | None:
     """Return the zone in which the name is: that of its data, or else of its machines.
 
-    Workers count last: they can be in another zone, where theirs had no room.
+    Workers and gateways count last: they can be in another zone, where theirs had no room.
     """
     for volume in described.get("volume", ()):
         if tags.HOLDER in tags.read(volume.get("Tags")):
@@ -333,7 +334,7 @@ def zone_of(described: Mapping[Any, Iterable[Described]]) -> str | None:
         for instance in reservation["Instances"]
         if instance["State"]["Name"] in INSTANCE_STATES
     ]
-    there.sort(key=lambda one: tags.read(one.get("Tags")).get(tags.ROLE) == "worker")
+    there.sort(key=lambda one: tags.read(one.get("Tags")).get(tags.ROLE) in STATELESS)
     return str(there[0]["Placement"]["AvailabilityZone"]) if there else None
 
 

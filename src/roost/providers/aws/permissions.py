@@ -189,7 +189,7 @@ def needs_of(spec: Spec) -> frozenset[Need]:
     """Return the entries of ``NEEDS`` that a spec asks for."""
     asked: dict[Need, bool] = {
         "volume": bool(spec.volumes),
-        "fixed address": spec.access.address == "fixed",
+        "fixed address": spec.access.address == "fixed" or spec.access.makes_gateway,
         "spot": spec.kind == "cluster" and bool(spec.workers.spot),
         "role": profile_of(spec) is not None,
     }

@@ -227,14 +227,16 @@ def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> 
 
     Asks nothing where nothing is missing. One request for what is in use, and one for each quota:
     two in all for machines on demand, three where there are spot machines too, and two more where
-    fixed addresses are missing. What cannot be known, and what is not enough but does not stop
+    several fixed addresses are missing: whether there is one, its own request says, which comes
+    before anything that costs. What cannot be known, and what is not enough but does not stop
     `up` (there may be fewer, or others), is in the answer, to be said.
     Raises QuotaError with all that is in the way, CredentialsError.
     """
     machines = needed(wanted, have)
     counted = _counts(clients, machines)
     firm = _judged(needed(wanted, have, firm=True), counted, region)
-    addresses = check_addresses(clients, wanted, have, region)
+    several = len(missing_addresses(wanted, have)) > 1
+    addresses = check_addresses(clients, wanted, have, region) if several else ()
     problems = [one for one in (*firm, *addresses) if one.verdict == "problem"]
     if problems:
         lines = "".join(f"\n  {one.text}\n    {one.mend}" for one in problems)
@@ -274,11 +276,16 @@ def _judged(
     return judge_vcpus(machines, used, limits, region, vcpus_of)
 
 
+def missing_addresses(wanted: Wanted, have: State) -> set[str]:
+    """Return the names of the fixed addresses that are wanted and not there."""
+    return {a.name for a in wanted.addresses} - {a.name for a in have.addresses}
+
+
 def check_addresses(
     clients: Clients, wanted: Wanted, have: State, region: str
 ) -> tuple[Finding, ...]:
     """Check that the missing fixed addresses may be had. Nothing is asked for none."""
-    missing = {a.name for a in wanted.addresses} - {a.name for a in have.addresses}
+    missing = missing_addresses(wanted, have)
     if not missing:
         return ()
     with translated("see what is in use"):

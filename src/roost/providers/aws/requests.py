@@ -15,9 +15,9 @@ from typing import Any
 from roost.errors import UsageError
 from roost.model.nodes import launch
 from roost.model.record import LONGEST, read_record
-from roost.model.resources import Address, Instance, Volume
+from roost.model.resources import Address, Instance, Shape, Volume
 from roost.providers.aws import tags
-from roost.providers.aws.rules import catalogue
+from roost.providers.aws.rules import EbsDisks, catalogue
 
 USER_DATA_LIMIT = 16_384
 """Bytes that EC2 keeps of a launch template's user-data."""
@@ -40,7 +40,8 @@ def devices_from(slot: int) -> tuple[str, ...]:
 class Site:
     """The target of a launch: an image, a subnet in a zone, a firewall, a key.
 
-    ``image`` is an AMI or what EC2 resolves to one; ``private`` the private address of the one
+    ``image`` is an AMI or what EC2 resolves to one; ``security_groups`` are the name's own, and
+    what else there is around the machine; ``private`` the private address of the one
     machine that has it fixed; ``public``: machines get a public address; ``kms_key`` encrypts the
     disk, else the account's default key.
     """
@@ -49,7 +50,7 @@ class Site:
     root_device: str
     subnet: str
     zone: str
-    security_group: str
+    security_groups: tuple[str, ...]
     key_pair: str | None
     users: Mapping[str, str] = field(default_factory=dict)
     private: str | None = None
@@ -90,7 +91,7 @@ def run_instances(
         "MaxCount": len(instances),
         "ClientToken": token(
             *(name, nodes, first.shape.type, first.shape.spot, site.zone),
-            *(site.security_group, salt),
+            *(site.security_groups[0], salt),
             *([site.private] if site.private else []),
             *([] if site.public else ["private"]),
             *sorted(seen),
@@ -101,7 +102,7 @@ def run_instances(
             {
                 "DeviceIndex": 0,
                 "SubnetId": site.subnet,
-                "Groups": [site.security_group],
+                "Groups": list(site.security_groups),
                 "AssociatePublicIpAddress": site.public,
                 "DeleteOnTermination": True,
             }
@@ -109,12 +110,7 @@ def run_instances(
         "BlockDeviceMappings": [
             {
                 "DeviceName": site.root_device,
-                "Ebs": {
-                    "VolumeSize": int(first.shape.disk_gib),
-                    "VolumeType": "gp3",
-                    "Encrypted": True,
-                    "DeleteOnTermination": True,
-                },
+                "Ebs": _boot_disk(first.shape, site.kms_key),
             }
         ],
         "TagSpecifications": [
@@ -123,8 +119,6 @@ def run_instances(
             tags.specification("network-interface", disk),
         ],
     }
-    if site.kms_key is not None:
-        asked["BlockDeviceMappings"][0]["Ebs"]["KmsKeyId"] = site.kms_key
     if site.private is not None:
         asked["NetworkInterfaces"][0]["PrivateIpAddress"] = site.private
     if site.user_data is not None:
@@ -136,6 +130,22 @@ def run_instances(
     if first.shape.spot:
         asked["InstanceMarketOptions"] = {"MarketType": "spot"}
     return asked | cpu_credits(first.shape.type)
+
+
+def _boot_disk(shape: Shape, kms_key: str | None) -> dict[str, Any]:
+    asked: dict[str, Any] = {
+        "VolumeSize": int(shape.disk_gib),
+        "VolumeType": shape.disk_type or EbsDisks.root,
+        "Encrypted": True,
+        "DeleteOnTermination": True,
+    }
+    if shape.disk_iops is not None:
+        asked["Iops"] = shape.disk_iops
+    if shape.disk_throughput is not None:
+        asked["Throughput"] = shape.disk_throughput
+    if kms_key is not None:
+        asked["KmsKeyId"] = kms_key
+    return asked
 
 
 def cpu_credits(kind: str) -> dict[str, Any]:
@@ -273,9 +283,9 @@ def allocate_address(name: str, address: Address, users: Mapping[str, str]) -> d
 def create_security_group(
     name: str, group: str, vpc: str, users: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the firewall; nothing may enter until ``authorize`` says so."""
+    """Return a firewall; nothing may enter until ``authorize`` says so."""
     return {
-        "GroupName": f"roost-{name}",
+        "GroupName": f"roost-{group}",
         "Description": f"roost: {name}",
         "VpcId": vpc,
         "TagSpecifications": [

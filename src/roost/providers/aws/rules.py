@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import PydanticCustomError
+
 from roost.catalogue import Catalogue, load
 from roost.cost.machines import cheapest, why_none
 from roost.errors import UsageError
 from roost.model.resources import Shape
 from roost.providers.rules import Launch
-from roost.spec.table import did_you_mean, wrong
+from roost.spec.table import did_you_mean, quoted, wrong
 from roost.spec.values import SYSTEMS
 from roost.units import format_size
 
@@ -101,6 +103,8 @@ class EbsDisks:
     types = ("gp3", "gp2", "io1", "io2", "st1", "sc1", "standard")
     default = "gp3"
     root = "gp3"
+    boots = ("gp3", "gp2", "io1", "io2", "standard")
+    """Source: EBS user guide, "EBS volume types": st1 and sc1 cannot be boot volumes."""
     smallest_root_gib = 8
     """The size of the images of AwsRules.images."""
     smallest_gib: Mapping[str, int] = {"st1": 125, "sc1": 125, "io1": 4, "io2": 4}
@@ -129,6 +133,26 @@ class EbsDisks:
             raise wrong(
                 "too small for the system", allowed=f'at least "{self.smallest_root_gib}GB"'
             )
+
+    def check_boot(
+        self, gib: float, kind: str | None, iops: int | None, throughput: int | None, *, new: bool
+    ) -> None:
+        """Refuse a type that nothing boots from, and a size or a speed that EBS does not have."""
+        kind = kind or self.root
+        if kind not in self.boots:
+            allowed = quoted(self.boots)
+            raise wrong("nothing boots from it", allowed=allowed, at=("disk_type",))
+        try:
+            self.check_volume(kind, gib, iops, throughput)
+            if new:
+                self.check_ratios(kind, gib, iops, throughput)
+        except PydanticCustomError as error:
+            facts = dict(error.context or {})
+            (key,) = facts.pop("at")
+            at = ("disk",) if key == "size" else (f"disk_{key}",)
+            raise wrong(
+                facts["message"], allowed=facts["allowed"], hint=facts["hint"], at=at
+            ) from None
 
     def check_volume(
         self,
@@ -246,7 +270,7 @@ class AwsRules:
                 f'reach = "ssm", and {machine.image} has no agent of Session Manager',
                 next='image = "ubuntu-24.04"   (Ubuntu\'s images have it)',
             )
-        needs = machine.needs(burstable=role in ("desktop", "seat"))
+        needs = machine.needs(burstable=role in ("desktop", "seat", "gateway"))
         described = _described(machine, needs, spec.aws.region)
         return Shape(
             type=described.name if described else machine.exact[0],
@@ -256,13 +280,16 @@ class AwsRules:
             arch=described.architectures[-1] if described else "x86_64",
             image=machine.image,
             disk_gib=machine.disk,
+            disk_type=machine.disk_type or "",
+            disk_iops=machine.disk_iops,
+            disk_throughput=machine.disk_throughput,
             spot=machine.on_spot,
             machine_role=spec.aws.instance_profile or "",
         )
 
     def set_up(self, spec: Spec) -> Mapping[str, Any]:
         """Return whether machines have no public address: no setting in [aws] changes them."""
-        return {} if spec.access.reach == "public" else {"public": False}
+        return {} if spec.access.has_way_out else {"public": False}
 
     def price_region(self, spec: Spec) -> str | None:
         """Return the file's region."""

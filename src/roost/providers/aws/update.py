@@ -136,10 +136,11 @@ class Changes:
             )
 
     def _associate(self, address: Address) -> None:
-        self.calls.ec2.associate_address(
-            AllocationId=self.memory.id(self.name, "address", address.name),
-            InstanceId=self.memory.id(self.name, "instance", address.holder),
+        instance = self.memory.id(self.name, "instance", address.holder)
+        answer = self.calls.ec2.associate_address(
+            AllocationId=self.memory.id(self.name, "address", address.name), InstanceId=instance
         )
+        self.memory.associated(address, instance, str(answer.get("AssociationId", "")))
 
     def _close(self, group: str, rules: tuple[Rule, ...]) -> None:
         """Take rules back, one network once; EC2 refuses all where one is gone already."""

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from roost.errors import BusyError, CapacityError, CloudError, ThrottledError, UsageError
+from roost.model.nodes import gateway_firewall
 from roost.model.resources import (
+    GATEWAY,
     Address,
     Instance,
     InstanceState,
@@ -356,7 +358,9 @@ class FakeCloud:
         thing = self.things.find(name, kind, gone)
         if isinstance(thing.resource, Volume):
             self._delete_volume(thing.resource)
-        if kind == "security-group" and any(k == "instance" for k, _ in self.things.of(name)):
+        within = {one for kind_, one in self.things.of(name) if kind_ == "instance"}
+        within &= {GATEWAY} if gone == gateway_firewall(name) else within
+        if kind == "security-group" and within:
             raise CloudError("DependencyViolation: the security group is in use")
         if isinstance(thing.resource, Instance):
             self._release(name, gone)

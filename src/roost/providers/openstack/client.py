@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 MICROVERSIONS = {"compute": "2.61"}
 """Of Nova, that of Rocky (2018): servers with their flavors, flavors with their extra specs."""
-VERSIONS = {"network": "/v2.0", "image": "/v2", "compute": "/v2.1"}
+VERSIONS = {"identity": "/v3", "network": "/v2.0", "image": "/v2", "compute": "/v2.1"}
 """What follows an endpoint whose address names no version."""
 VERSIONED = re.compile(r"/v\d[\d.]*(/|$)")
 PATCH = "application/openstack-images-v2.1-json-patch"
@@ -71,7 +71,7 @@ class Site:
     @property
     def identity(self) -> tuple[str, str]:
         """The project, whatever entries of clouds.yaml lead to it: its id, and Nova's address."""
-        return self.project, self._endpoint("compute")
+        return self.project, self.endpoint("compute")
 
     def _access(self) -> Any:
         session = self.connection.session
@@ -125,11 +125,11 @@ class Site:
             headers["X-OpenStack-Nova-API-Version"] = MICROVERSIONS[service]
         if method == "PATCH" and service == "image":
             headers["Content-Type"] = PATCH
-        url = self._endpoint(service) + path
+        url = self.endpoint(service) + path
         begun = time.monotonic()
         answer = self._asked(
             lambda: self.connection.session.request(
-                url, method, json=body, params=params, headers=headers, raise_exc=False
+                url, method, json=body, params=params, headers=headers, raise_exc=False, log=False
             ),
             service,
             method,
@@ -141,7 +141,7 @@ class Site:
             raise CallError.from_answer(answer, service, method, path)
         return _parsed(answer, service, method, path)
 
-    def _endpoint(self, service: str) -> str:
+    def endpoint(self, service: str) -> str:
         """Return the address of a service, with its version. Raises AccessError for none."""
         if service not in self._endpoints:
             config, session = self.connection.config, self.connection.session

@@ -16,9 +16,27 @@ from roost.model import nodes
 from roost.model.owner import Owner
 from roost.model.record import read_record
 from roost.model.resources import Address, Group, Instance, Shape, State, Wanted
-from roost.model.steps import Create, Forget, OpenRules, Record, RecordBackups, Step, describe
+from roost.model.steps import (
+    Create,
+    Delete,
+    Forget,
+    OpenRules,
+    Record,
+    RecordBackups,
+    Step,
+    describe,
+)
 from roost.providers.local.hold import hold
-from roost.providers.openstack import copies, flavors, images_lookup, marks, observe, parse, resize
+from roost.providers.openstack import (
+    copies,
+    flavors,
+    images_lookup,
+    machine_right,
+    marks,
+    observe,
+    parse,
+    resize,
+)
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
 from roost.providers.openstack.failures import CallError, known, translated
@@ -26,6 +44,7 @@ from roost.providers.openstack.firewall import Caller
 from roost.providers.openstack.keeper import Callers, Keeper
 from roost.providers.openstack.launch import Launch
 from roost.providers.openstack.listing import summaries
+from roost.providers.openstack.machine_right import ServerRights
 from roost.providers.openstack.memory import Memory
 from roost.providers.openstack.network import Network, find_network
 from roost.providers.openstack.observe import Look
@@ -87,6 +106,7 @@ class OpenStackCloud:
             owners=self,
             fitting=self,
             resizing=self,
+            machine_rights=ServerRights(self.site),
         )
 
     # --- looking -----------------------------------------------------------------------------
@@ -144,7 +164,7 @@ class OpenStackCloud:
         known_ids = {i.id for i in state.instances} | {v.id for v in state.volumes}
         known_ids |= {a.id for a in state.addresses} | {g.id for g in state.security_groups}
         known_ids |= {s.name for s in state.snapshots} | {i.name for i in state.images}
-        known_ids |= {one.id for one in state.foreign}
+        known_ids |= {one.id for one in state.foreign} | {self._memory(state.name).kept.id}
         with translated(f"look for what is left of {state.name}"):
             every = self.site.every("compute", "/servers/detail", "servers", [observe.PAGE])
             servers = [
@@ -265,6 +285,8 @@ class OpenStackCloud:
             case OpenRules():
                 self._maker(name, memory).open_rules(step)
             case Forget():
+                # Whatever the record says: an earlier file may have let its machines have a right.
+                machine_right.release(self.site, name, None)
                 self._keeper(name, memory).forget()
             case _ if is_about_disks(step):
                 users = read_record(memory.kept.record).tags
@@ -272,6 +294,14 @@ class OpenStackCloud:
             case _:
                 network = partial(self._network, public=self._is_public(memory))
                 Changes(self.site, memory, name, network, self.retire).apply(step)
+                if isinstance(step, Delete) and step.kind == "instance":
+                    there = memory.state.instances if memory.state else ()
+                    self._release(name, memory, [i for i in there if i.name not in step.names])
+
+    def _release(self, name: str, memory: Memory, left: Sequence[Instance]) -> None:
+        """Delete the rights that machines had on themselves and that none of ``left`` can need."""
+        remaining = frozenset(one.id for one in left)
+        machine_right.release(self.site, name, memory.kept.record, remaining)
 
     def is_mine(self, owner: Owner, record: str | None) -> bool:
         """Tell whether whoever runs roost may change what is ``owner``'s."""

@@ -19,7 +19,7 @@ from roost.model.resources import (
     Volume,
 )
 from roost.model.steps import OpenRules
-from roost.providers.openstack import firewall, marks, observe
+from roost.providers.openstack import firewall, marks, observe, record_group
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import CallError
 from roost.providers.openstack.firewall import Caller
@@ -89,7 +89,10 @@ class Maker:
 
     def security_group(self, group: SecurityGroup) -> None:
         """Make the security group if it is missing, and let in who is missing in it."""
-        there = observe.groups(self.site, self.name) if self._tried("security-group") else []
+        there = []
+        if self._tried("security-group"):
+            every = observe.groups(self.site, self.name)
+            there = [one for one in every if not record_group.is_record(one)]
         if there:
             made = there[0]
         else:

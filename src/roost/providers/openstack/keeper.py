@@ -16,7 +16,7 @@ from roost.errors import CloudError, RoostError, command_line
 from roost.model.owner import Owner, fingerprint
 from roost.model.record import read_record
 from roost.model.resources import Backup
-from roost.providers.openstack import record
+from roost.providers.openstack import observe, record, record_group
 from roost.providers.openstack.client import Site
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Keeper:
         kept = self.memory.kept
         if not kept.id and self.memory.tried_record:
             there = record.find(self.site, self.name)
-            kept = record.read(there[0]) if there else kept
+            kept = observe.kept_of(there, observe.groups(self.site, self.name), self.name)
         kept = replace(kept, record=text, owner=kept.owner or self.callers.me())
         self.memory.tried_record = True
         made = (
@@ -99,7 +99,10 @@ class Keeper:
         self.memory.kept = record.write(self.site, mine)
 
     def forget(self) -> None:
-        """Delete the record: every image that is one."""
+        """Delete the record: every image and group that is one."""
         for one in record.find(self.site, self.name):
             self.site.delete("image", f"/images/{one['id']}")
+        for one in observe.groups(self.site, self.name):
+            if record_group.is_record(one, self.name):
+                self.site.delete("network", f"/security-groups/{one['id']}")
         self.memory.kept = record.Kept()

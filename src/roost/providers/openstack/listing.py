@@ -1,14 +1,14 @@
-"""The rows of `roost ls` for one site: two calls, at once."""
+"""The rows of `roost ls` for one site: three calls, at once."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from roost.home import is_name
-from roost.providers.openstack import marks, observe, parse, record
+from roost.providers.openstack import marks, observe, parse, record, record_group
 from roost.providers.openstack.client import Site
 from roost.providers.provider import Summary
 
@@ -16,17 +16,32 @@ from roost.providers.provider import Summary
 def summaries(site: Site, place: str) -> tuple[Summary, ...]:
     """Return every name of roost's in the project, also those of which only the record is left."""
     site.connection  # noqa: B018 - made by one thread, before many use it
-    with ThreadPoolExecutor(2) as pool:
-        records = pool.submit(record.find, site)
+    with ThreadPoolExecutor(3) as pool:
+        images = pool.submit(record.find, site)
+        groups = pool.submit(_record_groups, site)
         servers = pool.submit(observe.servers, site)
-    return summarized(servers.result(), records.result(), place)
+    kept = {name_of(one): record_group.read(one) for one in groups.result()}
+    kept |= {record.name_in(one): record.read(one) for one in reversed(images.result())}
+    return summarized(servers.result(), kept, place)
+
+
+def _record_groups(site: Site) -> list[dict[str, Any]]:
+    """Return the security groups that keep records."""
+    fields = [("fields", field) for field in ("id", "description", "tags", "created_at")]
+    asked = [*fields, ("project_id", site.project)]
+    every = site.every("network", "/security-groups", "security_groups", asked)
+    return [one for one in every if record_group.is_record(one)]
+
+
+def name_of(group: Mapping[str, Any]) -> str:
+    """Return the name whose record a group keeps."""
+    return marks.read_description(group.get("description"))[0]
 
 
 def summarized(
-    servers: Iterable[dict[str, Any]], records: Iterable[dict[str, Any]], place: str
+    servers: Iterable[dict[str, Any]], kept: Mapping[str, record.Kept], place: str
 ) -> tuple[Summary, ...]:
     """Return the rows, by name, without what is gone or not made by roost. Pure."""
-    kept = {record.name_in(one): record.read(one) for one in records}
     states: dict[str, Counter[str]] = {name: Counter() for name in kept if is_name(name)}
     by_name: dict[str, list[dict[str, Any]]] = {}
     for one in servers:

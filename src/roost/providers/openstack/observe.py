@@ -23,7 +23,7 @@ from roost.model.resources import (
     State,
     Volume,
 )
-from roost.providers.openstack import copies, firewall, marks, parse, record
+from roost.providers.openstack import copies, firewall, marks, parse, record, record_group
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import is_absent
 from roost.providers.openstack.firewall import Caller
@@ -59,10 +59,18 @@ def floats(site: Site, name: str) -> list[dict[str, Any]]:
 
 
 def groups(site: Site, name: str) -> list[dict[str, Any]]:
-    """Return the name's security groups, with their rules."""
+    """Return the name's security groups, with their rules; one may keep its record."""
     named = [("name", marks.title(name)), ("project_id", site.project)]
     every = site.every("network", "/security-groups", "security_groups", named)
-    return [g for g in every if marks.read_description(g.get("description")) == (name, name)]
+    return [g for g in every if marks.read_description(g.get("description"))[0] == name]
+
+
+def kept_of(images: list[dict[str, Any]], groups: list[dict[str, Any]], name: str) -> record.Kept:
+    """Return what is kept of a name: by the oldest image that is its record, or by a group."""
+    if images:
+        return record.read(images[0])
+    kept = [record_group.read(g) for g in groups if record_group.is_record(g, name)]
+    return kept[0] if kept else record.Kept()
 
 
 def key_pair(site: Site, name: str) -> list[dict[str, Any]]:
@@ -158,8 +166,10 @@ class Look:
         with ThreadPoolExecutor(len(asked)) as pool:
             futures = {kind: pool.submit(ask) for kind, ask in asked.items()}
         found = {kind: future.result() for kind, future in futures.items()}
-        if (records := found.pop("record", None)) is not None:
-            memory.kept = record.read(records[0]) if records else record.Kept()
+        if (images := found.pop("record", None)) is not None:
+            memory.kept = kept_of(images, found["security-group"], self.name)
+        if (every := found.get("security-group")) is not None:
+            found["security-group"] = [g for g in every if not record_group.is_record(g)]
         others: list[Foreign]
         if "instance" in found:
             found["instance"], others = parse.sort_servers(found["instance"], self.name)

@@ -11,7 +11,10 @@ from roost.home import home
 
 if TYPE_CHECKING:
     from roost.model.place import Place
+    from roost.providers.openstack.audit import OpenStackAuditor
     from roost.providers.openstack.cloud import OpenStackCloud
+    from roost.providers.openstack.doctor import OpenStackDoctor
+    from roost.providers.openstack.rights import OpenStackRights
     from roost.providers.openstack.session import Site
     from roost.providers.provider import Cloud, Tools
     from roost.spec import Spec
@@ -25,9 +28,6 @@ class OpenStackProvider:
     title = "OpenStack"
     rents = True
     regional = True
-    auditor = None
-    doctor = None
-    rights = None
 
     def is_configured(self) -> bool:
         """Tell whether this computer is set up for it. Without openstacksdk it is not."""
@@ -112,6 +112,27 @@ class OpenStackProvider:
             return (session.site_of(place),)
         named = [s for s in known if place.profile in (None, s.cloud)]
         return tuple(s for s in named if place.region in (None, str(s), s.cloud, s.region))
+
+    @property
+    def auditor(self) -> OpenStackAuditor:
+        """The audit of the sites of clouds.yaml."""
+        from roost.providers.openstack.audit import OpenStackAuditor
+
+        return OpenStackAuditor()
+
+    @property
+    def doctor(self) -> OpenStackDoctor:
+        """The checks of credentials, services, network, images, quotas."""
+        from roost.providers.openstack.doctor import OpenStackDoctor
+
+        return OpenStackDoctor()
+
+    @property
+    def rights(self) -> OpenStackRights:
+        """Roles, and application credentials with access rules."""
+        from roost.providers.openstack.rights import OpenStackRights
+
+        return OpenStackRights()
 
 
 def provider() -> OpenStackProvider:

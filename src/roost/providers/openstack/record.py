@@ -19,8 +19,9 @@ from roost.errors import CloudError, UsageError
 from roost.model.owner import Owner
 from roost.model.record import LONGEST, LONGEST_BACKUPS, read_backups, read_record, write_backups
 from roost.model.resources import Backup
-from roost.providers.openstack import marks
+from roost.providers.openstack import marks, record_group
 from roost.providers.openstack.client import Site
+from roost.providers.openstack.failures import CallError
 
 KIND = "roost_kind"
 OWNER = "roost_owner"
@@ -41,6 +42,7 @@ class Kept:
     """What is kept with the site; ``held`` are the image's properties of roost, as they are.
 
     ``id`` is the image's; "" where there is none. ``unread``: some of the copies cannot be read.
+    ``in_group``: a security group keeps it (``record_group.py``).
     """
 
     id: str = ""
@@ -50,6 +52,7 @@ class Kept:
     owner: Owner | None = None
     held: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    in_group: bool = False
 
     @property
     def kind(self) -> str:
@@ -84,18 +87,26 @@ def read(image: Mapping[str, Any]) -> Kept:
         for key, value in image.items()
         if key.startswith("roost_") and isinstance(value, str)
     }
+    return kept_in(held, str(image.get("id", "")), image.get("created_at"))
+
+
+def kept_in(
+    held: Mapping[str, str], record_id: str, created: Any, *, in_group: bool = False
+) -> Kept:
+    """Return what properties keep; those that cannot be read are not there."""
     backups = _unpacked(held, BACKUPS, LONGEST_BACKUPS)
     copies = read_backups(backups) if backups is not None else None
     caller, key = held.get(OWNER), held.get(KEY)
     return Kept(
-        id=str(image.get("id", "")),
-        # An image without a record in it is one that nobody can read, and not none.
+        id=record_id,
+        # A record without settings in it is one that nobody can read, and not none.
         record=_unpacked(held, RECORD, LONGEST) or "",
         backups=copies or (),
         unread=copies is None,
         owner=Owner(caller=(caller or "")[:200], key=(key or "")[:60]) if caller or key else None,
         held=held,
-        created=_when(image.get("created_at")),
+        created=_when(created),
+        in_group=in_group,
     )
 
 
@@ -134,12 +145,13 @@ def _packed(key: str, text: str) -> dict[str, str]:
 
 
 def _unpacked(held: Mapping[str, str], key: str, most: int) -> str | None:
-    """Return the text that ``_packed`` cut: "" for none, None where it cannot be read."""
-    parts: list[str] = []
-    while (part := held.get(f"{key}_{len(parts)}")) is not None and len(parts) < MOST_PARTS:
-        parts.append(part)
-    if not parts:
+    """Return the text that ``_packed`` cut: "" for none, None where some of it cannot be read."""
+    found = {int(m[2]): held[k] for k in held if (m := PROPERTY.fullmatch(k)) and m[1] == key}
+    if not found:
         return ""
+    if found.keys() != set(range(len(found))):
+        return None
+    parts = [found[number] for number in range(len(found))]
     try:
         unpacking = zlib.decompressobj()
         text = unpacking.decompress(base64.b64decode("".join(parts), validate=True), most)
@@ -149,7 +161,7 @@ def _unpacked(held: Mapping[str, str], key: str, most: int) -> str | None:
 
 
 def create(site: Site, name: str, kept: Kept) -> Kept:
-    """Make the image that keeps this, in one call."""
+    """Keep this, in one call; where the site takes no images, in a security group."""
     body = {
         **FORM,
         **properties(kept),
@@ -158,11 +170,18 @@ def create(site: Site, name: str, kept: Kept) -> Kept:
         "os_hidden": True,
         "tags": [marks.TAG, marks.tag(name)],
     }
-    return read(site.post("image", "/images", body))
+    try:
+        return read(site.post("image", "/images", body))
+    except CallError as error:
+        if error.kind not in ("access", "quota"):
+            raise
+    return record_group.create(site, name, kept)
 
 
 def write(site: Site, kept: Kept) -> Kept:
     """Change all that is kept, in one call; what others keep there stays."""
+    if kept.in_group:
+        return record_group.write(site, kept)
     new = properties(kept)
     ours = {key for key in kept.held if PROPERTY.fullmatch(key)}
     changes: list[dict[str, str]] = [

@@ -238,8 +238,11 @@ def entry_of(config: Any, site: str, region: str | None) -> Any:
     said = config.cloud_config["clouds"][site]
     if said.get("auth_type") == OIDC:
         said.setdefault("auth", {}).setdefault("access_token", NO_TOKEN)
+    options = {"region_name": region} if region else {}
+    if _is_version_3(said):
+        options["auth_type"] = "v3password"
     try:
-        entry = config.get_one(site, **({"region_name": region} if region else {}))
+        entry = config.get_one(site, **options)
     except ConfigException as error:
         raise UsageError(f"{site}: {error}") from None
     except AuthPluginException as error:
@@ -252,6 +255,20 @@ def entry_of(config: Any, site: str, region: str | None) -> Any:
     if entry.config.get("api_timeout") is None:
         entry.config["api_timeout"] = PATIENCE
     return entry
+
+
+def _is_version_3(said: dict[str, Any]) -> bool:
+    """Tell whether a password is for version 3 by its address.
+
+    keystoneauth would look for the versions first: a request more, and twice the patience where
+    nobody answers.
+    """
+    auth = said.get("auth") or said  # OS_* are in no table of their own
+    others = any(str(key).startswith("default_domain") for key in (*auth, *said))
+    kind = said.get("auth_type") or said.get("auth_plugin") or "password"
+    url = str(auth.get("auth_url", "")).rstrip("/")
+    whole = bool(auth.get("password")) and kind == "password"
+    return whole and url.endswith("/v3") and not others
 
 
 def _where(site: str) -> str:

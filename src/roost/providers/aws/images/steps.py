@@ -15,7 +15,7 @@ from roost.model.images import BakeStep
 from roost.providers.aws import tags
 from roost.providers.aws.failures import code_of, kind_of
 from roost.providers.aws.images.store import BAKED, COPY, HELPER, tagged
-from roost.providers.aws.network import Network, find_network
+from roost.providers.aws.network import Network, network_of
 from roost.providers.aws.parse import TERMINATED
 from roost.providers.aws.requests import METADATA, token
 from roost.recipes.baking import user_data
@@ -172,11 +172,8 @@ class BakeSteps:
 
     def _place(self) -> Network:
         if self._network is None:
-            self._network = find_network(
-                self.calls,
-                self.request.spec.aws,
-                public=self.request.spec.access.reach == "public",
-            )
+            spec = self.request.spec
+            self._network = network_of(self.calls, spec.aws, spec.access)
         return self._network
 
     def _launch(self, source: str) -> None:

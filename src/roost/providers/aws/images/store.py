@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import CloudError, UsageError, command_line
 from roost.model.images import BakedImage
+from roost.model.resources import GATEWAY
 from roost.providers.aws import tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of, translated
@@ -99,9 +100,10 @@ def for_launch(calls: Calls, memory: Memory, first: Instance) -> tuple[str, str]
     """Return the AMI for a launch instead of its system's, and its root device; or None.
 
     Nothing is asked where the region has no baked images, or the launch has an AMI of its own
-    (one that was parked, or that the file names).
+    (one that was parked, or that the file names), or is a gateway, which needs none.
     """
-    if memory.baked == () or memory.record is None or first.shape.image.startswith("ami-"):
+    own = first.shape.image.startswith("ami-") or first.role == GATEWAY
+    if memory.baked == () or memory.record is None or own:
         return None
     if memory.baked is None:
         memory.baked = describe(calls)

@@ -1,0 +1,85 @@
+"""The page of a desktop in a real browser: what it does with a handout's address."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from roost.recipes.desktop import novnc
+from tests.serving import serving
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH"),
+]
+PASSWORD = "abcd-efgh-jkm2-pqrs"
+NO_VNC = """\
+export default class extends EventTarget {
+  constructor(place, address) { super(); document.title = address; }
+}
+"""
+
+
+class Desktop(BaseHTTPRequestHandler):
+    """nginx as far as the page asks it; noVNC only writes down where it was led."""
+
+    asked: ClassVar[list[tuple[str, str]]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers.get("Authorization", "")))
+        pages = {file.path.rpartition("/")[2]: file.content for file in novnc.page("room", "ask")}
+        name = self.path.rpartition("/")[2] or "index.html"
+        kind = {"js": "text/javascript", "css": "text/css"}.get(
+            name.rpartition(".")[2], "text/html"
+        )
+        text = NO_VNC if name == "rfb.js" else pages.get(name, "")
+        if name == "key":
+            right = self.headers["Authorization"] == f"Bearer {PASSWORD.replace('-', '')}"
+            kind, text = "application/json", json.dumps({"socket": "s3", "password": "x"})
+            if not right:
+                self.send_error(403)
+                return
+        self.send_response(200 if text else 404)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_password_behind_the_hash_opens_the_desktop_and_leaves_the_address_bar() -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from playwright.sync_api import expect, sync_playwright
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Desktop)) as web, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM)
+        context = browser.new_context()
+        page = context.new_page()
+        at = f"http://127.0.0.1:{web.server_port}/"
+        page.goto(f"{at}#{PASSWORD}")
+        expect(page.locator("#screen")).to_be_visible()
+        expect(page.locator("#ask")).to_be_hidden()
+        assert page.url == at
+        assert page.title().endswith("/screen/s3")
+        assert not [path for path, _ in Desktop.asked if "abcd" in path]
+        page.reload()  # it stays in this tab
+        expect(page.locator("#ask")).to_be_hidden()
+        other = context.new_page()  # and in no other
+        other.goto(at)
+        expect(other.locator("#ask")).to_be_visible()
+        expect(other.locator(".hint")).to_have_text("ask")
+        other.goto("about:blank")
+        other.goto(f"{at}#{PASSWORD[:-1]}x")
+        expect(other.locator("#said")).to_have_text("That is not the password.")
+        assert other.url == at
+        other.goto("about:blank")
+        other.goto(f"{at}#<script>")
+        expect(other.locator("#ask")).to_be_visible()
+        browser.close()
