@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ from roost.providers.openstack import (
     copies,
     flavors,
     images_lookup,
+    ledger,
     machine_right,
     marks,
     observe,
@@ -53,6 +55,8 @@ from roost.providers.openstack.update import Changes, Retirer, no_retiring
 from roost.providers.provider import Capabilities, Summary
 
 if TYPE_CHECKING:
+    from roost.cost.ledger import Ledger
+    from roost.cost.spent import There
     from roost.model.finding import Finding
     from roost.spec import Spec
     from roost.spec.openstack import OpenStack
@@ -84,6 +88,7 @@ class OpenStackCloud:
     boot: Booter | None = None
     retire: Retirer = no_retiring
     sleep: Callable[[float], None] = time.sleep
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
     name: str = "openstack"
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[bool, Network] = field(default_factory=dict)
@@ -105,6 +110,7 @@ class OpenStackCloud:
             remains=self,
             owners=self,
             fitting=self,
+            history=self,
             resizing=self,
             machine_rights=ServerRights(self.site),
         )
@@ -229,6 +235,23 @@ class OpenStackCloud:
         )
         return replace(wanted, groups=groups, addresses=reached if network.pool else ())
 
+    def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
+        """Return the ledger of a name, from its record, and what exists now."""
+        from roost.cost.spent import There
+
+        with translated(f"look at what {name} has had"):
+            state = self.observe(name)
+        memory, now = self._memory(name), int(moment.timestamp())
+        seen = [one for those in ledger.things(memory.described).values() for one in those]
+        began = memory.kept.created
+        return ledger.in_record(memory.kept.held), There(
+            seen=tuple(seen),
+            began=int(began.timestamp()) if began else now,
+            now=now,
+            fixed=(None,) * len(state.addresses),
+            public=False,
+        )
+
     def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
         """Raise UsageError where these machines cannot have that flavor."""
         memory = self._memory(name)
@@ -275,6 +298,7 @@ class OpenStackCloud:
                 raise
 
     def _apply(self, name: str, memory: Memory, step: Step) -> None:
+        ledger.note(self.site, memory, step, int(self.wall().timestamp()))
         match step:
             case Record(text):
                 self._keeper(name, memory).settings(text)

@@ -108,7 +108,7 @@ def _snapshot(one: Described) -> Snapshot:
         name=str(one["id"]),
         volume=one[marks.NODE],
         source=one[marks.SOURCE],
-        size_gib=_number(one.get(marks.SIZE)),
+        size_gib=number(one.get(marks.SIZE)),
         state=state,
         sealed=one.get(marks.SEALED) == "yes",
         taken=marks.seconds(one.get("created_at")),
@@ -142,7 +142,8 @@ def _state(one: Described) -> tuple[CopyState, str]:
     return state, word if state in ("unusable", "unknown") else ""
 
 
-def _number(text: Any) -> float:
+def number(text: Any) -> float:
+    """Return the size that a mark says; 0 where it says none."""
     try:
         return min(max(float(text), 0), 1e6)
     except (TypeError, ValueError):

@@ -96,7 +96,9 @@ def instances(
 
     Of two with one name that which is on its way out is the surplus one, or else the younger.
     """
-    there = sorted(described, key=lambda one: (_state(one) == "deleting", str(one.get("created"))))
+    there = sorted(
+        described, key=lambda one: (state_of(one) == "deleting", str(one.get("created")))
+    )
     found: dict[str, Instance] = {}
     for one in there:
         instance = _instance(one)
@@ -114,7 +116,7 @@ def _order(instance: Instance) -> tuple[int, int, str]:
 def _instance(described: Described) -> Instance:
     mark, held = marks.read_server(described), marks.metadata(described)
     fixed, floating = addresses_of(described)
-    state = _state(described)
+    state = state_of(described)
     return Instance(
         name=mark.node,
         role=mark.role,  # type: ignore[arg-type]
@@ -129,7 +131,7 @@ def _instance(described: Described) -> Instance:
     )
 
 
-def _state(described: Described) -> InstanceState:
+def state_of(described: Described) -> InstanceState:
     """Return the state; a task on its way counts more than what is left behind."""
     status, task = str(described.get("status", "")), str(described.get("OS-EXT-STS:task_state"))
     if status != "ERROR":

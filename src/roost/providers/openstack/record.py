@@ -11,7 +11,7 @@ import base64
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -192,4 +192,12 @@ def write(site: Site, kept: Kept) -> Kept:
     changes += [{"op": "remove", "path": f"/{key}"} for key in sorted(ours - new.keys())]
     if not changes:
         return kept
+    return read(site.call("PATCH", "image", f"/images/{kept.id}", body=changes))
+
+
+def keep(site: Site, kept: Kept, more: Mapping[str, str]) -> Kept:
+    """Keep more properties beside the rest, in one call."""
+    if kept.in_group:
+        return record_group.write(site, replace(kept, held={**kept.held, **more}))
+    changes = [{"op": "add", "path": f"/{key}", "value": value} for key, value in more.items()]
     return read(site.call("PATCH", "image", f"/images/{kept.id}", body=changes))

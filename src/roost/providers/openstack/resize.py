@@ -21,6 +21,9 @@ PAUSE = 3.0
 MOST_PAUSES = 400
 """Twenty minutes: a disk is copied to another host, where hosts share none."""
 
+MOVING = ("RESIZE", "REVERT_RESIZE", "SHELVED", "BUILD")
+"""States that end by themselves."""
+
 
 # --- pure ----------------------------------------------------------------------------------------
 
@@ -109,7 +112,7 @@ class Resize:
             if error.kind in ("busy", "pending"):
                 raise
             self._act(server, {"revertResize": None})
-        return self._settled(server)
+        return self._settled(server, "VERIFY_RESIZE")
 
     def _refused(self, name: str, server: str, found: dict[str, Any], new: Flavor) -> CloudError:
         """Return why a machine has another flavor still: Nova says it in its list of actions."""
@@ -124,11 +127,14 @@ class Resize:
     def _act(self, server: str, action: dict[str, Any]) -> None:
         self.site.post("compute", f"/servers/{server}/action", action)
 
-    def _settled(self, server: str) -> dict[str, Any]:
-        """Return the server once Nova does nothing to it. Raises CloudError where that lasts."""
+    def _settled(self, server: str, leaves: str = "") -> dict[str, Any]:
+        """Return the server once Nova does nothing to it, in another state than it ``leaves``.
+
+        Raises CloudError where that lasts.
+        """
         for _ in range(MOST_PAUSES):
             found: dict[str, Any] = self.site.get("compute", f"/servers/{server}")["server"]
-            moving = found.get("status") in ("RESIZE", "REVERT_RESIZE", "SHELVED", "BUILD")
+            moving = found.get("status") in (*MOVING, leaves)
             if found.get("OS-EXT-STS:task_state") is None and not moving:
                 return found
             self.site.sleep(PAUSE)
