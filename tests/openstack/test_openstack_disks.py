@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from roost.providers.openstack import marks
+from roost.providers.openstack.images.steps import BakeSteps
+from roost.recipes.baking import word
 from tests.openstack.site import Project, wait_for
 from tests.openstack.test_openstack_commands import DESKTOP, Typed, roost, well
 
@@ -83,4 +85,46 @@ def test_volumes_grow_where_they_are_and_machines_change_their_flavor(
     now = asked.compute.get_server(server.id)
     assert (now.flavor.original_name, now.status) == ("m1.medium", "ACTIVE")
     well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    wait_for(lambda: project.left() == {})
+
+
+def test_an_image_is_baked_and_what_is_made_of_it_is_not_taken_for_one(
+    roost: Typed, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, admin = project.connect(), project.site.admin
+
+    def console(steps: BakeSteps, helper: str, lines: int) -> str:
+        """A helper that says it is clean, and switches itself off."""
+        del lines
+        there = admin.compute.get_server(helper)
+        if there.status == "ACTIVE" and not there.task_state:
+            assert "floating" not in str(there.addresses)
+            admin.compute.stop_server(helper)
+        return word(steps.request.image, there.metadata[marks.SOURCE]) + ": clean"
+
+    monkeypatch.setattr(BakeSteps, "console", console)
+    well(roost("up", "stars.toml", "--yes"))
+    (server,) = asked.compute.servers()
+    well(roost("image", "bake", "stars", "--yes"))
+    assert asked.compute.get_server(server.id).status == "ACTIVE"
+    assert "roost_baking" not in asked.compute.get_server(server.id).metadata
+    assert project.left()["groups"] == ["roost-stars"]
+    assert project.left()["servers"] == ["stars-desktop"]
+    (image,) = (i for i in asked.image.images() if i.owner_id == project.id)
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    well(roost("up", "stars.toml", "--yes"))
+    (again,) = asked.compute.servers()
+    assert again.image.id == image.id
+    # What Nova makes of that machine has the image's marks, and may hold what is personal.
+    well(roost("stop", "stars"))
+    (shelved,) = (i for i in asked.image.images() if i.name.endswith("-shelved"))
+    assert shelved.properties[marks.ROLE] == image.properties[marks.ROLE]
+    listed = roost("image", "ls", "--json").json
+    assert image.id in str(listed)
+    assert shelved.id not in str(listed)
+    well(roost("image", "share", "stars", project.site.admin.identity.find_project("other").id))
+    (member,) = asked.image.members(image.id)
+    assert member.status == "pending"
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    well(roost("image", "rm", "stars", "--yes"))
     wait_for(lambda: project.left() == {})

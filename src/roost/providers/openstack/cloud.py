@@ -43,6 +43,7 @@ from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
 from roost.providers.openstack.failures import CallError, known, translated
 from roost.providers.openstack.firewall import Caller
+from roost.providers.openstack.images import store
 from roost.providers.openstack.keeper import Callers, Keeper
 from roost.providers.openstack.launch import Launch
 from roost.providers.openstack.listing import summaries
@@ -92,7 +93,7 @@ class OpenStackCloud:
     name: str = "openstack"
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[bool, Network] = field(default_factory=dict)
-    _images: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _images: list[dict[str, Any]] = field(default_factory=list)
     _flavors: tuple[flavors.Flavor, ...] = ()
 
     def _memory(self, name: str) -> Memory:
@@ -113,6 +114,14 @@ class OpenStackCloud:
             history=self,
             resizing=self,
             machine_rights=ServerRights(self.site),
+            images=store.GlanceImages(
+                self.site,
+                self.region,
+                partial(self._network, public=False),
+                self._every_flavor,
+                self.sleep,
+                self.wall,
+            ),
         )
 
     # --- looking -----------------------------------------------------------------------------
@@ -219,7 +228,7 @@ class OpenStackCloud:
         with translated("look at the site"):
             self._network(public=spec.access.reach == "public")
             for group in wanted.groups if launches else ():
-                self._image(group.shape.image, group.shape.arch)
+                images_lookup.choose(self._every_image(), group.shape.image, group.shape.arch)
         yield from ()
 
     def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
@@ -237,20 +246,9 @@ class OpenStackCloud:
 
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger of a name, from its record, and what exists now."""
-        from roost.cost.spent import There
-
         with translated(f"look at what {name} has had"):
             state = self.observe(name)
-        memory, now = self._memory(name), int(moment.timestamp())
-        seen = [one for those in ledger.things(memory.described).values() for one in those]
-        began = memory.kept.created
-        return ledger.in_record(memory.kept.held), There(
-            seen=tuple(seen),
-            began=int(began.timestamp()) if began else now,
-            now=now,
-            fixed=(None,) * len(state.addresses),
-            public=False,
-        )
+        return ledger.history(self._memory(name), state, int(moment.timestamp()))
 
     def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
         """Raise UsageError where these machines cannot have that flavor."""
@@ -273,11 +271,17 @@ class OpenStackCloud:
     def _flavor(self, shape: Shape) -> flavors.Flavor:
         return flavors.named(self._every_flavor(), shape.type)
 
-    def _image(self, image: str, arch: str) -> dict[str, Any]:
-        key = (image, arch)
-        if key not in self._images:
-            self._images[key] = images_lookup.find_image(self.site, image, arch)
-        return self._images[key]
+    def _every_image(self) -> list[dict[str, Any]]:
+        self._images = self._images or images_lookup.list_images(self.site)
+        return self._images
+
+    def _image(self, name: str, first: Instance, flavor: flavors.Flavor) -> dict[str, Any]:
+        """Return what a machine starts from: what was parked, or baked, or the file's own image."""
+        every, memory = self._every_image(), self._memory(name)
+        baked = store.for_launch(every, memory.kept.record, first, flavor.disk_gib)
+        if baked is not None:
+            memory.note(f"{first.role}: starts from image {baked[marks.NODE]}")
+        return baked or images_lookup.choose(every, first.shape.image, first.shape.arch)
 
     def _network(self, *, public: bool) -> Network:
         """Return the network, asked for once in a process."""
@@ -347,7 +351,7 @@ class OpenStackCloud:
             name=name,
             network=partial(self._network, public=self._is_public(memory)),
             flavor=self._flavor,
-            image=self._image,
+            image=partial(self._image, name),
             caller=self._who,
             public_key=self.public_key,
             users=read_record(memory.kept.record).tags,

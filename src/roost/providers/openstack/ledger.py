@@ -16,7 +16,8 @@ from urllib.parse import quote, unquote
 
 from roost.cost import ledger
 from roost.cost.ledger import Copy, Disk, Ledger, Machine, Seen, Thing
-from roost.model.resources import Kind
+from roost.cost.spent import There
+from roost.model.resources import Kind, State
 from roost.model.steps import ChangeType, Delete, Start, Step, Stop
 from roost.providers.openstack import copies, marks, parse, record
 
@@ -137,3 +138,16 @@ def note(site: Site, memory: Memory, step: Step, now: int) -> None:
     new = as_properties(whole, seen, before)
     if not new.items() <= before.items():
         memory.kept = record.keep(site, memory.kept, new)
+
+
+def history(memory: Memory, state: State, now: int) -> tuple[Ledger, There]:
+    """Return the ledger and what exists now of a name that was looked at just now."""
+    seen = [one for those in things(memory.described).values() for one in those]
+    began = memory.kept.created
+    return in_record(memory.kept.held), There(
+        seen=tuple(seen),
+        began=int(began.timestamp()) if began else now,
+        now=now,
+        fixed=(None,) * len(state.addresses),
+        public=False,
+    )

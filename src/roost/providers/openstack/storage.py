@@ -218,6 +218,8 @@ class Disks:
             if volume.type != now.type:
                 self._retype(volume, path)
         except CallError as error:
+            if "greater than current size" in error.said:
+                raise NotYetError(f"volume {volume.name} is larger already") from error
             if error.kind not in ("old site", "access", "other"):
                 raise
             self.memory.unchanged[volume.id] = f"this site does not change it: {error.said[:200]}"
