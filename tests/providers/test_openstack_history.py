@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
+
+import pytest
 
 from roost.cost.book import PriceBook
 from roost.cost.ledger import closing
 from roost.cost.site_prices import no_catalogue, parse
 from roost.cost.spent import There, spent
+from roost.errors import CloudError
+from roost.model.resources import S3Copy
 from roost.model.steps import Delete, Start, Stop
-from roost.providers.openstack import ledger
+from roost.providers.openstack import ledger, s3_copies
+from roost.providers.openstack.record import packed
 
 PRICES = {
     "unit": "SU",
@@ -67,3 +75,34 @@ def test_the_sums_of_a_day() -> None:
     assert sums.least.amount.usd == machines + disks
     assert sums.exact
     assert sums.most.amount.currency == "SU"
+
+
+def test_what_a_record_says_of_copies_in_s3_is_parsed_and_not_believed() -> None:
+    copy = S3Copy(
+        name="data",
+        source="v1",
+        place="s3://bucket/stars/data",
+        tree="s3://bucket/stars/data/.tree",
+        sha256="ab" * 32,
+        size_gib=100,
+        used_gib=1.5,
+        since=1.0,
+        taken=2.0,
+        sealed=True,
+    )
+    many = [
+        replace(copy, name=f"data-{n}", sha256=sha256(b"%d" % n).hexdigest()) for n in range(2000)
+    ]
+    held = s3_copies.as_properties(many, {})
+    assert len(held) > 1
+    assert all(len(text) <= 60_000 for text in held.values())
+    assert {c.name for c in s3_copies.in_record(held)} == {c.name for c in many}
+    fewer = held | s3_copies.as_properties([copy], held)
+    assert s3_copies.in_record(fewer) == (copy,)
+    assert s3_copies.in_record(fewer | s3_copies.as_properties([], fewer)) == ()
+    wrong = [asdict(copy) | {"sealed": "yes"}, asdict(copy) | {"later": 1}, {"name": "data"}, [1]]
+    for raw in wrong:
+        with pytest.raises(CloudError, match="cannot be read"):
+            s3_copies.in_record(packed(s3_copies.KEY, json.dumps(raw)))
+    with pytest.raises(CloudError, match="damaged"):
+        s3_copies.in_record({f"{s3_copies.KEY}_0": "x"})

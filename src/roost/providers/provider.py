@@ -193,6 +193,11 @@ class S3Copies(Protocol):
         """The profile of the user's own credentials of S3."""
         ...
 
+    @property
+    def region(self) -> str:
+        """The region of S3 where the machines are; "" where S3 is elsewhere."""
+        ...
+
     def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
         """Raise RoostError where the record has no room for so many copies of one name."""
         ...

@@ -51,6 +51,7 @@ from roost.providers.openstack.machine_right import ServerRights
 from roost.providers.openstack.memory import Memory
 from roost.providers.openstack.network import Network, find_network
 from roost.providers.openstack.observe import Look
+from roost.providers.openstack.s3_copies import SiteCopies
 from roost.providers.openstack.storage import Disks, is_about_disks
 from roost.providers.openstack.update import Changes, Retirer, no_retiring
 from roost.providers.provider import Capabilities, Summary
@@ -109,6 +110,7 @@ class OpenStackCloud:
             host_keys=self,
             preflight=self,
             remains=self,
+            s3_copies=SiteCopies(),
             owners=self,
             fitting=self,
             history=self,

@@ -23,7 +23,15 @@ from roost.model.resources import (
     State,
     Volume,
 )
-from roost.providers.openstack import copies, firewall, marks, parse, record, record_group
+from roost.providers.openstack import (
+    copies,
+    firewall,
+    marks,
+    parse,
+    record,
+    record_group,
+    s3_copies,
+)
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import is_absent
 from roost.providers.openstack.firewall import Caller
@@ -113,6 +121,7 @@ class Look:
             addresses=parse.addresses(there["address"], holders),
             snapshots=copies.snapshots(there["image"]),
             images=copies.images(there["image"]),
+            s3_copies=s3_copies.in_record(memory.kept.held),
             whole_copies=True,
             backups=memory.kept.backups,
             backups_unread=memory.kept.unread,

@@ -23,7 +23,7 @@ from roost.model.steps import (
     Step,
     describe,
 )
-from roost.providers.openstack import copies, marks
+from roost.providers.openstack import copies, marks, s3_copies
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import volume_marks
 from roost.providers.openstack.failures import CallError
@@ -78,6 +78,10 @@ class Disks:
                 self.site.each(self._mark_stale, names)
             case Delete(_, names):
                 self.site.each(self._delete, names)
+            case RecordCopy(made):
+                s3_copies.write(self.site, self.memory, self.name, made)
+            case ForgetCopy(names):
+                s3_copies.forget(self.site, self.memory, names)
             case Archive() | Restore():
                 raise UsageError("OpenStack has no colder storage for copies")
             case _:
