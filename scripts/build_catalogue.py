@@ -231,10 +231,24 @@ def other(rows: list[dict[str, str]]) -> dict[str, Any]:
         "rates": rates,
         "transfer_out": tiers,
         "transfer_out_free": free,
+        "free_tier": FREE_TIER,
         "public_ipv4": ipv4_rules(address),
         "volume_types": VOLUME_TYPES,
         "cpu_credits": cpu_credits(),
     }
+
+
+FREE_TIER = {
+    # The last accounts with twelve months of free hours were made on 2025-07-14.
+    "since": "2026-07-15",
+    "types": ["t2.micro", "t3.micro"],
+    "text": "no type of machine is free any more: accounts made since 2025-07-15 have up to $200 in"
+    " credits for six months instead (`aws freetier get-account-plan-state` says what yours has)",
+    "source": "AWS agent toolkit, aws-billing-and-cost-management/references/free-tier.md"
+    " (https://github.com/aws/agent-toolkit-for-aws); https://aws.amazon.com/free/",
+    "date": "2026-11-27",
+}
+"""What AWS's free tier covers of machines, and since when that is so of every account."""
 
 
 def ipv4_rules(address: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,39 @@ def test_a_stage_stops_changes_and_starts_the_machine(
     assert (counted["RunInstances"], counted["StartInstances"]) == (1, 1)
     ok(roost("stage", "stars", "picking", "--yes", "--json"))
     assert account.ec2.counted["StopInstances"] == 1
+
+
+def test_the_newest_image_of_an_owner_by_a_pattern_of_its_name(
+    roost: Roost, account: Account, stars: Path
+) -> None:
+    """Looked for once, among that owner's only; one of another processor or owner never counts."""
+    made = account.ec2.backend.amis
+    like = made["ami-12c6146b"]
+
+    def image(number: int, name: str, day: str, owner: str = "111122223333", **more: str) -> str:
+        new = copy.copy(like)
+        new.id, new.name, new.owner_id = f"ami-{number:017x}", name, owner
+        new.creation_date = datetime.fromisoformat(day)
+        new.architecture = more.get("architecture", "x86_64")
+        made[new.id] = new
+        return str(new.id)
+
+    image(1, "scipion-3.7", "2026-01-01")
+    newest = image(2, "scipion-3.8", "2026-06-01")
+    image(3, "scipion-3.9", "2026-07-01", owner="999988887777")
+    image(4, "scipion-4.0-arm", "2026-08-01", architecture="arm64")
+    image(5, "my-scipion", "2026-09-01")
+    stars.write_text(STARS.replace("disk =", 'image = "111122223333/scipion*"\ndisk ='))
+    ok(roost("up", stars, "--yes"))
+    (launch,) = (asked for name, asked in account.ec2.asked if name == "RunInstances")
+    assert launch["ImageId"] == newest
+    assert account.ec2.counted["DescribeImages"] == 1
+    told = roost("doctor", stars)
+    assert f"111122223333/scipion*: {newest}, scipion-3.8" in told.out
+    ok(roost("down", "stars", "--yes"))
+    stars.write_text(STARS.replace("disk =", 'image = "111122223333/nothing*"\ndisk ='))
+    launched = account.ec2.counted["RunInstances"]
+    told = roost("up", stars, "--yes")
+    assert told.code == 2
+    assert "eu-central-1 has no image 111122223333/nothing*" in told.err
+    assert account.ec2.counted["RunInstances"] == launched

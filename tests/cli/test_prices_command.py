@@ -25,6 +25,15 @@ def test_the_cheapest_first(roost: Roost) -> None:
     assert all(int(row.split()[1]) >= 4 and float(row.split()[2]) >= 16 for row in rows)
 
 
+def test_what_the_free_tier_covers_is_said_where_somebody_would_hope_for_it(roost: Roost) -> None:
+    told = roost("prices", "--cpus", 1, "--memory", "1GiB", "--region", "eu-west-1").out
+    assert "the free tier, as of 2026-11-27: no type of machine is free any more" in told
+    assert "free" not in roost("prices", "--cpus", 4, "--memory", "16GiB").out
+    plan = roost("plan", "examples/from/dask-cloudprovider.toml").out
+    assert "  - the free tier: no type of machine is free any more" in plan
+    assert "free tier" not in roost("plan", "examples/ndvi.toml", "--cloud", "aws").out
+
+
 def test_json_says_the_same_and_more(roost: Roost) -> None:
     words = ("prices", "--gpus", 1, "--region", "eu-west-1", "--limit", 3)
     offers = roost(*words, "--json").json

@@ -24,7 +24,7 @@ from roost.model.resources import (
 )
 from roost.model.steps import Create, Delete, Retire, Start, describe
 from roost.plan.down import plan_down
-from roost.plan.up import Plan, plan_stop, plan_up
+from roost.plan.up import Plan, plan_start, plan_stop, plan_up
 from roost.providers.fake.cloud import FakeCloud, Killed, Weather
 from roost.reconcile.loop import reconcile
 from tests.laws import examples
@@ -190,8 +190,10 @@ def test_what_is_left_of_it_can_be_reached_whenever_it_is_killed(workers, weathe
     assert not left or "gateway" in left
     cloud.weather = weather
     up(cloud, want)
-    starts = [s for s in plan_up(want, stop(cloud)).steps if isinstance(s, Start)]
-    assert starts[0] == Start(("gateway",))
+    off = stop(cloud)
+    for plan in (plan_up(want, off), plan_start(want, off, "head")):
+        starts = [s for s in plan.steps if isinstance(s, Start)]
+        assert starts[0] == Start(("gateway",))
 
 
 @given(wants, weathers, st.data())

@@ -11,12 +11,16 @@ from types import ModuleType
 
 import pytest
 
+from roost.app.provisioning import Provisioner
+from roost.provision.machines import Machines
 from roost.recipes.base import Context
 from roost.recipes.gateway import BEHIND
+from roost.recipes.people import SEAT
 from roost.recipes.registry import handover_of
 from roost.recipes.rented import limits_of, rates_of
 from roost.recipes.user_data import facts_of
 from roost.spec import load
+from tests.ssh.made_state import cluster, instance
 
 COURSE = """
 name = "course"
@@ -55,6 +59,30 @@ def test_it_gets_keys_and_nothing_else(tmp_path: Path) -> None:
     assert (facts.volumes, facts.budget) == ((), None)
     # It stops after the others, however late that is.
     assert limits_of(spec, "gateway") == {"idle": 900, "end": None, "budget": None}
+
+
+def test_who_has_a_seat_goes_on_to_that_and_has_no_shell_on_the_way(tmp_path: Path) -> None:
+    """The login user of a gateway is root there."""
+    key = COURSE.split('keys = ["')[1].split('"', maxsplit=1)[0]
+    people = tmp_path / "people.csv"
+    people.write_text(f"seat,ssh_key\n2,{key}\n")
+    file = tmp_path / "course.toml"
+    file.write_text(COURSE.replace("seats = 4", 'seats = 4\npeople = "people.csv"'))
+    seats = tuple(
+        instance(f"seat-{n}", n, private=f"10.0.0.{n}", address="203.0.113.9") for n in (1, 2)
+    )
+    gate = instance("gateway", 9, private="10.0.0.9")
+    machines = Machines(cluster(*seats, gate), lambda *_: (), lambda _: None)
+    provisioner = Provisioner(machines, load(file), True, tmp_path, frozenset({people}), print)
+    part = provisioner.part(gate, "", {}, {"munge.key": b"secret"})
+    written = {one.path: one.content for step in part.handover.steps for one in step.files}
+    only = 'restrict,port-forwarding,permitopen="10.0.0.2:22",command="/bin/false" '
+    key = key.replace("alice", "seat-2")
+    assert written[SEAT].splitlines()[1:] == [only + key]
+    assert part.secrets == {}
+    seat = provisioner.part(seats[1], "", {}, {})
+    (line,) = (f.content for s in seat.handover.steps for f in s.files if f.path == SEAT)
+    assert line.splitlines()[1:] == [key]
 
 
 def test_the_seats_share_its_price(tmp_path: Path) -> None:

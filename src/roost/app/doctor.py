@@ -22,14 +22,17 @@ OPENSSH = "install OpenSSH's client: apt install openssh-client, dnf install ope
 
 
 def examine(session: Session, target: str | None) -> Iterator[Finding]:
-    """Yield a finding for each check, as it is made: of a file or name, or of every cloud."""
+    """Yield a finding for each check, as it is made: of a file, a name, or every cloud in use."""
     from roost.providers.registry import provider_of, providers
 
     spec, trouble = _spec(session, target)
     if spec is not None:
         asked: tuple[Provider, ...] = (provider_of(spec.cloud),)
     else:
-        asked = providers(session.place.cloud)
+        every = providers(session.place.cloud)
+        used = tuple(p for p in every if not p.rents or p.is_configured())
+        # Nobody is told of a cloud that they do not use, unless they use none yet.
+        asked = used if not session.place.cloud and any(p.rents for p in used) else every
     yield from examine_here(shutil.which, rents=any(p.rents for p in asked))
     doctors = [p.doctor for p in asked if p.doctor is not None]
     installed = [tuple(doctor.installed()) for doctor in doctors]

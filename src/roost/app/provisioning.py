@@ -226,9 +226,10 @@ class Provisioner:
     def _seat_keys(self, instance: Instance) -> tuple[str, ...] | None:
         """Return the key of whoever has the seat; None where the table of people is not here.
 
-        A gateway has those of all: each goes on from there to a seat.
+        A gateway has those of all: each leads on to its own seat, and to nothing else.
         """
         from roost.app.people import people_of
+        from roost.recipes.people import only_to
 
         if self.spec.kind != "classroom":
             return None
@@ -238,8 +239,12 @@ class Provisioner:
         if not self.people.known:
             return None
         if instance.role == GATEWAY:
-            return tuple(one.key for one in self.people.people if one.key)
-        person = self.people.at(instance.name)
+            seats = [i for i in self.machines.state.instances if i.role == "seat" and i.private]
+            return tuple(only_to(i.private, key) for i in seats for key in self._key_of(i))
+        return self._key_of(instance)
+
+    def _key_of(self, instance: Instance) -> tuple[str, ...]:
+        person = self.people.at(instance.name) if self.people is not None else None
         return (person.key,) if person is not None and person.key else ()
 
     def _checksum(self, key: str, source: UploadSource, on_main: Mapping[str, str]) -> str:

@@ -29,6 +29,20 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeTier:
+    """What a provider gives for nothing of its machines, from a day on, and who says so.
+
+    ``types`` are those of which people remember that they are free, or were.
+    """
+
+    since: date
+    types: tuple[str, ...]
+    text: str
+    source: str
+    date: date
+
+
+@dataclass(frozen=True, slots=True)
 class Gpu:
     """The GPUs of one kind in an instance type.
 

@@ -13,6 +13,7 @@ from typing import Any
 from roost.catalogue.facts import (
     AddressRule,
     CpuCredits,
+    FreeTier,
     Gpu,
     InstanceType,
     Rate,
@@ -86,6 +87,13 @@ class Catalogue:
         if "iops_tiers" in facts:
             facts["iops_tiers"] = tuple((end, share) for end, share in facts["iops_tiers"])
         return VolumeRule(**facts)
+
+    def free_tier(self) -> FreeTier:
+        """Return what is free of its machines."""
+        facts = dict(_other(self.provider)["free_tier"])
+        for day in ("since", "date"):
+            facts[day] = date.fromisoformat(facts[day])
+        return FreeTier(**facts | {"types": tuple(facts["types"])})
 
     def free_transfer_gb(self) -> int:
         """Return the GB a month that an account sends to the internet free of charge."""

@@ -77,7 +77,11 @@ def _notes(bill: Bill, use: Section, book: PriceBook) -> tuple[str, ...]:
             notes.append(f"not from the quotation of {quotation.date}: {', '.join(sorted(others))}")
         return tuple(notes)
     machines = [item for item in bill.items if isinstance(item, Instances)]
-    notes += burstable_notes({item.instance_type for item in machines}, book.catalogue)
+    kinds = {item.instance_type for item in machines}
+    notes += burstable_notes(kinds, book.catalogue)
+    free = book.catalogue.free_tier()
+    if book.day >= free.since and kinds.intersection(free.types):
+        notes.append(f"the free tier: {free.text}")
     for place in sorted({(item.region, item.instance_type) for item in machines}):
         region = book.region(place[0])
         if region is not None and region.offered(place[1]) is False:

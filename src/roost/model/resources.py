@@ -19,8 +19,7 @@ Kind = Literal["key-pair", "security-group", "volume", "instance", "address", "s
 Role = Literal["head", "worker", "desktop", "seat", "gateway"]
 GATEWAY: Role = "gateway"
 """The machine through which all others are reached; its name, and that of its address, too."""
-STATELESS: frozenset[Role] = frozenset(("worker", GATEWAY))
-"""Roles whose machines keep nothing: another one takes the place of one that goes."""
+STATELESS: frozenset[Role] = frozenset(("worker", GATEWAY))  # their machines keep nothing
 InstanceState = Literal[
     "pending",  # being made, or set up
     "running",  # up, and its set-up is done
@@ -53,7 +52,6 @@ CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "address", "inst
 """The order of creation: what costs least and may be refused comes before machines, and a volume
 after them, in the zone where its machine found room."""
 
-
 SURPLUS = "+"
 """The end of the name of a resource made twice; it goes first, unless it holds data."""
 
@@ -63,11 +61,10 @@ class Shape:
     """The type, disk and image of an instance. One call launches a role and shape.
 
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
-    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; an empty
-    ``disk_type`` is the cloud's own choice. Where there is no room, ``others``
-    are the types to try after ``type``, and ``or_on_demand`` says that a spot machine may be one
-    on demand: an instance that is there can be any of these. ``machine_role`` is the provider's
-    own name of the limited right that it is launched with (AWS: an IAM instance profile).
+    user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; an empty ``disk_type`` is the
+    cloud's own choice. Where there is no room, ``others`` are the types to try after ``type``, and
+    ``or_on_demand`` says that a spot machine may be one on demand: an instance that is there can be
+    any of these. ``machine_role`` is the right that it is launched with (an IAM instance profile).
     """
 
     type: str
@@ -87,10 +84,7 @@ class Shape:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Shape:
-        """Parse a shape from JSON, also of a roost that called ``machine_role`` profile.
-
-        Raises TypeError where it is none.
-        """
+        """Parse a shape from JSON, where ``machine_role`` may be "profile". Raises TypeError."""
         kept = dict(raw)
         if "profile" in kept:
             kept["machine_role"] = kept.pop("profile")
@@ -148,9 +142,7 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityGroup:
-    """The firewall around all instances of one name, or, with the rules, around its gateway alone.
-    All within the first reach each other freely.
-    """
+    """The firewall around all of a name, which reach each other freely; or a gateway's own."""
 
     name: str
     rules: tuple[Rule, ...] = ()
@@ -387,15 +379,8 @@ class State:
     @property
     def resources(self) -> tuple[Resource, ...]:
         """Return everything, in the order of creation."""
-        return (
-            *self.key_pairs,
-            *self.security_groups,
-            *self.volumes,
-            *self.instances,
-            *self.addresses,
-            *self.snapshots,
-            *self.images,
-        )
+        first: tuple[Resource, ...] = (*self.key_pairs, *self.security_groups, *self.volumes)
+        return (*first, *self.instances, *self.addresses, *self.snapshots, *self.images)
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -152,8 +152,8 @@ def plan_stop(have: State, only: frozenset[str] | None = None) -> Plan:
 
 
 def plan_start(wanted: Wanted, have: State, node: str) -> Plan:
-    """Return the steps to one machine that runs, with its volumes and its address."""
-    there = [i for i in have.instances if i.name == node]
+    """Return the steps to one machine that runs, with its volumes, its address and its gateway."""
+    there = [i for i in have.instances if i.name == node or i.role == GATEWAY]
     held = tuple(v for v in have.volumes if v.holder == node)
     mine = replace(have, instances=tuple(there), volumes=held)
     steps = (*mark_stale(mine), *_start(there), *_attach(wanted, mine), *_associate(wanted, mine))

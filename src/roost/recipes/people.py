@@ -26,6 +26,15 @@ SSHD = "/etc/ssh/sshd_config.d/61-roost-seat.conf"
 READS = "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 .ssh/authorized_keys3\n"
 
 
+def only_to(address: str | None, key: str) -> str:
+    """Return the line of a key that leads on to the SSH port of one machine, and nowhere else.
+
+    Whoever has it gets no shell: those of the login user are root's.
+    """
+    options = f'restrict,port-forwarding,permitopen="{address}:22",command="/bin/false"'
+    return f"{options} {key}"
+
+
 def steps(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
     """Return the steps that let in whom the file names, and nobody else."""
     del role

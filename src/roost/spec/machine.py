@@ -113,7 +113,8 @@ class Machine(Power):
 
     image: Text = Field(
         "ubuntu-24.04",
-        description=f"The system: {', '.join(SYSTEMS)}, or the cloud's own id of an image.",
+        description=f"The system: {', '.join(SYSTEMS)}, or the cloud's own id of an image; on AWS "
+        'also the newest of an owner by a pattern of its name: "self/scipion*".',
         examples=list(SYSTEMS),
     )
     disk: Size = Field(30.0, description="The disk that it boots from.")

@@ -84,6 +84,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
     click.echo(offers_text(offers))
     source = catalogue.source.partition(",")[0]
     click.echo(f"\non demand, Linux, before tax; {source} of {catalogue.published}, in {region}")
+    free = catalogue.free_tier()
+    if any(offer.instance_type.name in free.types for offer in offers):
+        click.echo(f"the free tier, as of {free.date}: {free.text}")
 
 
 def _next(nearest: tuple[Offer, ...]) -> str:

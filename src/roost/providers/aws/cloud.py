@@ -86,7 +86,7 @@ class AwsCloud:
     name: str = "aws"
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[str, Network] = field(default_factory=dict)
-    _images: dict[str, str] = field(default_factory=dict)
+    _images: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     _public_keys: dict[str, str] = field(default_factory=dict)
 
     @property

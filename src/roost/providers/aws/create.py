@@ -43,7 +43,7 @@ class Maker:
     """
 
     calls: Calls
-    images: dict[str, str]
+    images: dict[tuple[str, str], tuple[str, str]]
     memory: Memory
     name: str
     network: Callable[[], Network]

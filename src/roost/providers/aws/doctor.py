@@ -19,7 +19,7 @@ from roost.providers.aws.client import Calls
 from roost.providers.aws.codes import row_of
 from roost.providers.aws.dry_runs import Answer, answer_of, dry_runs
 from roost.providers.aws.failures import code_of, kind_of, translated
-from roost.providers.aws.images.lookup import disk_size, image_source, too_small
+from roost.providers.aws.images.lookup import describe_own, disk_size, image_source, too_small
 from roost.providers.aws.network import Network, judge_routes, network_of
 from roost.providers.aws.permissions import SPOT_ROLE
 from roost.providers.aws.quotas import Clients, check_addresses, check_machines, needed
@@ -116,16 +116,16 @@ def _images(clients: Clients, case: Case) -> Iterator[Finding]:
         if source is not None:
             yield judge_image(f"{image} ({arch})", source.parameter not in missing, case.region)
             continue
-        mine = [{"Name": "image-id", "Values": [image]}]
-        found = Calls(clients("ec2")).every("describe_images", "Images", Filters=mine)
+        found = describe_own(Calls(clients("ec2")), [(image, arch)]).get((image, arch))
         smallest = min(s.disk_gib for s in case.shapes if s.image == image)
-        size = disk_size(found[0]) if found else 0
-        if size > smallest:
-            text = too_small(image, size, smallest)
+        size = disk_size(found) if found else 0
+        if found and size > smallest:
+            text = too_small(found["ImageId"], size, smallest)
             mend = f'disk = "{size}GB" in the file'
             yield Finding(check="image", verdict="problem", text=text, mend=mend)
             continue
-        yield judge_image(image, bool(found), case.region)
+        title = f"{image}: {found['ImageId']}, {found.get('Name', '')}" if found else image
+        yield judge_image(title if "/" in image else image, bool(found), case.region)
 
 
 def judge_image(title: str, there: bool, region: str) -> Finding:

@@ -51,10 +51,12 @@ def dry_runs(
 
 def _launch(name: str, group: Group, users: Mapping[str, str], subnet: str) -> dict[str, Any]:
     """Return one machine behind the network's default firewall: the name's own is not there yet."""
-    source = image_source(group.shape.image, group.shape.arch)
+    # A right to launch is asked for, whichever image it is: the name of one is no id.
+    image = "ubuntu-24.04" if "/" in group.shape.image else group.shape.image
+    source = image_source(image, group.shape.arch)
     kinds = ("instance", "volume", "network-interface")
     asked: dict[str, Any] = {
-        "ImageId": f"resolve:ssm:{source.parameter}" if source else group.shape.image,
+        "ImageId": f"resolve:ssm:{source.parameter}" if source else image,
         "InstanceType": group.shape.type,
         "MinCount": 1,
         "MaxCount": 1,

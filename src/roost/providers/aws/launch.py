@@ -22,10 +22,10 @@ from roost.errors import (
     command_line,
 )
 from roost.model import nodes
-from roost.model.resources import GATEWAY, STATELESS, Instance, Shape
+from roost.model.resources import GATEWAY, STATELESS, Group, Instance, Shape
 from roost.providers.aws import requests
 from roost.providers.aws.failures import code_of, translated
-from roost.providers.aws.images.lookup import resolved_by_ec2
+from roost.providers.aws.images.lookup import find_own, resolved_by_ec2
 from roost.providers.aws.images.store import for_launch
 from roost.providers.aws.network import Network, private_addresses
 
@@ -202,11 +202,14 @@ class Launch:
         known = resolved_by_ec2(image, arch)
         if known is not None:
             return known
-        images = self.maker.images
-        if image not in images:
+        images, own = self.maker.images, (image, arch)
+        if own not in images and image.startswith("ami-"):
             (found,) = self.maker.calls.ec2.describe_images(ImageIds=[image])["Images"]
-            images[image] = found["RootDeviceName"]
-        return image, images[image]
+            images[own] = (image, found["RootDeviceName"])
+        elif own not in images:
+            group = Group(role=self._first.role, count=1, shape=self._first.shape)
+            images |= find_own(self.maker.calls, [group])
+        return images[own]
 
     def _run(self, asked: tuple[Instance, ...], site: requests.Site) -> list[dict[str, Any]]:
         maker = self.maker

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from roost.spec.machine import Machine
 
 NAME = "aws"
+OWNER = r"self|amazon|aws-marketplace|[0-9]{12}"
+NAMES = r"[A-Za-z0-9 ()\[\]./'@_*?-]{1,128}"
+"""What a name of an AMI is made of, and EC2's wildcards. Source: EC2 API reference, CreateImage."""
+FEWEST_LETTERS = 3
 
 
 def catalogue() -> Catalogue:
@@ -247,10 +251,18 @@ class AwsRules:
         return True
 
     def check_image(self, image: str) -> None:
-        """Refuse what is neither a name that roost knows nor the id of an AMI."""
+        """Refuse what is no name that roost knows, no id of an AMI, and no owner with a name."""
         if image in self.images or re.fullmatch(r"ami-[0-9a-f]{8,17}", image):
             return
-        allowed = f'{", ".join(self.images)}, or an AMI: "ami-..."'
+        owner, slash, name = image.partition("/")
+        if slash and re.fullmatch(OWNER, owner) and re.fullmatch(NAMES, name):
+            if len(re.sub(r"[*?]", "", name)) < FEWEST_LETTERS:
+                raise wrong("this could be nearly any image", allowed="a longer part of its name")
+            return
+        allowed = (
+            f'{", ".join(self.images)}; an AMI: "ami-..."; or the newest of an owner by a pattern'
+            ' of its name: "self/scipion*", "123456789012/scipion*"'
+        )
         raise wrong("no such image", allowed=allowed, hint=did_you_mean(image, self.images))
 
     def login_user(self, image: str) -> str:

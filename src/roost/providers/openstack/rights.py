@@ -79,7 +79,7 @@ class OpenStackRights:
     def limited_on_machines(self, spec: Spec, region: str | None) -> Grant:
         """Return the right of a machine to end its own costs, where the file wants it to.
 
-        roost makes it for each machine by itself, and brings it by ssh. Raises UsageError where
+        roost makes it for the machines of a name, and brings it by ssh. Raises UsageError where
         the machines only power off, which needs no right.
         """
         del region
@@ -89,8 +89,9 @@ class OpenStackRights:
                 next='guard = "shelve" in [openstack]   (ends what a machine that is off costs)',
             )
         about = (
-            "roost makes one for each machine, for its own server's id only, and brings it by ssh,",
-            "for root alone. Root of a machine can thus also rebuild or delete this very machine.",
+            "roost makes one itself, with a rule for each server of the name (each seat of a class",
+            "has its own, for its server only), and brings it by ssh, for root. Root of these",
+            "machines can thus also rebuild or delete them.",
         )
         return _limited(f"roost-{spec.name}-machine", (SERVER,), about)
 

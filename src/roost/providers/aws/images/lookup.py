@@ -26,12 +26,12 @@ class ImageSource:
 
 
 def image_source(image: str, arch: str) -> ImageSource | None:
-    """Return the AMI's source for ``ubuntu-24.04`` or ``debian-12``; None for an id (``ami-...``).
+    """Return the AMI's source for ``ubuntu-24.04`` or ``debian-12``; None for one's own image.
 
     Sources: documentation of Canonical ("Find Ubuntu images with the SSM store") and of Debian
     ("Cloud/AmazonEC2Image").
     """
-    if image.startswith("ami-"):
+    if is_own(image):
         return None
     system, version = re.fullmatch(r"(ubuntu|debian)-([\d.]+)", image).groups()  # type: ignore[union-attr]
     machine = ARCHES[arch]
@@ -58,19 +58,62 @@ TABLES = {"desktop": "machine", "seat": "machine", "head": "head", "worker": "wo
 """The table of the file that describes the machines of a role."""
 
 
-def find_own(calls: Calls, groups: Iterable[Group]) -> dict[str, str]:
-    """Return the root device of each AMI that the file names by its id. One call, or none.
+Own = tuple[str, str]
+"""An image of one's own as the file says it, and the processor that it is for."""
+
+
+def is_own(image: str) -> bool:
+    """Tell whether the file names an image by its id, or by its owner and a pattern of names."""
+    return image.startswith("ami-") or "/" in image
+
+
+def describe_own(calls: Calls, wanted: Iterable[Own]) -> dict[Own, Mapping[str, Any]]:
+    """Return EC2's description of each that is there; of a pattern, of the newest that fits.
+
+    One call for all ids, and one for each owner: whoever may publish an image may give it any
+    name, so that none is looked for among all the world's.
+    """
+    mine = sorted(set(wanted))
+    found: dict[Own, Mapping[str, Any]] = {}
+    if ids := [image for image, _ in mine if image.startswith("ami-")]:
+        asked = [{"Name": "image-id", "Values": sorted(set(ids))}]
+        described = calls.every("describe_images", "Images", Filters=asked)
+        known = {image["ImageId"]: image for image in described}
+        found |= {own: known[own[0]] for own in mine if own[0] in known}
+    named = {own: own[0].split("/", 1) for own in mine if not own[0].startswith("ami-")}
+    for owner in sorted({owner for owner, _ in named.values()}):
+        patterns = {own: name for own, (whose, name) in named.items() if whose == owner}
+        asked = [
+            {"Name": "name", "Values": sorted(set(patterns.values()))},
+            {"Name": "state", "Values": ["available"]},
+        ]
+        described = calls.every("describe_images", "Images", Owners=[owner], Filters=asked)
+        for own, pattern in patterns.items():
+            if newest := _newest(described, pattern, own[1]):
+                found[own] = newest
+    return found
+
+
+def _newest(images: Iterable[Mapping[str, Any]], pattern: str, arch: str) -> Mapping[str, Any]:
+    """Return the newest image for a processor whose name is as EC2's wildcards say. Pure."""
+    words = "".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern)
+    fit = (
+        image
+        for image in images
+        if re.fullmatch(words, image.get("Name", "")) and image.get("Architecture") == arch
+    )
+    return max(fit, key=lambda one: (one.get("CreationDate", ""), one["ImageId"]), default={})
+
+
+def find_own(calls: Calls, groups: Iterable[Group]) -> dict[Own, tuple[str, str]]:
+    """Return id and root device of each image that the file names by its id or a pattern.
 
     Raises UsageError where there is no such image, or where it does not fit on the file's disk.
     """
-    those = [g for g in groups if g.count and g.shape.image.startswith("ami-")]
-    if not those:
-        return {}
-    mine = [{"Name": "image-id", "Values": sorted({g.shape.image for g in those})}]
-    described = calls.every("describe_images", "Images", Filters=mine)
-    found = {image["ImageId"]: image for image in described}
+    those = [g for g in groups if g.count and is_own(g.shape.image)]
+    found = describe_own(calls, ((g.shape.image, g.shape.arch) for g in those))
     for group in those:
-        image = found.get(group.shape.image)
+        image = found.get((group.shape.image, group.shape.arch))
         if image is None:
             raise UsageError(
                 f"{calls.region} has no image {group.shape.image}, or you may not use it",
@@ -81,7 +124,7 @@ def find_own(calls: Calls, groups: Iterable[Group]) -> dict[str, str]:
                 too_small(image["ImageId"], size, group.shape.disk_gib),
                 next=f'disk = "{size}GB" in [{TABLES[group.role]}]',
             )
-    return {one: image["RootDeviceName"] for one, image in found.items()}
+    return {own: (image["ImageId"], image["RootDeviceName"]) for own, image in found.items()}
 
 
 def too_small(image: str, size: int, disk: float) -> str:

@@ -18,6 +18,7 @@ from roost.model.resources import GATEWAY
 from roost.providers.aws import tags
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of, translated
+from roost.providers.aws.images.lookup import is_own
 from roost.providers.aws.parse import IMAGE_STATES
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def for_launch(calls: Calls, memory: Memory, first: Instance) -> tuple[str, str]
     Nothing is asked where the region has no baked images, or the launch has an AMI of its own
     (one that was parked, or that the file names), or is a gateway, which needs none.
     """
-    own = first.shape.image.startswith("ami-") or first.role == GATEWAY
+    own = is_own(first.shape.image) or first.role == GATEWAY
     if memory.baked == () or memory.record is None or own:
         return None
     if memory.baked is None:
