@@ -40,8 +40,8 @@ def _copy(session: Session, way: Way, which: str, only: Sequence[str], job: Job)
     pairs = _pairs(spec, way, only)
     if cloud.can.s3_copies is None:
         _refuse_local(name, way, pairs)
-    if job.where.endpoint is None:
-        job = replace(job, where=job.where.at(cloud.region))
+    elif job.where.endpoint is None and cloud.can.s3_copies.region:
+        job = replace(job, where=job.where.at(cloud.can.s3_copies.region))
     machines = _machines(spec, state, node or None)
     transfers = list(_transfers(cloud, state.name, machines, pairs, job))
     return copy_on(session, cloud, state, transfers)

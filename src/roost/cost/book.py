@@ -79,9 +79,9 @@ class PriceBook:
         )
 
     def snapshot(self, region: str, tier: str) -> Price:
-        """Return the USD per GB-month in the "standard" or the "archive" tier."""
+        """Return the USD per GB-month in the "standard" or "archive" tier, or of an "image"."""
         if self.site is not None:
-            return self.site.gb("snapshots")
+            return self.site.gb("images" if tier == "image" else "snapshots")
         return self._quoted("snapshots", region, tier, "GB-month") or self._listed(
             region, lambda prices: prices.snapshot(tier), f"{tier} snapshots"
         )

@@ -353,7 +353,8 @@ class State:
     ``backups_unread``: the record names some that cannot be read. ``foreign`` carries the name's
     tag all the same, and is never changed. ``owner`` is None where nobody is noted, or the cloud
     has no owners; ``unowned``: the record has room for one. ``launched`` are the ids of
-    the machines that this very process has made.
+    the machines that this very process has made. ``whole_copies``: every copy of a volume holds
+    all of it again, and is made once no machine holds the volume.
     """
 
     name: str
@@ -372,6 +373,7 @@ class State:
     owner: Owner | None = None
     unowned: bool = False
     launched: frozenset[str] = frozenset()
+    whole_copies: bool = False
     notes: tuple[str, ...] = field(default=())
 
     @property

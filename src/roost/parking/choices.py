@@ -62,6 +62,8 @@ def choose(
     roots = _roots(have, file, modes, to)
     if roots:
         need(cloud.can.s3_copies, "park in S3", cloud).check_room(have.name, tuple(roots))
+    if ParkMode.ARCHIVE in modes.values():
+        need(cloud.can.archives or None, "park in an archive", cloud)
     classes = {name: file[name].park_class for name in roots if name in file}
     confirmed = frozenset(discard)
     if unknown := confirmed - modes.keys():

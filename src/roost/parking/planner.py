@@ -193,7 +193,7 @@ class _Park:
 
     def first(self, instance: Instance) -> list[Volume]:
         """Return volumes to snapshot while the machine runs, so that the last one is short."""
-        if instance.state != "running":
+        if instance.state != "running" or self.have.whole_copies:
             return []
         return [
             v

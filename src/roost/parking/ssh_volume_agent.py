@@ -64,7 +64,7 @@ def connect(
             machines=Machines(state, host_keys_of(cloud, session.say), lambda _: None),
             roots=roots,
             classes=classes,
-            here=where(s3.profile, cloud.region or None),
+            here=where(s3.profile, s3.region or None),
             progress=lambda key: partial(tell, key, ""),
             note=note,
         )

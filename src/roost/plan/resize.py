@@ -32,7 +32,11 @@ def plan_resize(
         return Plan(notes=(refusal.what,), refusal=refusal)
     steps: list[Step] = [*save_settings(wanted, have)]
     if not other:
-        return plan_up(wanted, have, given_up=given_up) if start else Plan(tuple(steps))
+        if start:
+            return plan_up(wanted, have, given_up=given_up)
+        billed = tuple(i.name for i in have.instances if i.role == role and i.billed)
+        steps += [Stop(billed, reason="it is off, and costs as if it ran")] if billed else []
+        return Plan(tuple(steps))
     if role == "worker":
         names = tuple(i.name for i in other)
         why = by_reason((i.name, _change(i, types)) for i in other)

@@ -193,6 +193,11 @@ class S3Copies(Protocol):
         """The profile of the user's own credentials of S3."""
         ...
 
+    @property
+    def region(self) -> str:
+        """The region of S3 where the machines are; "" where S3 is elsewhere."""
+        ...
+
     def check_room(self, name: str, volumes: tuple[str, ...]) -> None:
         """Raise RoostError where the record has no room for so many copies of one name."""
         ...
@@ -224,9 +229,13 @@ class Leftovers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money."""
+    """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money.
+
+    ``archives``: copies of volumes can be moved to a storage that is colder and cheaper.
+    """
 
     rents: bool = False
+    archives: bool = False
     host_keys: HostKeys | None = None
     preflight: Preflight | None = None
     fitting: Fitting | None = None

@@ -110,6 +110,7 @@ class AwsCloud:
         """All capabilities but those of the own machine."""
         return Capabilities(
             rents=True,
+            archives=True,
             host_keys=self,
             preflight=self,
             resizing=self,

@@ -85,7 +85,7 @@ class FakeCloud:
         """What a cloud in memory can do as a rented one does."""
         if self.capabilities is not None:
             return self.capabilities
-        return Capabilities(rents=True, resizing=self, remains=self, s3_copies=self)
+        return Capabilities(rents=True, archives=True, resizing=self, remains=self, s3_copies=self)
 
     # --- looking -----------------------------------------------------------------------------
 

@@ -81,9 +81,9 @@ class Site:
         """Return the answer to a GET."""
         return self.call("GET", service, path, params=params)
 
-    def post(self, service: str, path: str, body: Mapping[str, Any]) -> Any:
-        """Return the answer to a POST."""
-        return self.call("POST", service, path, body=body)
+    def post(self, service: str, path: str, body: Mapping[str, Any], version: str = "") -> Any:
+        """Return the answer to a POST; ``version`` is the least that this call needs of it."""
+        return self.call("POST", service, path, body=body, version=version)
 
     def delete(self, service: str, path: str) -> None:
         """Delete; what is gone already is as good."""
@@ -91,7 +91,14 @@ class Site:
             self.call("DELETE", service, path)
 
     def call(
-        self, method: str, service: str, path: str, *, body: Any = None, params: Any = None
+        self,
+        method: str,
+        service: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Any = None,
+        version: str = "",
     ) -> Any:
         """Return the answer of a call; None without any. Raises CallError.
 
@@ -99,7 +106,7 @@ class Site:
         """
         for attempt in range(MOST_TRIES):
             try:
-                return self._once(method, service, path, body, params)
+                return self._once(method, service, path, body, params, version)
             except CallError as error:
                 last = attempt + 1 == MOST_TRIES
                 if last or error.retry_after is None or not error.was_refused:
@@ -107,8 +114,12 @@ class Site:
                 self.sleep(min(LONGEST_PAUSE, max(1.0, error.retry_after)))
         raise AssertionError
 
-    def _once(self, method: str, service: str, path: str, body: Any, params: Any) -> Any:
+    def _once(
+        self, method: str, service: str, path: str, body: Any, params: Any, version: str
+    ) -> Any:
         headers = {"Accept": "application/json"}
+        if version:
+            headers["OpenStack-API-Version"] = version
         if service in MICROVERSIONS:
             headers["OpenStack-API-Version"] = f"{service} {MICROVERSIONS[service]}"
             headers["X-OpenStack-Nova-API-Version"] = MICROVERSIONS[service]

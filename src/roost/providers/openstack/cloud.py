@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,18 +30,22 @@ from roost.model.steps import (
 )
 from roost.providers.local.hold import hold
 from roost.providers.openstack import (
+    copies,
     flavors,
     images_lookup,
+    ledger,
     machine_right,
     marks,
     observe,
     parse,
     quotas,
+    resize,
 )
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
 from roost.providers.openstack.failures import CallError, known, translated
 from roost.providers.openstack.firewall import Caller
+from roost.providers.openstack.images import store
 from roost.providers.openstack.keeper import Callers, Keeper
 from roost.providers.openstack.launch import Launch
 from roost.providers.openstack.listing import summaries
@@ -48,11 +53,14 @@ from roost.providers.openstack.machine_right import ServerRights
 from roost.providers.openstack.memory import Memory
 from roost.providers.openstack.network import Network, find_network
 from roost.providers.openstack.observe import Look
-from roost.providers.openstack.storage import DISK_STEPS, Disks
+from roost.providers.openstack.s3_copies import SiteCopies
+from roost.providers.openstack.storage import Disks, is_about_disks
 from roost.providers.openstack.update import Changes, Retirer, no_retiring
 from roost.providers.provider import Capabilities, Summary
 
 if TYPE_CHECKING:
+    from roost.cost.ledger import Ledger
+    from roost.cost.spent import There
     from roost.spec import Spec
     from roost.spec.openstack import OpenStack
 
@@ -83,10 +91,11 @@ class OpenStackCloud:
     boot: Booter | None = None
     retire: Retirer = no_retiring
     sleep: Callable[[float], None] = time.sleep
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
     name: str = "openstack"
     _memories: dict[str, Memory] = field(default_factory=dict)
     _networks: dict[bool, Network] = field(default_factory=dict)
-    _images: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _images: list[dict[str, Any]] = field(default_factory=list)
     _flavors: tuple[flavors.Flavor, ...] = ()
 
     def _memory(self, name: str) -> Memory:
@@ -102,9 +111,20 @@ class OpenStackCloud:
             host_keys=self,
             preflight=self,
             remains=self,
+            s3_copies=SiteCopies(),
             owners=self,
             fitting=self,
+            history=self,
+            resizing=self,
             machine_rights=ServerRights(self.site),
+            images=store.GlanceImages(
+                self.site,
+                self.region,
+                partial(self._network, public=False),
+                self._every_flavor,
+                self.sleep,
+                self.wall,
+            ),
         )
 
     # --- looking -----------------------------------------------------------------------------
@@ -161,6 +181,7 @@ class OpenStackCloud:
         """
         known_ids = {i.id for i in state.instances} | {v.id for v in state.volumes}
         known_ids |= {a.id for a in state.addresses} | {g.id for g in state.security_groups}
+        known_ids |= {s.name for s in state.snapshots} | {i.name for i in state.images}
         known_ids |= {one.id for one in state.foreign} | {self._memory(state.name).kept.id}
         with translated(f"look for what is left of {state.name}"):
             every = self.site.every("compute", "/servers/detail", "servers", [observe.PAGE])
@@ -175,6 +196,7 @@ class OpenStackCloud:
                 "volume": observe.volumes(self.site, state.name),
                 "floating address": observe.floats(self.site, state.name),
                 "security group": observe.groups(self.site, state.name),
+                "image": copies.find(self.site, state.name),
             }
         return tuple(
             f"{kind} {one['id']}"
@@ -210,7 +232,9 @@ class OpenStackCloud:
             network = self._network(public=needs_way_in(spec.access))
             fitted = {g.role: self._flavor(g.shape) for g in wanted.groups} if launches else {}
             for group in wanted.groups if launches else ():
-                image = self._image(group.shape.image, group.shape.arch)
+                image = images_lookup.choose(
+                    self._every_image(), group.shape.image, group.shape.arch
+                )
                 images_lookup.check_room(image, fitted[group.role])
             if launches:
                 quotas.before(self.site, wanted, have, fitted)
@@ -227,6 +251,21 @@ class OpenStackCloud:
             groups = tuple(self._fitted(group, have) for group in wanted.groups)
         return with_addresses(spec, replace(wanted, groups=groups), network)
 
+    def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
+        """Return the ledger of a name, from its record, and what exists now."""
+        with translated(f"look at what {name} has had"):
+            state = self.observe(name)
+        return ledger.history(self._memory(name), state, int(moment.timestamp()))
+
+    def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
+        """Raise UsageError where these machines cannot have that flavor."""
+        memory = self._memory(name)
+        with translated(f"look at {new}"):
+            flavor = flavors.named(self._every_flavor(), new)
+            ids = [memory.id(name, "instance", one) for one in instances]
+            resize.check(self.site, [memory.by_id("instance", one) for one in ids], flavor)
+        memory.resized |= set(ids)
+
     def _fitted(self, group: Group, have: State) -> Group:
         now = {i.shape.type for i in have.instances if i.role == group.role}
         return replace(group, shape=flavors.resolved(self._every_flavor(), group.shape, now))
@@ -239,11 +278,17 @@ class OpenStackCloud:
     def _flavor(self, shape: Shape) -> flavors.Flavor:
         return flavors.named(self._every_flavor(), shape.type)
 
-    def _image(self, image: str, arch: str) -> dict[str, Any]:
-        key = (image, arch)
-        if key not in self._images:
-            self._images[key] = images_lookup.find_image(self.site, image, arch)
-        return self._images[key]
+    def _every_image(self) -> list[dict[str, Any]]:
+        self._images = self._images or images_lookup.list_images(self.site)
+        return self._images
+
+    def _image(self, name: str, first: Instance, flavor: flavors.Flavor) -> dict[str, Any]:
+        """Return what a machine starts from: what was parked, or baked, or the file's own image."""
+        every, memory = self._every_image(), self._memory(name)
+        baked = store.for_launch(every, memory.kept.record, first, flavor.disk_gib)
+        if baked is not None:
+            memory.note(f"{first.role}: starts from image {baked[marks.NODE]}")
+        return baked or images_lookup.choose(every, first.shape.image, first.shape.arch)
 
     def _network(self, *, public: bool) -> Network:
         """Return the network, asked for once in a process."""
@@ -264,6 +309,7 @@ class OpenStackCloud:
                 raise
 
     def _apply(self, name: str, memory: Memory, step: Step) -> None:
+        ledger.note(self.site, memory, step, int(self.wall().timestamp()))
         match step:
             case Record(text):
                 self._keeper(name, memory).settings(text)
@@ -277,9 +323,9 @@ class OpenStackCloud:
                 # Whatever the record says: an earlier file may have let its machines have a right.
                 machine_right.release(self.site, name, None)
                 self._keeper(name, memory).forget()
-            case _ if isinstance(step, DISK_STEPS):
+            case _ if is_about_disks(step):
                 users = read_record(memory.kept.record).tags
-                Disks(self.site, memory, name, users).apply(step)
+                Disks(self.site, memory, name, users, self._flavor).apply(step)
             case _:
                 network = partial(self._network, public=self._is_public(memory))
                 Changes(self.site, memory, name, network, self.retire).apply(step)
@@ -312,7 +358,7 @@ class OpenStackCloud:
             name=name,
             network=partial(self._network, public=self._is_public(memory)),
             flavor=self._flavor,
-            image=self._image,
+            image=partial(self._image, name),
             caller=self._who,
             public_key=self.public_key,
             users=read_record(memory.kept.record).tags,

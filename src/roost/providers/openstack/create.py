@@ -35,7 +35,7 @@ class Maker:
     """Makes the resources of one name.
 
     ``users`` are the user's own tags, ``zones`` those of the file; ``flavor`` and ``image`` are
-    the site's own for a shape and a name; ``user_data`` is what machines are started with.
+    the site's own for a shape and a machine; ``user_data`` is what machines are started with.
     """
 
     site: Site
@@ -43,7 +43,7 @@ class Maker:
     name: str
     network: Callable[[], Network]
     flavor: Callable[[Shape], Flavor]
-    image: Callable[[str, str], dict[str, Any]]
+    image: Callable[[Instance, Flavor], dict[str, Any]]
     caller: Callable[[], Caller]
     public_key: Callable[[], bytes]
     users: Mapping[str, str]
@@ -154,7 +154,7 @@ class Maker:
         if volume.type and volume.type not in volume_types():
             asked["volume_type"] = volume.type
         if volume.snapshot:
-            asked["snapshot_id"] = volume.snapshot
+            asked["imageRef"] = volume.snapshot
         if self.zones:
             asked["availability_zone"] = self.memory.zone or self.zones[0]
         return asked

@@ -66,7 +66,9 @@ QUOTA = r"quota|too many (key pairs|instances)|exceeds? (the )?allowed|overlimit
 NO_HOST = r"no valid host|not enough hosts|insufficient (compute )?resources"
 NO_ADDRESS = r"no more ip addresses|ipaddressgenerationfailure|addressexhausted"
 NO_ROUTER = r"externalgatewayforfloatingip|is not reachable from subnet"
-ON_ITS_WAY = r"volume.* status must be|is already attached|task_state|operation in progress"
+ON_ITS_WAY = (
+    r"volume.* status must be|is already attached|not been resized|task_state|operation in progress"
+)
 ZONES = "zones = [...] in [openstack]   (see: openstack availability zone list)"
 TABLE = (
     Row("credentials", 401, mend=SIGN_IN),

@@ -18,20 +18,25 @@ ARCHES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 def find_image(site: Site, image: str, arch: str = "x86_64") -> dict[str, Any]:
-    """Return the image of that id or name, or the newest of that system. One call.
+    """Return the image of that id or name, or the newest of that system. Raises UsageError."""
+    return choose(list_images(site), image, arch)
 
-    Raises UsageError, naming what the site has.
-    """
-    every = site.every(
-        "image", "/images", "images", [("status", "active"), ("sort", "created_at:desc")]
-    )
-    return choose(every, image, arch)
+
+def list_images(site: Site) -> list[dict[str, Any]]:
+    """Return the images that the project sees, the newest first. One call."""
+    asked = [("status", "active"), ("sort", "created_at:desc")]
+    return site.every("image", "/images", "images", asked)
 
 
 def choose(every: Iterable[dict[str, Any]], image: str, arch: str = "x86_64") -> dict[str, Any]:
-    """Return the image that is meant: by its id or whole name first, then by its system. Pure."""
-    usable = [one for one in every if _usable(one, arch)]
+    """Return the image that is meant: by its id or whole name first, then by its system. Pure.
+
+    The copy of a machine's disk is meant by its id only. Raises UsageError, naming what there is.
+    """
+    listed = [*every]
+    usable = [one for one in listed if _usable(one, arch)]
     exact = [one for one in usable if image in (one.get("id"), one.get("name"))]
+    exact += [one for one in listed if image == one.get("id") and one not in exact]
     system = [one for one in usable if is_system(one, image)]
     official = [one for one in system if one.get("visibility") in ("public", "community")]
     for among in (exact, official, system):

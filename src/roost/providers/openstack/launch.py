@@ -192,7 +192,7 @@ class Launch:
         maker, first = self.maker, batch[0]
         shape = replace(first.shape, type=rung.type)
         flavor = maker.flavor(shape)
-        image = maker.image(shape.image, shape.arch)
+        image = maker.image(first, flavor)
         held = {
             **marks.users(maker.users),
             marks.NAME: maker.name,

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from roost.model import nodes
@@ -26,6 +27,9 @@ MOUNT = "roost_mount"
 SLOT = "roost_slot"
 TYPE = "roost_type"
 ADOPTED = "roost_adopted"
+SOURCE = "roost_source"
+SEALED = "roost_sealed"
+SIZE = "roost_size"
 VOLUME = "roost_volume_"
 """Begins the metadata of a server that names the volume of a slot, by its id."""
 TAG = "roost"
@@ -67,6 +71,15 @@ def metadata(described: Mapping[str, Any]) -> dict[str, str]:
         for key, value in pairs
         if isinstance(value, str) and len(key) <= LONGEST and len(value) <= LONGEST
     }
+
+
+def seconds(moment: Any) -> float:
+    """Return a time of the site, which is UTC, in seconds since 1970; 0 for none."""
+    try:
+        found = datetime.fromisoformat(str(moment).replace("Z", "+00:00"))
+    except ValueError:
+        return 0
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def wish(*parts: object) -> str:

@@ -21,7 +21,9 @@ class Memory:
     ``unshelvable`` are servers that the site refused to shelve,
     ``unshelved`` those that were asked back from the shelf.
     ``begun`` are the servers that this process made and has not seen running; ``launched`` all
-    that it made. ``notes`` are for whoever watches; ``state`` is what the last look saw,
+    that it made. ``resized`` are those that are to have another flavor: these are not shelved.
+    ``unchanged`` says of volumes, by their ids, why they cannot be changed now. ``notes`` are for
+    whoever watches; ``state`` is what the last look saw,
     ``head`` the head's private address; None where there is none, or one that is going.
     """
 
@@ -37,6 +39,8 @@ class Memory:
     unshelvable: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
     launched: set[str] = field(default_factory=set)
+    resized: set[str] = field(default_factory=set)
+    unchanged: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     state: State | None = None
     head: str | None = None

@@ -14,8 +14,25 @@ from roost.errors import RoostError
 from roost.model import nodes
 from roost.model.owner import Foreign
 from roost.model.record import read_record
-from roost.model.resources import Address, Instance, KeyPair, SecurityGroup, State, Volume
-from roost.providers.openstack import firewall, marks, parse, record, record_group
+from roost.model.resources import (
+    Address,
+    Image,
+    Instance,
+    KeyPair,
+    SecurityGroup,
+    Snapshot,
+    State,
+    Volume,
+)
+from roost.providers.openstack import (
+    copies,
+    firewall,
+    marks,
+    parse,
+    record,
+    record_group,
+    s3_copies,
+)
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import is_absent
 from roost.providers.openstack.firewall import Caller
@@ -101,9 +118,13 @@ class Look:
             security_groups=parse.security_groups(
                 there["security-group"], self._caller(there["security-group"])
             ),
-            volumes=parse.volumes(there["volume"], names),
-            instances=instances,
+            volumes=(volumes := parse.volumes(there["volume"], names, memory.unchanged)),
+            instances=self._since_when(instances, volumes),
             addresses=parse.addresses(there["address"], holders),
+            snapshots=copies.snapshots(there["image"]),
+            images=copies.images(there["image"]),
+            s3_copies=s3_copies.in_record(memory.kept.held),
+            whole_copies=True,
             backups=memory.kept.backups,
             backups_unread=memory.kept.unread,
             owner=memory.kept.owner,
@@ -115,6 +136,24 @@ class Look:
         self._remember(state)
         return replace(state, notes=tuple(memory.notes))
 
+    def _since_when(
+        self, instances: tuple[Instance, ...], volumes: tuple[Volume, ...]
+    ) -> tuple[Instance, ...]:
+        """Return machines with when they last ran, where that says what a copy is worth."""
+        sources = {one[marks.SOURCE] for one in self.memory.described["image"]}
+        holders = {v.holder for v in volumes if v.id in sources}
+        copied = [
+            i for i in instances if i.state == "stopped" and (i.id in sources or i.name in holders)
+        ]
+        since = dict(
+            zip(
+                [i.id for i in copied],
+                self.site.each(lambda i: copies.last_started(self.site, i.id), copied),
+                strict=True,
+            )
+        )
+        return tuple(replace(i, started=max(i.started, since.get(i.id, 0))) for i in instances)
+
     def _ask(self) -> None:
         """Ask for all kinds at once; again only for those that change by themselves."""
         memory = self.memory
@@ -122,13 +161,14 @@ class Look:
             "instance": lambda: servers(self.site, self.name),
             "volume": lambda: volumes(self.site, self.name),
             "address": lambda: floats(self.site, self.name),
+            "image": lambda: copies.find(self.site, self.name),
         }
         if "security-group" not in memory.described:
             asked["security-group"] = lambda: groups(self.site, self.name)
         if "key-pair" not in memory.described:
             asked["key-pair"] = lambda: key_pair(self.site, self.name)
         if memory.looked:  # nothing of a kind appears that this process did not make
-            for kind in ("volume", "address"):
+            for kind in ("volume", "address", "image"):
                 if not memory.described.get(kind) and not any(k == kind for k, _ in memory.ids):
                     del asked[kind]
         else:
@@ -151,17 +191,20 @@ class Look:
         memory.described |= found
         memory.described.setdefault("volume", [])
         memory.described.setdefault("address", [])
+        memory.described.setdefault("image", [])
         memory.looked = True
 
     def _remember(self, state: State) -> None:
         memory = self.memory
         memory.posted.clear()
-        kinds = ("instance", "volume", "address", "security-group")
+        kinds = ("instance", "volume", "address", "security-group", "snapshot", "image")
         memory.ids = {key: one for key, one in memory.ids.items() if key[0] not in kinds}
         for resource in state.resources:
             if isinstance(resource, Instance | Volume | Address | SecurityGroup):
                 memory.ids[resource.kind, resource.name] = resource.id
                 memory.seen.add(resource.id)
+            elif isinstance(resource, Snapshot | Image):
+                memory.ids[resource.kind, resource.name] = resource.name
         running = {i.id for i in state.instances if i.state == "running"}
         memory.begun -= running
         memory.unshelved -= running

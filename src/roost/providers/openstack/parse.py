@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from roost.model import nodes
@@ -41,8 +40,10 @@ SERVER_STATES: dict[str, InstanceState] = {
     "SHELVED_OFFLOADED": "stopped",
     "SHUTOFF": "stopped",
     "SUSPENDED": "stopped",
-    "VERIFY_RESIZE": "pending",
+    "VERIFY_RESIZE": "stopped",
 }
+RUNS = 1
+"""Nova's power state of a machine that runs."""
 GONE = ("DELETED", "SOFT_DELETED")
 """A server that is no more; a site may keep it for a while for its administrators."""
 FREE = ("SHELVED_OFFLOADED", "SHELVED")
@@ -95,7 +96,9 @@ def instances(
 
     Of two with one name that which is on its way out is the surplus one, or else the younger.
     """
-    there = sorted(described, key=lambda one: (_state(one) == "deleting", str(one.get("created"))))
+    there = sorted(
+        described, key=lambda one: (state_of(one) == "deleting", str(one.get("created")))
+    )
     found: dict[str, Instance] = {}
     for one in there:
         instance = _instance(one)
@@ -113,7 +116,7 @@ def _order(instance: Instance) -> tuple[int, int, str]:
 def _instance(described: Described) -> Instance:
     mark, held = marks.read_server(described), marks.metadata(described)
     fixed, floating = addresses_of(described)
-    state = _state(described)
+    state = state_of(described)
     return Instance(
         name=mark.node,
         role=mark.role,  # type: ignore[arg-type]
@@ -124,17 +127,19 @@ def _instance(described: Described) -> Instance:
         address=floating or fixed,
         private=fixed,
         note=_note(described, state),
-        started=_seconds(described.get("OS-SRV-USG:launched_at")),
+        started=marks.seconds(described.get("OS-SRV-USG:launched_at")),
     )
 
 
-def _state(described: Described) -> InstanceState:
+def state_of(described: Described) -> InstanceState:
     """Return the state; a task on its way counts more than what is left behind."""
     status, task = str(described.get("status", "")), str(described.get("OS-EXT-STS:task_state"))
     if status != "ERROR":
         for begin, state in TASKS:
             if task.startswith(begin) and not (begin == "image_" and status != "SHELVED"):
                 return state
+    if status == "VERIFY_RESIZE" and described.get("OS-EXT-STS:power_state") == RUNS:
+        return "running"
     return SERVER_STATES.get(status, "unknown")
 
 
@@ -166,9 +171,14 @@ def addresses_of(described: Described) -> tuple[str | None, str | None]:
     return fixed, floating
 
 
-def _shape(described: Described) -> Shape:
+def flavor_of(described: Described) -> Mapping[str, Any]:
+    """Return the flavor of a server, as Nova describes it there."""
     flavor = described.get("flavor")
-    flavor = flavor if isinstance(flavor, dict) else {}
+    return flavor if isinstance(flavor, dict) else {}
+
+
+def _shape(described: Described) -> Shape:
+    flavor = flavor_of(described)
     image = described.get("image")
     return Shape(
         type=str(flavor.get("original_name", "")),
@@ -182,8 +192,15 @@ def _shape(described: Described) -> Shape:
 # --- volumes -------------------------------------------------------------------------------------
 
 
-def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[Volume, ...]:
-    """Return the data volumes; ``names`` has the names of instances by their ids."""
+def volumes(
+    described: Iterable[Described],
+    names: Mapping[str, str],
+    unchanged: Mapping[str, str] | None = None,
+) -> tuple[Volume, ...]:
+    """Return the data volumes; ``names`` has the names of instances by their ids.
+
+    ``unchanged`` says why volumes cannot be changed now, by their ids.
+    """
     found: dict[str, Volume] = {}
     for one in sorted(described, key=lambda v: str(v.get("created_at"))):
         held = marks.metadata(one)
@@ -198,14 +215,21 @@ def volumes(described: Iterable[Described], names: Mapping[str, str]) -> tuple[V
             holder=on[0] if on and on[0] else held.get(marks.HOLDER, ""),
             mount=held.get(marks.MOUNT, ""),
             slot=int(held.get(marks.SLOT, 0)),
-            snapshot=str(one.get("snapshot_id") or ""),
+            snapshot=_made_from(one),
             adopted=marks.ADOPTED in held,
             id=str(one["id"]),
             state=state,
-            attached_at=max((_seconds(a.get("attached_at")) for a in attachments), default=0),
-            note=word,
+            attached_at=max((marks.seconds(a.get("attached_at")) for a in attachments), default=0),
+            note=word or (unchanged or {}).get(str(one["id"]), ""),
         )
     return tuple(sorted(found.values(), key=lambda v: v.name))
+
+
+def _made_from(described: Described) -> str:
+    """Return the id of the image, or snapshot, that a volume was made from; "" for none."""
+    held = described.get("volume_image_metadata")
+    image = held.get("image_id") if isinstance(held, dict) else None
+    return str(image or described.get("snapshot_id") or "")[:100]
 
 
 def _volume_state(described: Described, attached: bool) -> tuple[VolumeState, str]:
@@ -286,15 +310,6 @@ def sort_volumes(
         else:
             ours.append(dict(one))
     return ours, others
-
-
-def _seconds(moment: Any) -> float:
-    """Return a time of the site, which is UTC, in seconds since 1970; 0 for none."""
-    try:
-        found = datetime.fromisoformat(str(moment).replace("Z", "+00:00"))
-    except ValueError:
-        return 0
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _free(name: str, found: Mapping[str, object]) -> str:

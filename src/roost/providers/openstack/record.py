@@ -11,7 +11,7 @@ import base64
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -94,13 +94,13 @@ def kept_in(
     held: Mapping[str, str], record_id: str, created: Any, *, in_group: bool = False
 ) -> Kept:
     """Return what properties keep; those that cannot be read are not there."""
-    backups = _unpacked(held, BACKUPS, LONGEST_BACKUPS)
+    backups = unpacked(held, BACKUPS, LONGEST_BACKUPS)
     copies = read_backups(backups) if backups is not None else None
     caller, key = held.get(OWNER), held.get(KEY)
     return Kept(
         id=record_id,
         # A record without settings in it is one that nobody can read, and not none.
-        record=_unpacked(held, RECORD, LONGEST) or "",
+        record=unpacked(held, RECORD, LONGEST) or "",
         backups=copies or (),
         unread=copies is None,
         owner=Owner(caller=(caller or "")[:200], key=(key or "")[:60]) if caller or key else None,
@@ -121,7 +121,7 @@ def properties(kept: Kept) -> dict[str, str]:
     """Return all properties that keep this. Raises UsageError, CloudError where it is too long."""
     owner = kept.owner or Owner()
     found = {OWNER: owner.caller, KEY: owner.key, KIND: read_record(kept.record).kind}
-    settings = _packed(RECORD, kept.record or "")
+    settings = packed(RECORD, kept.record or "")
     if len(settings) > MOST_PARTS:
         raise UsageError("the file is too long to be kept with the cloud")
     if kept.unread:  # what a later roost wrote stays beside the settings
@@ -129,7 +129,7 @@ def properties(kept: Kept) -> dict[str, str]:
             k: v for k, v in kept.held.items() if (m := PROPERTY.fullmatch(k)) and m[1] == BACKUPS
         }
     else:
-        copies = _packed(BACKUPS, write_backups(kept.backups)) if kept.backups else {}
+        copies = packed(BACKUPS, write_backups(kept.backups)) if kept.backups else {}
     if len(copies) > MOST_PARTS:
         raise CloudError(
             f"{len(kept.backups)} copies cannot be recorded: there is no room; nothing was deleted",
@@ -138,16 +138,18 @@ def properties(kept: Kept) -> dict[str, str]:
     return {**found, **settings, **copies}
 
 
-def _packed(key: str, text: str) -> dict[str, str]:
+def packed(key: str, text: str) -> dict[str, str]:
+    """Return a text as properties, packed and cut."""
     packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
     parts = [packed[at : at + PART] for at in range(0, len(packed), PART)]
     return {f"{key}_{number}": part for number, part in enumerate(parts)}
 
 
-def _unpacked(held: Mapping[str, str], key: str, most: int) -> str | None:
-    """Return the text that ``_packed`` cut: "" for none, None where some of it cannot be read."""
-    found = {int(m[2]): held[k] for k in held if (m := PROPERTY.fullmatch(k)) and m[1] == key}
-    if not found:
+def unpacked(held: Mapping[str, str], key: str, most: int) -> str | None:
+    """Return the text that ``packed`` cut: "" for none, None where some of it cannot be read."""
+    pattern = re.compile(rf"{key}_(\d{{1,3}})")
+    found = {int(m[1]): text for k, text in held.items() if (m := pattern.fullmatch(k))}
+    if not any(found.values()):
         return ""
     if found.keys() != set(range(len(found))):
         return None
@@ -192,4 +194,12 @@ def write(site: Site, kept: Kept) -> Kept:
     changes += [{"op": "remove", "path": f"/{key}"} for key in sorted(ours - new.keys())]
     if not changes:
         return kept
+    return read(site.call("PATCH", "image", f"/images/{kept.id}", body=changes))
+
+
+def keep(site: Site, kept: Kept, more: Mapping[str, str]) -> Kept:
+    """Keep more properties beside the rest, in one call."""
+    if kept.in_group:
+        return record_group.write(site, replace(kept, held={**kept.held, **more}))
+    changes = [{"op": "add", "path": f"/{key}", "value": value} for key, value in more.items()]
     return read(site.call("PATCH", "image", f"/images/{kept.id}", body=changes))

@@ -38,6 +38,7 @@ STARTS: dict[str, dict[str, Any]] = {
     "SUSPENDED": {"resume": None},
     "ERROR": {"reboot": {"type": "HARD"}},
     "RESCUE": {"unrescue": None},
+    "VERIFY_RESIZE": {"confirmResize": None},
 }
 """The action that makes a server run, by its status."""
 PLACES: dict[Kind, tuple[str, str]] = {
@@ -121,7 +122,7 @@ class Changes:
         if parse.never_ran(described):
             self._drop(instance, described)
             return
-        if described.get("status") == "ERROR":
+        if described.get("status") == "ERROR" or described["id"] in self.memory.resized:
             self._act(instance, {"os-stop": None})
             return
         try:

@@ -1,0 +1,1 @@
+"""Images of machines at a site: bake, list, share."""
