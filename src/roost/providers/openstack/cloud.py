@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from roost.errors import NotYetError
 from roost.home import check_name
@@ -17,7 +17,7 @@ from roost.model import nodes
 from roost.model.finding import Finding
 from roost.model.owner import Owner
 from roost.model.record import read_record
-from roost.model.resources import GATEWAY, Address, Group, Instance, Shape, State, Wanted
+from roost.model.resources import Group, Instance, Shape, State, Wanted
 from roost.model.steps import (
     Create,
     Delete,
@@ -51,8 +51,14 @@ from roost.providers.openstack.launch import Launch
 from roost.providers.openstack.listing import summaries
 from roost.providers.openstack.machine_right import ServerRights
 from roost.providers.openstack.memory import Memory
-from roost.providers.openstack.network import Network, find_network
+from roost.providers.openstack.network import (
+    Network,
+    find_network,
+    needs_way_in,
+    with_addresses,
+)
 from roost.providers.openstack.observe import Look
+from roost.providers.openstack.record import read_table
 from roost.providers.openstack.s3_copies import SiteCopies
 from roost.providers.openstack.storage import Disks, is_about_disks
 from roost.providers.openstack.update import Changes, Retirer, no_retiring
@@ -383,46 +389,3 @@ class OpenStackCloud:
         """Return who runs roost. Raises RoostError where that cannot be found out."""
         key = Callers(self.site, self.public_key).key()
         return Caller(self.caller() if address else "", key)
-
-
-class WayIn(Protocol):
-    """How machines are reached, as a file or a record has it."""
-
-    @property
-    def reach(self) -> str:
-        """The way."""
-        ...
-
-    @property
-    def makes_gateway(self) -> bool:
-        """True if the name has a gateway of its own."""
-        ...
-
-
-def needs_way_in(access: WayIn) -> bool:
-    """Tell whether a machine of the name is reached from outside: itself, or as the gateway."""
-    return access.reach == "public" or access.makes_gateway
-
-
-def with_addresses(spec: Spec, wanted: Wanted, network: Network) -> Wanted:
-    """Return what is wanted with a floating address for each machine that is reached itself."""
-    reached = tuple(
-        Address(name=name, holder=name)
-        for group in wanted.groups
-        if (group.role == GATEWAY if spec.access.makes_gateway else group.role != "worker")
-        for name in nodes.names(group.role, group.count)
-    )
-    return replace(wanted, addresses=reached if network.pool else ())
-
-
-def read_table(record: str | None) -> OpenStack | None:
-    """Return the record's table of the site; None where it has none that can be read."""
-    from pydantic import ValidationError
-
-    from roost.spec.openstack import OpenStack
-
-    table = read_record(record).openstack
-    try:
-        return OpenStack.model_validate(table, strict=False) if table else None
-    except ValidationError:
-        return None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from roost.errors import RoostError, UsageError
+from roost.model import nodes
+from roost.model.resources import GATEWAY, Address, Wanted
 from roost.providers.openstack.client import Site
 
 if TYPE_CHECKING:
+    from roost.spec import Spec
     from roost.spec.openstack import OpenStack
 
 Described = Mapping[str, Any]
@@ -122,3 +125,33 @@ def _is_public(network: Described, subnets: Iterable[Described]) -> bool:
         except ValueError:
             continue
     return False
+
+
+class WayIn(Protocol):
+    """How machines are reached, as a file or a record has it."""
+
+    @property
+    def reach(self) -> str:
+        """The way."""
+        ...
+
+    @property
+    def makes_gateway(self) -> bool:
+        """True if the name has a gateway of its own."""
+        ...
+
+
+def needs_way_in(access: WayIn) -> bool:
+    """Tell whether a machine of the name is reached from outside: itself, or as the gateway."""
+    return access.reach == "public" or access.makes_gateway
+
+
+def with_addresses(spec: Spec, wanted: Wanted, network: Network) -> Wanted:
+    """Return what is wanted with a floating address for each machine that is reached itself."""
+    reached = tuple(
+        Address(name=name, holder=name)
+        for group in wanted.groups
+        if (group.role == GATEWAY if spec.access.makes_gateway else group.role != "worker")
+        for name in nodes.names(group.role, group.count)
+    )
+    return replace(wanted, addresses=reached if network.pool else ())
