@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import NotYetError
 from roost.home import check_name
 from roost.model import nodes
+from roost.model.finding import Finding
 from roost.model.owner import Owner
 from roost.model.record import read_record
 from roost.model.resources import Address, Group, Instance, Shape, State, Wanted
@@ -59,7 +60,6 @@ from roost.providers.provider import Capabilities, Summary
 if TYPE_CHECKING:
     from roost.cost.ledger import Ledger
     from roost.cost.spent import There
-    from roost.model.finding import Finding
     from roost.spec import Spec
     from roost.spec.openstack import OpenStack
 
@@ -231,7 +231,9 @@ class OpenStackCloud:
             self._network(public=spec.access.reach == "public")
             for group in wanted.groups if launches else ():
                 images_lookup.choose(self._every_image(), group.shape.image, group.shape.arch)
-        yield from ()
+        if fast := [v.name for v in spec.volumes if v.iops or v.throughput]:
+            text = f"{', '.join(fast)}: IOPS and throughput are those of its type at this site"
+            yield Finding(check="volumes", verdict="warning", text=text)
 
     def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
         """Return what is wanted with the site's own flavors, and addresses where it needs some."""
@@ -244,7 +246,9 @@ class OpenStackCloud:
             if group.role != "worker"
             for name in nodes.names(group.role, group.count)
         )
-        return replace(wanted, groups=groups, addresses=reached if network.pool else ())
+        volumes = tuple(replace(v, iops=None, throughput=None) for v in wanted.volumes)
+        addresses = reached if network.pool else ()
+        return replace(wanted, groups=groups, volumes=volumes, addresses=addresses)
 
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger of a name, from its record, and what exists now."""
