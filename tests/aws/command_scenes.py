@@ -71,6 +71,7 @@ type = "m5.xlarge"
 CLASS = """\
 name = "course"
 kind = "classroom"
+cloud = "aws"
 seats = 2
 [aws]
 region = "eu-central-1"
@@ -83,12 +84,29 @@ size = "50GB"
 ssh = ["me"]
 reach = "jump"
 """
+ROOM = """\
+name = "room"
+kind = "classroom"
+cloud = "aws"
+seats = 2
+[aws]
+region = "eu-central-1"
+[machine]
+type = "m5.large"
+[[volumes]]
+name = "data"
+size = "10GB"
+[access]
+ssh = ["me"]
+address = "fixed"
+"""
 FILES = {
     "course.toml": CLASS,
     "stars.toml": DESKTOP.format(type="m5.large", size="500GB"),
     "grown.toml": DESKTOP.format(type="m5.large", size="800GB"),
     "retyped.toml": DESKTOP.format(type="m5.xlarge", size="500GB"),
     "ndvi.toml": CLUSTER,
+    "room.toml": ROOM,
 }
 S3 = "park stars --mode data=s3 --to s3://my-bucket/parked --mode scratch=snapshot --yes"
 
@@ -97,6 +115,7 @@ NODES = {
     "stars": (("desktop",), ("data", "scratch")),
     "ndvi": (("head", "worker-1", "worker-2"), ()),
     "course": (("seat-1", "seat-2", "gateway"), ("seat-1-data", "seat-2-data")),
+    "room": (("seat-1", "seat-2"), ("seat-1-data", "seat-2-data")),
 }
 """The machines and volumes of each file."""
 
@@ -125,6 +144,8 @@ UP_CLUSTER, PARK_CLUSTER = "up ndvi.toml --yes", "park ndvi --yes"
 ALL = frozenset({"data", "scratch"})
 SCENES = {
     "desktop up": Scene(UP),
+    "class reset": Scene("reset room/seat-1 --new-password --yes", ("up room.toml --yes",)),
+    "class start one": Scene("start room/seat-2", ("up room.toml --yes", "stop room/seat-2")),
     "desktop up again": Scene(UP, (UP,)),
     "desktop up grown": Scene("up grown.toml --yes", (UP,)),
     "desktop up retyped": Scene("up retyped.toml --yes", (UP,)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from roost.recipes.desktop import novnc
+from roost.spec import Desktop, from_json
 from tests.bench.bench import Bench, Machine, wait_for
 
 CLASSROOM = """\
@@ -33,8 +35,23 @@ park = "snapshot"
 
 
 def spec(bench: Bench, text: str) -> str:
-    """The text of a file, with this bench's region and this computer's address."""
+    """The text of a file, with this bench's region and this computer's address.
+
+    A seat is a desktop: what its packages are is in the image already, which is quicker.
+    """
+    if 'kind = "classroom"' in text:
+        bench.debian(bench.layer("desktop", desktop_packages()))
     return text.format(region=bench.region, caller=bench.caller)
+
+
+def desktop_packages() -> list[str]:
+    """The packages of a Debian desktop by noVNC; the same ones for a seat."""
+    found = from_json(
+        '{"name": "a", "kind": "desktop", "cloud": "aws", "aws": {"region": "eu-central-1"},'
+        ' "machine": {"type": "t3.medium", "image": "debian-12"}}'
+    )
+    assert isinstance(found, Desktop)
+    return sorted({name for step in novnc.steps(found) for name in step.packages})
 
 
 def room(bench: Bench, more: str = "") -> str:

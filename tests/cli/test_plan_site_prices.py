@@ -32,6 +32,7 @@ source = "our list"
 [flavors]
 "m3.quad" = 4
 [states]
+stopped = 0.5
 shelved = 0.25
 [addresses]
 floating = 0
@@ -50,14 +51,14 @@ def test_a_plan_counts_in_the_unit_of_its_site(file: Path, roost: Roost) -> None
     ran = roost("plan", file, "--hours", "4", "--days", "30")
     assert ran.code == 0, ran.err
     assert "running      4.00 SU" in ran.out
-    assert "stopped      1.00 SU" in ran.out
-    assert "120 h running, 600 h stopped: 1,080.00 SU" in ran.out
+    assert "stopped      2.00 SU" in ran.out, "a machine that stops by itself is not shelved"
+    assert "120 h running, 600 h stopped: 1,680.00 SU" in ran.out
     assert "the budget is 500.00 SU, and this use is beyond it" in ran.out
     assert "$" not in ran.out
     told = roost("plan", file, "--json").json
     validate(told, json.loads((OUTPUTS / "plan.schema.json").read_text()))
     use = told["cost"]["use"]
-    assert (use["usd"], use["amount"], use["currency"]) == (None, 1080, "SU")
+    assert (use["usd"], use["amount"], use["currency"]) == (None, 1680, "SU")
 
 
 def test_without_prices_a_plan_says_unknown(file: Path, roost: Roost) -> None:
@@ -74,9 +75,18 @@ def test_the_record_and_the_machine_count_by_the_same_prices(file: Path) -> None
     file.with_name("our.toml").unlink()  # another computer has no such file
     kept = from_json(spec.to_json())
     assert kept == spec
-    rates = rates_of(kept)
+    rates = rates_of(kept, {})
     assert rates is not None
-    assert (rates.running, rates.stopped) == (4, 1)
+    assert (rates.running, rates.stopped) == (4, 2)
+    shelving = json.loads(spec.to_json())
+    shelving["openstack"]["guard"] = "shelve"
+    rates = rates_of(from_json(json.dumps(shelving)), {})
+    assert rates is not None
+    assert rates.stopped == 1
+    del shelving["machine"]["type"]  # by its needs: only the site knows the flavor
+    needs = from_json(json.dumps(shelving))
+    assert rates_of(needs, {}) is None
+    assert rates_of(needs, {"desktop": "m3.quad"}) == rates
     from datetime import date
 
     assert book_of("openstack", kept, date(2026, 1, 1)).currency == "SU"

@@ -37,10 +37,8 @@ def test_what_the_steps_are_about(roost: Roost) -> None:
     assert "     data: 500GB gp3 at /data, 6000 IOPS, 500 MiB/s\n" in told
     assert "     c5a.8xlarge: 32 CPU, 64GB, 50GB disk, ubuntu-24.04\n" in told
     training = roost("plan", "examples/training.toml", "--json").json
-    assert training["addresses"] == [f"seat-{n}" for n in range(1, 21)]
-    assert (
-        "ssh from 192.0.2.0/24; nothing else is open" in roost("plan", "examples/training.toml").out
-    )
+    assert training["addresses"] == [f"seat-{n}" for n in range(1, 22)]
+    assert "https from 192.0.2.0/24" in roost("plan", "examples/training.toml").out
 
 
 def test_a_classroom_with_many_volumes_lists_the_first(
@@ -48,7 +46,7 @@ def test_a_classroom_with_many_volumes_lists_the_first(
 ) -> None:
     volume = '\n[[volumes]]\nname = "data"\nsize = "10GB"\n'
     told = roost("plan", write(Path("examples/training.toml").read_text() + volume)).out
-    assert "create 20 volumes: seat-1-data, seat-2-data, seat-3-data ... seat-20-data" in told
+    assert "create 21 volumes: seat-1-data, seat-2-data, seat-3-data ... seat-21-data" in told
     assert told.count(": 10GB gp3 at /data\n") == 6
 
 
@@ -74,7 +72,7 @@ def test_another_region(roost: Roost) -> None:
                 "roost plan examples/ndvi.toml --cloud aws --region eu-west-1",
             ),
         ),
-        (("examples/training.toml", "--cloud", "local"), ("line 12, cloud: a classroom needs",)),
+        (("examples/training.toml", "--cloud", "local"), ("line 17, cloud: a classroom needs",)),
         (("examples/nvdi.toml",), ('did you mean "examples/ndvi.toml"?',)),
         (("examples/training.toml", "--hours", "25"), ("25",)),
         (("examples/training.toml", "--quotation", "none.toml"), ("none.toml",)),

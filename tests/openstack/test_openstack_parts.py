@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,9 @@ from roost.providers.openstack.failures import CallError, known
 from roost.providers.openstack.firewall import Caller
 from roost.providers.openstack.flavors import Flavor
 from roost.providers.openstack.rules import ANY_FLAVOR
+from roost.recipes.user_data import cloud_config, facts_of
+from roost.spec import load
+from roost.ssh.config import user_of
 
 
 def server(name: str = "stars-desktop", **more: Any) -> dict[str, Any]:
@@ -259,3 +263,14 @@ def test_what_answers_mean() -> None:
     }
     for body, words in said.items():
         assert failures.words(body, "a reason") == words
+
+
+def test_a_launch_names_the_first_user_whatever_the_image_calls_its_own(tmp_path: Path) -> None:
+    for image, user in (("EGI Debian 12", "debian"), ("rocky-9", "ubuntu")):
+        machine = f'[machine]\ncpus = 1\nmemory = "1GB"\nimage = "{image}"\n'
+        file = tmp_path / "stars.toml"
+        file.write_text(f'name = "stars"\nkind = "desktop"\ncloud = "openstack"\n{machine}')
+        spec = load(file)
+        facts = facts_of(spec, "desktop", "desktop", ())
+        assert cloud_config(facts)["user"] == user
+        assert user_of(spec.to_json(), "desktop") == user

@@ -201,7 +201,7 @@ def test_scipion_has_a_scratch_volume_and_a_warm_one() -> None:
 def test_a_classroom_shares_its_budget() -> None:
     spec = load(EXAMPLES / "training.toml")
     facts = facts_of(spec, "seat", "seat-1..20", DEVICES, rates=Rates(running=0.6, stopped=0.01))
-    assert facts.budget == MachineBudget(usd=20.0, running=0.6, stopped=0.01)  # 400 / 20
+    assert facts.budget == MachineBudget(usd=19.047619, running=0.6, stopped=0.01)  # 400 / 21
     assert machine_json(facts)["end"] == "2027-03-12T20:00:00+01:00"
 
 

@@ -44,7 +44,7 @@ def stops_of(spec: Spec, state: State, told: Mapping[str, Limits]) -> tuple[Stop
     roles = {i.role for i in state.instances if i.role not in STATELESS}
     files = {}
     for role in roles:
-        raw = limits_of(spec, role)
+        raw = limits_of(spec, role, {i.role: i.shape.type for i in state.instances})
         files[role] = Limits(
             idle_s=raw["idle"],
             end=datetime.fromisoformat(raw["end"]) if raw["end"] else None,

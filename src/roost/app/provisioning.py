@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.app.given import given
+from roost.app.kept import drop, kept_of
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
 from roost.model.record import read_record
 from roost.model.resources import GATEWAY
@@ -87,6 +88,8 @@ def settle(
         end_rights(session, provisioner.rights, ends)
     if boots:
         missing_data = data_restored(session, cloud, state)
+    for name in (name for name, news in ends.items() if news.state == "ready"):
+        drop(state.name, name)  # the machine has what was kept for it
     raise_failed(state, ends)
     if missing_data is not None:
         raise missing_data
@@ -216,12 +219,15 @@ class Provisioner:
         right = self.rights.right(instance, held) if self.rights else MachineRight()
         handover = replace(
             handover_of(self.spec, instance.role, context),
-            limits=limits_of(self.spec, instance.role),
+            limits=limits_of(self.spec, instance.role, {i.role: i.shape.type for i in instances}),
             right=right.id,
         )
         if outside:
             return Part(handover, self._file, right.secrets)
-        return Part(handover, self._file, {**secrets, **shared, **right.secrets})
+        kept = kept_of(self.spec.name, instance.name)
+        own = kept.secrets if kept is not None else {}
+        brought: dict[str, str | bytes] = {**secrets, **shared, **right.secrets, **own}
+        return Part(handover, self._file, brought)
 
     def _seat_keys(self, instance: Instance) -> tuple[str, ...] | None:
         """Return the key of whoever has the seat; None where the table of people is not here.

@@ -137,7 +137,8 @@ def agree_on_cost(
     types = {group.shape.type for group in wanted.groups} if book.site is None else set()
     for note in burstable_notes(types, book.catalogue):
         session.say(f"note: {note}")
-    if spec.budget is not None and rates_of(spec) is None:
+    fitted = {group.role: group.shape.type for group in wanted.groups}
+    if spec.budget is not None and rates_of(spec, fitted) is None:
         session.say("note: a price is unknown, so the machine cannot keep to the file's budget")
     refused = NeedsConfirmationError(
         f"this rents machines for {cost}, and needs a yes",

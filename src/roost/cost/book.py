@@ -53,11 +53,8 @@ class PriceBook:
         )
 
     def instance_off(self, instance_type: str) -> Price | None:
-        """Return the price of an hour of a machine that `roost stop` stopped; None: it has none.
-
-        On a site such a machine is shelved.
-        """
-        return self.site.flavor(instance_type, "shelved") if self.site is not None else None
+        """Return the price of an hour of a machine that is stopped; None: it has none."""
+        return self.site.flavor(instance_type, self.site.off) if self.site is not None else None
 
     def volume(self, region: str, volume_type: str) -> Price:
         """Return the USD per GB-month."""

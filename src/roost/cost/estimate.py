@@ -62,6 +62,11 @@ def _notes(bill: Bill, use: Section, book: PriceBook) -> tuple[str, ...]:
     counted = f"a month is counted as {book.hours_per_month} hours"
     if book.site is not None:
         off = "stopped is shelved; a machine that is only off may cost as much as one that runs"
+        if book.site.off == "stopped":
+            off = (
+                "stopped is off, as a machine stops by itself; `roost stop` shelves it, and so does"
+                ' guard = "shelve" in [openstack]'
+            )
         return (f"in {book.currency}, as {book.site.source} has it; {counted}", off)
     notes = [f"USD before tax; {counted}"]
     quotation = book.quotation

@@ -68,7 +68,10 @@ class WrongPricesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SitePrices:
-    """What a site charges, by the tables of its file; ``flavors`` by name and state."""
+    """What a site charges, by the tables of its file; ``flavors`` by name and state.
+
+    ``off`` is the state that machines stop in: one that powers itself off is not shelved.
+    """
 
     unit: str = "USD"
     source: str = ""
@@ -80,6 +83,7 @@ class SitePrices:
     snapshots: Number = field(default_factory=dict)
     images: Number = field(default_factory=dict)
     addresses: Number = field(default_factory=dict)
+    off: Literal["stopped", "shelved"] = "shelved"
 
     def flavor(self, name: str, state: State = "running") -> Price:
         """Return the price of an hour of a machine in a state.
@@ -177,7 +181,7 @@ def parse(facts: Mapping[str, Any]) -> SitePrices:
         raise WrongPricesError('unit: what the site counts in is needed, as "EUR" or "SU"')
     if not isinstance(source, str) or not 0 < len(source) <= LONGEST:
         raise WrongPricesError("source: a text is needed: where the prices are from")
-    tables = {table: _table(table, facts.get(table, {})) for table in TABLES}
+    tables: dict[str, Any] = {table: _table(table, facts.get(table, {})) for table in TABLES}
     hours = _number("hours_per_month", facts.get("hours_per_month", HOURS_PER_MONTH))
     if not 600 <= hours <= 800:
         raise WrongPricesError("hours_per_month: a number from 600 to 800 is needed")

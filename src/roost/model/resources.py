@@ -58,7 +58,7 @@ SURPLUS = "+"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The type, disk and image of an instance. One call launches a role and shape.
+    """The type, disk and image of an instance; one call launches a role and shape.
 
     ``type`` is the cloud's own name of the machine (``"m7i.xlarge"``), or ``"process"`` on the
     user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; an empty ``disk_type`` is the
@@ -185,9 +185,9 @@ class Volume:
 class Instance:
     """One machine. ``note`` is its progress, or why it failed; ``address`` is where to reach it.
 
-    ``started`` is when it was last started, in seconds since 1970; 0 where that is not known.
-    ``health`` is what the cloud says is wrong with the machine itself; "" where nothing is known.
-    ``billed``: it is off, and costs as if it ran; to stop it ends that.
+    ``started`` is when it was last started, in seconds since 1970; 0: unknown. ``health`` is what
+    the cloud says is wrong with the machine itself; "" where nothing is known. ``billed``: it is
+    off, and costs as if it ran; to stop it ends that.
     """
 
     name: str

@@ -140,12 +140,14 @@ class Launch:
 
     ``platform`` is the module of ``roost.machine.platforms`` that runs on them, ``most_user_data``
     the bytes that a launch can bring (before base64), and ``notices``: a machine is told when the
-    provider takes it back.
+    provider takes it back. ``names_user``: its first user is named at the launch, as images there
+    come from many makers, who name theirs as they like.
     """
 
     platform: str = ""
     most_user_data: int = 0
     notices: bool = False
+    names_user: bool = False
 
 
 class Rules(Protocol):

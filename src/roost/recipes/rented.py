@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from roost.model.resources import Instance, Role
+from roost.model.resources import Instance, Role, Wanted
 from roost.providers.rules import rules_of
 from roost.recipes.user_data import Rates, facts_of, machine_json, user_data
 
@@ -28,19 +28,24 @@ def boot(
 
     spec = from_json(record)
     rules = rules_of(spec.cloud)
-    facts = facts_of(spec, first.role, nodes, devices, rates=rates_of(spec), head=head)
+    rates = rates_of(spec, {first.role: first.shape.type})
+    facts = facts_of(spec, first.role, nodes, devices, rates=rates, head=head)
     return user_data(replace(facts, spot=rules.launch.notices and first.shape.spot), rules)
 
 
-def limits_of(spec: Spec, role: Role) -> dict[str, Any]:
-    """Return what stops machines of a role by themselves, as they read it."""
-    facts = machine_json(facts_of(spec, role, "", (), rates=rates_of(spec)))
+def limits_of(spec: Spec, role: Role, types: Mapping[Role, str]) -> dict[str, Any]:
+    """Return what stops machines of a role by themselves, as they read it.
+
+    ``types`` are those of the machines that are there, by role.
+    """
+    facts = machine_json(facts_of(spec, role, "", (), rates=rates_of(spec, types)))
     return {key: facts[key] for key in ("idle", "end", "budget")}
 
 
-def rates_of(spec: Spec) -> Rates | None:
+def rates_of(spec: Spec, types: Mapping[Role, str]) -> Rates | None:
     """Return the cost per hour, for the machine to count by itself.
 
+    ``types`` are those of the machines by role, which count where only the site knew what fits.
     None where there is no budget, or a part has no known price: then nothing can be counted.
     """
     from roost.cost.spent import rate_per_hour
@@ -53,7 +58,10 @@ def rates_of(spec: Spec) -> Rates | None:
     book = book_of(spec.cloud, spec, datetime.now(UTC).date())
 
     def rates(part: Spec) -> tuple[float, float] | None:
-        bill = bill_for(part, wanted_of(part, Host(0, 0)))
+        wanted = wanted_of(part, Host(0, 0))
+        if book.site is not None:
+            wanted = _with_types(wanted, types)
+        bill = bill_for(part, wanted)
         assert bill is not None
         running, stopped = rate_per_hour(bill, book)
         return None if running is None or stopped is None else (float(running), float(stopped))
@@ -70,6 +78,14 @@ def rates_of(spec: Spec) -> Rates | None:
     if alone is None or more is None:
         return None
     return Rates(running=alone[0], stopped=alone[1], worker=round(more[0] - alone[0], 6))
+
+
+def _with_types(wanted: Wanted, types: Mapping[Role, str]) -> Wanted:
+    groups = tuple(
+        replace(g, shape=replace(g.shape, type=types.get(g.role, g.shape.type)))
+        for g in wanted.groups
+    )
+    return replace(wanted, groups=groups)
 
 
 def _with_workers(spec: Spec, count: int) -> Spec:

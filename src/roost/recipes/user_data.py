@@ -85,6 +85,7 @@ class MachineFacts:
     tag), ``head`` the head's private address (for workers), ``idle`` seconds, ``end`` a time with
     its zone, ``personal`` patterns below each home that no image may hold, ``packages`` of the
     system's registry, ``platform`` the module of ``roost.machine.platforms`` for its cloud.
+    ``user`` is the first user's name; "": as the image has it.
     """
 
     name: str
@@ -101,6 +102,7 @@ class MachineFacts:
     packages: tuple[str, ...] = ()
     spot: bool = False
     platform: str = "ec2"
+    user: str = ""
     files: tuple[File, ...] = ()
 
 
@@ -128,9 +130,11 @@ def document(facts: MachineFacts) -> str:
 def cloud_config(facts: MachineFacts) -> dict[str, Any]:
     """Return the cloud-config as data: files, and one program to run."""
     zone = {"timezone": facts.timezone} if facts.timezone else {}
+    user = {"user": facts.user} if facts.user else {}
     return {
         "preserve_hostname": True,  # its name is not known before it has asked which one it is
         **zone,
+        **user,
         "write_files": [
             {"path": file.path, "content": file.content, "permissions": file.mode}
             for file in (*machine_files(facts), *facts.files)
@@ -255,7 +259,8 @@ def facts_of(
     evenly among its seats, each of which counts for itself (``rates`` are one seat's then); a
     cluster's is counted by its head.
     """
-    holds, launch = role not in STATELESS, rules_of(spec.cloud).launch
+    holds, rules = role not in STATELESS, rules_of(spec.cloud)
+    launch = rules.launch
     end, idle = spec.schedule.end, spec.schedule.idle
     if role == GATEWAY:  # it goes after the others, whenever that is
         end, idle = None, GATEWAY_IDLE
@@ -286,7 +291,15 @@ def facts_of(
         and role == "worker"
         and spec.workers.on_spot,
         platform=launch.platform,
+        user=rules.login_user(_image(spec, role)) if launch.names_user else "",
     )
+
+
+def _image(spec: Spec, role: Role) -> str:
+    """Return the image of a role's machines, as the file names it."""
+    if spec.kind == "cluster":
+        return (spec.workers if role == "worker" else spec.head).image
+    return spec.machine.image
 
 
 def _budget(spec: Spec, rates: Rates) -> MachineBudget | None:

@@ -169,7 +169,8 @@ class Common(Table):
     @classmethod
     def _rented(cls, found: tuple[Setup, ...], info: ValidationInfo) -> tuple[Setup, ...]:
         here = around(info)
-        if found and here is not None and here.rules is not None and not here.rules.rents:
+        rules = here.rules if here is not None else None
+        if found and here and rules and not rules.rents and rules.runs(here.kind):
             raise wrong("roost installs nothing on your own machine", hint="leave it out")
         return found
 

@@ -80,7 +80,7 @@ def _qr(card: Card) -> str:
     code = segno.make(card.link, error="m", micro=False)
     picture = code.svg_inline(border=4, omitsize=True, title=f"seat {card.number}")
     inside = "the password is in it" if card.link != card.address else "then type the password"
-    return f'<div class="qr">{picture}<p>or scan this: {inside}</p></div>\n'
+    return f'<div class="qr">{picture}<p>or scan: {inside}</p></div>\n'
 
 
 def _help(card: Card, handout: Handout) -> str:

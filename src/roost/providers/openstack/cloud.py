@@ -17,7 +17,7 @@ from roost.model import nodes
 from roost.model.finding import Finding
 from roost.model.owner import Owner
 from roost.model.record import read_record
-from roost.model.resources import Address, Group, Instance, Shape, State, Wanted
+from roost.model.resources import Group, Instance, Shape, State, Wanted
 from roost.model.steps import (
     Create,
     Delete,
@@ -38,8 +38,11 @@ from roost.providers.openstack import (
     marks,
     observe,
     parse,
+    quotas,
+    record,
     resize,
 )
+from roost.providers.openstack.addresses import needs_way_in, with_addresses
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
 from roost.providers.openstack.failures import CallError, known, translated
@@ -225,12 +228,23 @@ class OpenStackCloud:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Check network, flavors and images. Raises RoostError for what must not begin."""
-        del have, file
+        """Check network, flavors, images and quotas. Raises RoostError for what must not begin."""
+        del file
         with translated("look at the site"):
-            self._network(public=spec.access.reach == "public")
+            network = self._network(public=needs_way_in(spec.access))
+            fitted = {g.role: self._flavor(g.shape) for g in wanted.groups} if launches else {}
             for group in wanted.groups if launches else ():
-                images_lookup.choose(self._every_image(), group.shape.image, group.shape.arch)
+                image = images_lookup.choose(
+                    self._every_image(), group.shape.image, group.shape.arch
+                )
+                images_lookup.check_room(image, fitted[group.role])
+            if launches:
+                quotas.before(self.site, wanted, have, fitted)
+        if network.direct and spec.access.address == "fixed":
+            text = (
+                f"machines on {network.name} have public addresses of their own, which go with them"
+            )
+            yield Finding(check="network", verdict="warning", text=text)
         if fast := [v.name for v in spec.volumes if v.iops or v.throughput]:
             text = f"{', '.join(fast)}: IOPS and throughput are those of its type at this site"
             yield Finding(check="volumes", verdict="warning", text=text)
@@ -238,17 +252,10 @@ class OpenStackCloud:
     def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
         """Return what is wanted with the site's own flavors, and addresses where it needs some."""
         with translated("look at the site"):
-            network = self._network(public=spec.access.reach == "public")
+            network = self._network(public=needs_way_in(spec.access))
             groups = tuple(self._fitted(group, have) for group in wanted.groups)
-        reached = tuple(
-            Address(name=name, holder=name)
-            for group in wanted.groups
-            if group.role != "worker"
-            for name in nodes.names(group.role, group.count)
-        )
         volumes = tuple(replace(v, iops=None, throughput=None) for v in wanted.volumes)
-        addresses = reached if network.pool else ()
-        return replace(wanted, groups=groups, volumes=volumes, addresses=addresses)
+        return with_addresses(spec, replace(wanted, groups=groups, volumes=volumes), network)
 
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger of a name, from its record, and what exists now."""
@@ -350,7 +357,7 @@ class OpenStackCloud:
         return Keeper(self.site, memory, name, Callers(self.site, self.public_key))
 
     def _maker(self, name: str, memory: Memory) -> Maker:
-        table = self.table or read_table(memory.kept.record)
+        table = self.table or record.read_table(memory.kept.record)
         return Maker(
             site=self.site,
             memory=memory,
@@ -367,7 +374,7 @@ class OpenStackCloud:
 
     @staticmethod
     def _is_public(memory: Memory) -> bool:
-        return read_record(memory.kept.record).reach == "public"
+        return needs_way_in(read_record(memory.kept.record))
 
     def _user_data(
         self, record: str | None, instances: tuple[Instance, ...], head: str | None
@@ -382,16 +389,3 @@ class OpenStackCloud:
         """Return who runs roost. Raises RoostError where that cannot be found out."""
         key = Callers(self.site, self.public_key).key()
         return Caller(self.caller() if address else "", key)
-
-
-def read_table(record: str | None) -> OpenStack | None:
-    """Return the record's table of the site; None where it has none that can be read."""
-    from pydantic import ValidationError
-
-    from roost.spec.openstack import OpenStack
-
-    table = read_record(record).openstack
-    try:
-        return OpenStack.model_validate(table, strict=False) if table else None
-    except ValidationError:
-        return None

@@ -19,7 +19,7 @@ from roost.model.resources import (
     Volume,
 )
 from roost.model.steps import OpenRules
-from roost.providers.openstack import firewall, marks, observe, record_group
+from roost.providers.openstack import firewall, marks, observe
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import CallError
 from roost.providers.openstack.firewall import Caller
@@ -51,20 +51,22 @@ class Maker:
     user_data: UserData | None = None
 
     def make(self, resources: tuple[Resource, ...]) -> None:
-        """Make all of them; instances of a batch in one launch."""
+        """Make all of them; instances of a batch in one launch, what has no such call at once."""
         instances = tuple(r for r in resources if isinstance(r, Instance))
         if instances:
+            for group in [*self.memory.described.get("security-group", [])]:
+                self._let_in((), group)  # of a group whose maker was killed, its own rules
             Launch(self, instances).run()
         for resource in resources:
-            match resource:
-                case KeyPair():
-                    self.key_pair()
-                case SecurityGroup():
-                    self.security_group(resource)
-                case Volume():
-                    self.volume(resource)
-                case Address():
-                    self.address(resource)
+            if isinstance(resource, KeyPair):
+                self.key_pair()
+            elif isinstance(resource, SecurityGroup):
+                self.security_group(resource)
+        self.site.each(self.volume, [r for r in resources if isinstance(r, Volume)])
+        addresses = [r for r in resources if isinstance(r, Address)]
+        if addresses:
+            self.network()  # one look, before many use it
+        self.site.each(self.address, addresses)
 
     def key_pair(self) -> None:
         """Import the user's public key. Raises CloudError for another key of that name."""
@@ -90,20 +92,19 @@ class Maker:
     def security_group(self, group: SecurityGroup) -> None:
         """Make the security group if it is missing, and let in who is missing in it."""
         there = []
-        if self._tried("security-group"):
+        mark = marks.description(self.name, group.name)
+        if self._tried(mark):
             every = observe.groups(self.site, self.name)
-            there = [one for one in every if not record_group.is_record(one)]
+            there = [one for one in every if one.get("description") == mark]
         if there:
             made = there[0]
         else:
-            asked = {
-                "name": marks.title(self.name),
-                "description": marks.description(self.name, group.name),
-            }
+            asked = {"name": marks.title(group.name), "description": mark}
             made = self.site.post("network", "/security-groups", {"security_group": asked})[
                 "security_group"
             ]
         self.memory.ids["security-group", group.name] = str(made["id"])
+        self.memory.described.pop("security-group", None)
         self._let_in(group.rules, made)
 
     def open_rules(self, step: OpenRules) -> None:
@@ -117,9 +118,9 @@ class Maker:
         people = any(rule.source == "caller" for rule in rules)
         caller = self.caller() if people else Caller()
         lacking = firewall.missing(described, rules, caller)
-        self.memory.described.pop("security-group", None)
         if not lacking:
             return
+        self.memory.described.pop("security-group", None)
         try:
             self.site.post("network", "/security-group-rules", {"security_group_rules": lacking})
         except CallError as error:

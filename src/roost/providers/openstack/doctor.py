@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.errors import AccessError, RoostError
 from roost.model.finding import Finding, judge_installed
-from roost.model.resources import State, Wanted
+from roost.model.resources import Role, State, Wanted
 from roost.providers.openstack import session
 
 if TYPE_CHECKING:
@@ -210,12 +210,13 @@ def examine_file(
 
 
 def _network(site: Site, case: Case) -> tuple[Network | None, tuple[Finding, ...]]:
+    from roost.providers.openstack.addresses import needs_way_in
     from roost.providers.openstack.failures import translated
     from roost.providers.openstack.network import find_network
 
     try:
         with translated("look for the network"):
-            public = case.spec.access.reach == "public"
+            public = needs_way_in(case.spec.access)
             network = find_network(site, case.spec.openstack, public=public)
     except RoostError as error:
         return None, (_refused("network", error),)
@@ -275,12 +276,12 @@ def _images(site: Site, case: Case) -> Iterator[Finding]:
         yield Finding(check="image", verdict="ok", text=f"{image}: {named}")
 
 
-def _flavors(site: Site, case: Case) -> tuple[dict[str, Flavor], tuple[Finding, ...]]:
+def _flavors(site: Site, case: Case) -> tuple[dict[Role, Flavor], tuple[Finding, ...]]:
     """Return the flavors of each role, and the findings about them."""
     from roost.providers.openstack import flavors
     from roost.providers.openstack.failures import translated
 
-    fitted: dict[str, Flavor] = {}
+    fitted: dict[Role, Flavor] = {}
     findings: list[Finding] = []
     try:
         with translated("look for the flavors"):
@@ -301,12 +302,14 @@ def _flavors(site: Site, case: Case) -> tuple[dict[str, Flavor], tuple[Finding, 
 
 
 def _quotas(
-    site: Site, case: Case, fitted: dict[str, Flavor], network: Network | None
+    site: Site, case: Case, fitted: dict[Role, Flavor], network: Network | None
 ) -> Iterator[Finding]:
     from roost.providers.openstack import quotas
+    from roost.providers.openstack.addresses import with_addresses
 
     limits = quotas.find_limits(site)
-    more = quotas.needed(case.wanted, case.have, fitted, network)
+    wanted = case.wanted if network is None else with_addresses(case.spec, case.wanted, network)
+    more = quotas.needed(wanted, case.have, fitted)
     yield from quotas.judge(limits, more)
     yield from quotas.judge_gpus(case.wanted, case.have, fitted, limits)
 

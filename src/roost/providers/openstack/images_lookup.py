@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roost.errors import UsageError
 from roost.providers.openstack.client import Site
+
+if TYPE_CHECKING:
+    from roost.providers.openstack.flavors import Flavor
 
 Described = Mapping[str, Any]
 SHOWN = 12
@@ -53,6 +56,17 @@ def _usable(image: Described, arch: str) -> bool:
     same = ARCHES.get(kind, kind) in ("", arch)
     whole = image.get("status") == "active" and image.get("os_hidden") is not True
     return whole and same and image.get("image_type") != "snapshot"
+
+
+def check_room(image: Described, flavor: Flavor) -> None:
+    """Raise UsageError where a flavor is too small for an image: Nova would refuse it."""
+    disk, memory = float(image.get("min_disk") or 0), float(image.get("min_ram") or 0) / 1024
+    if flavor.memory_gib < memory or (flavor.disk_gib and flavor.disk_gib < disk):
+        raise UsageError(
+            f"the image {str(image.get('name'))[:80]} needs {disk:g} GB of disk and {memory:g} GiB"
+            f" of memory, more than {flavor.text} with {flavor.disk_gib:g} GB",
+            next="a larger `type`, `disk` or `memory` in the file",
+        )
 
 
 def is_system(image: Described, system: str) -> bool:

@@ -22,7 +22,7 @@ from roost.errors import (
     command_line,
 )
 from roost.model import nodes
-from roost.model.resources import Instance
+from roost.model.resources import GATEWAY, STATELESS, Instance
 from roost.providers.openstack import marks, observe, parse
 from roost.providers.openstack.failures import fault_of, of_fault, translated
 
@@ -63,25 +63,47 @@ class Launch:
         return self.instances[0]
 
     def run(self) -> None:
-        """Launch all of them. Raises CapacityError or QuotaError, saying what was tried."""
+        """Launch all of them; of workers as many as there is room for.
+
+        Nova makes all of a launch or none, so where it has no room for all workers, half as many
+        are tried. Raises CapacityError or QuotaError, saying what was tried.
+        """
         memory = self.maker.memory
         if self._first.role == "worker" and memory.head is None:
             raise NotYetError("the workers wait until their head has an address")
-        rungs = self._ladder()
-        why: list[RoostError] = []
+        rest, size = self.instances, len(self.instances)
+        while rest:
+            why = self._climb(rest[:size])
+            if why is None:
+                rest, size = rest[size:], min(size, len(rest) - size)
+            elif self._first.role == "worker" and size > 1:
+                size //= 2
+            else:
+                raise self._no_room(len(rest), why)
+
+    def _climb(self, batch: tuple[Instance, ...]) -> list[CapacityError] | None:
+        """Try the rungs in order, until one has room for all; else return why none had."""
+        rungs, why = self._ladder(), list[CapacityError]()
         for number, rung in enumerate(rungs):
             try:
-                with translated(f"launch {len(self.instances)} x {rung}"):
-                    self._try(rung)
+                with translated(f"launch {len(batch)} x {rung}"):
+                    self._try(rung, batch)
             except CapacityError as error:
                 why.append(error)
                 if number + 1 < len(rungs):
-                    memory.note(
-                        f"{self._first.role}: no room for {rung}: trying {rungs[number + 1]}"
-                    )
+                    then = f"no room for {rung}: trying {rungs[number + 1]}"
+                    self.maker.memory.note(f"{self._first.role}: {then}")
             else:
-                return
-        raise CapacityError("; ".join(error.what for error in why), next=self._way_out())
+                return None
+        return why
+
+    def _no_room(self, left: int, why: list[CapacityError]) -> CapacityError:
+        said = "; ".join(dict.fromkeys(error.what for error in why))
+        if len(self.instances) > 1:
+            said = f"no room for {left} of {len(self.instances)}: {said}"
+        more = "with more `types` or zones in the file there is more room"
+        again = command_line("roost", "up", self.maker.name) + f"   (tries again; {more})"
+        return CapacityError(said, next=again)
 
     def _ladder(self) -> tuple[Rung, ...]:
         """Return the tries in order: the first zone before the next; what the file names first.
@@ -90,25 +112,25 @@ class Launch:
         """
         zones, here = self.maker.zones, self.maker.memory.zone
         if here is not None and zones:
-            others = tuple(z for z in zones if z != here) if self._first.role == "worker" else ()
+            others = tuple(z for z in zones if z != here) if self._first.role in STATELESS else ()
             zones = (here, *others)
         shape = self._first.shape
         return tuple(
             Rung(one, zone) for zone in zones or ("",) for one in (shape.type, *shape.others)
         )
 
-    def _try(self, rung: Rung) -> None:
+    def _try(self, rung: Rung, batch: tuple[Instance, ...]) -> None:
         """Launch on one rung, and wait until every server has found a host.
 
         Raises RoostError where some could not be made: these are deleted again.
         """
         maker, memory = self.maker, self.maker.memory
-        names = nodes.launch([i.name for i in self.instances])
+        names = nodes.launch([i.name for i in batch])
         wish = marks.wish(maker.name, names, rung, *sorted(memory.seen))
         there = self._made_by(wish) if wish in memory.posted else []
         memory.posted.add(wish)
         if not there:
-            maker.site.post("compute", "/servers", self._request(rung, names, wish))
+            maker.site.post("compute", "/servers", self._request(rung, batch, wish))
         self._wait_for_hosts(wish)
 
     def _made_by(self, wish: str) -> list[dict[str, Any]]:
@@ -161,47 +183,53 @@ class Launch:
         gone = failed if running else there
         remove_servers(self.maker.site, [str(one["id"]) for one in gone])
         self.maker.memory.begun -= {str(one["id"]) for one in gone}
+        self.maker.memory.seen |= {str(one["id"]) for one in gone}  # the next wish is another
         name = marks.read_server(failed[0]).node
         return of_fault(name, fault_of(failed[0]))
 
-    def _request(self, rung: Rung, names: str, wish: str) -> dict[str, Any]:
+    def _request(self, rung: Rung, batch: tuple[Instance, ...], wish: str) -> dict[str, Any]:
         """Return the request of one launch; all of its servers get the same one."""
-        maker, first = self.maker, self._first
+        maker, first = self.maker, batch[0]
         shape = replace(first.shape, type=rung.type)
         flavor = maker.flavor(shape)
         image = maker.image(first, flavor)
         held = {
             **marks.users(maker.users),
             marks.NAME: maker.name,
-            marks.NODE: names,
+            marks.NODE: nodes.launch([i.name for i in batch]),
             marks.ROLE: first.role,
             marks.PRINT: first.fingerprint,
             marks.WISH: wish,
         }
         server: dict[str, Any] = {
-            "name": f"{maker.name}-{first.role if len(self.instances) > 1 else first.name}",
+            "name": f"{maker.name}-{first.role if len(batch) > 1 else first.name}",
             "flavorRef": flavor.id,
             "imageRef": image["id"],
             "key_name": marks.title(maker.name),
             "networks": [{"uuid": maker.network().id}],
-            "security_groups": [
-                {"name": maker.memory.id(maker.name, "security-group", maker.name)}
-            ],
+            "security_groups": [{"name": one} for one in self._firewalls()],
             "metadata": held,
             "tags": [marks.TAG, marks.tag(maker.name)],
             "config_drive": True,
-            "min_count": len(self.instances),
-            "max_count": len(self.instances),
+            "min_count": len(batch),
+            "max_count": len(batch),
         }
         if rung.zone:
             server["availability_zone"] = rung.zone
         if not flavor.disk_gib:
             del server["imageRef"]
             server["block_device_mapping_v2"] = [self._root_volume(flavor, image)]
-        data = maker.user_data(self.instances, maker.memory.head) if maker.user_data else None
+        data = maker.user_data(batch, maker.memory.head) if maker.user_data else None
         if data is not None:
             server["user_data"] = encoded(maker.name, data)
         return {"server": server}
+
+    def _firewalls(self) -> list[str]:
+        """Return the ids of the firewalls around these machines: a gateway has one of its own."""
+        maker, names = self.maker, [self.maker.name]
+        if self._first.role == GATEWAY:
+            names.append(nodes.gateway_firewall(maker.name))
+        return [maker.memory.id(maker.name, "security-group", one) for one in names]
 
     def _root_volume(self, flavor: Flavor, image: dict[str, Any]) -> dict[str, Any]:
         """Return the disk of a flavor that has none: a volume that goes with its server."""
@@ -214,10 +242,6 @@ class Launch:
             "volume_size": int(asked),
             "delete_on_termination": True,
         }
-
-    def _way_out(self) -> str:
-        more = "with more `types` or zones in the file there is more room"
-        return command_line("roost", "up", self.maker.name) + f"   (tries again; {more})"
 
 
 def encoded(name: str, data: bytes) -> str:

@@ -36,9 +36,9 @@ TAG = "roost"
 """The tag of every server and image of roost."""
 LONGEST = 255
 """Characters of one value that Nova, Cinder and Neutron take."""
-ROLES = ("head", "worker", "desktop", "seat")
+ROLES = ("head", "worker", "desktop", "seat", "gateway")
 MOST_SLOTS = 20
-DESCRIPTION = re.compile(r"roost:([a-z0-9-]{1,63}):([a-z0-9+-]{1,63})(?: (\S{1,80}))?")
+DESCRIPTION = re.compile(r"roost:([a-z0-9-]{1,63}):([a-z0-9.-]{1,80})")
 
 
 def tag(name: str) -> str:

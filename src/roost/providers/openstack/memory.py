@@ -7,7 +7,7 @@ from typing import Any
 
 from roost.errors import NotYetError
 from roost.model.owner import Foreign
-from roost.model.resources import Kind, State
+from roost.model.resources import STATELESS, Kind, State
 from roost.providers.openstack.record import Kept
 
 
@@ -18,7 +18,8 @@ class Memory:
     ``ids`` are the site's, by which steps name things; ``kept`` is what the record has.
     ``posted`` are the wishes that this process has asked for since its last look: their answers
     may have been lost. ``seen`` are the ids of all servers and volumes so far, gone ones too.
-    ``unshelvable`` are servers that the site refused to shelve.
+    ``unshelvable`` are servers that the site refused to shelve,
+    ``unshelved`` those that were asked back from the shelf.
     ``begun`` are the servers that this process made and has not seen running; ``launched`` all
     that it made. ``resized`` are those that are to have another flavor: these are not shelved.
     ``unchanged`` says of volumes, by their ids, why they cannot be changed now. ``notes`` are for
@@ -34,6 +35,7 @@ class Memory:
     ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     posted: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
+    unshelved: set[str] = field(default_factory=set)
     unshelvable: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
     launched: set[str] = field(default_factory=set)
@@ -61,9 +63,9 @@ class Memory:
 
     @property
     def zone(self) -> str | None:
-        """The zone in which the name is: that of its data's machine; workers count last."""
+        """The zone in which the name is: that of its data's machine; others count last."""
         there = [
-            (d.get("metadata", {}).get("roost_role") == "worker", zone)
+            (d.get("metadata", {}).get("roost_role") in STATELESS, zone)
             for d in self.described.get("instance", ())
             if (zone := d.get("OS-EXT-AZ:availability_zone"))
         ]

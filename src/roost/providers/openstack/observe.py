@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from roost.errors import RoostError
+from roost.model import nodes
 from roost.model.owner import Foreign
 from roost.model.record import read_record
 from roost.model.resources import (
@@ -68,7 +69,8 @@ def floats(site: Site, name: str) -> list[dict[str, Any]]:
 
 def groups(site: Site, name: str) -> list[dict[str, Any]]:
     """Return the name's security groups, with their rules; one may keep its record."""
-    named = [("name", marks.title(name)), ("project_id", site.project)]
+    both = (name, nodes.gateway_firewall(name))
+    named = [*(("name", marks.title(one)) for one in both), ("project_id", site.project)]
     every = site.every("network", "/security-groups", "security_groups", named)
     return [g for g in every if marks.read_description(g.get("description"))[0] == name]
 
@@ -203,7 +205,9 @@ class Look:
                 memory.seen.add(resource.id)
             elif isinstance(resource, Snapshot | Image):
                 memory.ids[resource.kind, resource.name] = resource.name
-        memory.begun -= {i.id for i in state.instances if i.state == "running"}
+        running = {i.id for i in state.instances if i.state == "running"}
+        memory.begun -= running
+        memory.unshelved -= running
         heads = [i for i in state.instances if i.role == "head" and i.state != "deleting"]
         memory.state, memory.head = state, heads[-1].private if heads else None
 

@@ -12,11 +12,10 @@ from typing import Any
 
 from roost.errors import QuotaError
 from roost.model.finding import Finding
-from roost.model.resources import Group, State, Wanted
+from roost.model.resources import Group, Role, State, Wanted
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import LIMITS, CallError
 from roost.providers.openstack.flavors import MIB, Flavor
-from roost.providers.openstack.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +97,16 @@ def _said(error: Exception) -> str:
 
 
 def needed(
-    wanted: Wanted, have: State, fitted: Mapping[str, Flavor], network: Network | None
+    wanted: Wanted, have: State, fitted: Mapping[Role, Flavor], *, firm: bool = False
 ) -> dict[str, int]:
     """Return what `up` will make more of, by the names of the limits.
 
-    ``fitted`` are the flavors by role. A machine that is off or shelved counts already.
+    ``fitted`` are the flavors by role. A machine that is off or shelved counts already. ``firm``:
+    only as many machines as are enough to go on.
     """
     more: dict[str, int] = dict.fromkeys((*NOVA, *CINDER, *NEUTRON), 0)
     for group in wanted.groups:
-        flavor, count = fitted.get(group.role), _missing(group, have)
+        flavor, count = fitted.get(group.role), _missing(group, have, firm=firm)
         more["instances"] += count
         more["ports"] += count
         if flavor is not None:
@@ -119,16 +119,15 @@ def needed(
     for volume in wanted.volumes:
         more["volumes"] += volume.name not in there
         more["GB of volumes"] += max(0, round(volume.size_gib - there.get(volume.name, 0)))
-    if network is not None and network.pool and wanted.public:
-        reached = sum(group.count for group in wanted.groups if group.role != "worker")
-        more["floating addresses"] = max(0, reached - len(have.addresses))
+    more["floating addresses"] = max(0, len(wanted.addresses) - len(have.addresses))
     more["security groups"] = max(0, len(wanted.security_groups) - len(have.security_groups))
     return {what: count for what, count in more.items() if count > 0}
 
 
-def _missing(group: Group, have: State) -> int:
+def _missing(group: Group, have: State, *, firm: bool = False) -> int:
     live = sum(i.role == group.role and i.state != "deleting" for i in have.instances)
-    return max(0, group.count - live)
+    least = group.least if firm and group.least is not None else group.count
+    return max(0, min(least, group.count) - live)
 
 
 def judge(limits: Limits, more: Mapping[str, int]) -> Iterator[Finding]:
@@ -168,7 +167,7 @@ def room(limits: Limits, flavor: Flavor) -> int | None:
 
 
 def judge_gpus(
-    wanted: Wanted, have: State, fitted: Mapping[str, Flavor], limits: Limits
+    wanted: Wanted, have: State, fitted: Mapping[Role, Flavor], limits: Limits
 ) -> Iterator[Finding]:
     """Yield, for each role with GPUs, how many of its machines the project has room for."""
     for group in wanted.groups:
@@ -187,11 +186,16 @@ def judge_gpus(
         )
 
 
-def refuse(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Yield what is no problem. Raises QuotaError with all problems: nothing was made yet."""
-    every = tuple(findings)
-    problems = [one for one in every if one.verdict == "problem"]
+def before(site: Site, wanted: Wanted, have: State, fitted: Mapping[Role, Flavor]) -> None:
+    """Raise QuotaError, before anything is made, with all that the project lacks for `up`.
+
+    A quota that is met half way leaves disks and addresses behind. What a site does not tell is
+    met when it is met.
+    """
+    more = needed(wanted, have, fitted, firm=True)
+    problems = [f for f in judge(find_limits(site), more) if f.verdict == "problem"]
     if problems:
         what = "; ".join(one.text for one in problems)
-        raise QuotaError(f"the project's quota is too small: {what}", next=problems[0].mend)
-    yield from every
+        raise QuotaError(
+            f"the project's quota is too small: {what}", exists=have.conditions, next=LIMITS
+        )

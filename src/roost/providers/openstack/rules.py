@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from roost.model.resources import Shape
 from roost.providers.rules import Launch
@@ -23,7 +24,7 @@ USERS = (
     ("ubuntu", "ubuntu"),
     ("egi ubuntu", "ubuntu"),
 )
-"""The user of each system's own images. Sources: Debian's and Canonical's pages on OpenStack."""
+"""The first user of machines by their system, as Debian's and Canonical's own images name it."""
 OTHER_USER = "ubuntu"
 MOST_USER_DATA = 65_535 // 4 * 3
 """Nova takes 65,535 characters of base64."""
@@ -38,9 +39,9 @@ class OpenStackRules:
     title = "OpenStack"
     rents = True
     needs_table = ""
-    reaches: tuple[Reach, ...] = ("public",)
+    reaches: tuple[Reach, ...] = ("public", "jump")
     most_rules = None
-    launch = Launch(platform="openstack", most_user_data=MOST_USER_DATA)
+    launch = Launch(platform="openstack", most_user_data=MOST_USER_DATA, names_user=True)
     reserved_tags = ()
     types = None
     disks = None
@@ -59,7 +60,7 @@ class OpenStackRules:
         """Accept any: only the site knows its images."""
 
     def login_user(self, image: str) -> str:
-        """Return the user that the system's maker named; Ubuntu's where the system is unknown."""
+        """Return the user that a launch names: as the system's maker does, else as Ubuntu does."""
         return next(
             (user for system, user in USERS if image.lower().startswith(system)), OTHER_USER
         )
@@ -91,13 +92,18 @@ class OpenStackRules:
         """Return the prices that the file names; without any, they are unknown."""
         from roost.cost.site_prices import SitePrices, parse
 
-        listed = spec.openstack.price_list if spec is not None else None
-        return parse(listed) if listed else SitePrices()
+        if spec is None or not spec.openstack.price_list:
+            return SitePrices()
+        off: Literal["stopped", "shelved"] = "stopped"
+        if spec.openstack.guard == "shelve":
+            off = "shelved"
+        return replace(parse(spec.openstack.price_list), off=off)
 
     def place(self, spec: Spec) -> str:
-        """Return ``"openstack"``."""
-        del spec
-        return self.name
+        """Return ``"openstack (jetstream2)"``, or only the first where the file names no site."""
+        table = spec.openstack
+        site = table.site or table.vo or table.cloud
+        return f"{self.name} ({site})" if site else self.name
 
 
 def rules() -> OpenStackRules:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from roost.errors import CloudError, NotYetError
+from roost.errors import CapacityError, CloudError, NotYetError, command_line
 from roost.model.resources import Address, Kind, Rule, State
 from roost.model.steps import (
     Associate,
@@ -75,8 +75,8 @@ class Changes:
             case Retire(names):
                 self.retire(self.memory.state or State(name=self.name), names)
             case Attach(pairs):
-                for volume, instance in pairs:
-                    self._attach(volume, instance)
+                holders = dict.fromkeys(instance for _, instance in pairs)
+                self.site.each(lambda one: self._attach_all(one, pairs), holders)
             case Associate(addresses):
                 self._associate(addresses)
             case CloseRules(group, rules):
@@ -99,10 +99,18 @@ class Changes:
     def _start(self, instance: str) -> None:
         """Start one, by what its state wants; what never was a machine makes room for another."""
         described = self._server(instance)
+        status = str(described.get("status"))
         if parse.never_ran(described):
             self._drop(instance, described)
-        else:
-            self._act(instance, STARTS.get(str(described.get("status")), {"os-start": None}))
+            return
+        if status == "SHELVED_OFFLOADED" and described["id"] in self.memory.unshelved:
+            raise CapacityError(  # Nova leaves it as it was, and says nothing
+                f"{instance} does not come back from the shelf: the site has no room for it now",
+                next=command_line("roost", "start", self.name) + "   (again, later)",
+            )
+        if status == "SHELVED_OFFLOADED":
+            self.memory.unshelved.add(str(described["id"]))
+        self._act(instance, STARTS.get(status, {"os-start": None}))
 
     def _drop(self, instance: str, described: dict[str, Any]) -> None:
         self.memory.note(f"{instance}: the site could not make it: {fault_of(described)}")
@@ -131,6 +139,12 @@ class Changes:
             )
 
     # --- what is joined ----------------------------------------------------------------------
+
+    def _attach_all(self, instance: str, pairs: tuple[tuple[str, str], ...]) -> None:
+        """Attach the volumes of one machine, one after the other: Nova does one at a time."""
+        for volume, holder in pairs:
+            if holder == instance:
+                self._attach(volume, instance)
 
     def _attach(self, volume: str, instance: str) -> None:
         """Attach a volume; the machine is told its id first, by which it finds the disk."""
@@ -171,6 +185,6 @@ class Changes:
             ids = [self.memory.id(self.name, kind, one) for one in names]
             self.site.each(lambda one: self.site.delete(service, f"{place}/{one}"), ids)
             if kind == "security-group":
-                self.memory.described[kind] = []
+                self.memory.described.pop(kind, None)
         else:
             raise NotYetError(f"a {kind} cannot be deleted here")
