@@ -9,6 +9,7 @@ from roost.model.resources import Instance, Shape, State, Volume
 from roost.plan.backups import proof, saved
 from roost.providers.openstack import copies, marks
 from roost.providers.openstack.client import Site
+from roost.providers.openstack.images_lookup import choose
 
 SHAPE = Shape(type="m1.small", cpus=1, memory_gib=2)
 MACHINE = Instance(
@@ -55,6 +56,15 @@ def test_the_marks_that_images_inherit_are_not_believed() -> None:
         image(copy | {marks.ROLE: "baked"}),
     ]
     assert not [one for one in wrong if copies.is_copy(one, "stars")]
+
+
+def test_no_copy_is_taken_for_a_system() -> None:
+    debian = {"os_distro": "debian", "os_version": "12", "name": "debian-12"}
+    system = image(debian, id="i0", created_at="2026-01-01T00:00:00Z")
+    copy = image(copies.marks_of_volume("stars", DATA) | debian)
+    disk = image(copies.marks_of_disk("stars", MACHINE) | debian, id="i2", image_type="snapshot")
+    assert choose([copy, disk, system], "debian-12") is system
+    assert choose([copy, disk, system], "i2") is disk
 
 
 def test_a_copy_proves_nothing_once_somebody_has_started_the_machine() -> None:
