@@ -148,7 +148,7 @@ def test_where_it_is_and_what_it_costs(
     assert check("show", roost("show", "there", "--json"))["stored"][0]["sealed"] is True
     from roost.app.cost import stored_notes
 
-    cloud = type("Cloud", (), {"region": "us-east-1"})()
+    cloud = type("Cloud", (), {"name": "aws", "region": "us-east-1"})()
     (note,) = stored_notes(cloud, there())
     assert note == f"data of volume data: {copy.place}, 1 GiB, not counted above: $0.004 a month"
     advised = done(roost("park", "there", "--advise"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from roost.cost.book import PriceBook
-from roost.cost.ledger import closing
+from roost.cost.ledger import Batch, Ending, Ledger, Machine, closing, lasted
 from roost.cost.site_prices import no_catalogue, parse
 from roost.cost.spent import There, spent
 from roost.errors import CloudError
@@ -75,6 +75,15 @@ def test_the_sums_of_a_day() -> None:
     assert sums.least.amount.usd == machines + disks
     assert sums.exact
     assert sums.most.amount.currency == "SU"
+
+
+def test_a_record_in_a_firewall_has_room_for_the_sums_only() -> None:
+    whole = Ledger(tuple(Batch(Machine(FLAVOR), n, 1, (Ending(1, n, n),)) for n in range(1, 500)))
+    held = ledger.as_properties(whole, (), {}, short=True)
+    assert sum(map(len, held.values())) <= 1500
+    found = ledger.in_record(held)
+    assert not found.damaged
+    assert lasted(found, 1000) == lasted(whole, 1000)
 
 
 def test_what_a_record_says_of_copies_in_s3_is_parsed_and_not_believed() -> None:

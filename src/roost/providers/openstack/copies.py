@@ -145,9 +145,10 @@ def _state(one: Described) -> tuple[CopyState, str]:
 def number(text: Any) -> float:
     """Return the size that a mark says; 0 where it says none."""
     try:
-        return min(max(float(text), 0), 1e6)
+        found = float(text)
     except (TypeError, ValueError):
         return 0
+    return min(found, 1e6) if found > 0 else 0
 
 
 def last_started(site: Site, server: str) -> float:

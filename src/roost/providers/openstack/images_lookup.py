@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import UsageError
+from roost.providers.openstack import marks
 from roost.providers.openstack.client import Site
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _usable(image: Described, arch: str) -> bool:
     kind = str(image.get("architecture") or "")
     same = ARCHES.get(kind, kind) in ("", arch)
     whole = image.get("status") == "active" and image.get("os_hidden") is not True
-    return whole and same and image.get("image_type") != "snapshot"
+    is_copy = image.get("image_type") == "snapshot" or image.get(marks.ROLE) is not None
+    return whole and same and not is_copy
 
 
 def check_room(image: Described, flavor: Flavor) -> None:

@@ -17,9 +17,11 @@ from urllib.parse import quote, unquote
 from roost.cost import ledger
 from roost.cost.ledger import Copy, Disk, Ledger, Machine, Seen, Thing
 from roost.cost.spent import There
+from roost.errors import UsageError
 from roost.model.resources import Kind, State
 from roost.model.steps import ChangeType, Delete, Start, Step, Stop
 from roost.providers.openstack import copies, marks, parse, record
+from roost.providers.openstack.failures import CallError
 
 if TYPE_CHECKING:
     from roost.providers.openstack.client import Site
@@ -29,6 +31,8 @@ KEY = "roost_spent_"
 """Begins the properties that hold the history."""
 MOST = 8
 """Properties that it takes; each as long as any property."""
+SHORTEST = 1500
+"""Characters that it takes where a security group keeps the record: that has room for few."""
 IMAGE = "image"
 """The tier of a copy: an image, not a snapshot beside its volume."""
 
@@ -90,10 +94,13 @@ def in_record(held: Mapping[str, str]) -> Ledger:
     return _named(ledger.read(held[key] for key in sorted(held) if key.startswith(KEY)), unquote)
 
 
-def as_properties(whole: Ledger, seen: Iterable[Seen], before: Mapping[str, str]) -> dict[str, str]:
-    """Return the properties to write; those without a use are empty."""
+def as_properties(
+    whole: Ledger, seen: Iterable[Seen], before: Mapping[str, str], *, short: bool = False
+) -> dict[str, str]:
+    """Return the properties to write; those without a use are empty. ``short``: few characters."""
     quoted = [replace(one, thing=_renamed(one.thing, _quoted)) for one in seen]
-    texts = ledger.write(_named(whole, _quoted), quoted, MOST, record.PART)
+    most, length = (1, SHORTEST) if short else (MOST, record.PART)
+    texts = ledger.write(_named(whole, _quoted), quoted, most, length)
     new = {f"{KEY}{number}": text for number, text in enumerate(texts)}
     return dict.fromkeys((key for key in before if key.startswith(KEY)), "") | new
 
@@ -125,7 +132,8 @@ def _moment(text: Any) -> int:
 def note(site: Site, memory: Memory, step: Step, now: int) -> None:
     """Write down what ends with a step, and all that was seen; one call, or none.
 
-    Without a record there is nothing to write to.
+    Without a record there is nothing to write to. A site that does not take it is no reason to let
+    a machine run on.
     """
     ended = ends(step, memory.ids)
     if not ended or not memory.kept.id:
@@ -135,9 +143,15 @@ def note(site: Site, memory: Memory, step: Step, now: int) -> None:
     going = [one for site_id in ended for one in found.get(site_id, ())]
     before = memory.kept.held
     whole = ledger.closing(in_record(before), seen, going, now)
-    new = as_properties(whole, seen, before)
-    if not new.items() <= before.items():
+    new = as_properties(whole, seen, before, short=memory.kept.in_group)
+    if new.items() <= before.items():
+        return
+    try:
         memory.kept = record.keep(site, memory.kept, new)
+    except (CallError, UsageError) as error:
+        if isinstance(error, CallError) and error.kind in ("busy", "credentials"):
+            raise
+        memory.note(f"what it has cost so far could not be noted: {error}")
 
 
 def history(memory: Memory, state: State, now: int) -> tuple[Ledger, There]:

@@ -53,13 +53,17 @@ class Offers:
                 f"machines on {network.name} have public addresses of their own, which go with them"
             )
             yield Finding(check="network", verdict="warning", text=text)
+        if fast := [v.name for v in spec.volumes if v.iops or v.throughput]:
+            text = f"{', '.join(fast)}: IOPS and throughput are those of its type at this site"
+            yield Finding(check="volumes", verdict="warning", text=text)
 
     def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
         """Return what is wanted with the site's own flavors, and addresses where it needs some."""
         with translated("look at the site"):
             network = self.network_of(spec)
             groups = tuple(self._fitted(group, have) for group in wanted.groups)
-        return with_addresses(spec, replace(wanted, groups=groups), network)
+        volumes = tuple(replace(v, iops=None, throughput=None) for v in wanted.volumes)
+        return with_addresses(spec, replace(wanted, groups=groups, volumes=volumes), network)
 
     def _fitted(self, group: Group, have: State) -> Group:
         now = {i.shape.type for i in have.instances if i.role == group.role}

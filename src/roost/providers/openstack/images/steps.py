@@ -193,13 +193,15 @@ class BakeSteps:
         self.site.post("compute", "/servers", {"server": server})
 
     def _flavor(self, image: Mapping[str, Any]) -> Flavor:
-        """Return the smallest flavor on whose own disk the copy fits."""
+        """Return the flavor with the smallest disk on which the copy fits.
+
+        The image needs as large a disk as its helper had.
+        """
         least = copies.number(image.get("min_disk"))
         fit = [f for f in self.flavors() if f.disk_gib and f.disk_gib >= least and not f.gpus]
-        roomy = [f for f in fit if f.memory_gib >= LEAST_MEMORY]
         if not fit:
             raise CapacityError(
                 f"this site has no flavor with a disk of {least:g} GB for the helper of image"
                 f" {self.request.image}"
             )
-        return (roomy or fit)[0]
+        return min(fit, key=lambda f: (f.disk_gib, f.memory_gib < LEAST_MEMORY, f.memory_gib))
