@@ -16,7 +16,17 @@ from tests.cli.made import THERE
 
 ASKS = {
     *("up", "scale", "resize", "start", "resume", "park", "down"),
-    *("sync", "pull", "push", "ssh-config", "image bake", "image rm"),
+    *(
+        "sync",
+        "pull",
+        "push",
+        "ssh-config",
+        "image bake",
+        "image copy",
+        "image rm",
+        "reset",
+        "stage",
+    ),
 }
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roost.errors import CredentialsError, UsageError
-from roost.spec.table import did_you_mean
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -229,6 +228,8 @@ def entry_of(config: Any, site: str, region: str | None) -> Any:
 
     known = names(config)
     if site != ENVIRONMENT and site not in known:
+        from roost.spec.table import did_you_mean
+
         hint = did_you_mean(site, known)
         there = f"it has {', '.join(known)}" if known else "there is none"
         raise UsageError(
