@@ -2,7 +2,7 @@ RUN = uv run --frozen --group dev
 FAST = tests/test_units.py tests/plan/test_bill.py tests/providers/test_reconcile.py tests/docs \
 	tests/ssh/test_ssh_words.py tests/aws/test_sampling.py
 
-.PHONY: check fix smoke test sweep docs site bench bench-smoke
+.PHONY: check fix smoke test sweep docs site bench bench-openstack bench-smoke
 
 check: ## style, types, and who may import whom
 	$(RUN) ruff check
@@ -33,6 +33,9 @@ site: ## the documentation as a site in build/site; a link that leads nowhere en
 
 bench: ## real machines behind an emulated EC2, and a shell in which roost uses them (needs root)
 	$(RUN) python -m tests.bench
+
+bench-openstack: ## the same behind OpenStack's own services, and `openstack` beside roost (needs root)
+	$(RUN) python -m tests.openstack
 
 bench-smoke: ## every benchmark at its smallest size: its results, not its times
 	$(RUN) python benchmarks/smoke.py

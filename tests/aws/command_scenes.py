@@ -181,6 +181,8 @@ SCENES = {
     "class up": Scene(UP_CLASS),
     "class park": Scene("park course --yes", (UP_CLASS,)),
     "class down": Scene("down course --yes", (UP_CLASS,)),
+    "gateway class reset": Scene("reset course/seat-1 --new-password --yes", (UP_CLASS,)),
+    "gateway class start one": Scene("start course/seat-2", (UP_CLASS, "stop course/seat-2")),
     "image bake": Scene("image bake stars --yes", (UP,)),
     "image rm": Scene("image rm stars --yes", (UP, "image bake stars --yes"), deletes=True),
 }

@@ -7,9 +7,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +21,13 @@ REBOOT = 133
 """What nspawn ends with where the machine wants to boot again (EXIT_FORCE_RESTART)."""
 PATIENCE = 90.0
 BY_ID = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"
+
+
+def ebs_link(volume: str) -> str:
+    """The name that udev gives a volume of EC2."""
+    return f"{BY_ID}{volume.replace('-', '')}"
+
+
 Ended = Callable[[Literal["off", "reboot"]], None]
 
 
@@ -46,7 +53,8 @@ class Machine:
     cpus: int
     downloads: Path
     ended: Ended
-    environment: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    link: Callable[[str], str] = ebs_link
     process: subprocess.Popen[bytes] | None = None
     leader: int | None = None
 
@@ -73,6 +81,7 @@ class Machine:
             *(f"--directory={self.root}", "--resolv-conf=off", "--timezone=off"),
             *("--link-journal=no", "--capability=all"),
             *("--console=read-only", f"--bind={self.downloads}:/var/cache/apt/archives", *devices),
+            *self.words,
         ]
         with self.console.open("ab") as console:
             self.process = subprocess.Popen(
@@ -150,7 +159,7 @@ class Machine:
     def attach(self, one: Attached) -> None:
         """The device appears, under the names that a machine of EC2 has for it."""
         major, minor = numbers(one.loop)
-        link = f"{BY_ID}{one.volume.replace('-', '')}"
+        link = self.link(one.volume)
         self.inside(
             *("sh", "-c"),
             '[ -e "$1" ] || mknod "$1" b "$2" "$3"; mkdir -p /dev/disk/by-id;'
@@ -160,7 +169,7 @@ class Machine:
 
     def detach(self, one: Attached) -> None:
         """The device is gone; what was mounted from it is broken, as it is on EC2."""
-        link = f"{BY_ID}{one.volume.replace('-', '')}"
+        link = self.link(one.volume)
         self.inside(
             *("sh", "-c"),
             'rm -f "$2" "$3"; umount -q "$1" 2>/dev/null; rm -f "$1"; true',

@@ -39,8 +39,8 @@ def main() -> None:
     place, lock = begin()
     logging.basicConfig(filename=place / "log", level=logging.WARNING)
     system = base()
-    _many_machines()
-    run("mount", "-t", "tmpfs", "tmpfs", _folder("/run/netns"))
+    many_machines()
+    run("mount", "-t", "tmpfs", "tmpfs", folder("/run/netns"))
     network = free_network()
     group = f"roost-bench-{place.name}"
     facts: dict[str, Any] = {"place": str(place), "network": network.number, "group": group}
@@ -52,7 +52,7 @@ def main() -> None:
         (place / FACTS).write_text(json.dumps(facts))
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
-        threading.Thread(target=_read_to_the_end, args=(done,), daemon=True).start()
+        threading.Thread(target=read_to_the_end, args=(done,), daemon=True).start()
         done.wait()
     finally:
         names.close()
@@ -88,19 +88,19 @@ def _served(site: Site) -> dict[str, Any]:
     }
 
 
-def _folder(path: str) -> Path:
+def folder(path: str) -> Path:
     Path(path).mkdir(parents=True, exist_ok=True)
     return Path(path)
 
 
-def _many_machines() -> None:
+def many_machines() -> None:
     """Each systemd watches dozens of files, and all of them are root's: 128 are few machines."""
     limit = Path("/proc/sys/fs/inotify/max_user_instances")
     if int(limit.read_text()) < INOTIFY:
         limit.write_text(str(INOTIFY))
 
 
-def _read_to_the_end(done: threading.Event) -> None:
+def read_to_the_end(done: threading.Event) -> None:
     while sys.stdin.buffer.read(4096):
         pass
     done.set()

@@ -16,7 +16,7 @@ from tests.bench.groups import end_group
 from tests.bench.layers import DOWNLOADS
 from tests.bench.machine import Attached, Ended, Machine
 from tests.bench.metadata import Tree, serve
-from tests.bench.network import Network, within
+from tests.bench.network import Network, Port, within
 from tests.bench.shares import Shares
 
 
@@ -77,9 +77,13 @@ class Site:
         )
         with self._lock:
             self.machines[order.id] = machine
-            metadata = serve(port, order.tree, order.strict)
+            metadata = self.metadata(port, order)
             self.services[order.id] = (metadata, self.shares.serve(machine))
         return machine
+
+    def metadata(self, port: Port, order: Order) -> ThreadingHTTPServer:
+        """What answers at 169.254.169.254."""
+        return serve(port, order.tree, order.strict)
 
     def _prepare(self, machine: Machine) -> None:
         """What its network tells it, and how it finds this EC2."""

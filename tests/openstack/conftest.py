@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bench.bench import missing as machines_missing
 from tests.openstack import install
 from tests.openstack.site import Project, Site, running
 
@@ -20,18 +21,37 @@ def the_fake_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def the_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same services, and machines of the bench that really boot; needs root."""
+    reason = machines_missing() or install.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with running(tmp_path_factory.mktemp("openstack"), "bench") as site:
+        yield site
+
+
+def calm(site: Site) -> Iterator[Site]:
+    """Nothing goes wrong that the test did not ask for."""
+    site.proxy.begin()
+    yield site
+    site.proxy.begin()
+    site.faults()
+
+
 @pytest.fixture
 def fake_site(the_fake_site: Site) -> Iterator[Site]:
-    """The site, where nothing goes wrong that the test did not ask for."""
-    the_fake_site.proxy.begin()
-    yield the_fake_site
-    the_fake_site.proxy.begin()
-    the_fake_site.faults()
+    yield from calm(the_fake_site)
+
+
+@pytest.fixture
+def site(the_site: Site) -> Iterator[Site]:
+    yield from calm(the_site)
 
 
 @pytest.fixture
 def project(fake_site: Site) -> Iterator[Project]:
-    """A project that no other test sees."""
+    """A project of the site with fake machines, which no other test sees."""
     found = fake_site.project()
     yield found
     found.clear()

@@ -34,15 +34,17 @@ def cache() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """A block of them. Users come through the proxy's; the services ask each other directly."""
+    """A block of them. Users come through the proxy's, on ``address``; the services ask each other
+    directly."""
 
     first: int
+    address: str = "127.0.0.1"
 
     def direct(self, service: str) -> str:
         return f"http://127.0.0.1:{self.port(service)}"
 
     def public(self, service: str) -> str:
-        return f"http://127.0.0.1:{self.proxy(service)}"
+        return f"http://{self.address}:{self.proxy(service)}"
 
     def port(self, service: str) -> int:
         return self.first + [*SERVICES].index(service)
@@ -61,10 +63,11 @@ class Ports:
         return self.first + 7
 
     @classmethod
-    def free(cls) -> Ports:
+    def free(cls, address: str = "127.0.0.1") -> Ports:
         blocks = list(range(LOWEST, HIGHEST, BLOCK))
         random.SystemRandom().shuffle(blocks)
-        return cls(next(first for first in blocks if all(map(_is_free, _ports(first)))))
+        first = next(first for first in blocks if all(map(_is_free, _ports(first))))
+        return cls(first, address)
 
 
 def _ports(first: int) -> range:

@@ -77,7 +77,7 @@ class Proxy:
         with ExitStack() as stack:
             for service in SERVICES:
                 handler = type("Handler", (_Handler,), {"proxy": self, "service": service})
-                address = ("127.0.0.1", self.ports.proxy(service))
+                address = (self.ports.address, self.ports.proxy(service))
                 server = ThreadingHTTPServer(address, handler)
                 server.daemon_threads = True
                 stack.enter_context(serving(server))

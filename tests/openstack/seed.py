@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from tests.openstack.places import SERVICES
-from tests.openstack.settings import PASSWORD, REGION, Settings
+from tests.openstack.settings import HOSTS, PASSWORD, REGION, Settings
 
 ISSUER = "https://aai.egi.eu/auth/realms/egi"
 VO = "vo.access.egi.eu"
@@ -31,7 +31,15 @@ FLAVORS = (
     ("x9.huge", 900_000, 1500, 160),
 )
 """Name, MiB, processors, GiB. d1 has no disk of its own; x9 is larger than any host."""
-IMAGES = ("debian-12", "egi-debian-12", "ubuntu-24.04")
+IMAGES: dict[str, dict[str, str]] = {
+    "debian-12": {},
+    "egi-debian-12": {},
+    "ubuntu-24.04": {},
+    "debian-12-scsi": {"hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi"},
+}
+"""Their properties beside os_distro and os_version."""
+ZONES = ("nova", "zone-2")
+"""Those of the hosts. Without a word a server is in the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +154,8 @@ def cloud(settings: Settings) -> None:
     asked = admin(settings)
     for name, ram, cpus, disk in FLAVORS:
         asked.compute.create_flavor(name=name, ram=ram, vcpus=cpus, disk=disk)
-    for name in IMAGES:
-        system, _, version = name.removeprefix("egi-").partition("-")
+    for name, properties in IMAGES.items():
+        system, version = name.removeprefix("egi-").split("-")[:2]
         asked.image.create_image(
             name=name,
             data=json.dumps({"layers": []}).encode(),
@@ -159,7 +167,20 @@ def cloud(settings: Settings) -> None:
             validate_checksum=False,
             os_distro=system,
             os_version=version,
+            **properties,
         )
+    for host, name in zip(HOSTS, ZONES, strict=True):
+        zone = asked.compute.create_aggregate(name=name, availability_zone=name)
+        asked.compute.add_host_to_aggregate(zone, host)
+    _networks(asked)
+    project = asked.identity.find_project("roost").id
+    network(asked, project, f"10.{NUMBER}.0.0/20")
+    quota(asked, project)
+
+
+def _networks(asked: Any) -> None:
+    """``public`` gives floating addresses; on ``direct`` servers would be with their own, which
+    only a project sees that is let in (Project.direct)."""
     public = asked.network.create_network(
         name="public",
         is_router_external=True,
@@ -174,25 +195,18 @@ def cloud(settings: Settings) -> None:
         gateway_ip=f"10.{NUMBER}.128.1",
         is_dhcp_enabled=False,
     )
-    project = asked.identity.find_project("roost").id
-    network(asked, project, f"10.{NUMBER}.0.0/20")
-    quota(asked, project)
-
-
-def network(asked: Any, project: str, cidr: str) -> None:
-    """The network ``private`` of a project, with a router to ``public``."""
-    own = asked.network.create_network(name="private", project_id=project)
-    start = cidr.partition("/")[0].rpartition(".")[0]
-    subnet = asked.network.create_subnet(
-        name="private4",
-        project_id=project,
-        network_id=own.id,
-        ip_version=4,
-        cidr=cidr,
-        gateway_ip=f"{start}.1",
-        dns_nameservers=[f"{start}.2"],
-        allocation_pools=[{"start": f"{start}.10", "end": str(IPv4Network(cidr)[-6])}],
+    direct = asked.network.create_network(
+        name="direct", provider_network_type="flat", provider_physical_network="direct"
     )
+    _subnet(asked, direct, f"10.{NUMBER}.16.0/20")
+
+
+def network(asked: Any, project: str, cidr: str, name: str = "private") -> None:
+    """A network of a project, with a router to ``public``; ``closed`` has none."""
+    own = asked.network.create_network(name=name, project_id=project)
+    subnet = _subnet(asked, own, cidr)
+    if name == "closed":
+        return
     outside = asked.network.find_network("public")
     router = asked.network.create_router(
         name="router", project_id=project, external_gateway_info={"network_id": outside.id}
@@ -200,6 +214,21 @@ def network(asked: Any, project: str, cidr: str) -> None:
     asked.network.add_interface_to_router(router, subnet=subnet.id)
 
 
+def _subnet(asked: Any, own: Any, cidr: str) -> Any:
+    start = cidr.partition("/")[0].rpartition(".")[0]
+    return asked.network.create_subnet(
+        name=f"{own.name}4",
+        project_id=own.project_id,
+        network_id=own.id,
+        ip_version=4,
+        cidr=cidr,
+        gateway_ip=f"{start}.1",
+        dns_nameservers=[f"{start}.2"],
+        allocation_pools=[{"start": f"{start}.10", "end": str(IPv4Network(cidr)[-6])}],
+    )
+
+
 def quota(asked: Any, project: str) -> None:
     """More than any test needs, where it does not ask for a small one."""
     asked.compute.update_quota_set(project, instances=200, cores=2000, ram=2000000)
+    asked.block_storage.update_quota_set(project, volumes=200, snapshots=200, gigabytes=20000)

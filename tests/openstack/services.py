@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.openstack.places import HERE, SERVICES
-from tests.openstack.settings import Settings
+from tests.openstack.settings import HOSTS, Settings
 
 PATIENCE = 300.0
 """Seconds for a service to come up: 10 on a quiet computer."""
@@ -86,6 +86,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "BENCH_CONF": str(settings.folder),
         "BENCH_STATE": str(settings.place),
         "BENCH_DRIVERS": settings.drivers,
+        "BENCH_HOSTS": " ".join(HOSTS),
         "BENCH_IDENTITY": f"{ports.direct('identity')}/v3",
         "BENCH_PLACEMENT": ports.direct("placement"),
         "BENCH_METADATA": str(ports.metadata),

@@ -11,7 +11,8 @@ from tests.openstack.places import SERVICES, Ports
 
 PASSWORD = "secret"
 REGION = "RegionOne"
-HOST = "bench-1"
+HOSTS = ("bench-1", "bench-2")
+"""The second is in a zone of its own."""
 Drivers = Literal["fake", "bench"]
 Ini = dict[str, dict[str, object]]
 
@@ -80,7 +81,7 @@ class Settings:
                 "transport_url": "fake://",
                 "state_path": self.place / name,
                 "my_ip": "127.0.0.1",
-                "host": HOST,
+                "host": HOSTS[0],
                 **more,
             },
             "oslo_concurrency": {"lock_path": self.place / "lock"},

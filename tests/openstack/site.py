@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from tests.openstack import install, seed, template
+from tests.openstack.machine import Machines
 from tests.openstack.places import Ports
 from tests.openstack.proxy import Proxy
 from tests.openstack.seed import ENTITLEMENT, VO, Login
 from tests.openstack.services import Services
-from tests.openstack.settings import REGION, Settings
+from tests.openstack.settings import REGION, Drivers, Settings
 
+TOKENS = """\
+import json, os, sys, time, uuid
+file, seconds, entitlement = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+known, token = json.load(open(file)), (uuid.uuid4().hex * 40)[:1200]
+exp = time.time() + seconds
+known[token] = {"sub": "carol@egi.eu", "entitlements": [entitlement], "exp": exp}
+json.dump(known, open(f"{file}.new", "w"))
+os.replace(f"{file}.new", file)
+print(token)
+"""
 CLOUD = "roost"
 """What each clouds.yaml calls its first entry."""
 
@@ -30,7 +44,8 @@ class Site:
     settings: Settings
     services: Services
     proxy: Proxy
-    _cidrs: Iterator[int] = field(default_factory=lambda: iter(range(16, 240)))
+    machines: Machines | None = None
+    _subnets: Iterator[int] = field(default_factory=lambda: cycle(range(32, 128, 16)))
 
     @property
     def auth_url(self) -> str:
@@ -75,6 +90,15 @@ class Site:
         more = {"region_name": REGION, "interface": "public", "identity_api_version": "3"}
         return {"auth_type": "v3oidcaccesstoken", "auth": auth, **more}
 
+    def _let_in(self, project: str) -> None:
+        """To the network ``direct``."""
+        self.admin.network.create_rbac_policy(
+            object_type="network",
+            object_id=self.admin.network.find_network("direct").id,
+            action="access_as_shared",
+            target_tenant=project,
+        )
+
     def egi_token(self, seconds: float = 3600, vo: str = VO) -> str:
         """A new token of EGI Check-in, as long as real ones, for that long."""
         token = (uuid.uuid4().hex * 40)[:1200]
@@ -89,8 +113,21 @@ class Site:
         """What shall go wrong in the services (inside/bench_drivers/__init__.py); none: nothing."""
         replace(self.settings.place / "faults.json", words)
 
-    def project(self, *, network: bool = True) -> Project:
-        """A project that nobody has used, and its user; with the network that most sites give."""
+    def token_command(self, seconds: float = 3600) -> Path:
+        """A command that prints a new token each time, as `oidc-token` does."""
+        file = self.settings.place / f"token-{seconds:g}"
+        words = (TOKENS, self.settings.place / "tokens.json", seconds, ENTITLEMENT.format(vo=VO))
+        file.write_text(f"#!/bin/sh\nexec {shlex.join(map(str, (sys.executable, '-c', *words)))}\n")
+        file.chmod(0o755)
+        return file
+
+    def project(self, *networks: str) -> Project:
+        """A project that nobody has used, and its user.
+
+        ``networks`` are ``private`` (its own, routed to ``public``; without any word it has this,
+        as at most sites), ``closed`` (its own, without a router) and ``direct`` (the site's, where
+        each server has an address that all can reach).
+        """
         name = f"p{uuid.uuid4().hex[:12]}"
         asked = self.admin.identity
         project = asked.create_project(name=name, domain_id="default")
@@ -98,8 +135,12 @@ class Site:
         user = asked.create_user(name=name, password=login.password, domain_id="default")
         asked.assign_project_role_to_user(project.id, user.id, asked.find_role("member").id)
         seed.quota(self.admin, project.id)
-        if network:
-            seed.network(self.admin, project.id, f"10.{seed.NUMBER}.{next(self._cidrs) % 100}.0/24")
+        for one in networks or ("private",):
+            if one == "direct":
+                self._let_in(project.id)
+            else:
+                cidr = f"10.{seed.NUMBER}.{next(self._subnets)}.0/20"
+                seed.network(self.admin, project.id, cidr, one)
         return Project(self, login, project.id)
 
 
@@ -137,7 +178,11 @@ class Project:
                 if not one.device_owner.startswith("network:")
             ],
             "groups": [one.name for one in groups if one.name != "default"],
-            "networks": [n.name for n in asked.network.networks(**network) if n.name != "private"],
+            "networks": [
+                one.name
+                for one in asked.network.networks(**network)
+                if one.name not in ("private", "closed")
+            ],
             "images": [
                 one.name
                 for one in [*asked.image.images(), *asked.image.images(is_hidden=True)]
@@ -161,9 +206,11 @@ class Project:
 
     def clear(self) -> None:
         """No servers any more: they would take the place of others'."""
-        servers = self.site.admin.compute.servers(all_projects=True, project_id=self.id)
-        for one in servers:
-            self.site.admin.compute.delete_server(one, force=True)
+        compute = self.site.admin.compute
+        for one in compute.servers(all_projects=True, project_id=self.id):
+            compute.delete_server(one, force=True)
+        if self.site.machines is not None:
+            wait_for(lambda: not list(compute.servers(all_projects=True, project_id=self.id)))
 
 
 NETWORK = ("floating_ips", "security_groups", "security_group_rules", "networks", "ports")
@@ -171,19 +218,21 @@ VOLUMES = ("volumes", "gigabytes", "snapshots")
 
 
 @contextmanager
-def running(place: Path) -> Iterator[Site]:
-    """A site with all files below ``place``, whose machines are only said to be there."""
-    settings = Settings(place, Ports.free(), install.environment())
+def running(place: Path, drivers: Drivers = "fake") -> Iterator[Site]:
+    """A site with all files below ``place``; its machines are only said to be there, or are."""
+    real = drivers == "bench"
+    ports = Ports.free(f"10.{seed.NUMBER}.0.1" if real else "127.0.0.1")
+    settings = Settings(place, ports, install.environment(), drivers)
     template.fill(settings)
     services = Services(settings)
-    with Proxy(settings.ports).listening() as proxy:
-        try:
-            services.start()
-            site = Site(settings, services, proxy)
-            site.write_clouds()
-            yield site
-        finally:
-            services.stop()
+    with ExitStack() as stack:
+        machines = stack.enter_context(Machines(ports).running()) if real else None
+        proxy = stack.enter_context(Proxy(ports).listening())
+        stack.callback(services.stop)
+        services.start()
+        site = Site(settings, services, proxy, machines)
+        site.write_clouds()
+        yield site
 
 
 def write(file: Path, clouds: dict[str, Any]) -> None:

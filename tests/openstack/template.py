@@ -18,7 +18,7 @@ from tests.bench.places import alone
 from tests.openstack import install, seed
 from tests.openstack.places import HERE, SERVICES, Ports, cache
 from tests.openstack.services import DoesNotRun, Services, environment
-from tests.openstack.settings import HOST, PASSWORD, REGION, Settings
+from tests.openstack.settings import HOSTS, PASSWORD, REGION, Settings
 
 KEPT = ("db", "images", "keys", "nova", "tokens.json")
 MADE_BY = ("seed.py", "settings.py", "template.py")
@@ -84,7 +84,7 @@ def _databases(settings: Settings) -> None:
     cell0 = ("--database_connection", settings.database("nova_cell0"))
     cell1 = ("--database_connection", settings.database("nova_cell1"), "--transport-url=fake:///")
     placement = settings.folder / "placement" / "placement.conf"
-    node = str(uuid.uuid5(uuid.NAMESPACE_DNS, HOST))
+    node = str(uuid.uuid5(uuid.NAMESPACE_DNS, HOSTS[0]))
     (settings.place / "nova" / "compute_id").write_text(node)
     chains = (
         [

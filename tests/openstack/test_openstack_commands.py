@@ -251,8 +251,8 @@ def test_the_next_zone_where_there_is_no_room(roost: Typed, project: Project) ->
 def test_a_quota_that_is_too_small_is_said_before_anything_is_made(
     roost: Typed, project: Project
 ) -> None:
-    project.quota(instances=2)
+    project.quota(instances=1)
     refused = roost("up", "many.toml", "--yes")
     assert refused.code == 5
-    assert "3 more are needed, and 2 are left" in refused.err
+    assert "2 more are needed, and 1 are left" in refused.err
     assert project.left() == {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.openstack.seed import ZONES
 from tests.openstack.site import Project, Site, wait_for
 from tests.openstack.weather import Weather
 
@@ -119,6 +120,47 @@ def test_what_a_site_refuses(fake_site: Site, project: Project) -> None:
         server(asked, "fifth", "m1.tiny")
     with pytest.raises(exceptions.ConflictException, match="Quota exceeded"):
         asked.network.create_ip(floating_network_id=asked.network.find_network("public").id)
+
+
+def test_another_zone_and_other_networks(fake_site: Site) -> None:
+    from openstack import exceptions
+
+    found = fake_site.project("private", "closed", "direct")
+    asked = found.connect()
+    names = {one.name for one in asked.network.networks()}
+    assert names == {"private", "closed", "direct", "public"}
+    with pytest.raises(exceptions.ConflictException, match="Multiple possible networks"):
+        asked.compute.create_server(
+            name="which",
+            flavor_id=asked.compute.find_flavor("m1.tiny").id,
+            image_id=asked.image.find_image("debian-12").id,
+            networks="auto",
+        )
+    one = becomes(asked, server(asked, "far", availability_zone=ZONES[1]), "ACTIVE")
+    assert one.availability_zone == ZONES[1]
+    fake_site.faults(full={"bench-1": ["*"]})
+    becomes(asked, server(asked, "near"), "ERROR")
+    becomes(asked, server(asked, "far-2", availability_zone=ZONES[1]), "ACTIVE")
+    found.clear()
+
+
+def test_a_command_gives_a_new_token_each_time_and_it_ends(fake_site: Site) -> None:
+    import openstack
+    from keystoneauth1.exceptions import Unauthorized
+
+    command = fake_site.token_command(seconds=5)
+    first, second = (subprocess.check_output([command], text=True).strip() for _ in range(2))
+    assert first != second
+    project = fake_site.admin.identity.find_project("roost").id
+
+    def with_token() -> Any:
+        entry = fake_site.egi(second, project)
+        return openstack.connect(load_envvars=False, load_yaml_config=False, **entry)
+
+    assert list(with_token().compute.servers()) == []
+    time.sleep(5)
+    with pytest.raises(Unauthorized):
+        list(with_token().compute.servers())
 
 
 # --- the proxy -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -117,3 +118,47 @@ def answer(service: str, status: int) -> tuple[dict[str, str], bytes]:
 
 def _json(**words: object) -> bytes:
     return json.dumps(words).encode()
+
+
+# --- sweeps --------------------------------------------------------------------------------------
+
+FAULTS = (500, 503, 429, 401, 413)
+ABLE = {409: ("POST compute /servers/{id}/", "DELETE", "PUT")}
+"""What begins the names of the calls that another task can refuse."""
+Point = tuple[At, str]
+"""A moment, and what becomes of it: ``kill_before``, ``kill_after``, ``lost``, or a status; ``done
+but 504`` is a gateway that did not wait for what was done."""
+
+
+def kill_points(moments: Iterable[Moment]) -> list[Point]:
+    """Before and after each call that changes something. Pure."""
+    changes = [moment.at for moment in moments if moment.changes]
+    return [(at, when) for at in changes for when in ("kill_before", "kill_after")]
+
+
+def fault_points(moments: Iterable[Moment], turn: int = 0) -> list[Point]:
+    """A lost answer of each call that changes something, and a fault at the first of each name;
+    which fault that is goes by turns. Pure."""
+    found = list(moments)
+    first = [moment for moment in found if moment.number == 0]
+    points = [(one.at, str(FAULTS[n % len(FAULTS)])) for n, one in enumerate(first, turn)]
+    for status, able in ABLE.items():
+        points += [(one.at, str(status)) for one in first if one.name.startswith(able)]
+    changes = [moment.at for moment in found if moment.changes]
+    points += [(at, "lost") for at in changes]
+    return points + [(one.at, "done but 504") for one in first if one.changes]
+
+
+def weather_at(point: Point) -> Weather:
+    """The weather in which just that happens. Pure."""
+    at, what = point
+    match what:
+        case "kill_before":
+            return Weather(kill_before=at)
+        case "kill_after":
+            return Weather(kill_after=at)
+        case "lost":
+            return Weather(lost_answers=frozenset({at}))
+        case "done but 504":
+            return Weather(done_but={at: 504})
+    return Weather(errors={at: int(what)})

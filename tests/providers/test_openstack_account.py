@@ -12,10 +12,10 @@ from roost.model.host import Host
 from roost.model.resources import Instance, State, Wanted
 from roost.plan.wanted import wanted_of
 from roost.providers.openstack import doctor, quotas, record, session
-from roost.providers.openstack.addresses import with_addresses
 from roost.providers.openstack.audit import inventory
 from roost.providers.openstack.flavors import Flavor
 from roost.providers.openstack.network import Network
+from roost.providers.openstack.offers import with_addresses
 from roost.providers.openstack.quotas import Limit, Limits
 from roost.spec import from_json
 

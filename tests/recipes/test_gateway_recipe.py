@@ -55,10 +55,10 @@ def test_it_gets_keys_and_nothing_else(tmp_path: Path) -> None:
     assert "alice" in written["~/.ssh/authorized_keys2"]
     assert written[BEHIND] == "10.0.0.4\n10.0.0.5\n"
     assert not any(step.packages or step.uploads or step.commands for step in handover.steps)
-    facts = facts_of(spec, "gateway", "gateway", ("/dev/sdf",), rates=rates_of(spec))
+    facts = facts_of(spec, "gateway", "gateway", ("/dev/sdf",), rates=rates_of(spec, {}))
     assert (facts.volumes, facts.budget) == ((), None)
     # It stops after the others, however late that is.
-    assert limits_of(spec, "gateway") == {"idle": 900, "end": None, "budget": None}
+    assert limits_of(spec, "gateway", {}) == {"idle": 900, "end": None, "budget": None}
 
 
 def test_who_has_a_seat_goes_on_to_that_and_has_no_shell_on_the_way(tmp_path: Path) -> None:
@@ -88,9 +88,9 @@ def test_who_has_a_seat_goes_on_to_that_and_has_no_shell_on_the_way(tmp_path: Pa
 def test_the_seats_share_its_price(tmp_path: Path) -> None:
     file = tmp_path / "course.toml"
     file.write_text(COURSE)
-    with_it, spec = rates_of(load(file)), load(file)
+    with_it, spec = rates_of(load(file), {}), load(file)
     without = rates_of(
-        spec.model_copy(update={"access": spec.access.model_copy(update={"reach": "public"})})
+        spec.model_copy(update={"access": spec.access.model_copy(update={"reach": "public"})}), {}
     )
     assert with_it is not None
     assert without is not None

@@ -3,48 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
 
 from roost.errors import CloudError, NotYetError
-from roost.model import nodes
-from roost.model.resources import GATEWAY, Address, Wanted
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import CallError
 from roost.providers.openstack.network import Network
-
-if TYPE_CHECKING:
-    from roost.spec import Spec
-
-
-class WayIn(Protocol):
-    """How machines are reached, as a file or a record has it."""
-
-    @property
-    def reach(self) -> str:
-        """The way."""
-        ...
-
-    @property
-    def makes_gateway(self) -> bool:
-        """True if the name has a gateway of its own."""
-        ...
-
-
-def needs_way_in(access: WayIn) -> bool:
-    """Tell whether a machine of the name is reached from outside: itself, or as the gateway."""
-    return access.reach == "public" or access.makes_gateway
-
-
-def with_addresses(spec: Spec, wanted: Wanted, network: Network) -> Wanted:
-    """Return what is wanted with a floating address for each machine that is reached itself."""
-    reached = tuple(
-        Address(name=name, holder=name)
-        for group in wanted.groups
-        if (group.role == GATEWAY if spec.access.makes_gateway else group.role != "worker")
-        for name in nodes.names(group.role, group.count)
-    )
-    return replace(wanted, addresses=reached if network.pool else ())
 
 
 def ports_of(site: Site, network: Network, servers: list[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import NotYetError
 from roost.home import check_name
 from roost.model import nodes
-from roost.model.finding import Finding
 from roost.model.owner import Owner
 from roost.model.record import read_record
-from roost.model.resources import Group, Instance, Shape, State, Wanted
+from roost.model.resources import Instance, State
 from roost.model.steps import (
     Create,
     Delete,
@@ -38,11 +37,8 @@ from roost.providers.openstack import (
     marks,
     observe,
     parse,
-    quotas,
-    record,
     resize,
 )
-from roost.providers.openstack.addresses import needs_way_in, with_addresses
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
 from roost.providers.openstack.failures import CallError, known, translated
@@ -53,8 +49,8 @@ from roost.providers.openstack.launch import Launch
 from roost.providers.openstack.listing import summaries
 from roost.providers.openstack.machine_right import ServerRights
 from roost.providers.openstack.memory import Memory
-from roost.providers.openstack.network import Network, find_network
 from roost.providers.openstack.observe import Look
+from roost.providers.openstack.offers import Offers, needs_way_in, read_table
 from roost.providers.openstack.s3_copies import SiteCopies
 from roost.providers.openstack.storage import Disks, is_about_disks
 from roost.providers.openstack.update import Changes, Retirer, no_retiring
@@ -63,7 +59,6 @@ from roost.providers.provider import Capabilities, Summary
 if TYPE_CHECKING:
     from roost.cost.ledger import Ledger
     from roost.cost.spent import There
-    from roost.spec import Spec
     from roost.spec.openstack import OpenStack
 
 Booter = Callable[[str, str, Instance, str | None, Sequence[str]], bytes]
@@ -96,9 +91,11 @@ class OpenStackCloud:
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
     name: str = "openstack"
     _memories: dict[str, Memory] = field(default_factory=dict)
-    _networks: dict[bool, Network] = field(default_factory=dict)
-    _images: list[dict[str, Any]] = field(default_factory=list)
-    _flavors: tuple[flavors.Flavor, ...] = ()
+    offers: Offers = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask the site nothing yet."""
+        self.offers = Offers(self.site, self.table)
 
     def _memory(self, name: str) -> Memory:
         """Return a name's memory. Raises UsageError for no name."""
@@ -111,19 +108,19 @@ class OpenStackCloud:
         return Capabilities(
             rents=True,
             host_keys=self,
-            preflight=self,
+            preflight=self.offers,
             remains=self,
             s3_copies=SiteCopies(),
             owners=self,
-            fitting=self,
+            fitting=self.offers,
             history=self,
             resizing=self,
             machine_rights=ServerRights(self.site),
             images=store.GlanceImages(
                 self.site,
                 self.region,
-                partial(self._network, public=False),
-                self._every_flavor,
+                partial(self.offers.network, public=False),
+                self.offers.every_flavor,
                 self.sleep,
                 self.wall,
             ),
@@ -220,43 +217,6 @@ class OpenStackCloud:
             self._memories.pop(name, None)
             yield
 
-    # --- before anything is made -------------------------------------------------------------
-
-    def begin(self, spec: Spec) -> None:
-        """Do nothing: the site must be asked for all that can fail."""
-
-    def check(
-        self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
-    ) -> Iterator[Finding]:
-        """Check network, flavors, images and quotas. Raises RoostError for what must not begin."""
-        del file
-        with translated("look at the site"):
-            network = self._network(public=needs_way_in(spec.access))
-            fitted = {g.role: self._flavor(g.shape) for g in wanted.groups} if launches else {}
-            for group in wanted.groups if launches else ():
-                image = images_lookup.choose(
-                    self._every_image(), group.shape.image, group.shape.arch
-                )
-                images_lookup.check_room(image, fitted[group.role])
-            if launches:
-                quotas.before(self.site, wanted, have, fitted)
-        if network.direct and spec.access.address == "fixed":
-            text = (
-                f"machines on {network.name} have public addresses of their own, which go with them"
-            )
-            yield Finding(check="network", verdict="warning", text=text)
-        if fast := [v.name for v in spec.volumes if v.iops or v.throughput]:
-            text = f"{', '.join(fast)}: IOPS and throughput are those of its type at this site"
-            yield Finding(check="volumes", verdict="warning", text=text)
-
-    def fit(self, spec: Spec, wanted: Wanted, have: State) -> Wanted:
-        """Return what is wanted with the site's own flavors, and addresses where it needs some."""
-        with translated("look at the site"):
-            network = self._network(public=needs_way_in(spec.access))
-            groups = tuple(self._fitted(group, have) for group in wanted.groups)
-        volumes = tuple(replace(v, iops=None, throughput=None) for v in wanted.volumes)
-        return with_addresses(spec, replace(wanted, groups=groups, volumes=volumes), network)
-
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger of a name, from its record, and what exists now."""
         with translated(f"look at what {name} has had"):
@@ -267,40 +227,18 @@ class OpenStackCloud:
         """Raise UsageError where these machines cannot have that flavor."""
         memory = self._memory(name)
         with translated(f"look at {new}"):
-            flavor = flavors.named(self._every_flavor(), new)
+            flavor = flavors.named(self.offers.every_flavor(), new)
             ids = [memory.id(name, "instance", one) for one in instances]
             resize.check(self.site, [memory.by_id("instance", one) for one in ids], flavor)
         memory.resized |= set(ids)
 
-    def _fitted(self, group: Group, have: State) -> Group:
-        now = {i.shape.type for i in have.instances if i.role == group.role}
-        return replace(group, shape=flavors.resolved(self._every_flavor(), group.shape, now))
-
-    def _every_flavor(self) -> tuple[flavors.Flavor, ...]:
-        if not self._flavors:
-            self._flavors = flavors.find_flavors(self.site)
-        return self._flavors
-
-    def _flavor(self, shape: Shape) -> flavors.Flavor:
-        return flavors.named(self._every_flavor(), shape.type)
-
-    def _every_image(self) -> list[dict[str, Any]]:
-        self._images = self._images or images_lookup.list_images(self.site)
-        return self._images
-
     def _image(self, name: str, first: Instance, flavor: flavors.Flavor) -> dict[str, Any]:
         """Return what a machine starts from: what was parked, or baked, or the file's own image."""
-        every, memory = self._every_image(), self._memory(name)
+        every, memory = self.offers.every_image(), self._memory(name)
         baked = store.for_launch(every, memory.kept.record, first, flavor.disk_gib)
         if baked is not None:
             memory.note(f"{first.role}: starts from image {baked[marks.NODE]}")
         return baked or images_lookup.choose(every, first.shape.image, first.shape.arch)
-
-    def _network(self, *, public: bool) -> Network:
-        """Return the network, asked for once in a process."""
-        if public not in self._networks:
-            self._networks[public] = find_network(self.site, self.table, public=public)
-        return self._networks[public]
 
     # --- effects -----------------------------------------------------------------------------
 
@@ -331,9 +269,9 @@ class OpenStackCloud:
                 self._keeper(name, memory).forget()
             case _ if is_about_disks(step):
                 users = read_record(memory.kept.record).tags
-                Disks(self.site, memory, name, users, self._flavor).apply(step)
+                Disks(self.site, memory, name, users, self.offers.flavor).apply(step)
             case _:
-                network = partial(self._network, public=self._is_public(memory))
+                network = partial(self.offers.network, public=self._is_public(memory))
                 Changes(self.site, memory, name, network, self.retire).apply(step)
                 if isinstance(step, Delete) and step.kind == "instance":
                     there = memory.state.instances if memory.state else ()
@@ -357,13 +295,13 @@ class OpenStackCloud:
         return Keeper(self.site, memory, name, Callers(self.site, self.public_key))
 
     def _maker(self, name: str, memory: Memory) -> Maker:
-        table = self.table or record.read_table(memory.kept.record)
+        table = self.offers.table or read_table(memory.kept.record)
         return Maker(
             site=self.site,
             memory=memory,
             name=name,
-            network=partial(self._network, public=self._is_public(memory)),
-            flavor=self._flavor,
+            network=partial(self.offers.network, public=self._is_public(memory)),
+            flavor=self.offers.flavor,
             image=partial(self._image, name),
             caller=self._who,
             public_key=self.public_key,

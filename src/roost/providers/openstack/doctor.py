@@ -210,9 +210,9 @@ def examine_file(
 
 
 def _network(site: Site, case: Case) -> tuple[Network | None, tuple[Finding, ...]]:
-    from roost.providers.openstack.addresses import needs_way_in
     from roost.providers.openstack.failures import translated
     from roost.providers.openstack.network import find_network
+    from roost.providers.openstack.offers import needs_way_in
 
     try:
         with translated("look for the network"):
@@ -305,7 +305,7 @@ def _quotas(
     site: Site, case: Case, fitted: dict[Role, Flavor], network: Network | None
 ) -> Iterator[Finding]:
     from roost.providers.openstack import quotas
-    from roost.providers.openstack.addresses import with_addresses
+    from roost.providers.openstack.offers import with_addresses
 
     limits = quotas.find_limits(site)
     wanted = case.wanted if network is None else with_addresses(case.spec, case.wanted, network)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from roost.errors import (
     CapacityError,
     NotYetError,
+    QuotaError,
     RoostError,
     UsageError,
     command_line,
@@ -81,14 +82,14 @@ class Launch:
             else:
                 raise self._no_room(len(rest), why)
 
-    def _climb(self, batch: tuple[Instance, ...]) -> list[CapacityError] | None:
+    def _climb(self, batch: tuple[Instance, ...]) -> list[RoostError] | None:
         """Try the rungs in order, until one has room for all; else return why none had."""
-        rungs, why = self._ladder(), list[CapacityError]()
+        rungs, why = self._ladder(), list[RoostError]()
         for number, rung in enumerate(rungs):
             try:
                 with translated(f"launch {len(batch)} x {rung}"):
                     self._try(rung, batch)
-            except CapacityError as error:
+            except (CapacityError, QuotaError) as error:
                 why.append(error)
                 if number + 1 < len(rungs):
                     then = f"no room for {rung}: trying {rungs[number + 1]}"
@@ -97,8 +98,11 @@ class Launch:
                 return None
         return why
 
-    def _no_room(self, left: int, why: list[CapacityError]) -> CapacityError:
+    def _no_room(self, left: int, why: list[RoostError]) -> RoostError:
         said = "; ".join(dict.fromkeys(error.what for error in why))
+        quota = next((error for error in why if isinstance(error, QuotaError)), None)
+        if quota is not None and left == len(self.instances):
+            return QuotaError(said, next=quota.next)
         if len(self.instances) > 1:
             said = f"no room for {left} of {len(self.instances)}: {said}"
         more = "with more `types` or zones in the file there is more room"

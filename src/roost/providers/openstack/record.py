@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roost.errors import CloudError, UsageError
 from roost.model.owner import Owner
@@ -22,9 +22,6 @@ from roost.model.resources import Backup
 from roost.providers.openstack import marks, record_group
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import CallError
-
-if TYPE_CHECKING:
-    from roost.spec.openstack import OpenStack
 
 KIND = "roost_kind"
 OWNER = "roost_owner"
@@ -206,16 +203,3 @@ def keep(site: Site, kept: Kept, more: Mapping[str, str]) -> Kept:
         return record_group.write(site, replace(kept, held={**kept.held, **more}))
     changes = [{"op": "add", "path": f"/{key}", "value": value} for key, value in more.items()]
     return read(site.call("PATCH", "image", f"/images/{kept.id}", body=changes))
-
-
-def read_table(record: str | None) -> OpenStack | None:
-    """Return the record's table of the site; None where it has none that can be read."""
-    from pydantic import ValidationError
-
-    from roost.spec.openstack import OpenStack
-
-    table = read_record(record).openstack
-    try:
-        return OpenStack.model_validate(table, strict=False) if table else None
-    except ValidationError:
-        return None
