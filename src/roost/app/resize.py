@@ -131,7 +131,9 @@ def changed_spec(spec: Spec, role: Role, needs: Mapping[str, Any]) -> Spec:
     replaced = (*NEEDS, "types") if "type" in needs else ("type", "types")
     kept = {key: value for key, value in table.items() if key not in replaced}
     raw[TABLES[role]] = {**kept, **needs}
-    return from_json(json.dumps(raw), region=rules_of(spec.cloud).price_region(spec))
+    rules = rules_of(spec.cloud)
+    region = rules.price_region(spec) if rules.regions is not None else None
+    return from_json(json.dumps(raw), region=region)
 
 
 def type_of(wanted: Wanted, role: Role) -> str:
