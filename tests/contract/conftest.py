@@ -100,9 +100,9 @@ def aws(request: pytest.FixtureRequest) -> Rig:
 
 def openstack(request: pytest.FixtureRequest) -> Rig:
     """A project at a site whose services are real, and whose machines are only said to be there."""
-    group = replace(DESKTOP.groups[0], shape=TINY)
+    groups = tuple(replace(group, shape=TINY) for group in DESKTOP.groups)
     volumes = (replace(DESKTOP.volumes[0], size_gib=1),)
-    wanted = replace(DESKTOP, groups=(group,), volumes=volumes)
+    wanted = replace(DESKTOP, groups=groups, volumes=volumes)
     made: Project = request.getfixturevalue("project")
     folder: Path = request.getfixturevalue("tmp_path")
     return Rig(opener(made, folder, request.getfixturevalue("monkeypatch")), wanted)
