@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,12 +74,16 @@ class Machines:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         url = f"http://127.0.0.1:{self.ports.machines}/{call}"
         asked = urllib.request.Request(url, data=json.dumps(words).encode())
-        with opener.open(asked, timeout=300) as answer:
+        with opener.open(asked, timeout=STARTING) as answer:
             return json.loads(answer.read())
 
     def known(self) -> dict[str, Any]:
         """Each machine by its server's id: its address, whether it is on, its first process."""
         return dict(self.ask("machines"))
+
+    def layer(self, packages: Iterable[str]) -> bytes:
+        """The content of an image of Debian 12 in which these packages are installed already."""
+        return json.dumps({"layers": self.ask("layer", packages=sorted(packages))}).encode()
 
     def swap(self, server: str) -> None:
         """From its next boot on its volumes have each other's device names."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.disks import Image
+from tests.bench.layers import layer
 from tests.bench.machine import Attached, Machine
 from tests.bench.network import METADATA, Allowed, Network, Port, ruleset, within
 from tests.bench.places import run
@@ -267,6 +268,17 @@ class Calls:
         target.parent.mkdir(exist_ok=True)
         copy(self.site.disks.root(id).with_name("upper"), target)
         return [image, *(one.name for one in self.orders[id].image.layers[:-2])]
+
+    # --- Glance -----------------------------------------------------------------------------
+
+    def layer(self, packages: list[str]) -> list[str]:
+        """The layers of an image in which these packages are installed already; built once."""
+        folder = layer((self.site.base.folder,), packages, recommends=False)
+        link = self.site.place / "images" / folder.name
+        link.parent.mkdir(exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(folder)
+        return [link.name]
 
     # --- Cinder -----------------------------------------------------------------------------
 

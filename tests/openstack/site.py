@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -160,6 +160,23 @@ class Project:
         """What a command needs to come here; its clouds.yaml is put in that folder."""
         write(folder / "clouds.yaml", {CLOUD: self.login.entry})
         return {"OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml")}
+
+    def debian(self, packages: Iterable[str]) -> None:
+        """From now on ``image = "debian-12"`` has these packages here; needs machines."""
+        assert self.site.machines is not None
+        self.site.admin.image.create_image(
+            name="debian-12",
+            owner=self.id,
+            data=self.site.machines.layer(packages),
+            disk_format="raw",
+            container_format="bare",
+            visibility="private",
+            min_disk=1,
+            wait=True,
+            validate_checksum=False,
+            os_distro="debian",
+            os_version="12",
+        )
 
     def left(self) -> dict[str, list[str]]:
         """The names of all that is in it, by kind, without what it had at its beginning."""

@@ -57,6 +57,17 @@ def test_a_server_is_known_by_its_marks_and_the_number_that_ends_its_name() -> N
     )
 
 
+def test_a_machine_is_where_neutron_says_before_nova_has_heard_of_it() -> None:
+    at = {"net": [{"addr": "10.0.0.4", "version": 4, "OS-EXT-IPS:type": "fixed"}]}
+    known = parse.instances([server(addresses=at)])
+    given = {"id": "f", "description": "roost:stars:desktop", "floating_ip_address": "192.0.2.9"}
+    for port, address in (("p", "192.0.2.9"), (None, "10.0.0.4")):
+        float_ = given | {"port_id": port, "fixed_ip_address": "10.0.0.4" if port else None}
+        floats = parse.addresses([float_], {"10.0.0.4": "desktop"})
+        (found,) = parse.at_their_floats(known, floats)
+        assert (found.address, found.private) == (address, "10.0.0.4")
+
+
 def test_the_states_of_servers() -> None:
     states = {
         ("ACTIVE", None): "running",

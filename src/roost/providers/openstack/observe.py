@@ -111,6 +111,8 @@ class Look:
         instances = parse.instances(there["instance"], memory.unshelvable)
         names = {i.id: i.name for i in instances}
         holders = {i.private: i.name for i in instances if i.private}
+        addresses = parse.addresses(there["address"], holders)
+        instances = parse.at_their_floats(instances, addresses)
         state = State(
             name=self.name,
             record=memory.kept.record if memory.kept.id else None,
@@ -120,7 +122,7 @@ class Look:
             ),
             volumes=(volumes := parse.volumes(there["volume"], names, memory.unchanged)),
             instances=self._since_when(instances, volumes),
-            addresses=parse.addresses(there["address"], holders),
+            addresses=addresses,
             snapshots=copies.snapshots(there["image"]),
             images=copies.images(there["image"]),
             s3_copies=s3_copies.in_record(memory.kept.held),

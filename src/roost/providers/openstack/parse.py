@@ -264,6 +264,14 @@ def addresses(floats: Iterable[Described], holders: Mapping[str, str]) -> tuple[
     return tuple(found.values())
 
 
+def at_their_floats(
+    instances: Iterable[Instance], addresses: Iterable[Address]
+) -> tuple[Instance, ...]:
+    """Return the machines as Neutron says where they are reached; Nova hears of it later."""
+    found = {a.holder: a.ip for a in addresses if a.attached and a.ip}
+    return tuple(replace(i, address=found.get(i.name, i.address)) for i in instances)
+
+
 def security_groups(described: Iterable[Described], caller: Caller) -> tuple[SecurityGroup, ...]:
     """Return security groups with their rules; ``caller`` is who looks."""
     found: dict[str, SecurityGroup] = {}
