@@ -313,7 +313,8 @@ def summary(account: Account, name: str) -> dict[str, Any]:
     state = account.roost().observe(name)
     there: dict[str, Any] = {
         "record": state.record,
-        "instances": [(i.name, i.state, i.shape.type) for i in state.instances],
+        # Workers keep nothing: after trouble those that came in their place have other numbers.
+        "instances": sorted((_unnumbered(i.name), i.state, i.shape.type) for i in state.instances),
         "volumes": [(v.name, v.state, v.size_gib) for v in state.volumes],
         "addresses": [(a.name, a.attached) for a in state.addresses],
         "snapshots": [(s.volume, s.state, s.sealed, s.tier) for s in state.snapshots],
@@ -334,10 +335,15 @@ def marks(account: Account) -> dict[tuple[str, str, str], int]:
     ids = {one for kind in account.left().values() for one in kind}
     tags = account.client.describe_tags()["Tags"]
     return Counter(
-        (tag["ResourceType"], tag["Key"], tag["Value"])
+        (tag["ResourceType"], tag["Key"], _unnumbered(tag["Value"]))
         for tag in tags
         if tag["ResourceId"] in ids and tag["Key"] in MARKS
     )
+
+
+def _unnumbered(name: str) -> str:
+    """A worker's name, or that of the workers of a launch, without their numbers."""
+    return "worker" if name.startswith("worker-") else name
 
 
 def files(folder: Path) -> list[str]:

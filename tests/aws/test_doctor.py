@@ -331,7 +331,7 @@ def test_a_permission_that_is_missing_is_named_with_the_policy_that_gives_it(
 
 def test_the_policy_that_roost_iam_prints_satisfies_the_doctor(account: Account) -> None:
     sound = clients(
-        account, Quotas(L_DB2E81BA=96.0, L_0263D0A3=20.0), ssm=Parameters(), iam=no_role()
+        account, Quotas(L_DB2E81BA=96.0, L_0263D0A3=21.0), ssm=Parameters(), iam=no_role()
     )
     training = case("training")
     enough = policy("training", REGION, needs_of(training.spec))
@@ -340,8 +340,8 @@ def test_the_policy_that_roost_iam_prints_satisfies_the_doctor(account: Account)
     assert {f.verdict for f in found} == {"ok"}
     # 20 seats of 4 vCPUs with a GPU, and an address each.
     assert [f.text for f in found if f.check == "quota"] == [
-        "Running On-Demand G and VT instances: needs 80 vCPUs, 0 of 96 are in use",
-        "EC2-VPC Elastic IPs: needs 20 addresses, 0 of 20 are in use",
+        "Running On-Demand G and VT instances: needs 84 vCPUs, 0 of 96 are in use",
+        "EC2-VPC Elastic IPs: needs 21 addresses, 0 of 21 are in use",
     ]
 
 

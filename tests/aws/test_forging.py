@@ -49,9 +49,10 @@ LINES = (
     *("resize stars --type m5.4xlarge --yes", "restart stars", "image ls"),
     *("image bake stars --yes", "image rm stars --yes", "stop stars", "start stars"),
     *("park stars --yes", "resume stars", "debug-bundle stars", "down stars --yes"),
-    "down stars --yes --delete-data stars",
+    *("collect stars FOLDER", "handout stars", "message stars hello", "stage stars x --yes"),
+    *("reset stars/seat-1 --yes", "down stars --yes --delete-data stars"),
 )
-OFFLINE = {"init", "prices", "schema", "completion"}
+OFFLINE = {"quote", "stages", "init", "prices", "schema", "completion"}
 MOST_SECONDS, MOST_MIB = 5.0, 200
 LONGEST = 30
 """Seconds of a clock, on a computer that does other things too."""

@@ -343,7 +343,7 @@ def _release_surplus(wanted: Wanted, have: State) -> list[Step]:
     surplus = tuple(a.name for a in have.addresses if a.name not in places)
     why = by_reason((n, MADE_TWICE if n.endswith(SURPLUS) else NOT_IN_FILE) for n in surplus)
     steps: list[Step] = [Delete("address", surplus, reason=why)] if surplus else []
-    firewalls = {g.name for g in wanted.security_groups}
+    firewalls = {have.name, *(g.name for g in wanted.security_groups)}  # its own one is in use
     loose = tuple(g.name for g in have.security_groups if g.name not in firewalls)
     if loose and not any(i.role == GATEWAY for i in have.instances):
         steps.append(Delete("security-group", loose, reason=NOT_IN_FILE))
