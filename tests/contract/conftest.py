@@ -116,3 +116,11 @@ def rig(request: pytest.FixtureRequest) -> Rig:
     """Each cloud in turn."""
     made: Rig = request.param(request)
     return made
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the laws that begin again and again, on real services, to a run by hand."""
+    for item in items:
+        slow = "done_twice" in item.name or "a_kill_between" in item.name
+        if slow and "[openstack" in item.name:
+            item.add_marker(pytest.mark.long)

@@ -54,6 +54,7 @@ def test_what_is_parked_is_images_and_comes_back_from_them(roost: Typed, project
     wait_for(lambda: project.left() == {})
 
 
+@pytest.mark.long
 def test_volumes_grow_where_they_are_and_machines_change_their_flavor(
     roost: Typed, project: Project
 ) -> None:
@@ -100,6 +101,7 @@ def test_volumes_grow_where_they_are_and_machines_change_their_flavor(
     wait_for(lambda: project.left() == {})
 
 
+@pytest.mark.long
 def test_an_image_is_baked_and_what_is_made_of_it_is_not_taken_for_one(
     roost: Typed, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

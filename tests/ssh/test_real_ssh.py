@@ -71,6 +71,19 @@ def test_one_connection_serves_the_next_commands(way: Connection) -> None:
     assert "Master running" in checked.stderr
 
 
+def test_a_login_after_a_renewal_is_a_new_one_and_the_ones_before_go_on(way: Connection) -> None:
+    line = command.batch(way.config, way.alias, ["printenv", "SSH_CONNECTION"])
+    first = run(line).stdout
+    assert run(line).stdout == first != ""
+    waiting = subprocess.Popen(
+        command.batch(way.config, way.alias, ["cat"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert waiting.stdin is not None
+    tunnel.renew([way.host.control])
+    assert run(line).stdout not in ("", first)
+    assert waiting.communicate(b"still here")[0] == b"still here"
+
+
 def test_a_host_key_other_than_the_pinned_one_is_refused(here: object, server: Server) -> None:
     del here, server
     found = connection(STATE, None, lambda *_: (STRANGE,))

@@ -17,7 +17,8 @@ from roost.model.record import read_record
 from roost.model.resources import GATEWAY
 from roost.model.steps import shorten
 from roost.plan.gateway import behind_gateway
-from roost.ssh.connection import host_keys_of
+from roost.ssh.connection import host_keys_of, write_config
+from roost.ssh.tunnel import renew
 
 if TYPE_CHECKING:
     from roost.app.people import People
@@ -90,6 +91,8 @@ def settle(
         missing_data = data_restored(session, cloud, state)
     for name in (name for name, news in ends.items() if news.state == "ready"):
         drop(state.name, name)  # the machine has what was kept for it
+    if spec.env:
+        renew(host.control for host in write_config(state).values())
     raise_failed(state, ends)
     if missing_data is not None:
         raise missing_data

@@ -111,7 +111,7 @@ def tunnel(
 
 
 def control(socket: Path, what: str) -> list[str]:
-    """Ask a running connection: ``what`` is "check" or "exit"."""
+    """Ask a running connection: ``what`` is "check", "stop" or "exit"."""
     return ["ssh", "-F", "/dev/null", "-S", _socket(socket), "-O", what, "--", "roost"]
 
 

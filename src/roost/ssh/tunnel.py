@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -113,6 +113,16 @@ def close_all(name: str) -> bool:
     nodes = {"", *places(name).tunnels()}
     closed = [close(name, node) for node in sorted(nodes)]  # all of them, whatever the first says
     return any(closed)
+
+
+def renew(controls: Iterable[Path]) -> None:
+    """Take no new login over these open connections: a login has the variables of its time.
+
+    Whoever is logged in through them stays so.
+    """
+    for control in controls:
+        if control.exists():
+            _quietly(command.control(control, "stop"))
 
 
 def forget(name: str) -> None:
