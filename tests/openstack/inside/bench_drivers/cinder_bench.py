@@ -16,10 +16,20 @@ class Driver(cinder_fake.Driver):
         ask("volume", id=volume.id, gib=volume.size)
 
     def clone_image(self, context, volume, image_location, image_meta, image_service):
-        manifest = io.BytesIO()
-        image_service.download(context, image_meta["id"], manifest)
-        ask("system_volume", id=volume.id, layers=json.loads(manifest.getvalue())["layers"])
+        file = io.BytesIO()
+        image_service.download(context, image_meta["id"], file)
+        manifest = json.loads(file.getvalue())
+        if "layers" in manifest:
+            ask("system_volume", id=volume.id, layers=manifest["layers"])
+        else:
+            ask("volume", id=volume.id, gib=volume.size, snapshot=manifest["copy"])
         return {}, True
+
+    def copy_volume_to_image(self, context, volume, image_service, image_meta):
+        """As Nova's images, one of a volume is a manifest: it names a copy, which stays."""
+        ask("snapshot", volume=volume.id, id=image_meta["id"])
+        manifest = io.BytesIO(json.dumps({"copy": image_meta["id"]}).encode())
+        image_service.update(context, image_meta["id"], {}, manifest)
 
     def create_volume_from_snapshot(self, volume, snapshot):
         ask("volume", id=volume.id, gib=volume.size, snapshot=snapshot.id)
