@@ -162,10 +162,10 @@ class Project:
         return {"OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml")}
 
     def debian(self, packages: Iterable[str]) -> None:
-        """From now on ``image = "debian-12"`` has these packages here; needs machines."""
+        """Make ``image = "debian-12-roost"``, which has these packages; needs machines."""
         assert self.site.machines is not None
         self.site.admin.image.create_image(
-            name="debian-12",
+            name="debian-12-roost",
             owner=self.id,
             data=self.site.machines.layer(packages),
             disk_format="raw",

@@ -174,6 +174,10 @@ def test_an_image_by_the_names_that_sites_give() -> None:
     ]
     assert images_lookup.choose(every, "debian-12")["name"] == "Debian 12 new"
     assert images_lookup.choose(every, "Debian 12 mine")["name"] == "Debian 12 mine"
+    # Somebody of the same project calls theirs as the file says: the site's own comes first.
+    every.append(image("debian-12", "6", visibility="private") | {"id": "planted"})
+    every.append(image("Debian 12 new", "7", visibility="community"))
+    assert images_lookup.choose(every, "debian-12")["created_at"] == "2"
     with pytest.raises(UsageError, match="Debian 12 old"):
         images_lookup.choose(every, "ubuntu-24.04")
 

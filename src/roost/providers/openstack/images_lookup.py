@@ -30,17 +30,18 @@ def list_images(site: Site) -> list[dict[str, Any]]:
 
 
 def choose(every: Iterable[dict[str, Any]], image: str, arch: str = "x86_64") -> dict[str, Any]:
-    """Return the image that is meant: by its id or whole name first, then by its system. Pure.
+    """Return the image that is meant: by its id, by its whole name, or by its system. Pure.
 
-    The copy of a machine's disk is meant by its id only. Raises UsageError, naming what there is.
+    The site's own come first: in a project that many share, anybody can call an image as the site
+    calls its. The copy of a machine's disk is meant by its id only. Raises UsageError, naming what
+    there is.
     """
     listed = [*every]
     usable = [one for one in listed if _usable(one, arch)]
-    exact = [one for one in usable if image in (one.get("id"), one.get("name"))]
-    exact += [one for one in listed if image == one.get("id") and one not in exact]
+    itself = [one for one in listed if image == one.get("id")]
+    named = [one for one in usable if image == one.get("name")]
     system = [one for one in usable if is_system(one, image)]
-    official = [one for one in system if one.get("visibility") in ("public", "community")]
-    for among in (exact, official, system):
+    for among in (itself, _public(named), _public(system), named, system):
         if among:
             return max(among, key=lambda one: str(one.get("created_at")))
     names = dict.fromkeys(str(one.get("name"))[:60] for one in usable)
@@ -49,6 +50,11 @@ def choose(every: Iterable[dict[str, Any]], image: str, arch: str = "x86_64") ->
         f'this site has no image "{image}"; it has {shown or "none"}',
         next="image = ... in the file: the name or id of one   (all: openstack image list)",
     )
+
+
+def _public(images: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those that only the site's administrators can make."""
+    return [one for one in images if one.get("visibility") == "public"]
 
 
 def _usable(image: Described, arch: str) -> bool:
