@@ -110,6 +110,7 @@ def test_a_desktop_lives_and_leaves_nothing_but_what_is_others(
     assert project.left() == before
 
 
+@pytest.mark.long
 def test_workers_cost_no_more_calls_when_there_are_more(roost: Typed, project: Project) -> None:
     calls = {}
     for number in (1, 6):
@@ -188,6 +189,7 @@ def test_a_network_without_a_router_is_said_and_its_addresses_are_released(
     assert project.left() == {"networks": ["closed"]}
 
 
+@pytest.mark.long
 def test_the_record_is_in_a_firewall_where_no_images_may_be_made(
     roost: Typed, project: Project
 ) -> None:
@@ -202,6 +204,7 @@ def test_the_record_is_in_a_firewall_where_no_images_may_be_made(
     assert project.left() == {}
 
 
+@pytest.mark.long
 def test_a_flavor_without_disk_boots_from_a_volume_that_goes_with_its_machine(
     roost: Typed, project: Project
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_flavor_without_disk_boots_from_a_volume_that_goes_with_its_machine(
     assert project.left() == {}
 
 
+@pytest.mark.long
 def test_one_address_for_a_name_whose_machines_are_behind_its_gateway(
     roost: Typed, project: Project
 ) -> None:
@@ -239,6 +243,7 @@ def test_one_address_for_a_name_whose_machines_are_behind_its_gateway(
     assert project.left() == {}
 
 
+@pytest.mark.long
 def test_the_next_zone_where_there_is_no_room(roost: Typed, project: Project) -> None:
     zones = [z.name for z in project.connect().compute.availability_zones()]
     Path("stars.toml").write_text(DESKTOP + f'zones = ["nowhere", "{zones[0]}"]\n')
