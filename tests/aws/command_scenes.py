@@ -69,7 +69,7 @@ count = 2
 type = "m5.xlarge"
 """
 CLASS = """\
-name = "course"
+name = "{name}"
 kind = "classroom"
 cloud = "aws"
 seats = 2
@@ -79,34 +79,18 @@ region = "eu-central-1"
 type = "m5.large"
 [[volumes]]
 name = "data"
-size = "50GB"
+size = "{size}"
 [access]
 ssh = ["me"]
-reach = "jump"
-"""
-ROOM = """\
-name = "room"
-kind = "classroom"
-cloud = "aws"
-seats = 2
-[aws]
-region = "eu-central-1"
-[machine]
-type = "m5.large"
-[[volumes]]
-name = "data"
-size = "10GB"
-[access]
-ssh = ["me"]
-address = "fixed"
+{access}
 """
 FILES = {
-    "course.toml": CLASS,
+    "course.toml": CLASS.format(name="course", size="50GB", access='reach = "jump"'),
     "stars.toml": DESKTOP.format(type="m5.large", size="500GB"),
     "grown.toml": DESKTOP.format(type="m5.large", size="800GB"),
     "retyped.toml": DESKTOP.format(type="m5.xlarge", size="500GB"),
     "ndvi.toml": CLUSTER,
-    "room.toml": ROOM,
+    "room.toml": CLASS.format(name="room", size="10GB", access='address = "fixed"'),
 }
 S3 = "park stars --mode data=s3 --to s3://my-bucket/parked --mode scratch=snapshot --yes"
 

@@ -10,7 +10,7 @@ from threading import Event, Timer
 import pytest
 
 from roost.errors import RoostError
-from roost.providers.aws import session
+from roost.providers import my_address
 from tests.serving import serving
 
 
@@ -31,10 +31,10 @@ def service(write: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, write: Callable[[BaseHTTPRequestHandler], None]) -> str:
-    monkeypatch.delenv(session.MY_ADDRESS, raising=False)
+    monkeypatch.delenv(my_address.MY_ADDRESS, raising=False)
     with service(write) as address:
-        monkeypatch.setattr(session, "WHO_AM_I", address)
-        return session.my_address()
+        monkeypatch.setattr(my_address, "WHO_AM_I", address)
+        return my_address.my_address()
 
 
 def saying(answer: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
@@ -82,7 +82,7 @@ def test_nothing_else_is(monkeypatch: pytest.MonkeyPatch, answer: bytes, shown: 
     assert f"answered {shown}" in caught.value.what
     assert len(caught.value.what) < 400
     assert caught.value.what.isprintable()
-    assert session.MY_ADDRESS in str(caught.value.next)
+    assert my_address.MY_ADDRESS in str(caught.value.next)
 
 
 def test_no_more_than_its_start_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_no_more_than_its_start_is_read(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_service_that_answers_a_byte_at_a_time_is_given_up(
     monkeypatch: pytest.MonkeyPatch, headers: bool
 ) -> None:
-    monkeypatch.setattr(session, "PATIENCE", 0.4)
+    monkeypatch.setattr(my_address, "PATIENCE", 0.4)
     ended = Event()
 
     def slow(handler: BaseHTTPRequestHandler) -> None:
@@ -128,8 +128,8 @@ def test_what_is_no_http_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_the_user_sets_may_be_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     for text, network in (("10.1.2.3", "10.1.2.3/32"), ("10.1.0.0/16", "10.1.0.0/16")):
-        monkeypatch.setenv(session.MY_ADDRESS, text)
-        assert session.my_address() == network
-    monkeypatch.setenv(session.MY_ADDRESS, "home")
+        monkeypatch.setenv(my_address.MY_ADDRESS, text)
+        assert my_address.my_address() == network
+    monkeypatch.setenv(my_address.MY_ADDRESS, "home")
     with pytest.raises(RoostError, match="ROOST_MY_ADDRESS is 'home', which is no address"):
-        session.my_address()
+        my_address.my_address()

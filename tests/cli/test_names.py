@@ -17,8 +17,8 @@ from roost.model.steps import Forget
 from roost.notebook.dask.discovery import find
 from roost.providers.aws.cloud import AwsCloud
 from roost.providers.aws.session import regions_with
+from roost.providers.hold import hold
 from roost.providers.local.cloud import LocalCloud
-from roost.providers.local.hold import hold
 from roost.recipes.local import boot
 from roost.ssh.paths import places
 from roost.ssh.tunnel import forget

@@ -18,9 +18,9 @@ from roost.home import Folder, folder
 from roost.model.resources import Group, Instance, Shape, Wanted
 from roost.plan.down import plan_down
 from roost.plan.up import plan_stop, plan_up
+from roost.providers.hold import hold
 from roost.providers.local import processes
 from roost.providers.local.cloud import LocalCloud
-from roost.providers.local.hold import hold
 from roost.recipes.step import Boot, Command, Service, Step
 from roost.reconcile.loop import reconcile
 
@@ -214,7 +214,7 @@ def test_what_a_killed_roost_had_begun_ends_before_the_next_one_begins(tmp_path)
     child = f"import time, pathlib; time.sleep(0.7); pathlib.Path({str(done)!r}).touch()"
     killed = (
         "import os, subprocess, sys, pathlib\n"
-        "from roost.providers.local.hold import hold\n"
+        "from roost.providers.hold import hold\n"
         f"with hold(pathlib.Path({str(file)!r}), 'demo', 'roost scale demo 1'):\n"
         f"    subprocess.Popen([sys.executable, '-c', {child!r}], close_fds=False)\n"
         "    os.kill(os.getpid(), 9)\n"

@@ -1,6 +1,6 @@
 """Host keys out of what a machine writes to its console."""
 
-from roost.providers.aws.console import host_keys
+from roost.providers.console import host_keys
 
 ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGH5fGgBdTgC1nD8E/TekwJAet/K4f1f8DiBiQ4NYry/"
 ED2 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHtOReNwl7HPAz5EUR/6mRdACoNszPBcSS9tCUeot7CE"

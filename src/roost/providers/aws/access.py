@@ -1,33 +1,20 @@
 """Who may enter: rules of security groups, from EC2's descriptions and to its requests. Pure.
 
-Each rule that roost makes says so in its description, and for whom: what the file names, or whoever
-said "me", by the fingerprint of their key. A rule with another description was made by hand.
+Whom a rule is for stands in its description (``roost.providers.callers``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from roost.model.resources import Rule, RuleOf
+from roost.providers.callers import ME, Caller, description_of, network_of, rule_of, seen
 
 Described = Mapping[str, Any]
 Key = tuple[Any, ...]
-FILE = "roost"
-"""The description of a rule for a network that the file names."""
-ME = "roost: me "
-"""The description of a rule for somebody's own address begins so; their key follows."""
 ME_BEFORE = "roost: caller"
-"""The same as an older roost wrote it, which did not say whose address it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whoever runs roost: the CIDR of their address, and their key; "" for what is not known."""
-
-    cidr: str = ""
-    key: str = ""
+"""The description that an older roost gave such a rule; it did not say whose address it was."""
 
 
 def lets_people_in(groups: Iterable[Described]) -> bool:
@@ -44,21 +31,12 @@ def rules(group: Described, caller: Caller) -> tuple[Rule, ...]:
         ours = _is_ours(permission)
         owner: RuleOf = _owner(place.get("Description") or "", caller) if ours else "hand"
         port = int(permission.get("FromPort", 0)) if permission.get("IpProtocol") == "tcp" else 0
-        found.append(Rule(port=port, source=cidr, cidr=cidr, of=owner))
-        if cidr and cidr == caller.cidr:
-            found.append(Rule(port=port, source="caller", cidr=cidr, of=owner))
+        found += seen(port, cidr, owner, caller)
     return tuple(found)
 
 
 def _owner(description: str, caller: Caller) -> RuleOf:
-    if description == FILE:
-        return "file"
-    if description == ME_BEFORE:
-        return "somebody"
-    if description.startswith(ME):
-        mine = caller.key != "" and description == ME + caller.key
-        return "me" if mine else "colleague"
-    return "hand"
+    return "somebody" if description == ME_BEFORE else rule_of(description, caller)
 
 
 def _is_ours(permission: Described) -> bool:
@@ -106,11 +84,9 @@ def _keys(permission: Described) -> list[Key]:
 
 def permission(rule: Rule, caller: Caller) -> dict[str, Any]:
     """Return the permission of a rule, with its description."""
-    mine = rule.source == "caller"
-    cidr = caller.cidr if mine else rule.source
+    cidr = network_of(rule, caller)
     six = ":" in cidr
-    text = ME + caller.key if mine else FILE
-    place = {"CidrIpv6" if six else "CidrIp": cidr, "Description": text}
+    place = {"CidrIpv6" if six else "CidrIp": cidr, "Description": description_of(rule, caller)}
     return {**_port(rule.port), "Ipv6Ranges" if six else "IpRanges": [place]}
 
 

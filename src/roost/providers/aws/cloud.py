@@ -28,11 +28,9 @@ from roost.model.steps import (
     describe,
 )
 from roost.providers.aws import ledger, parse, record, requests, s3_copies, tags
-from roost.providers.aws.access import Caller
 from roost.providers.aws.audit import sweep
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
-from roost.providers.aws.console import host_keys
 from roost.providers.aws.create import Maker, public_keys
 from roost.providers.aws.failures import code_of, kind_of, translated
 from roost.providers.aws.images.lookup import find_own
@@ -46,7 +44,9 @@ from roost.providers.aws.ownership import Callers
 from roost.providers.aws.resize import check
 from roost.providers.aws.storage import DISK_STEPS, Disks
 from roost.providers.aws.update import Changes, Retirer, no_retiring
-from roost.providers.local.hold import hold
+from roost.providers.callers import Caller
+from roost.providers.console import host_keys
+from roost.providers.hold import hold
 from roost.providers.provider import Capabilities, Summary
 
 if TYPE_CHECKING:

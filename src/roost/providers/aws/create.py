@@ -21,13 +21,13 @@ from roost.model.resources import (
 )
 from roost.model.steps import OpenRules
 from roost.providers.aws import access, requests, tags
-from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import code_of, taken
 from roost.providers.aws.launch import Launch, UserData
 from roost.providers.aws.marks import DESCRIBED
 from roost.providers.aws.network import Network
+from roost.providers.callers import Caller
 
 OLD = timedelta(minutes=10)
 """What was made that long ago is not what was just asked for."""

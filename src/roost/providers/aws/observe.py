@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from roost.errors import CloudError, RoostError, ThrottledError
+from roost.errors import CloudError, ThrottledError
 from roost.model.nodes import launched
 from roost.model.record import read_record
 from roost.model.resources import Backup, Instance, Kind, State
 from roost.plan.recorded import lost_backups
 from roost.providers.aws import access, health, marks, parse, record, s3_copies, tags, trouble
-from roost.providers.aws.access import Caller
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import failed_to_start
 from roost.providers.aws.marks import DESCRIBED
+from roost.providers.callers import Caller, Who, who_looks
 
 KINDS: dict[str, Kind] = {
     "elastic-ip": "address",
@@ -37,14 +37,6 @@ OWNED: dict[Kind, dict[str, Any]] = {
     "image": {"Owners": ["self"], "IncludeDisabled": True},
 }
 """Those of other accounts are described too, unless one asks for one's own."""
-
-
-class Who(Protocol):
-    """Says who looks."""
-
-    def __call__(self, *, address: bool = True) -> Caller:
-        """Return the caller; without the address nobody is asked. Raises RoostError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +168,8 @@ class Look:
         return {s["SnapshotId"]: s.get("LastTieringOperationStatus", "") for s in found}
 
     def _caller(self, groups: list[Any]) -> Caller:
-        """Return who looks; nobody known where that cannot be said.
-
-        Only who opens a way in needs it, and asks again; all other commands go without it. Their
-        address is asked for only where the file says "me"; their key tells which rules are theirs.
-        """
+        """Return who looks; only who opens a way in must be known, and asks again."""
+        if not groups:
+            return Caller()
         recorded, people = read_record(self.memory.record), access.lets_people_in(groups)
-        me = recorded.lets_me_in or (people and not recorded.ssh_from)
-        if not groups or not (me or people):
-            return Caller()
-        try:
-            return self.caller(address=me)
-        except RoostError:
-            return Caller()
+        return who_looks(recorded, self.caller, people=people)

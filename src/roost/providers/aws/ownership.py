@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from roost.errors import RoostError
-from roost.model.owner import Owner, fingerprint
+from roost.model.owner import Owner
 from roost.model.record import read_record
+from roost.providers.callers import is_known_by_key, key_of
 
 DESCRIPTION = re.compile(r"roost: owner (\S{1,180}) key (\S{1,60})")
 NOBODY = "-"
@@ -48,16 +49,12 @@ class Callers:
 
     def key(self) -> str:
         """Return the fingerprint of their key; "" where there is none, and none can be made."""
-        try:
-            return fingerprint(self.public_key())
-        except RoostError:
-            return ""
+        return key_of(self.public_key)
 
     def mine(self, owner: Owner, record: str | None) -> bool:
         """Tell whether it is theirs, or its file names them; AWS is asked only for other keys."""
-        key, known = self.key(), read_record(record)
-        theirs = {owner.key, *(fingerprint(line.encode()) for line in known.keys)}
-        if key and key in theirs:
+        known = read_record(record)
+        if is_known_by_key(self.key(), owner, known):
             return True
         try:
             caller = self.identity()

@@ -27,7 +27,8 @@ from roost.model.resources import (
     VolumeState,
 )
 from roost.providers.aws import marks, tags
-from roost.providers.aws.access import Caller, rules
+from roost.providers.aws.access import rules
+from roost.providers.callers import Caller
 
 Described = Mapping[str, Any]
 INSTANCE_STATES: dict[str, InstanceState] = {

@@ -30,9 +30,9 @@ from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Ste
 from roost.notebook.dask.discovery import dashboard, scheduler
 from roost.notebook.dask.membership import members
 from roost.notebook.lab.address import address
+from roost.providers.hold import hold
 from roost.providers.local import processes, tls
 from roost.providers.local.condition import condition
-from roost.providers.local.hold import hold
 from roost.providers.local.run import node_environment, run_in
 from roost.providers.provider import Capabilities, Summary
 from roost.recipes.step import Boot

@@ -27,7 +27,8 @@ from roost.model.steps import (
     Step,
     describe,
 )
-from roost.providers.local.hold import hold
+from roost.providers.callers import Caller
+from roost.providers.hold import hold
 from roost.providers.openstack import (
     copies,
     flavors,
@@ -42,7 +43,6 @@ from roost.providers.openstack import (
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.create import Maker
 from roost.providers.openstack.failures import CallError, known, translated
-from roost.providers.openstack.firewall import Caller
 from roost.providers.openstack.images import store
 from roost.providers.openstack.keeper import Callers, Keeper
 from roost.providers.openstack.launch import Launch
@@ -153,7 +153,7 @@ class OpenStackCloud:
 
     def host_keys(self, name: str, instance: str) -> tuple[str, ...]:
         """Return the instance's SSH host keys from its console; () where it shows none yet."""
-        from roost.providers.aws.console import host_keys
+        from roost.providers.console import host_keys
 
         return host_keys(self._console(name, instance, LONGEST_LOG))
 

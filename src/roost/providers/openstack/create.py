@@ -19,10 +19,10 @@ from roost.model.resources import (
     Volume,
 )
 from roost.model.steps import OpenRules
+from roost.providers.callers import Caller
 from roost.providers.openstack import firewall, marks, observe
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import CallError
-from roost.providers.openstack.firewall import Caller
 from roost.providers.openstack.flavors import Flavor
 from roost.providers.openstack.launch import Launch, UserData
 from roost.providers.openstack.memory import Memory

@@ -1,33 +1,20 @@
 """Who may enter: rules of security groups, from Neutron's descriptions and to its requests. Pure.
 
-Each rule that roost makes says so in its description, and for whom: what the file names, or whoever
-said "me", by the fingerprint of their key. A rule with another description was made by hand.
+Whom a rule is for stands in its description (``roost.providers.callers``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from roost.model.resources import Rule, RuleOf
+from roost.providers.callers import FILE, ME, Caller, description_of, network_of, rule_of, seen
 
 Described = Mapping[str, Any]
 Key = tuple[Any, ...]
-FILE = "roost"
-"""The description of a rule for a network that the file names."""
-ME = "roost: me "
-"""The description of a rule for somebody's own address begins so; their key follows."""
 ANYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 """What a rule without a network lets in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whoever runs roost: the CIDR of their address, and their key; "" for what is not known."""
-
-    cidr: str = ""
-    key: str = ""
 
 
 def entering(group: Described) -> list[Described]:
@@ -51,26 +38,15 @@ def rules(group: Described, caller: Caller) -> tuple[Rule, ...]:
         tcp = rule.get("protocol") in ("tcp", "6", 6)
         first, last = rule.get("port_range_min"), rule.get("port_range_max")
         one_port = tcp and first == last and isinstance(first, int)
-        owner: RuleOf = _owner(str(rule.get("description") or ""), caller) if one_port else "hand"
+        owner: RuleOf = rule_of(str(rule.get("description") or ""), caller) if one_port else "hand"
         port = first if tcp and isinstance(first, int) else 0
-        found.append(Rule(port=port, source=cidr, cidr=cidr, of=owner))
-        if cidr and cidr == caller.cidr:
-            found.append(Rule(port=port, source="caller", cidr=cidr, of=owner))
+        found += seen(port, cidr, owner, caller)
     return tuple(found)
 
 
 def _cidr(rule: Described) -> str:
     family = str(rule.get("ethertype"))
     return str(rule.get("remote_ip_prefix") or ANYWHERE.get(family, ""))
-
-
-def _owner(description: str, caller: Caller) -> RuleOf:
-    if description == FILE:
-        return "file"
-    if description.startswith(ME):
-        mine = caller.key != "" and description == ME + caller.key
-        return "me" if mine else "colleague"
-    return "hand"
 
 
 def missing(group: Described, wanted: Iterable[Rule], caller: Caller) -> list[dict[str, Any]]:
@@ -94,8 +70,7 @@ def missing(group: Described, wanted: Iterable[Rule], caller: Caller) -> list[di
 
 
 def _request(group_id: str, rule: Rule, caller: Caller) -> dict[str, Any]:
-    mine = rule.source == "caller"
-    cidr = caller.cidr if mine else rule.source
+    cidr = network_of(rule, caller)
     return {
         "security_group_id": group_id,
         "direction": "ingress",
@@ -104,7 +79,7 @@ def _request(group_id: str, rule: Rule, caller: Caller) -> dict[str, Any]:
         "port_range_min": rule.port,
         "port_range_max": rule.port,
         "remote_ip_prefix": cidr,
-        "description": ME + caller.key if mine else FILE,
+        "description": description_of(rule, caller),
     }
 
 

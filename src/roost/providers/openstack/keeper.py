@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from roost.errors import CloudError, RoostError, command_line
-from roost.model.owner import Owner, fingerprint
+from roost.model.owner import Owner
 from roost.model.record import read_record
 from roost.model.resources import Backup
+from roost.providers.callers import is_known_by_key, key_of
 from roost.providers.openstack import observe, record, record_group
 from roost.providers.openstack.client import Site
 
@@ -38,15 +39,12 @@ class Callers:
 
     def key(self) -> str:
         """Return the fingerprint of their key; "" where there is none, and none can be made."""
-        try:
-            return fingerprint(self.public_key())
-        except RoostError:
-            return ""
+        return key_of(self.public_key)
 
     def mine(self, owner: Owner, text: str | None) -> bool:
         """Tell whether it is theirs, or its file names them; the site is asked for others only."""
-        key, known = self.key(), read_record(text)
-        if key and key in {owner.key, *(fingerprint(line.encode()) for line in known.keys)}:
+        known = read_record(text)
+        if is_known_by_key(self.key(), owner, known):
             return True
         try:
             me = self.me()

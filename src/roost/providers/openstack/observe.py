@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from roost.errors import RoostError
 from roost.model import nodes
 from roost.model.owner import Foreign
 from roost.model.record import read_record
@@ -24,6 +23,7 @@ from roost.model.resources import (
     State,
     Volume,
 )
+from roost.providers.callers import Caller, Who, who_looks
 from roost.providers.openstack import (
     copies,
     firewall,
@@ -35,18 +35,9 @@ from roost.providers.openstack import (
 )
 from roost.providers.openstack.client import Site
 from roost.providers.openstack.failures import is_absent
-from roost.providers.openstack.firewall import Caller
 from roost.providers.openstack.memory import Memory
 
 PAGE = ("limit", "1000")
-
-
-class Who(Protocol):
-    """Says who looks."""
-
-    def __call__(self, *, address: bool = True) -> Caller:
-        """Return the caller; without the address nobody is asked. Raises RoostError."""
-        ...
 
 
 def servers(site: Site, name: str | None = None) -> list[dict[str, Any]]:
@@ -214,16 +205,8 @@ class Look:
         memory.state, memory.head = state, heads[-1].private if heads else None
 
     def _caller(self, groups: list[Any]) -> Caller:
-        """Return who looks; nobody known where that cannot be said, or nobody needs it.
-
-        Their address is asked for only where the file says "me"; their key tells whose rules
-        are theirs.
-        """
+        """Return who looks; only who opens a way in must be known, and asks again."""
+        if not groups:
+            return Caller()
         recorded, people = read_record(self.memory.kept.record), firewall.lets_people_in(groups)
-        me = recorded.lets_me_in or (people and not recorded.ssh_from)
-        if not groups or not (me or people):
-            return Caller()
-        try:
-            return self.caller(address=me)
-        except RoostError:
-            return Caller()
+        return who_looks(recorded, self.caller, people=people)

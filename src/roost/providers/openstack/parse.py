@@ -18,9 +18,9 @@ from roost.model.resources import (
     Volume,
     VolumeState,
 )
+from roost.providers.callers import Caller
 from roost.providers.openstack import firewall, marks
 from roost.providers.openstack.failures import fault_of
-from roost.providers.openstack.firewall import Caller
 
 Described = Mapping[str, Any]
 SERVER_STATES: dict[str, InstanceState] = {

@@ -43,7 +43,7 @@ class OpenStackProvider:
         return self._at(session.site_of(place, table), tools, table)
 
     def _at(self, at: Site, tools: Tools, table: OpenStack | None = None) -> OpenStackCloud:
-        from roost.providers.aws.session import my_address
+        from roost.providers.my_address import my_address
         from roost.providers.openstack import client, session
         from roost.providers.openstack.cloud import OpenStackCloud
         from roost.recipes.rented import boot
