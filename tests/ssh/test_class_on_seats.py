@@ -118,6 +118,7 @@ class TestCollect:
         (work / "run.sh").chmod(0o755)
         (work / "passwd").symlink_to("/etc/passwd")
         os.mkfifo(work / "pipe")
+        (work / "lost+found").mkdir(mode=0)  # a volume's: only root reads it
         return work
 
     def test_each_seat_has_a_folder_and_what_was_there_stays(

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from roost.ssh.connection import Connection
 
 MOST_FILES = 1_000_000
+PACK = """\
+own=; [ -r "$1/lost+found" ] || own=--exclude=./lost+found
+exec tar -C "$1" $own -cf - .
+"""
+"""Packs a folder. At the top of a volume is the file system's own folder, which only root reads."""
 CHANGED = 1
 """What tar ends with where somebody wrote a file meanwhile: it has come, in some state."""
 
@@ -95,7 +100,7 @@ def _results(spec: Classroom) -> str:
 def _bring(way: Connection, folder: str, target: Path, most: int) -> Collected:
     """Unpack a seat's folder beside its place, then move each file there."""
     node = way.node.name
-    line = command.batch(way.config, way.alias, ["tar", "-C", folder, "-cf", "-", "."])
+    line = command.batch(way.config, way.alias, ["sh", "-c", PACK, "roost", folder])
     beside = Path(tempfile.mkdtemp(prefix=f".{node}.", dir=target))
     try:
         with tempfile.TemporaryFile() as said:
