@@ -116,7 +116,7 @@ def close_all(name: str) -> bool:
 
 
 def renew(controls: Iterable[Path]) -> None:
-    """Take no new login over these open connections: a login has the variables of its time.
+    """Take no new login over these open connections: it would have the environment from before.
 
     Whoever is logged in through them stays so.
     """

@@ -213,7 +213,7 @@ class Disks:
         return max(found or (), key=lambda change: change["StartTime"], default={})
 
     def adopt(self, volume: Volume) -> None:
-        """Adopt a volume of before roost. Raises CloudError where it belongs to another name."""
+        """Adopt a volume that was there before. Raises CloudError where it is another name's."""
         (found,) = self.calls.ec2.describe_volumes(VolumeIds=[volume.id])["Volumes"]
         owner = tags.read(found.get("Tags")).get(tags.NAME, self.name)
         zone = self.memory.zone

@@ -238,7 +238,7 @@ class Disks:
         self.site.post("block-storage", f"/volumes/{volume.id}/metadata", held)
 
     def adopt(self, volume: Volume) -> None:
-        """Adopt a volume of before roost. Raises CloudError where it belongs to another name."""
+        """Adopt a volume that was there before. Raises CloudError where it is another name's."""
         found = self.site.get("block-storage", f"/volumes/{volume.id}")["volume"]
         owner = marks.metadata(found).get(marks.NAME, self.name)
         if owner != self.name:
