@@ -19,7 +19,6 @@ from playwright.sync_api import Browser
 __all__ = ["browser"]
 pytestmark = [
     pytest.mark.bench,
-    pytest.mark.long,  # four desktops: about ten minutes
     pytest.mark.browser,
     pytest.mark.timeout(2400),
     pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on the PATH"),

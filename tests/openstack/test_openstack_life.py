@@ -23,7 +23,6 @@ from tests.openstack.test_openstack_commands import neighbours
 
 pytestmark = [
     pytest.mark.bench,
-    pytest.mark.long,  # by hand; neither story has been seen to its end yet
     pytest.mark.timeout(1800),
     pytest.mark.filterwarnings("ignore::openstack.warnings.OpenStackDeprecationWarning"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
@@ -162,6 +161,7 @@ def test_a_desktop_from_up_to_down(stars: Stars) -> None:
     wait_for(lambda: stars.project.left() == before)
 
 
+@pytest.mark.long
 def test_it_shelves_itself_is_parked_and_comes_back_elsewhere(stars: Stars) -> None:
     """With no roost at work, at its end time; then from copies, in the other zone, larger."""
     before = stars.project.left()

@@ -144,9 +144,9 @@ class Driver(nova_fake.Driver):
         ask("off", id=instance.uuid)
         super().power_off(instance, timeout, retry_interval)
 
-    def power_on(self, context, instance, network_info, block_device_info=None, **more):
+    def power_on(self, context, instance, network_info, block_device_info=None, *more, **named):
         self._boot(instance, network_info, block_device_info)
-        super().power_on(context, instance, network_info, block_device_info, **more)
+        super().power_on(context, instance, network_info, block_device_info, *more, **named)
 
     def reboot(self, context, instance, network_info, reboot_type, block_device_info=None, **more):
         if reboot_type == "SOFT":
