@@ -12,8 +12,9 @@ from roost.model.owner import fingerprint
 from roost.model.resources import Rule, RuleOf, SecurityGroup, State, Wanted
 from roost.model.steps import CloseRules, OpenRules, explain
 from roost.plan.up import plan_up
+from roost.providers import callers
 from roost.providers.aws import access
-from roost.providers.aws.access import Caller
+from roost.providers.callers import Caller
 
 HERE, BEFORE, OTHER = "203.0.113.7/32", "203.0.113.9/32", "198.51.100.1/32"
 NET = "192.0.2.0/24"
@@ -95,9 +96,9 @@ def test_a_new_way_in_is_opened_before_the_old_one_is_closed() -> None:
 # --- as EC2 describes it -------------------------------------------------------------------------
 
 TEXTS = {
-    "file": access.FILE,
-    "me": f"{access.ME}SHA256:mine",
-    "colleague": f"{access.ME}SHA256:other",
+    "file": callers.FILE,
+    "me": f"{callers.ME}SHA256:mine",
+    "colleague": f"{callers.ME}SHA256:other",
     "somebody": access.ME_BEFORE,
     "hand": "opened for the workshop",
 }
