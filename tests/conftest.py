@@ -31,6 +31,11 @@ def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None
 
 
+def pytest_xdist_auto_num_workers(config: Any) -> int:
+    """Take two workers a core: many tests wait, for a process, a lock or an answer."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(autouse=True)
 def no_thread_without_its_server() -> Iterator[None]:
     """Fail where a thread serves a socket that is closed: it takes a core's time until the end."""

@@ -242,6 +242,7 @@ def test_two_names_are_two_images(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("helper", "said"),
     [

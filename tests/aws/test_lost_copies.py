@@ -139,6 +139,7 @@ def test_show_names_what_is_lost(roost: Roost, parked: Account) -> None:
     assert running(parked) == []
 
 
+@pytest.mark.slow
 def test_fresh_makes_it_empty_with_a_yes(roost: Roost, parked: Account) -> None:
     gone = snapshot_of(parked, "data")
     parked.client.delete_snapshot(SnapshotId=gone)
@@ -258,6 +259,7 @@ def test_an_older_copy_is_not_taken_for_the_last(roost: Roost, parked: Account) 
     assert running(parked) == []
 
 
+@pytest.mark.slow
 def test_a_lost_object_is_missed(
     roost: Roost,
     agent: DiskVolumeAgent,

@@ -56,6 +56,7 @@ def fail(account: Account, volume: str) -> None:
     account.ec2.states[volume] = "error"
 
 
+@pytest.mark.slow
 def test_a_volume_in_error_is_named_and_not_replaced(roost: Roost, up: Account, file: Path) -> None:
     broken = volume_of(up, "scratch")
     ok(roost("stop", "stars"))

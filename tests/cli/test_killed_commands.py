@@ -99,6 +99,7 @@ COMMANDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
 """What comes before a command, and the command itself."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", COMMANDS)
 def test_the_same_words_again(
     scene: str, cloud: Full, bucket: Bucket, roost: Roost, file: Path
@@ -126,6 +127,7 @@ def test_the_same_words_again(
         assert at > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("park", [DISCARD, TO_S3, ("park", "there", "--yes")])
 def test_resume_against_a_killed_park(
     park: tuple[str, ...], cloud: Full, bucket: Bucket, roost: Roost, file: Path

@@ -173,6 +173,7 @@ def test_another_name_is_left_alone(rig: Rig) -> None:
 # --- kills and repetitions -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ACTS)
 def test_a_step_done_twice_changes_nothing_more(rig: Rig, act: str) -> None:
     for before in BEFORE[act]:
@@ -186,6 +187,7 @@ def test_a_step_done_twice_changes_nothing_more(rig: Rig, act: str) -> None:
     assert there == all_there(rig.open(), rig.wanted.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ACTS)
 def test_a_kill_between_two_steps_and_the_same_again_comes_to_the_same_end(
     rig: Rig, act: str

@@ -110,6 +110,7 @@ def test_a_scheduler_that_dies_is_started_again(lab: Lab) -> None:
     assert set(lab.states().values()) == {"running"}
 
 
+@pytest.mark.slow
 def test_a_lost_record_of_a_machine_does_not_stop_down(lab: Lab) -> None:
     """A file that somebody broke by hand."""
     lab.roost("up")

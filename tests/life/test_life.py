@@ -114,6 +114,7 @@ def test_a_killed_machine_is_reported_and_refilled(lab: Lab) -> None:
     assert len(lab.supervisors()) == 3
 
 
+@pytest.mark.slow
 def test_two_ups_at_once_make_one_cluster(lab: Lab) -> None:
     first, second = lab.begin("up"), lab.begin("up")
     said = [process.communicate(timeout=120)[1] for process in (first, second)]
@@ -197,6 +198,7 @@ def _kill_after(lab: Lab, moment: float, *words: str) -> None:
     process.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_a_name_from_another_folder_is_not_taken_over(lab: Lab, tmp_path: Path) -> None:
     lab.roost("up")
     other = Lab(lab.home, tmp_path / "other", "life")
@@ -241,6 +243,7 @@ def test_a_failing_environment_says_why(lab: Lab, tmp_path: Path) -> None:
     assert "Traceback" not in failed
 
 
+@pytest.mark.slow
 def test_ports_are_loopback_only(lab: Lab) -> None:
     lab.roost("up")
     listening = {
@@ -252,6 +255,7 @@ def test_ports_are_loopback_only(lab: Lab) -> None:
     assert listening == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_strangers_cannot_talk_to_the_scheduler(lab: Lab) -> None:
     """TLS with our own certificate: without its key, nobody gets an answer."""
     lab.roost("up")

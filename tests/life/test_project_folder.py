@@ -60,6 +60,7 @@ def wrote(times: int, workers: int) -> str:
     return f"1 True {[str(times * n) for n in range(workers)]} {['mine'] * workers}"
 
 
+@pytest.mark.slow
 def test_tasks_write_and_read_where_their_client_does(lab: Lab) -> None:
     in_project(lab)
     lab.roost("up")
@@ -120,6 +121,7 @@ def test_modules_named_like_pythons_and_dasks_own_stop_nobody(lab: Lab) -> None:
     assert [s["starts"] for services in starts for s in services.values()] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_project_that_is_gone_is_said(lab: Lab) -> None:
     in_project(lab)
     lab.roost("up")

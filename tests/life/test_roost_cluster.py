@@ -42,6 +42,7 @@ print(len(Client(RoostCluster.from_name("life")).nthreads()))
     assert said.split() == ["1024", "2"]
 
 
+@pytest.mark.slow
 def test_all_attachments_see_the_same(up: Lab) -> None:
     """Dask's own worker-status plugin knows one listener; ours are as many as there are."""
     up.python(
@@ -82,6 +83,7 @@ assert len(cluster.plan) == 1
     assert len(up.states()) == 2
 
 
+@pytest.mark.slow
 def test_it_finds_a_restarted_scheduler(up: Lab) -> None:
     up.python(
         BEGIN
@@ -102,6 +104,7 @@ assert Client(cluster).submit(sum, [1, 2]).result() == 3
     )
 
 
+@pytest.mark.slow
 def test_asynchronous(up: Lab) -> None:
     said = up.python(
         BEGIN
@@ -117,6 +120,7 @@ asyncio.run(main())
     assert said == "6"
 
 
+@pytest.mark.slow
 def test_errors_say_what_to_do(up: Lab) -> None:
     said = up.python(
         BEGIN

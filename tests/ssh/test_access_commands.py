@@ -267,6 +267,7 @@ class TestOpen:
             yield
             tunnel.close("ndvi")
 
+    @pytest.mark.slow
     def test_a_tunnel_that_outlives_the_command(self, roost: Roost) -> None:
         told = roost("open", "ndvi", "--no-browser")
         assert told.code == 0, told.err
@@ -345,6 +346,7 @@ class TestOpenDesktop:
             yield passwords
             tunnel.close("ndvi")
 
+    @pytest.mark.slow
     def test_each_seat_has_its_own_page_and_tunnel(
         self, roost: Roost, cloud: Cloud, passwords: Path
     ) -> None:
@@ -382,11 +384,13 @@ class TestOpenDesktop:
         found = roost("open", "ndvi", "--json").json
         assert found == {"name": "ndvi", "address": address, "password": "mine-1234"}
 
+    @pytest.mark.slow
     def test_who_only_looks_on_gets_another_password(self, roost: Roost, passwords: Path) -> None:
         told = roost("open", "ndvi", "--no-browser", "--view")
         assert told.out.splitlines()[1:] == ["password: theirs-5678"]
         assert roost("open", "ndvi", "--view", "--json").json["password"] == "theirs-5678"
 
+    @pytest.mark.slow
     def test_before_the_passwords_are_made(self, roost: Roost, passwords: Path) -> None:
         passwords.unlink()
         told = roost("open", "ndvi", "--no-browser")

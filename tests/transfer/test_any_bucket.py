@@ -24,6 +24,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_one_object_that_cannot_be_had_keeps_no_other_from_coming(
     tmp_path: Path, s3: Hostile, roost: Roost, kind: str

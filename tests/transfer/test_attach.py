@@ -105,6 +105,7 @@ def watching(store: Store, source: Path) -> Job:
     return up(store, source, watch=True)
 
 
+@pytest.mark.slow
 def test_who_comes_again_attaches_and_who_leaves_ends_nothing(
     tmp_path: Path, store: Store, here: Here
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_connection_that_was_lost_gets_the_end_of_its_own_job(
     assert len(here.units) == 2
 
 
+@pytest.mark.slow
 def test_one_that_was_killed_is_told_and_begun_again(
     tmp_path: Path, store: Store, here: Here
 ) -> None:

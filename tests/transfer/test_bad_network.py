@@ -53,6 +53,7 @@ def check(tmp_path: Path, store: Store, kinds: tuple[str, ...], rate: float, see
     assert store.unfinished(with_parts=True) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_fault(tmp_path: Path, store: Store, kind: str) -> None:
     check(tmp_path, store, (kind,), 0.15, seed=7)
@@ -64,6 +65,7 @@ def test_all_faults_together(tmp_path: Path, store: Store, seed: int) -> None:
     check(tmp_path, store, KINDS, 0.3, seed)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_always_damaged_is_reported_and_not_kept(
     tmp_path: Path, store: Store, up: Callable[..., Ran]
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_file_that_is_always_damaged_is_reported_and_not_kept(
     assert [one for one in tree(tmp_path / "back") if not one.endswith("roost-part")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [500, PART + 9])
 def test_what_is_always_damaged_on_its_way_to_s3_is_reported(
     tmp_path: Path, store: Store, size: int

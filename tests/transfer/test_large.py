@@ -108,6 +108,7 @@ def test_an_upload_of_a_file_that_is_gone_is_ended(tmp_path: Path, store: Store,
     store.bucket.abort(Upload(store.base + "of-somebody-else", other))
 
 
+@pytest.mark.slow
 def test_a_download_that_was_cut_short_goes_on(
     tmp_path: Path, store: Store, up: Move, down: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ def named(folder: Path) -> set[str]:
 # --- is it open? ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [CANNOT_TELL, NO_LEASES])
 def test_a_file_of_which_nobody_can_tell_counts_as_open(
     tmp_path: Path, s3: Hostile, before: str
@@ -113,6 +114,7 @@ def test_a_file_of_which_nobody_can_tell_counts_as_open(
     assert s3.bodies("p/")["movie"] == b"half of it"
 
 
+@pytest.mark.slow
 def test_a_writer_of_another_user_that_pauses_loses_nothing(tmp_path: Path, s3: Hostile) -> None:
     here = grow(tmp_path / "here", {"sub/": b""})
     with (here / "movie").open("wb") as file:
@@ -126,6 +128,7 @@ def test_a_writer_of_another_user_that_pauses_loses_nothing(tmp_path: Path, s3: 
     assert (here / "movie").read_bytes() == b"A" * 1000 + b"B" * 1000
 
 
+@pytest.mark.slow
 def test_a_file_that_is_open_for_writing_stays_until_it_is_closed(
     tmp_path: Path, s3: Hostile
 ) -> None:
@@ -202,6 +205,7 @@ def test_folders_of_a_running_instrument_stay(tmp_path: Path, s3: Hostile) -> No
 RULE = "movies/*.tiff=aligned/*.mrc"
 
 
+@pytest.mark.slow
 def test_an_empty_or_older_result_proves_nothing(tmp_path: Path, s3: Hostile) -> None:
     movies = {f"movies/m{i}.tiff": b"raw" for i in range(4)}
     results = {"aligned/m0.mrc": b"sum", "aligned/m1.mrc": b"", "aligned/m2.mrc": b"sum"}
@@ -220,6 +224,7 @@ def test_an_empty_or_older_result_proves_nothing(tmp_path: Path, s3: Hostile) ->
     assert "m3" not in watch.told
 
 
+@pytest.mark.slow
 def test_a_result_that_is_still_written_proves_nothing(tmp_path: Path, s3: Hostile) -> None:
     here = aged(grow(tmp_path / "here", {"movies/m.tiff": b"raw", "aligned/m.mrc": b"half"}))
     with watching(here, "--janitor", RULE):

@@ -79,6 +79,7 @@ def environment(server: Hostile, folder: Path, **more: str) -> dict[str, str]:
     return {**env, **files, "ROOST_HOME": str(folder / "home"), **more}
 
 
+@pytest.mark.slow
 def test_new_keys_in_the_file_are_taken(tmp_path: Path, s3: Hostile) -> None:
     source = grow(tmp_path / "source", {"a": b"1"})
     keys(tmp_path / "credentials", "OLD")

@@ -363,7 +363,7 @@ def kill_often(
     assert not times
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_it_is_gone_on_with(
     tmp_path: Path, store: Store, here: Here, times: int
 ) -> None:
