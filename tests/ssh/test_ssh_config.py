@@ -161,6 +161,14 @@ def test_only_what_has_no_public_address_is_reached_through_the_head() -> None:
     assert way_through(private, cluster(replace(head, address="172.31.4.4"), private)) is None
     assert way_through(private, cluster(private)) is None
     assert way_through(head, cluster(head, private)) is None
+    # A site's floating addresses may be of its own campus, and those of a network be reached here.
+    floating = replace(head, address="10.20.0.7", private="10.1.0.4")
+    inside = replace(worker, address="10.1.0.5", private="10.1.0.5")
+    assert way_through(inside, cluster(floating, inside)) == floating
+    both = replace(inside, address="10.20.0.8")
+    assert way_through(both, cluster(floating, both)) is None
+    direct = replace(floating, address="10.1.0.4")
+    assert way_through(inside, cluster(direct, inside)) is None
 
 
 def test_only_a_name_that_wants_a_gateway_is_led_through_it() -> None:

@@ -15,10 +15,10 @@ from typing import IO, Any
 from roost.errors import RoostError, command_line
 from roost.log import debug
 from roost.model.limits import Limits
-from roost.model.resources import GATEWAY, Instance, State
+from roost.model.resources import Instance, State
 from roost.provision.bundle import Part
 from roost.ssh import command
-from roost.ssh.config import alias, gateway_of, way_through
+from roost.ssh.config import alias, way_through
 from roost.ssh.connection import HostKeys, learn, write_config
 from roost.ssh.diagnose import refuse_key
 from roost.ssh.keys import no_openssh
@@ -132,12 +132,13 @@ class Machines:
     def _know(self, instance: Instance) -> None:
         """Learn its host keys by its console, which may be a little behind, and the way to it.
 
-        The keys of its gateway come first. Raises Lost where one of the two does not answer yet.
+        Those of the machine that it is reached through come first. Raises Lost where one of the two
+        does not answer yet.
         """
         place = places(self.state.name)
         place.make()
-        gate = gateway_of(self.state)
-        if gate is not None and instance.role != GATEWAY:
+        gate = way_through(instance, self.state)
+        if gate is not None:
             with self._gate:
                 self._know(gate)
         deadline = time.monotonic() + KEYS_PATIENCE
@@ -152,26 +153,25 @@ class Machines:
             write_config(self.state)
 
     def _answers(self, instance: Instance) -> bool:
-        """Tell whether its SSH port answers. Behind another machine roost cannot ask from here."""
+        """Tell whether its SSH port answers. Behind a user's gateway nobody can tell from here."""
         import socket
 
         from roost.model.record import read_record
 
         gate = way_through(instance, self.state)
-        if gate is not None and gate.role == GATEWAY:
+        if gate is not None:
             return self._answers_there(instance, gate)
         recorded = read_record(self.state.record)
         if recorded.reach != "public" and not recorded.makes_gateway:
-            return True  # nobody can tell from here
-        gate = gate or instance
+            return True
         try:
-            with socket.create_connection((gate.address or "", 22), 5) as opened:
+            with socket.create_connection((instance.address or "", 22), 5) as opened:
                 return bool(opened.recv(4))
         except OSError:
             return False
 
     def _answers_there(self, instance: Instance, gate: Instance) -> bool:
-        """Tell whether its SSH port answers the gateway."""
+        """Tell whether its SSH port answers the machine that it is reached through."""
         with self._writing:
             host = write_config(self.state)[instance.name]
         config, gateway = places(self.state.name).config, alias(self.state.name, gate.name)

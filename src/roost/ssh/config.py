@@ -172,7 +172,7 @@ def gateway_of(state: State) -> Instance | None:
 
 def way_through(instance: Instance, state: State) -> Instance | None:
     """Return the machine through which another is reached: the gateway, or else the main one,
-    where that alone has a public address; None where it is reached from here.
+    where that alone has an address for outside; None where it is reached from here.
     """
     gate = gateway_of(state)
     if gate is not None:
@@ -180,11 +180,15 @@ def way_through(instance: Instance, state: State) -> Instance | None:
     main = main_machine(state)
     if main is None or instance.name == main.name:
         return None
-    return main if _public(main.address) and not _public(instance.address) else None
+    return main if _from_outside(main) and not _from_outside(instance) else None
 
 
-def _public(address: str | None) -> bool:
+def _from_outside(instance: Instance) -> bool:
+    """Tell whether a machine has an address for others than its own network. A site's floating
+    addresses need not be the internet's: at some they are of the campus."""
+    if instance.address and instance.private and instance.address != instance.private:
+        return True
     try:
-        return ipaddress.ip_address(address or "").is_global
+        return ipaddress.ip_address(instance.address or "").is_global
     except ValueError:
-        return bool(address)  # a name, and names are public
+        return bool(instance.address)  # a name, and names are public
