@@ -212,6 +212,8 @@ def test_openstack_finds_its_flavor_at_the_site(tmp_path):
     assert (needs.type, needs.cpus, needs.memory_gib, needs.gpus) == ("a flavor that fits", 4, 8, 1)
     named = group(want(tmp_path, text + 'type = "m1.large"\n'), "desktop").shape
     assert (named.type, named.cpus) == ("m1.large", 0)
+    cluster = 'kind = "cluster"\ncloud = "openstack"\n[workers]\ncount = 2\nspot = true\n'
+    assert not group(want(tmp_path, cluster), "worker").shape.spot, "no site has spot machines"
 
 
 def test_what_a_cloud_cannot_be(tmp_path):

@@ -66,7 +66,8 @@ class OpenStackRules:
         )
 
     def shape(self, spec: Spec, machine: Machine, role: Role, host: Host) -> Shape:
-        """Return what is asked for: which flavor fits is known only at the site."""
+        """Return what is asked for: which flavor fits is known only at the site. Nova sells no spot
+        machines, so those that may be spot are as all others."""
         del spec, role, host
         return Shape(
             type=machine.exact[0] if machine.exact else ANY_FLAVOR,
@@ -76,7 +77,6 @@ class OpenStackRules:
             arch=machine.arch or "x86_64",
             image=machine.image,
             disk_gib=machine.disk,
-            spot=machine.on_spot,
         )
 
     def set_up(self, spec: Spec) -> Mapping[str, Any]:
