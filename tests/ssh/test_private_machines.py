@@ -189,3 +189,8 @@ def test_without_its_gateway_nothing_is_tried(place: Path) -> None:
         with pytest.raises(RoostError, match=f"ndvi cannot be reached: {why}") as caught:
             connection(state, None, lambda *_: ())
         assert caught.value.next == then
+    # A head through which alone workers are reached is no other way.
+    head = replace(head, address="10.20.0.7", state="stopped")
+    worker = instance("worker-1", 3, address="10.0.0.5", private="10.0.0.5")
+    with pytest.raises(RoostError, match="ndvi cannot be reached: its head is stopped"):
+        connection(cluster(head, worker), "worker-1", lambda *_: ())

@@ -20,7 +20,6 @@ from roost.ssh.config import (
     by_gateway,
     by_session_manager,
     config,
-    gateway_of,
     key_alias,
     main_machine,
     user_of,
@@ -123,8 +122,7 @@ def _some(names: Collection[str], most: int = 8) -> str:
 def reachable(state: State, node: str | None) -> Instance:
     """Return the instance, if it is up. Raises NotFoundError, or RoostError with the next step."""
     found = chosen(state, node)
-    if found.role != GATEWAY and read_record(state.record).makes_gateway:
-        _check_gateway(state)
+    _check_way(found, state)
     if found.state == "running" and found.address is not None:
         return found
     command = "start" if found.state in ("stopping", "stopped") else "up"
@@ -135,13 +133,13 @@ def reachable(state: State, node: str | None) -> Instance:
     )
 
 
-def _check_gateway(state: State) -> None:
-    """Raise RoostError where the gateway is not there, or not up: nothing leads past it."""
-    gate = gateway_of(state)
-    if gate is None:
+def _check_way(instance: Instance, state: State) -> None:
+    """Raise RoostError where the machine that leads to this one is not there, or not up."""
+    gate = way_through(instance, state)
+    if gate is not None and (gate.state != "running" or gate.address is None):
+        what, command = f"its {gate.name} is {gate.state}", "start"
+    elif gate is None and instance.role != GATEWAY and read_record(state.record).makes_gateway:
         what, command = "its gateway is not there", "up"
-    elif gate.state != "running" or gate.address is None:
-        what, command = f"its gateway is {gate.state}", "start"
     else:
         return
     raise RoostError(
