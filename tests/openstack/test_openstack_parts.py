@@ -218,6 +218,8 @@ def test_the_network_is_the_only_one_or_the_named_one() -> None:
     assert find(shared, pool).name == "all"
     assert find(own, pool, cidr="8.8.8.0/24").direct
     assert find(own, pool, network="ext").direct
+    assert find(own, pool, network="own", public_network="own").direct
+    assert find(own, public_network="own").pool == ""
     assert find(own, public=False).pool == ""
     assert find(own, pool, net("other", outside=True), public_network="other").pool == "other"
     wrong = {

@@ -38,7 +38,11 @@ class OpenStack(Table):
         examples=["IFCA-LCG2"],
     )
     network: Text | None = Field(None, description="The network that machines are put on.")
-    public_network: Text | None = Field(None, description="Where floating addresses come from.")
+    public_network: Text | None = Field(
+        None,
+        description="Where floating addresses come from; the same as `network` where its own "
+        "addresses are reached from outside.",
+    )
     zones: tuple[Text, ...] = Field((), description="Availability zones, in order of preference.")
     guard: Guard = Field(
         "poweroff",

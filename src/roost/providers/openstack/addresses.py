@@ -38,6 +38,6 @@ def associate(site: Site, network: Network, pairs: Mapping[str, str]) -> None:
             raise CloudError(
                 f"no router leads from the network {network.name} to {network.pool_name}, so its"
                 " machines cannot have floating addresses; those that roost got are released",
-                next="openstack router add subnet ROUTER SUBNET   (or another network in"
-                ' [openstack]; or reach = "jump" in [access])',
+                next="openstack router add subnet ROUTER SUBNET   (or, in [openstack], another"
+                f' network; or public_network = "{network.name}", if you reach its addresses)',
             ) from error

@@ -19,7 +19,7 @@ SEE = "openstack network list"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of the site. ``direct``: its own addresses are public.
+    """A network of the site. ``direct``: its own addresses are reached from outside.
 
     ``pool`` is the network that floating addresses come from; "" where there is none.
     """
@@ -39,10 +39,13 @@ def find_network(site: Site, table: OpenStack | None, *, public: bool = True) ->
     every = [n for n in site.every("network", "/networks", "networks") if _is_up(n)]
     subnets = site.every("network", "/subnets", "subnets", [("ip_version", "4")])
     own = _chosen(every, table.network if table else None, site)
-    direct = own.get("router:external") is True or _is_public(own, subnets)
+    named = table.public_network if table else None
+    # Addresses of a campus look like private ones: only the file can tell that they are reached.
+    itself = named is not None and named in (own.get("id"), own.get("name"))
+    direct = itself or own.get("router:external") is True or _is_public(own, subnets)
     if direct or not public:
         return Network(str(own["id"]), str(own.get("name")), direct=direct)
-    pool = _pool(every, table.public_network if table else None)
+    pool = _pool(every, named)
     return Network(
         str(own["id"]), str(own.get("name")), False, str(pool["id"]), str(pool.get("name"))
     )
