@@ -161,7 +161,7 @@ class Project:
         write(folder / "clouds.yaml", {CLOUD: self.login.entry})
         return {"OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml")}
 
-    def debian(self, packages: Iterable[str]) -> None:
+    def debian(self, packages: Iterable[str], **properties: str) -> None:
         """Make ``image = "debian-12-roost"``, which has these packages; needs machines."""
         assert self.site.machines is not None
         self.site.admin.image.create_image(
@@ -174,8 +174,10 @@ class Project:
             min_disk=1,
             wait=True,
             validate_checksum=False,
+            allow_duplicates=True,  # of other tests' projects
             os_distro="debian",
             os_version="12",
+            **properties,
         )
 
     def left(self) -> dict[str, list[str]]:

@@ -60,7 +60,9 @@ def counts(project: Project) -> dict[str, int]:
     return {kind: len(names) for kind, names in project.left().items()}
 
 
-def neighbours(project: Project) -> dict[str, Any]:
+def neighbours(
+    project: Project, name: str = "stars", node: str = "desktop", volume: str = "data"
+) -> dict[str, Any]:
     """Things of somebody else in the same project, by names that roost could have given."""
     asked = project.connect()
     network = asked.network.find_network("private").id
@@ -68,18 +70,18 @@ def neighbours(project: Project) -> dict[str, Any]:
     image = asked.image.find_image("debian-12").id
     flavor = asked.compute.find_flavor("m1.tiny").id
     there = {
-        "group": asked.network.create_security_group(name="roost-stars"),
-        "float": asked.network.create_ip(floating_network_id=public, description="roost:stars"),
-        "volume": asked.block_storage.create_volume(name="stars-data", size=1),
+        "group": asked.network.create_security_group(name=f"roost-{name}"),
+        "float": asked.network.create_ip(floating_network_id=public, description=f"roost:{name}"),
+        "volume": asked.block_storage.create_volume(name=f"{name}-{volume}", size=1),
         "server": asked.compute.create_server(
-            name="stars-desktop",
+            name=f"{name}-{node}",
             flavor_id=flavor,
             image_id=image,
             networks=[{"uuid": network}],
-            metadata={"roost": "other", "roost_node": "desktop"},
-            tags=["roost:name=stars", "roost"],
+            metadata={"roost": "other", "roost_node": node},
+            tags=[f"roost:name={name}", "roost"],
         ),
-        "image": asked.image.create_image(name="roost-stars", tags=["roost:name=stars"]),
+        "image": asked.image.create_image(name=f"roost-{name}", tags=[f"roost:name={name}"]),
     }
     wait_for(lambda: asked.compute.get_server(there["server"].id).status == "ACTIVE")
     return there
@@ -256,8 +258,42 @@ def test_the_next_zone_where_there_is_no_room(roost: Typed, project: Project) ->
 def test_a_quota_that_is_too_small_is_said_before_anything_is_made(
     roost: Typed, project: Project
 ) -> None:
-    project.quota(instances=1)
-    refused = roost("up", "many.toml", "--yes")
+    for limit, most, text in (
+        ("instances", 1, "instances: 2 more are needed, and 1 are left"),
+        ("cores", 1, "cores: 2 more are needed, and 1 are left"),
+        ("floating_ips", 0, "floating addresses: 1 more are needed, and 0 are left"),
+        ("security_groups", 1, "security groups: 1 more are needed, and 0 are left"),
+    ):
+        project.quota(**{limit: most})
+        refused = roost("up", "many.toml", "--yes")
+        assert (refused.code, text in refused.err) == (5, True), refused.err
+        assert project.left() == {}
+        project.quota(**{limit: 50})
+    project.quota(volumes=0)
+    refused = roost("up", "stars.toml", "--yes")
     assert refused.code == 5
-    assert "2 more are needed, and 1 are left" in refused.err
+    assert "volumes: 1 more are needed, and 0 are left" in refused.err
+    assert project.left() == {}
+
+
+def test_a_quota_that_no_look_tells_is_met_half_way_and_said(
+    roost: Typed, project: Project
+) -> None:
+    """What is there by then is named, and goes with ``down``."""
+    hidden = (
+        "GET compute /limits",
+        "GET block-storage /limits",
+        "GET network /quotas/{id}/details",
+    )
+    project.quota(volumes=0)
+    project.site.proxy.begin(Weather(refuse=dict.fromkeys(hidden, 403)))
+    met = roost("up", "stars.toml", "--yes")
+    assert met.code == 5, met.err
+    assert "for quota 'volumes'" in met.err, met.err
+    assert "roost down stars" in met.err
+    assert project.left()["servers"] == ["stars-desktop"]
+    assert project.site.proxy.calls.count("POST block-storage /volumes") <= 2
+    project.quota(volumes=1)
+    well(roost("up", "stars.toml", "--yes"))
+    well(roost("down", "stars", "--yes", "--delete-data", "stars"))
     assert project.left() == {}

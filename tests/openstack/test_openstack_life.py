@@ -7,19 +7,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import Any, cast
 
 import pytest
 
-from tests.bench.bench import Bench, Roost
 from tests.bench.seats import desktop_packages
-from tests.cli.calling import Ran
-from tests.openstack.site import CLOUD, Project, Site, wait_for
-from tests.openstack.test_openstack_commands import neighbours
+from tests.openstack.booted import Booted, booted
+from tests.openstack.site import CLOUD, Site, wait_for
 
 pytestmark = [
     pytest.mark.bench,
@@ -62,60 +58,20 @@ KEPT = "cat /data/f /more/g; df --output=target,size /data /more | tail -n 2"
 SIZES = "cd /dev; for d in sdb sdc; do blockdev --getsize64 $d; done"
 
 
-@dataclass(frozen=True)
-class Stars:
-    """The name, as its user and the site see it."""
-
-    roost: Roost
-    project: Project
-    asked: Any
-
-    def __call__(self, *words: object) -> Ran:
-        return cast("Ran", self.roost(*words).ok())
-
-    def ssh(self, line: str) -> str:
-        return self("ssh", "stars", "--", line).out
-
-    @property
-    def server(self) -> Any:
-        """The one of the project that is roost's."""
-        (found,) = (s for s in self.asked.compute.servers() if s.metadata.get("roost") == "stars")
-        return found
-
-    def inside(self, script: str) -> str:
-        """Root's sh on it, without ssh."""
-        machines = self.project.site.machines
-        assert machines is not None
-        done = machines.run(self.server.id, "sh", "-c", script)
-        assert done.code == 0, done.err
-        return done.out
-
-    def change(self, file: str, **more: object) -> None:
-        """Something of a JSON file on it."""
-        known = json.dumps(json.loads(self.inside(f"cat {file}")) | more)
-        self.inside(f"cat > {file} <<'X'\n{known}\nX")
-
-
 @pytest.fixture
-def stars(site: Site, tmp_path: Path) -> Iterator[Stars]:
-    """Beside a neighbour's things; the packages of a desktop are in the image, which is quicker."""
-    assert site.machines is not None
-    project = site.project()
-    neighbours(project)
-    project.debian(desktop_packages())
-
-    @dataclass(frozen=True)
-    class There:
-        environment: dict[str, str]
-
-    known = project.environment(tmp_path) | {"ROOST_MY_ADDRESS": site.machines.caller}
-    roost = Roost(cast("Bench", There(known)), tmp_path)
-    roost.file(STARS + 'idle = "3h"\n', "stars.toml")
-    yield Stars(roost, project, project.connect())
-    project.clear()
+def stars(site: Site, tmp_path: Path) -> Iterator[Booted]:
+    with booted(site, tmp_path, "stars", desktop_packages(), "desktop", "data") as stars:
+        stars.file(STARS + 'idle = "3h"\n')
+        yield stars
 
 
-def seen_in_a_browser(stars: Stars) -> None:
+def change(stars: Booted, file: str, **more: object) -> None:
+    """Something of a JSON file on it."""
+    known = json.dumps(json.loads(stars.inside(f"cat {file}")) | more)
+    stars.inside(f"cat > {file} <<'X'\n{known}\nX")
+
+
+def seen_in_a_browser(stars: Booted) -> None:
     """Its page takes its password and shows XFCE's background."""
     test_desktop = pytest.importorskip("tests.bench.test_desktop")
     if test_desktop.CHROMIUM is None:
@@ -128,9 +84,8 @@ def seen_in_a_browser(stars: Stars) -> None:
         browser.close()
 
 
-def test_a_desktop_from_up_to_down(stars: Stars) -> None:
+def test_a_desktop_from_up_to_down(stars: Booted) -> None:
     """Reached by the host keys of its console; its volumes found whatever their devices' names."""
-    before = stars.project.left()
     stars("up", "stars.toml", "--yes")
     server = stars.server
     assert (stars.roost.home / "roost/ssh/names/stars/pinned" / server.id).is_file()
@@ -158,33 +113,33 @@ def test_a_desktop_from_up_to_down(stars: Stars) -> None:
     assert stars.server.id == server.id
     assert stars.ssh(KEPT) == kept
     stars("down", "stars", "--yes", "--delete-data", "stars")
-    wait_for(lambda: stars.project.left() == before)
+    stars.nothing_left()
 
 
 @pytest.mark.long
-def test_it_shelves_itself_is_parked_and_comes_back_elsewhere(stars: Stars) -> None:
+def test_it_shelves_itself_is_parked_and_comes_back_elsewhere(stars: Booted) -> None:
     """With no roost at work, at its end time; then from copies, in the other zone, larger."""
-    before = stars.project.left()
     end = datetime.now(UTC) + timedelta(hours=3)
-    stars.roost.file(STARS + f"end = {end:%Y-%m-%dT%H:%M:%SZ}\n", "stars.toml")
+    stars.file(STARS + f"end = {end:%Y-%m-%dT%H:%M:%SZ}\n")
     stars("up", "stars.toml", "--yes")
     first = stars.server
     assert first.availability_zone == "nova"
     stars.ssh("echo precious > /data/f; echo bigger > /more/g; echo mine > mine; sync")
     kept = stars.ssh(KEPT)
 
-    stars.change(FACTS, end=datetime.now(UTC).isoformat())
+    change(stars, FACTS, end=datetime.now(UTC).isoformat())
     stars.inside("systemctl start roost-guard.service")
     assert "its end time is" in stars.inside("cat /var/lib/roost/notice")
     assert stars.server.status == "ACTIVE"
-    stars.change(MEMORY, told={"end": -10_000.0})  # the ten minutes after the warning are over
+    change(stars, MEMORY, told={"end": -10_000.0})  # the ten minutes after the warning are over
     with suppress(AssertionError, TimeoutExpired):  # it goes off meanwhile
         stars.inside("systemctl start roost-guard.service")
     wait_for(lambda: stars.server.status == "SHELVED_OFFLOADED", 240)
 
     stars("park", "stars", "--yes")
     left = stars.project.left()
-    assert [left[kind] for kind in ("servers", "volumes")] == [before["servers"], before["volumes"]]
+    for kind in ("servers", "volumes"):
+        assert left[kind] == stars.before[kind]
     stars.project.site.faults(full={"bench-1": ["*"]})
     stars("resume", "stars", "--yes")
     stars.project.site.faults()
@@ -197,4 +152,66 @@ def test_it_shelves_itself_is_parked_and_comes_back_elsewhere(stars: Stars) -> N
     assert (stars.server.flavor.original_name, stars.server.status) == ("m1.medium", "ACTIVE")
     assert stars.ssh(KEPT) == kept
     stars("down", "stars", "--yes", "--delete-data", "stars")
-    wait_for(lambda: stars.project.left() == before)
+    stars.nothing_left()
+
+
+@pytest.mark.long
+def test_no_disk_of_its_own_volumes_by_scsi_and_a_public_network(
+    site: Site, tmp_path: Path
+) -> None:
+    """It boots from a volume that ``down`` removes, and its own address is reached from here."""
+    scsi = {"hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi"}
+    with booted(
+        site,
+        tmp_path,
+        "stars",
+        desktop_packages(),
+        "desktop",
+        "data",
+        ("private", "direct"),
+        **scsi,
+    ) as stars:
+        own = 'network = "direct"\npublic_network = "direct"'
+        text = STARS.replace("m1.small", "d1.small").replace('guard = "shelve"', own)
+        stars("up", stars.file(text + 'idle = "3h"\n'), "--yes")
+        assert stars.floats == []
+        server = stars.server
+        assert list(server.addresses) == ["direct"]
+        assert len(stars.project.left()["volumes"]) == len(stars.before["volumes"]) + 3
+        assert "scsi-0QEMU_QEMU_HARDDISK_" in stars.inside("ls /dev/disk/by-id")
+        stars.ssh("echo precious > /data/f; echo bigger > /more/g; echo mine > mine; sync")
+        kept = stars.ssh(KEPT)
+
+        assert stars.project.site.machines is not None
+        stars.project.site.machines.swap(server.id)
+        sizes = stars.inside(SIZES).split()
+        stars("restart", "stars")
+        assert stars.inside(SIZES).split() == sizes[::-1]
+        assert stars.ssh(KEPT) == kept
+        stars("stop", "stars")
+        stars("start", "stars")
+        assert stars.ssh(KEPT) == kept
+        assert stars.ssh("cat mine") == "mine\n"
+        stars("down", "stars", "--yes", "--delete-data", "stars")
+        stars.nothing_left()
+
+
+@pytest.mark.long
+def test_a_machine_is_baked_and_its_image_keeps_nothing_personal(stars: Booted) -> None:
+    """A helper cleans a copy of its disk; the next machine has what was installed, and no more."""
+    key = "cat /etc/ssh/ssh_host_ed25519_key.pub"
+    stars("up", "stars.toml", "--yes")
+    old = stars.inside(key)
+    stars.ssh("echo mine > .bash_history; sudo touch /opt/installed; sync")
+    stars("image", "bake", "stars", "--yes")
+    assert [*stars.servers] == ["desktop"]
+    assert stars.server.status == "ACTIVE"
+    assert stars.ssh("cat .bash_history") == "mine\n"
+    stars("down", "stars", "--yes", "--delete-data", "stars")
+    said = stars("up", "stars.toml", "--yes").err
+    assert "starts from image stars" in said
+    assert stars.ssh("ls -A /opt/installed .bash_history 2>/dev/null || true") == "/opt/installed\n"
+    assert stars.inside(key) != old
+    stars("down", "stars", "--yes", "--delete-data", "stars")
+    stars("image", "rm", "stars", "--yes")
+    stars.nothing_left()
