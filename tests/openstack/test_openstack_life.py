@@ -116,7 +116,6 @@ def test_a_desktop_from_up_to_down(stars: Booted) -> None:
     stars.nothing_left()
 
 
-@pytest.mark.long
 def test_it_shelves_itself_is_parked_and_comes_back_elsewhere(stars: Booted) -> None:
     """With no roost at work, at its end time; then from copies, in the other zone, larger."""
     end = datetime.now(UTC) + timedelta(hours=3)
@@ -155,7 +154,6 @@ def test_it_shelves_itself_is_parked_and_comes_back_elsewhere(stars: Booted) -> 
     stars.nothing_left()
 
 
-@pytest.mark.long
 def test_no_disk_of_its_own_volumes_by_scsi_and_a_public_network(
     site: Site, tmp_path: Path
 ) -> None:
