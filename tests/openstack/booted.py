@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any, cast
 
 from roost.providers.openstack import marks
@@ -13,6 +15,8 @@ from tests.bench.bench import Bench, Roost
 from tests.cli.calling import Ran
 from tests.openstack.site import Project, Site, wait_for
 from tests.openstack.test_openstack_commands import neighbours
+
+FACTS, MEMORY = "/etc/roost/machine.json", "/var/lib/roost/guard.json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,16 @@ class Booted:
         done = machines.run(server.id, "sh", "-c", script)
         assert done.code == 0, done.err
         return done.out
+
+    def change(self, file: str, node: str = "", **more: object) -> None:
+        """Something of a JSON file on a machine."""
+        known = json.dumps(json.loads(self.inside(f"cat {file}", node)) | more)
+        self.inside(f"cat > {file} <<'X'\n{known}\nX", node)
+
+    def look(self, node: str = "") -> None:
+        """Have its guard look now; a machine may go off meanwhile."""
+        with suppress(AssertionError, TimeoutExpired, KeyError):
+            self.inside("systemctl start roost-guard.service", node)
 
     def nothing_left(self) -> None:
         """Nothing is there but what was before; the neighbour's are the very same things."""

@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.bench.bench import REPO
-from tests.openstack.booted import Booted, booted
+from tests.openstack.booted import FACTS, MEMORY, Booted, booted
 from tests.openstack.site import CLOUD, Site, wait_for
 
 pytestmark = [
@@ -27,6 +28,7 @@ cloud = "openstack"
 
 [openstack]
 cloud = "{CLOUD}"
+guard = "shelve"
 
 [head]
 type = "m1.medium"
@@ -67,6 +69,9 @@ enabled = false
 name = "shared"
 size = "2GB"
 park = "keep"
+
+[schedule]
+end = {{end}}
 """
 PLAIN = f'name = "plain"\n{CLUSTER}'.replace("public", "jump").replace("count = 2", "count = 1")
 PACKAGES = ("ca-certificates", "nfs-common", "nfs-kernel-server", "python3-venv")
@@ -133,6 +138,25 @@ def test_ndvi_on_a_dask_cluster_is_equal_to_numpy(site: Site, tmp_path: Path) ->
         ndvi.nothing_left()
 
 
+def all_shelve_themselves(star: Booted) -> None:
+    """At the end time, which is moved for it, and with no roost at work: workers hear of it first.
+
+    What is waited for (the ten minutes after the warning, two for the workers) is over at once.
+    """
+    star.change(FACTS, "head", end=datetime.now(UTC).isoformat())
+    star.look("head")
+    star.change(MEMORY, "head", told={"end": -10_000.0})
+    star.look("head")
+    for worker in ("worker-1", "worker-2"):
+        assert star.servers[worker].status == "ACTIVE"
+        star.look(worker)
+    off = "SHELVED_OFFLOADED"
+    wait_for(lambda: [n for n, s in star.servers.items() if s.status != off] == ["head"], 240)
+    star.change(MEMORY, "head", stopping_since=-10_000.0)
+    star.look("head")
+    wait_for(lambda: star.servers["head"].status == off, 240)
+
+
 @pytest.mark.long
 def test_a_job_of_slurm_over_two_machines(site: Site, tmp_path: Path) -> None:
     """And the shared volume outlives ``down``, as the file says."""
@@ -150,12 +174,13 @@ def test_a_job_of_slurm_over_two_machines(site: Site, tmp_path: Path) -> None:
         assert sorted(star.ssh(f"cat /shared/{name}-0 /shared/{name}-1").split()) == both
 
     with booted(site, tmp_path, "star", PACKAGES) as star:
-        file = star.file(STAR)
+        end = datetime.now(UTC) + timedelta(hours=3)
+        file = star.file(STAR.replace("{end}", f"{end:%Y-%m-%dT%H:%M:%SZ}"))
         star("up", file, "--yes")
         wait_for(lambda: nodes() == dict.fromkeys(both, "idle"), 180)
         job("first")
         star.ssh("bash -lc 'pip install --quiet --disable-pip-version-check six==1.16.0'")
-        star("stop", "star")
+        all_shelve_themselves(star)
         star("start", "star")
         wait_for(lambda: nodes() == dict.fromkeys(both, "idle"), 300)
         job("second")

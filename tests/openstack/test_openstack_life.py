@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from subprocess import TimeoutExpired
 
 import pytest
 
 from tests.bench.seats import desktop_packages
-from tests.openstack.booted import Booted, booted
+from tests.openstack.booted import FACTS, MEMORY, Booted, booted
 from tests.openstack.site import CLOUD, Site, wait_for
 
 pytestmark = [
@@ -53,7 +51,6 @@ reach = "public"
 
 [schedule]
 """
-FACTS, MEMORY = "/etc/roost/machine.json", "/var/lib/roost/guard.json"
 KEPT = "cat /data/f /more/g; df --output=target,size /data /more | tail -n 2"
 SIZES = "cd /dev; for d in sdb sdc; do blockdev --getsize64 $d; done"
 
@@ -63,12 +60,6 @@ def stars(site: Site, tmp_path: Path) -> Iterator[Booted]:
     with booted(site, tmp_path, "stars", desktop_packages(), "desktop", "data") as stars:
         stars.file(STARS + 'idle = "3h"\n')
         yield stars
-
-
-def change(stars: Booted, file: str, **more: object) -> None:
-    """Something of a JSON file on it."""
-    known = json.dumps(json.loads(stars.inside(f"cat {file}")) | more)
-    stars.inside(f"cat > {file} <<'X'\n{known}\nX")
 
 
 def seen_in_a_browser(stars: Booted) -> None:
@@ -126,13 +117,12 @@ def test_it_shelves_itself_is_parked_and_comes_back_elsewhere(stars: Booted) -> 
     stars.ssh("echo precious > /data/f; echo bigger > /more/g; echo mine > mine; sync")
     kept = stars.ssh(KEPT)
 
-    change(stars, FACTS, end=datetime.now(UTC).isoformat())
+    stars.change(FACTS, end=datetime.now(UTC).isoformat())
     stars.inside("systemctl start roost-guard.service")
     assert "its end time is" in stars.inside("cat /var/lib/roost/notice")
     assert stars.server.status == "ACTIVE"
-    change(stars, MEMORY, told={"end": -10_000.0})  # the ten minutes after the warning are over
-    with suppress(AssertionError, TimeoutExpired):  # it goes off meanwhile
-        stars.inside("systemctl start roost-guard.service")
+    stars.change(MEMORY, told={"end": -10_000.0})  # the ten minutes after the warning are over
+    stars.look()
     wait_for(lambda: stars.server.status == "SHELVED_OFFLOADED", 240)
 
     stars("park", "stars", "--yes")
