@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from html import unescape
@@ -177,3 +178,13 @@ def test_one_look_serves_all_for_some_seconds() -> None:
     assert [kept.get(), kept.get()] == [3, 3]
     kept.forget()
     assert kept.get() == 4
+
+
+def test_without_its_extra_it_says_what_to_install(
+    roost: Any,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    told = roost("web", "--no-browser")
+    assert (told.code, told.out) == (1, "")
+    assert "next: pip install 'roost[web]'" in told.err
