@@ -52,7 +52,7 @@ LINES = (
     *("collect stars FOLDER", "handout stars", "message stars hello", "stage stars x --yes"),
     *("reset stars/seat-1 --yes", "down stars --yes --delete-data stars"),
 )
-OFFLINE = {"quote", "stages", "init", "prices", "schema", "completion"}
+OFFLINE = {"quote", "stages", "init", "prices", "schema", "completion", "web"}
 MOST_SECONDS, MOST_MIB = 5.0, 200
 LONGEST = 30
 """Seconds of a clock, on a computer that does other things too."""

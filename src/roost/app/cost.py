@@ -54,8 +54,6 @@ def cost_report(session: Session, name: str) -> CostReport:
 
     Raises NotFoundError, or UsageError where a cloud that costs money remembers no history.
     """
-    from roost.cost.spent import budget_use
-
     cloud = resolve.locate(session, name)
     state = resolve.existing(cloud, name)
     spec = resolve.readable_spec(state)
@@ -65,15 +63,13 @@ def cost_report(session: Session, name: str) -> CostReport:
     known = [one for one in ends if one is not None]
     end = max(known) if len(known) == len(ends) else None
     cost = cost_of(cloud, name, end, moment, state.record)
-    allowed = _budget(spec, stops)
-    budget = budget_use(allowed, cost.spent) if allowed.usd > 0 else None
     return CostReport(
         name=name,
         cloud=cloud,
         moment=moment,
         spec=spec,
         cost=cost,
-        budget=budget,
+        budget=budget_now(spec, stops, cost),
         end=end,
         stops=stops,
         stored=stored_notes(cloud, state),
@@ -90,6 +86,14 @@ def _stops(session: Session, cloud: Cloud, state: State, spec: Spec | None) -> t
     deciding = tuple(i for i in state.instances if i.role not in STATELESS)
     _, told = set_ups(session, cloud, replace(state, instances=deciding))
     return stops_of(spec, state, told)
+
+
+def budget_now(spec: Spec | None, stops: tuple[Stops, ...], cost: Cost) -> BudgetUse | None:
+    """Return how much of the budget is used; None where there is none to compare with."""
+    from roost.cost.spent import budget_use
+
+    allowed = _budget(spec, stops)
+    return budget_use(allowed, cost.spent) if allowed.usd > 0 else None
 
 
 def _budget(spec: Spec | None, stops: tuple[Stops, ...]) -> Amount:

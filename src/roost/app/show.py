@@ -11,7 +11,7 @@ from roost.app.limits import Stops, stops_of
 from roost.errors import RoostError
 
 if TYPE_CHECKING:
-    from roost.cost.spent import Cost
+    from roost.cost.spent import BudgetUse, Cost
     from roost.model.resources import State
     from roost.providers.provider import Cloud
     from roost.session import Session
@@ -23,7 +23,8 @@ class Shown:
     """The state of a name; ``unfilled`` are the volumes whose data is not all restored, and why.
 
     ``stops`` are what stops its machines; ``cost`` is None where nothing is rented, or why it is
-    not known. ``off_because`` is why it would be off, where nothing runs.
+    not known, and ``budget`` how much of it is used. ``off_because`` is why it would be off,
+    where nothing runs.
     """
 
     state: State
@@ -33,11 +34,13 @@ class Shown:
     unfilled: Mapping[str, str]
     stops: tuple[Stops, ...] = ()
     cost: Cost | str | None = None
+    budget: BudgetUse | None = None
     off_because: tuple[str, ...] = ()
 
 
 def shown(session: Session, name: str) -> Shown:
     """Look at a name, and ask the machines that can be reached how far their set-up is."""
+    from roost.app.cost import budget_now
     from roost.app.provisioning import set_ups
     from roost.parking.restore import unfilled
     from roost.ssh import browser
@@ -46,14 +49,16 @@ def shown(session: Session, name: str) -> Shown:
     state, told = set_ups(session, cloud, resolve.existing(cloud, name))
     spec = resolve.readable_spec(state)
     cost = _cost(cloud, state)
+    stops = stops_of(spec, state, told) if spec is not None and cloud.can.rents else ()
     return Shown(
         state=state,
         kind=resolve.kind_of(state),
         cloud=cloud.name,
         address=browser.address_of(cloud, state),
         unfilled=unfilled(state),
-        stops=stops_of(spec, state, told) if spec is not None and cloud.can.rents else (),
+        stops=stops,
         cost=cost,
+        budget=None if cost is None or isinstance(cost, str) else budget_now(spec, stops, cost),
         off_because=_off_because(state, spec, cost) if spec is not None else (),
     )
 

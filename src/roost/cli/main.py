@@ -34,6 +34,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Work": {
         "ls": "List everything roost has, whatever the folder you are in.",
+        "web": "Show all names on a page of this computer, and stop, start, park and extend "
+        "them there.",
         "show": "Show one name: its instances, its address, what it costs, and what stops it.",
         "open": "Open it in the browser, and print the address.",
         "run": "Run the file's command (or another) in its project folder, on its cluster.",

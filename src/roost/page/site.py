@@ -1,0 +1,217 @@
+"""The page itself: what it shows, and the forms that call the same use cases as the commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from roost.app.audit import Audited, audited
+from roost.app.listing import Listed, listed
+from roost.app.show import Shown, shown
+from roost.errors import RoostError, UsageError
+from roost.home import check_name
+from roost.page.guard import COOKIE, HEADERS, Guard
+from roost.page.jobs import Job, Jobs
+from roost.page.look import Looks
+from roost.page.verbs import VERBS
+from roost.page.words import limits_lines, local_time
+from roost.session import Session
+
+if TYPE_CHECKING:
+    from starlette.middleware.base import RequestResponseEndpoint
+    from starlette.requests import Request
+
+    from roost.model.place import Place
+
+T = TypeVar("T")
+HERE = Path(__file__).parent
+LOOK_SECONDS = 15.0
+"""How old what is shown may be; the pages ask again as often."""
+AUDIT_SECONDS = 300.0
+WATCH_SECONDS = 0.5
+
+
+class Site:
+    """The page of one run of `roost web`, for one place."""
+
+    def __init__(self, guard: Guard, place: Place) -> None:
+        self.guard, self.jobs = guard, Jobs(place)
+        # A look tells nobody, and asks nothing.
+        silent = Job(0, "", "look", lambda: None)
+        self.session = Session(reporter=silent, consent=silent, place=place, command="roost web")
+        self.names = Looks(lambda _: self._names(), LOOK_SECONDS)
+        self.shown = Looks(self._shown, LOOK_SECONDS)
+        self.audited = Looks(lambda _: self._audited(), AUDIT_SECONDS)
+        self.ending = False
+        self.entered: Callable[[], None] = lambda: None
+        self._pages = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._pages.filters |= {"local": local_time, "limits": limits_lines}
+
+    def app(self) -> Starlette:
+        """Return the application to serve."""
+        return Starlette(
+            routes=[
+                Route("/", self.index),
+                Route("/enter", self.enter),
+                Route("/parts/names", self.names_part),
+                Route("/names/{name}", self.name),
+                Route("/parts/names/{name}", self.name_part),
+                Route("/audit", self.audit),
+                Route("/verbs/{verb}", self.begin, methods=["POST"]),
+                Route("/jobs/{number:int}", self.job),
+                Route("/parts/jobs/{number:int}", self.job_part),
+                Route("/jobs/{number:int}/answer", self.answer, methods=["POST"]),
+                Route("/events", self.events),
+                Mount("/static", StaticFiles(directory=HERE / "static")),
+            ],
+            middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._guarded)],
+        )
+
+    async def _guarded(self, request: Request, answer: RequestResponseEndpoint) -> Response:
+        response = self.guard.refusal(request) or await answer(request)
+        response.headers.update(HEADERS)
+        return response
+
+    # --- what is shown ----------------------------------------------------------------------------
+
+    async def enter(self, request: Request) -> Response:
+        """Give the cookie for the link's token, once."""
+        if not self.guard.enter(request.query_params.get("token", "")):
+            return PlainTextResponse("this link was used; `roost web` makes another", 403)
+        self.entered()
+        # A page and no redirect: a SameSite cookie does not go along on the way from a file.
+        response = self._page("enter.html")
+        response.set_cookie(COOKIE, self.guard.cookie, httponly=True, samesite="strict")
+        return response
+
+    async def index(self, _: Request) -> Response:
+        """Show every name."""
+        return self._page("index.html", found=await run_in_threadpool(self.names.get))
+
+    async def names_part(self, _: Request) -> Response:
+        """Show the table of names."""
+        return self._page("names.html", found=await run_in_threadpool(self.names.get))
+
+    async def name(self, request: Request) -> Response:
+        """Show one name."""
+        return await self._name(request, "name.html")
+
+    async def name_part(self, request: Request) -> Response:
+        """Show what changes of one name."""
+        return await self._name(request, "state.html")
+
+    async def _name(self, request: Request, template: str) -> Response:
+        try:
+            name = check_name(request.path_params["name"])
+        except UsageError as error:
+            return PlainTextResponse(error.what, 404)
+        return self._page(template, name=name, it=await run_in_threadpool(self.shown.get, name))
+
+    async def audit(self, _: Request) -> Response:
+        """Show what costs money in the accounts, and what of it has no owner."""
+        return self._page("audit.html", it=await run_in_threadpool(self.audited.get))
+
+    def _names(self) -> Listed | RoostError:
+        return _or_error(lambda: listed(self.session))
+
+    def _shown(self, name: str) -> Shown | RoostError:
+        return _or_error(lambda: shown(self.session, name))
+
+    def _audited(self) -> Audited | RoostError:
+        return _or_error(lambda: audited(self.session, every=False))
+
+    # --- what is done -----------------------------------------------------------------------------
+
+    async def begin(self, request: Request) -> Response:
+        """Begin a verb, and lead to its job."""
+        fields, do = await self.guard.fields(request), VERBS.get(request.path_params["verb"])
+        if fields is None or do is None:
+            return PlainTextResponse("this is no form of the page", 403)
+        verb, span = request.path_params["verb"], fields.get("span", "")
+        try:
+            name = check_name(fields.get("name", ""))
+
+            def work(session: Session) -> None:
+                try:
+                    do(session, name, span)
+                finally:
+                    self.names.forget()
+                    self.shown.forget()
+
+            job = self.jobs.begin(name, verb, work)
+        except RoostError as error:
+            return self._page("refused.html", status=409, what=error.what)
+        return RedirectResponse(f"/jobs/{job.number}", 303)
+
+    async def job(self, request: Request) -> Response:
+        """Show one job, with its question."""
+        return self._job(request, "job.html")
+
+    async def job_part(self, request: Request) -> Response:
+        """Show what changes of a job."""
+        return self._job(request, "progress.html")
+
+    def _job(self, request: Request, template: str) -> Response:
+        job = self.jobs.all.get(request.path_params["number"])
+        return self._page(template, job=job) if job else PlainTextResponse("no such job", 404)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a job's question."""
+        fields, number = await self.guard.fields(request), request.path_params["number"]
+        job = self.jobs.all.get(number)
+        if fields is None or job is None:
+            return PlainTextResponse("this is no form of the page", 403)
+        job.answer(fields.get("answer", ""))
+        return RedirectResponse(f"/jobs/{number}", 303)
+
+    async def events(self, _: Request) -> Response:
+        """Tell for as long as somebody looks that there is something new to show."""
+        return StreamingResponse(self._events(), media_type="text/event-stream")
+
+    async def _events(self) -> AsyncIterator[str]:
+        told, waited = self.jobs.version, 0.0
+        yield ": here\n\n"
+        while not self.ending:
+            await asyncio.sleep(WATCH_SECONDS)
+            waited += WATCH_SECONDS
+            if self.jobs.version != told:
+                told = self.jobs.version
+                yield "event: job\ndata:\n\n"
+            if waited >= LOOK_SECONDS:
+                waited = 0.0
+                yield "event: look\ndata:\n\n"
+
+    def _page(self, template: str, status: int = 200, **values: Any) -> Response:
+        values |= {"secret": self.guard.form, "running": self.jobs.running(), "quote": quote}
+        return HTMLResponse(self._pages.get_template(template).render(values), status)
+
+
+def _or_error(look: Callable[[], T]) -> T | RoostError:
+    try:
+        return look()
+    except RoostError as error:
+        return error
