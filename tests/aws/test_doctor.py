@@ -32,20 +32,6 @@ from tests.aws.strict import Weather
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def account(account: Account) -> Account:
-    """Its default network has a way out, as EC2 makes it and moto does not."""
-    ec2 = boto3.client("ec2", region_name=REGION)
-    (vpc,) = ec2.describe_vpcs()["Vpcs"]
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc["VpcId"])
-    (table,) = ec2.describe_route_tables()["RouteTables"]
-    ec2.create_route(
-        RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
-    )
-    return account
-
-
 # --- this computer and the account ----------------------------------------------------------------
 
 

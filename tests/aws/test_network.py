@@ -100,6 +100,30 @@ def test_private_subnets_are_refused_and_stay_private(
     assert asked["NetworkInterfaces"][0]["SubnetId"] == public
 
 
+def test_up_refuses_a_default_network_that_doctor_calls_a_problem(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    """Nothing is rented where nobody could reach it; a zone that is closed is not taken."""
+    ec2 = account.client
+    file = tmp_path / "stars.toml"
+    file.write_text(STARS)
+    (table,) = ec2.describe_route_tables()["RouteTables"]
+    table_id, vpc = table["RouteTableId"], table["VpcId"]
+    subnets = ec2.describe_subnets()["Subnets"]
+    (closed,) = (s["SubnetId"] for s in subnets if s["AvailabilityZone"] == A)
+    empty = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=empty, SubnetId=closed)
+    found = find_network(Calls(ec2), Aws(region="eu-central-1"))
+    assert set(found.subnets) == {B, "eu-central-1c"}
+    assert judge_routes(ec2.describe_route_tables()["RouteTables"], found).verdict == "ok"
+    ec2.delete_route(RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0")
+    for verb in (("doctor", file), ("up", file, "--yes")):
+        told = roost(*verb)
+        assert told.code in (1, 5), told
+        assert f"{vpc} has no route to an internet gateway" in told.out + told.err
+    assert account.left() == {}
+
+
 # --- machines without a public address -----------------------------------------------------------
 
 

@@ -128,7 +128,7 @@ class AwsCloud:
         """Return everything of one name."""
         memory = self._memory(name)
         with translated(f"look at {name}"):
-            state = Look(self.calls, memory, name, self._who).state()
+            state = Look(self.calls, memory, name, self._who, self.clock()).state()
         memory.zone = parse.zone_of(memory.described) or memory.zone
         seen = memory.with_unseen(state, self.clock())
         return replace(seen, launched=frozenset(memory.launched))
@@ -222,9 +222,10 @@ class AwsCloud:
         from roost.providers.aws.doctor import examine_key, examine_role
         from roost.providers.aws.quotas import check_before
 
-        with translated("look at the network"):
-            self._networks[spec.name] = network_of(self.calls, spec.aws, spec.access)
-            self._images |= find_own(self.calls, wanted.groups) if launches else {}
+        if launches:
+            with translated("look at the network"):
+                self._networks[spec.name] = network_of(self.calls, spec.aws, spec.access)
+                self._images |= find_own(self.calls, wanted.groups)
         self.public_keys(spec.access.key_pairs(self.name))
         yield from check_before(self.clients, wanted, have, self.region)
         named = spec.aws is not None and spec.aws.kms_key is not None

@@ -53,15 +53,15 @@ def network_of(calls: Calls, aws: Aws | None, access: Access | Recorded) -> Netw
 def find_network(
     calls: Calls, aws: Aws | None, *, public: bool = True, gateway: bool = False
 ) -> Network:
-    """Return the default VPC's subnets, or those the file names. One call, or two for the latter.
+    """Return the default VPC's subnets, or those the file names. Two calls.
 
-    Of a VPC's own subnets the public ones are taken, or those that are not and have a way out.
+    The public ones are taken, or those that are not and have a way out: a default VPC, too, can
+    have lost its internet gateway.
     With a ``gateway``, which is in a public one, machines are in private ones if any leads out.
     Raises RoostError where there is no network, or none of that kind, with what to do.
     """
     found = calls.every("describe_subnets", "Subnets", **_asked(aws))
-    named = aws is not None and bool(aws.vpc or aws.subnet)
-    if not found or (public and not named):
+    if not found:
         return _network(found, aws, public=public)
     found = [s for s in found if _in_zones(s, aws.zones if aws else ())]
     mine = [{"Name": "vpc-id", "Values": [one["VpcId"] for one in found[:1]]}]
@@ -104,7 +104,7 @@ def _of_kind(
     """
     if not subnets:
         return []
-    if tables is None:
+    if not tables:  # every VPC has one: nobody may look, or the endpoint knows none
         return sorted(subnets, key=lambda s: bool(s.get("MapPublicIpOnLaunch")) == public)
     ids = [s["SubnetId"] for s in subnets]
     good = public_subnets(tables, ids) if public else private_subnets(tables, ids)
