@@ -363,6 +363,7 @@ def test_the_key_of_new_disks(account: Account) -> None:
 @pytest.fixture
 def answered(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's clients are the account's, which allows 64 vCPUs; all programs are there."""
+    monkeypatch.setenv("ROOST_MY_ADDRESS", "203.0.113.7")
     sts = boto3.client("sts", region_name=REGION)
     made = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters(), sts=sts)
     monkeypatch.setattr("roost.providers.aws.session.Clients", lambda session, region: made)
@@ -382,7 +383,7 @@ def test_the_command_says_a_line_for_each_check() -> None:
     checks = [line.split()[1] for line in lines if not line.startswith(" ")]
     assert list(dict.fromkeys(checks)) == [
         *("uv", "ssh", "boto3", "clock", "region", "credentials"),
-        *("network", "type", "image", "quota", "role", "encryption", "permission"),
+        *("address", "network", "type", "image", "quota", "role", "encryption", "permission"),
     ]
 
 

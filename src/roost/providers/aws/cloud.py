@@ -218,7 +218,7 @@ class AwsCloud:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Check network, images, quotas, role. Raises RoostError, QuotaError, AccessError."""
+        """Check the caller's address, network, images, quotas, role. Raises RoostError."""
         from roost.providers.aws.doctor import examine_key, examine_role
         from roost.providers.aws.quotas import check_before
 
@@ -226,6 +226,8 @@ class AwsCloud:
             with translated("look at the network"):
                 self._networks[spec.name] = network_of(self.calls, spec.aws, spec.access)
                 self._images |= find_own(self.calls, wanted.groups)
+        if any(r.source == "caller" for group in wanted.security_groups for r in group.rules):
+            self.caller()
         self.public_keys(spec.access.key_pairs(self.name))
         yield from check_before(self.clients, wanted, have, self.region)
         named = spec.aws is not None and spec.aws.kms_key is not None
