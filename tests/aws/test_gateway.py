@@ -82,7 +82,7 @@ def test_only_the_gateway_is_open(roost: Roost, account: Account, tmp_path: Path
     account.ec2.weather = Weather(delay=0)
     told = roost("up", file, "--yes")
     assert "1 desktop, 1 gateway" in told.err, told.err
-    assert len(account.ec2.calls) == 15, account.ec2.calls
+    assert len(account.ec2.calls) == 16, account.ec2.calls
     assert open_ports(account) == {INSIDE: set(), OUTSIDE: PEOPLE}
     there = machines(account)
     groups = {

@@ -357,7 +357,7 @@ def test_machines_of_other_roles_get_any_address(account: Account) -> None:
 
 
 @pytest.mark.parametrize("delay", [0, 1])
-def test_nine_requests_for_a_cluster_of_any_size(account: Account, delay: int) -> None:
+def test_ten_requests_for_a_cluster_of_any_size(account: Account, delay: int) -> None:
     account.ec2.weather = Weather(delay=delay)
     account.up(cluster(20))
     assert account.ec2.calls == [
@@ -365,6 +365,7 @@ def test_nine_requests_for_a_cluster_of_any_size(account: Account, delay: int) -
         "CreateLaunchTemplate",
         "ImportKeyPair",
         "DescribeSubnets",
+        "DescribeRouteTables",
         "CreateSecurityGroup",
         "AuthorizeSecurityGroupIngress",
         "RunInstances",

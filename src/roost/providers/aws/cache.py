@@ -157,15 +157,8 @@ class Memory:
             throughput=new.throughput,
         )
 
-    def settled(self, kind: Kind, now: float) -> bool:
-        """Tell whether all of a kind is known: it was described, or made, by this process.
-
-        An address that was made a moment ago changes only by being associated, here.
-        """
-        if kind == "address" and not self.described.get(kind):
-            return any(
-                k == kind and now - at < BLIND_SECONDS for (k, _), (_, at) in self.made.items()
-            )
+    def settled(self, kind: Kind) -> bool:
+        """Tell whether all of a kind is known: it was described, or made, by this process."""
         return kind in STEADY and (kind in self.described or any(k == kind for k, _ in self.made))
 
     def remember_seen(self, state: State) -> None:

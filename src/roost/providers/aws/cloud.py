@@ -128,7 +128,7 @@ class AwsCloud:
         """Return everything of one name."""
         memory = self._memory(name)
         with translated(f"look at {name}"):
-            state = Look(self.calls, memory, name, self._who, self.clock()).state()
+            state = Look(self.calls, memory, name, self._who).state()
         memory.zone = parse.zone_of(memory.described) or memory.zone
         seen = memory.with_unseen(state, self.clock())
         return replace(seen, launched=frozenset(memory.launched))

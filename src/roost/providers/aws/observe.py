@@ -41,13 +41,12 @@ OWNED: dict[Kind, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at one name at a time of ``Memory``'s; ``caller`` gives who looks, if needed."""
+    """A look at one name; ``caller`` gives who looks, and is asked only if needed."""
 
     calls: Calls
     memory: Memory
     name: str
     caller: Who
-    now: float
 
     def state(self) -> State:
         """Return all that EC2 describes of the name."""
@@ -147,7 +146,7 @@ class Look:
         """Return all of a kind that are the name's; nothing is asked where none has its tag."""
         if kind in self.memory.fresh:
             self.memory.fresh.discard(kind)
-        elif kind in self.memory.kinds and not self.memory.settled(kind, self.now):
+        elif kind in self.memory.kinds and not self.memory.settled(kind):
             call, field = DESCRIBED[kind]
             mine = [{"Name": f"tag:{tags.NAME}", "Values": [self.name]}]
             owned = OWNED.get(kind, {})
