@@ -89,11 +89,17 @@ def _shape(shape: Shape) -> str:
         format_size(round(shape.memory_gib, 1)) if shape.memory_gib else "",
         f"{format_size(shape.disk_gib)} {_disk(shape)}" if shape.disk_gib else "",
         shape.image,
-        "spot" if shape.spot else "",
+        _market(shape),
         f"role by {shape.machine_role.rpartition('/')[2]}" if shape.machine_role else "",
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
+
+
+def _market(shape: Shape) -> str:
+    if shape.spot and shape.max_price is not None:
+        return f"spot, for at most ${shape.max_price:g} an hour each"
+    return "spot" if shape.spot else ""
 
 
 def _disk(shape: Shape) -> str:
