@@ -124,6 +124,36 @@ def test_up_refuses_a_default_network_that_doctor_calls_a_problem(
     assert account.left() == {}
 
 
+def test_machines_are_in_the_security_groups_of_the_file_too(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    ec2 = account.client
+    (vpc,) = (v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"])
+    theirs = {"GroupName": "lab", "Description": "the lab's file server"}
+    lab = ec2.create_security_group(**theirs, VpcId=vpc)["GroupId"]
+    other = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    elsewhere = ec2.create_security_group(**theirs, VpcId=other)["GroupId"]
+    file = tmp_path / "stars.toml"
+
+    def write(group: str) -> None:
+        file.write_text(STARS.replace("[machine]", f'security_groups = ["{group}"]\n[machine]'))
+
+    write(elsewhere)
+    told = roost("up", file, "--yes")
+    assert (told.code, f"security_groups: {elsewhere} is not in {vpc}" in told.err) == (2, True)
+    assert "instances" not in account.left()
+    write(lab)
+    assert f"nothing else is open but what {lab} lets in" in roost("plan", file).out
+    ok(roost("up", file, "--yes"))
+    (launch,) = ec2.describe_instances()["Reservations"]
+    (one,) = launch["Instances"][0]["NetworkInterfaces"]
+    groups = [group["GroupId"] for group in one["Groups"]]
+    assert (len(groups), groups.count(lab)) == (2, 1)
+    before = ec2.describe_security_groups(GroupIds=[lab])["SecurityGroups"]
+    ok(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert ec2.describe_security_groups(GroupIds=[lab])["SecurityGroups"] == before
+
+
 # --- machines without a public address -----------------------------------------------------------
 
 

@@ -136,7 +136,10 @@ def _reach(spec: Spec, *, rents: bool) -> str:
         return _reach_without_address(spec.access)
     ssh = _sources(spec.access.ssh) or "no address"
     https = _sources(spec.access.https)
-    return f"ssh from {ssh}" + (f"; https from {https}" if https else "; nothing else is open")
+    groups = spec.aws.security_groups if spec.aws else ()
+    more = f" but what {', '.join(groups)} lets in" if groups else ""
+    rest = f"; https from {https}" if https else "; nothing else is open"
+    return f"ssh from {ssh}{rest}{more}"
 
 
 def _reach_without_address(access: Access) -> str:

@@ -37,7 +37,7 @@ from roost.providers.aws.images.lookup import find_own
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.keeper import Keeper
 from roost.providers.aws.listing import summaries
-from roost.providers.aws.network import Network, network_of
+from roost.providers.aws.network import Network, check_groups, network_of
 from roost.providers.aws.observe import Look
 from roost.providers.aws.optional import Unknowns
 from roost.providers.aws.ownership import Callers
@@ -225,6 +225,7 @@ class AwsCloud:
         if launches:
             with translated("look at the network"):
                 self._networks[spec.name] = network_of(self.calls, spec.aws, spec.access)
+                check_groups(self.calls, spec.aws, self._networks[spec.name].vpc)
                 self._images |= find_own(self.calls, wanted.groups)
         if any(r.source == "caller" for group in wanted.security_groups for r in group.rules):
             self.caller()
@@ -337,6 +338,7 @@ class AwsCloud:
         return Keeper(calls=self.calls, memory=memory, name=name, callers=self._callers)
 
     def _maker(self, name: str, memory: Memory) -> Maker:
+        aws = _aws(memory.record)
         return Maker(
             calls=self.calls,
             images=self._images,
@@ -349,7 +351,8 @@ class AwsCloud:
             wall=self.wall,
             users=read_record(memory.record).tags,
             user_data=partial(self._user_data, memory.record),
-            kms_key=_aws_key(memory.record),
+            kms_key=aws.kms_key if aws else None,
+            groups=aws.security_groups if aws else (),
         )
 
     def _user_data(
@@ -385,11 +388,6 @@ class AwsCloud:
             recorded = read_record(memory.record)
             self._networks[name] = network_of(self.calls, _aws(memory.record), recorded)
         return self._networks[name]
-
-
-def _aws_key(record: str | None) -> str | None:
-    aws = _aws(record)
-    return aws.kms_key if aws else None
 
 
 def _aws(record: str | None) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import RoostError, command_line
+from roost.errors import RoostError, UsageError, command_line
 from roost.model.finding import Finding
 
 if TYPE_CHECKING:
@@ -115,6 +115,20 @@ def _of_kind(
             next=PUBLIC_ONE if public else PRIVATE_ONE,
         )
     return [s for s in subnets if s["SubnetId"] in good]
+
+
+def check_groups(calls: Calls, aws: Aws | None, vpc: str) -> None:
+    """Raise UsageError where a security group that the file names is not in the VPC."""
+    if aws is None or not aws.security_groups:
+        return
+    mine = [{"Name": "group-id", "Values": list(aws.security_groups)}]
+    found = calls.every("describe_security_groups", "SecurityGroups", Filters=mine)
+    there = {one["GroupId"] for one in found if one.get("VpcId") == vpc}
+    if missing := [group for group in aws.security_groups if group not in there]:
+        raise UsageError(
+            f"[aws] security_groups: {', '.join(missing)} is not in {vpc}",
+            next=command_line("aws", "ec2", "describe-security-groups", "--region", aws.region),
+        )
 
 
 PUBLIC_ONE = (
