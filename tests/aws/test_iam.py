@@ -37,6 +37,7 @@ from tests.aws.scenes import DESKTOP, SCENES, prepare
 ROOT = Path(__file__).parents[2]
 SERVICES = {
     "ec2": "ec2",
+    "ce": "ce",
     "iam": "iam",
     "kms": "kms",
     "service-quotas": "servicequotas",

@@ -29,6 +29,7 @@ from roost.model.steps import (
 )
 from roost.providers.aws import ledger, parse, record, requests, s3_copies, tags
 from roost.providers.aws.audit import sweep
+from roost.providers.aws.bills import AwsBills
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.create import Maker, public_keys
@@ -115,6 +116,7 @@ class AwsCloud:
             preflight=self,
             resizing=self,
             history=self,
+            bills=AwsBills(self.clients),
             remains=self,
             s3_copies=self,
             owners=self,

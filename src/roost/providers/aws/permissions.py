@@ -19,8 +19,8 @@ from roost.providers.aws.statements import ANY, arns_of, in_region, of_image, st
 if TYPE_CHECKING:
     from roost.spec import Spec
 
-Need = Literal["volume", "fixed address", "spot", "role"]
-"""What a spec must ask for, so that a permission is needed at all."""
+Need = Literal["volume", "fixed address", "spot", "role", "bill"]
+"""What a spec must ask for, so that a permission is needed at all; no spec asks for the bill."""
 NEEDS: frozenset[Need] = frozenset(("volume", "fixed address", "spot", "role"))
 SIZE_LIMIT = 6_144
 """Characters of a managed policy; IAM does not count white space."""
@@ -92,6 +92,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="sts:GetCallerIdentity", verbs="every command", free=True),
     Call(action="ec2:GetEbsDefaultKmsKeyId", verbs="doctor"),
     Call(action="kms:DescribeKey", verbs="doctor up", on=KMS_NAMES),
+    Call(action="ce:GetCostAndUsage", verbs="cost --billed", need="bill"),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
     # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
     # before, and IAM may not know their tags yet.
