@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ __all__ = ["roost"]
 Month = tuple[str, str, bool]
 
 
+@cache
+def asked_of_it() -> Any:
+    """The shape of what it is asked, from botocore's own model."""
+    explorer = botocore.session.get_session().get_service_model("ce")
+    return explorer.operation_model("GetCostAndUsage").input_shape
+
+
 class Explorer:
     """Cost Explorer: pages of months, or an error's code; answers of the service's own shape."""
 
@@ -31,9 +39,7 @@ class Explorer:
         self.asked: list[dict[str, Any]] = []
 
     def get_cost_and_usage(self, **asked: Any) -> dict[str, Any]:
-        shape = botocore.session.get_session().get_service_model("ce")
-        model = shape.operation_model("GetCostAndUsage").input_shape
-        validate_parameters(asked, model)
+        validate_parameters(asked, asked_of_it())
         self.asked.append(asked)
         if self.refuses:
             error = {"Error": {"Code": self.refuses, "Message": "no"}}
