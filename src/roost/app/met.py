@@ -16,15 +16,23 @@ if TYPE_CHECKING:
     from roost.providers.provider import Cloud
     from roost.session import Session
 
-ENDING = ("roost stop", "roost down")
+ENDING = ("stop", "down")
 """Commands that send nothing to a machine: they always work."""
+ASKING = frozenset(
+    (
+        *("up", "start", "resume", "scale", "resize", "park", "reset", "stage", "image"),
+        *("sync", "pull", "push", "ssh-config"),
+    )
+)
+"""Commands that ask, and take --yes; the others refuse, and name one of these."""
 
 
 def check_met(session: Session, cloud: Cloud, have: State) -> None:
     """Ask before a machine is used that is in the place of a known one. Raises RoostError."""
     from roost.app.given import met
 
-    if not cloud.can.rents or session.command in ENDING:
+    command = session.command.partition(" ")[2].partition(" ")[0]
+    if not cloud.can.rents or command in ENDING:
         return
     known, there = met(cloud, have.name), _there(have)
     other = sorted(node for node in there.keys() & known if known[node] not in there[node])
@@ -36,6 +44,8 @@ def check_met(session: Session, cloud: Cloud, have: State) -> None:
         )
         again = command_line("roost", "start", have.name, "--yes") + "   (if you know of it)"
         refused = NeedsConfirmationError(what, exists=have.conditions, next=again)
+        if command not in ASKING:
+            raise refused
         session.consent.ask(f"{what}. Use it?", refused)
 
 
