@@ -152,8 +152,9 @@ class Account:
 
 
 @pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of nobody; and moto as EC2 is where a template's tags change."""
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those of nobody, with an empty home; and moto as EC2 is where a template's tags change."""
+    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "roost-home"))
     live = property(lambda self: self.get_tags(), lambda self, made: None)
     monkeypatch.setattr("moto.ec2.models.launch_templates.LaunchTemplate.tags", live, raising=False)
     for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):

@@ -19,7 +19,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber
 from moto.core.serialize import XFormedAttributePicker
-from moto.ec2.models import amis
+from moto.ec2.models import EC2Backend, amis
 from moto.kms import models as kms
 
 IMAGE = "ami-12c6146b"
@@ -32,6 +32,7 @@ def empty_aws() -> Iterator[None]:
     with (
         patch("boto3.DEFAULT_SESSION", None),
         patch.object(amis.AmiBackend, "_load_amis", load_one_image),
+        patch.object(EC2Backend, "create_default_vpc", with_way_out),
         patch.object(responses, "method_names_from_class", _methods),
         patch.object(XFormedAttributePicker, "get_possible_keys", possible_keys),
         patch.object(kms, "generate_private_key", _key),
@@ -43,6 +44,19 @@ def empty_aws() -> Iterator[None]:
             yield
         finally:
             forget()
+
+
+_default_vpc = EC2Backend.create_default_vpc
+
+
+def with_way_out(region: Any) -> Any:
+    """Make the default VPC with its internet gateway, and the route to it, as AWS does."""
+    vpc = _default_vpc(region)
+    gateway = region.create_internet_gateway().id
+    region.attach_internet_gateway(gateway, vpc.id)
+    (table,) = region.describe_route_tables(filters={"vpc-id": [vpc.id]})
+    region.create_route(table.id, "0.0.0.0/0", gateway_id=gateway)
+    return vpc
 
 
 def load_one_image(region: Any) -> None:

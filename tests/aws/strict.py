@@ -76,7 +76,7 @@ class Weather:
     ``full`` has (type, zone) pairs of which there is nothing, or (type, zone, "spot") and (type,
     zone, "on-demand") where only that is so; ``room`` says how many more there are of such three.
     ``taken`` are private addresses of somebody else; ``spot_limit`` how many spot machines the
-    account may have."""
+    account may have, and ``spot_usd`` what each costs an hour."""
 
     kill_before: int | None = None
     kill_after: int | None = None
@@ -93,6 +93,7 @@ class Weather:
     room: dict[tuple[str, str, str], int] = field(default_factory=dict)
     taken: frozenset[str] = frozenset()
     spot_limit: int | None = None
+    spot_usd: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,10 @@ class Launches:
             have = sum(i.get("InstanceLifecycle") == "spot" for i in there)
             if have + asked["MinCount"] > self.weather.spot_limit:
                 raise _refused("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+        most = asked.get("InstanceMarketOptions", {}).get("SpotOptions", {}).get("MaxPrice")
+        if most is not None and float(most) < self.weather.spot_usd:
+            why = f"Your Spot request price of {most} is lower than the minimum required"
+            raise _refused("SpotMaxPriceTooLow", why)
         full = self.weather.full
         left = 0 if (kind, zone) in full or (kind, zone, market) in full else asked["MaxCount"]
         key = (kind, zone, market)

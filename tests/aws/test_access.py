@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Account
+from tests.aws.strict import Weather
 from tests.aws.test_cli import ok, roost
 from tests.cli.calling import Roost
 
@@ -156,6 +157,32 @@ def test_who_stops_needs_no_address_of_their_own(
     assert 'which address is "me"?' in refused.err
     ok(roost("down", "lab", "--yes", "--json"))
     assert account.left() == {}
+
+
+def test_an_address_that_cannot_be_let_in_is_said_before_anything_is_made(
+    roost: Roost, account: Account, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write('ssh = ["me"]\n')
+    for own, said in (("nonsense", "which is no address"), ("2001:db8::1", "128 is IPv6")):
+        monkeypatch.setenv("ROOST_MY_ADDRESS", own)
+        assert 'which address is "me"? ' in (examined := roost("doctor", file)).out
+        assert said in examined.out
+        told = roost("up", file, "--yes")
+        assert (told.code, said in told.err) == (1, True), told.err
+    assert account.left() == {}
+
+
+def test_rules_that_somebody_else_made_a_moment_ago_are_looked_at_again(
+    roost: Roost, account: Account, write: Any
+) -> None:
+    """EC2 lets in nobody by a call with a rule that is there: it is not done yet."""
+    file = write(f'ssh = ["me", "{NET}"]\n')
+    again = ("InvalidPermission.Duplicate", 8.0)
+    account.ec2.weather = Weather(late={"AuthorizeSecurityGroupIngress": again})
+    ok(roost("up", file, "--yes", "--json"))
+    assert account.ec2.counted["AuthorizeSecurityGroupIngress"] > 1
+    assert rules(account) == {(22, "203.0.113.7/32"), (22, NET)}
+    assert among_themselves(account)
 
 
 def test_the_address_is_asked_for_only_where_the_file_says_me(

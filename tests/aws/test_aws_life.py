@@ -126,4 +126,4 @@ def test_another_address_of_the_user_is_let_in(account: Account) -> None:
 def test_calls_do_not_grow_with_the_number_of_machines(account: Account, count: int) -> None:
     account.ec2.weather = Weather(delay=0)
     account.up(cluster(count))
-    assert len(account.ec2.calls) == 9, account.ec2.calls
+    assert len(account.ec2.calls) == 10, account.ec2.calls

@@ -189,6 +189,31 @@ def test_the_requests_of_up_do_not_grow(
     assert len(account.ec2.calls) + len(account.elsewhere) == 12, account.ec2.calls
 
 
+@pytest.mark.parametrize("access", ['address = "fixed"', 'keys = ["aws:lab"]'])
+def test_the_requests_of_up_with_a_fixed_address_or_a_key_of_ones_own(
+    access: str, roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    made = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe"
+    account.client.import_key_pair(KeyName="lab", PublicKeyMaterial=made)
+    file = tmp_path / "stars.toml"
+    file.write_text(ROLE.format("").replace("[machine]", f"[access]\n{access}\n[machine]"))
+    account.ec2.weather = Weather(delay=0)
+    account.ec2.begin()
+    ok(roost("up", file, "--yes"))
+    assert len(account.ec2.calls) + len(account.elsewhere) <= 14, account.ec2.calls
+
+
+def test_a_first_machine_that_no_quota_allows_leaves_nothing_that_costs(
+    roost: Roost, account: Account
+) -> None:
+    """Its own launch says so: no request is made for it before (tests/aws/test_quotas.py)."""
+    account.ec2.weather = Weather(refuse={"RunInstances": "VcpuLimitExceeded"})
+    told = roost("up", "examples/ndvi.toml", "--cloud", "aws", "--yes")
+    assert told.code == 5, told.err
+    assert "servicequotas" in told.err
+    assert account.left().keys() == {"groups", "keys", "templates"}
+
+
 def test_nothing_is_rented_without_a_yes(roost: Roost, account: Account) -> None:
     told = roost("up", "examples/ndvi.toml", "--cloud", "aws", "--no-input")
     assert told.code == 4

@@ -32,20 +32,6 @@ from tests.aws.strict import Weather
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def account(account: Account) -> Account:
-    """Its default network has a way out, as EC2 makes it and moto does not."""
-    ec2 = boto3.client("ec2", region_name=REGION)
-    (vpc,) = ec2.describe_vpcs()["Vpcs"]
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc["VpcId"])
-    (table,) = ec2.describe_route_tables()["RouteTables"]
-    ec2.create_route(
-        RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
-    )
-    return account
-
-
 # --- this computer and the account ----------------------------------------------------------------
 
 
@@ -377,6 +363,7 @@ def test_the_key_of_new_disks(account: Account) -> None:
 @pytest.fixture
 def answered(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's clients are the account's, which allows 64 vCPUs; all programs are there."""
+    monkeypatch.setenv("ROOST_MY_ADDRESS", "203.0.113.7")
     sts = boto3.client("sts", region_name=REGION)
     made = clients(account, Quotas(L_1216C47A=64.0), ssm=Parameters(), sts=sts)
     monkeypatch.setattr("roost.providers.aws.session.Clients", lambda session, region: made)
@@ -396,7 +383,7 @@ def test_the_command_says_a_line_for_each_check() -> None:
     checks = [line.split()[1] for line in lines if not line.startswith(" ")]
     assert list(dict.fromkeys(checks)) == [
         *("uv", "ssh", "boto3", "clock", "region", "credentials"),
-        *("network", "type", "image", "quota", "role", "encryption", "permission"),
+        *("address", "network", "type", "image", "quota", "role", "encryption", "permission"),
     ]
 
 

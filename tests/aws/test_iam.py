@@ -19,7 +19,6 @@ from click.testing import CliRunner
 from roost.cli.main import cli
 from roost.errors import AccessError, UsageError
 from roost.providers.aws.permissions import (
-    ANY,
     CALLS,
     NEEDS,
     SIZE_LIMIT,
@@ -29,6 +28,7 @@ from roost.providers.aws.permissions import (
     size,
 )
 from roost.providers.aws.rights import commands
+from roost.providers.aws.statements import ANY
 from roost.spec import load
 from tests.aws.conftest import REGION, Account
 from tests.aws.policies.gate import ACTIONS, Gate, allows
@@ -37,6 +37,7 @@ from tests.aws.scenes import DESKTOP, SCENES, prepare
 ROOT = Path(__file__).parents[2]
 SERVICES = {
     "ec2": "ec2",
+    "ce": "ce",
     "iam": "iam",
     "kms": "kms",
     "service-quotas": "servicequotas",
@@ -464,3 +465,10 @@ def test_nothing_of_the_name_can_be_made_another_names() -> None:
             if operator.startswith("StringEquals")
         }
         assert asked["aws:RequestTag/roost"] == allowed[one["Sid"]]
+    making = {
+        one["Sid"]: one["Condition"]["StringEquals"]
+        for one in statements
+        if "Make" in one.get("Sid", "")
+    }
+    assert making["MakeOnlyWhatIsTagged"]["aws:RequestTag/roost"] == "lab"
+    assert making["MakeItsImage"]["aws:RequestTag/roost:of"] == "lab"

@@ -26,7 +26,8 @@ from roost.model.host import Host
 from roost.model.resources import Instance, Wanted
 from roost.plan.wanted import wanted_of
 from roost.providers.aws.images.store import baked_images, best
-from roost.providers.aws.permissions import ANY, NEEDS, policy
+from roost.providers.aws.permissions import NEEDS, policy
+from roost.providers.aws.statements import ANY
 from roost.recipes.digest import recipe_digest
 from roost.spec import Spec, load
 from tests.aws.conftest import REGION, Account

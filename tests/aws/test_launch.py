@@ -150,6 +150,20 @@ def test_spot_alone_stays_spot(account: Account) -> None:
     assert kinds(account) == {}
 
 
+def test_above_its_highest_price_nothing_is_rented_on_spot(account: Account) -> None:
+    account.ec2.weather = Weather(spot_usd=0.06)
+    with pytest.raises(CapacityError, match="SpotMaxPriceTooLow"):
+        account.up(cluster(2, spot=True, max_price=0.05))
+    assert kinds(account) == {}
+    state = account.up(cluster(2, spot=True, max_price=0.05, or_on_demand=True))
+    assert kinds(account) == {("m5.xlarge", A, "on-demand"): 2}
+    assert "SpotMaxPriceTooLow" in str(state.notes)
+    account.ec2.weather = Weather(spot_usd=0.04)
+    account.down("ndvi")
+    account.up(cluster(2, spot=True, max_price=0.05))
+    assert kinds(account) == {("m5.xlarge", A, "spot"): 2}
+
+
 def test_a_limit_of_spot_machines_is_the_regions_so_on_demand_is_next(account: Account) -> None:
     account.ec2.weather = Weather(spot_limit=0)
     zones = f'["{A}", "{B}"]'
@@ -357,7 +371,7 @@ def test_machines_of_other_roles_get_any_address(account: Account) -> None:
 
 
 @pytest.mark.parametrize("delay", [0, 1])
-def test_nine_requests_for_a_cluster_of_any_size(account: Account, delay: int) -> None:
+def test_ten_requests_for_a_cluster_of_any_size(account: Account, delay: int) -> None:
     account.ec2.weather = Weather(delay=delay)
     account.up(cluster(20))
     assert account.ec2.calls == [
@@ -365,6 +379,7 @@ def test_nine_requests_for_a_cluster_of_any_size(account: Account, delay: int) -
         "CreateLaunchTemplate",
         "ImportKeyPair",
         "DescribeSubnets",
+        "DescribeRouteTables",
         "CreateSecurityGroup",
         "AuthorizeSecurityGroupIngress",
         "RunInstances",

@@ -100,6 +100,60 @@ def test_private_subnets_are_refused_and_stay_private(
     assert asked["NetworkInterfaces"][0]["SubnetId"] == public
 
 
+def test_up_refuses_a_default_network_that_doctor_calls_a_problem(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    """Nothing is rented where nobody could reach it; a zone that is closed is not taken."""
+    ec2 = account.client
+    file = tmp_path / "stars.toml"
+    file.write_text(STARS)
+    (table,) = ec2.describe_route_tables()["RouteTables"]
+    table_id, vpc = table["RouteTableId"], table["VpcId"]
+    subnets = ec2.describe_subnets()["Subnets"]
+    (closed,) = (s["SubnetId"] for s in subnets if s["AvailabilityZone"] == A)
+    empty = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=empty, SubnetId=closed)
+    found = find_network(Calls(ec2), Aws(region="eu-central-1"))
+    assert set(found.subnets) == {B, "eu-central-1c"}
+    assert judge_routes(ec2.describe_route_tables()["RouteTables"], found).verdict == "ok"
+    ec2.delete_route(RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0")
+    for verb in (("doctor", file), ("up", file, "--yes")):
+        told = roost(*verb)
+        assert told.code in (1, 5), told
+        assert f"{vpc} has no route to an internet gateway" in told.out + told.err
+    assert account.left() == {}
+
+
+def test_machines_are_in_the_security_groups_of_the_file_too(
+    roost: Roost, account: Account, tmp_path: Path
+) -> None:
+    ec2 = account.client
+    (vpc,) = (v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"])
+    theirs = {"GroupName": "lab", "Description": "the lab's file server"}
+    lab = ec2.create_security_group(**theirs, VpcId=vpc)["GroupId"]
+    other = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    elsewhere = ec2.create_security_group(**theirs, VpcId=other)["GroupId"]
+    file = tmp_path / "stars.toml"
+
+    def write(group: str) -> None:
+        file.write_text(STARS.replace("[machine]", f'security_groups = ["{group}"]\n[machine]'))
+
+    write(elsewhere)
+    told = roost("up", file, "--yes")
+    assert (told.code, f"security_groups: {elsewhere} is not in {vpc}" in told.err) == (2, True)
+    assert "instances" not in account.left()
+    write(lab)
+    assert f"nothing else is open but what {lab} lets in" in roost("plan", file).out
+    ok(roost("up", file, "--yes"))
+    (launch,) = ec2.describe_instances()["Reservations"]
+    (one,) = launch["Instances"][0]["NetworkInterfaces"]
+    groups = [group["GroupId"] for group in one["Groups"]]
+    assert (len(groups), groups.count(lab)) == (2, 1)
+    before = ec2.describe_security_groups(GroupIds=[lab])["SecurityGroups"]
+    ok(roost("down", "stars", "--yes", "--delete-data", "stars"))
+    assert ec2.describe_security_groups(GroupIds=[lab])["SecurityGroups"] == before
+
+
 # --- machines without a public address -----------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from roost.providers.aws.failures import translated
 from roost.providers.aws.images.lookup import image_source
 from roost.providers.aws.requests import Site
 from roost.providers.aws.session import Clients, open_session
+from tests.serving import serving
 
 numbers = st.lists(st.integers(1, 2000), unique=True, min_size=1, max_size=60)
 SITE = Site(
@@ -278,6 +280,34 @@ def test_who_signs_in_again_is_told_with_which_profile(
     with stub, pytest.raises(CredentialsError) as raised, translated("look"):
         client.describe_instances()
     assert raised.value.next == "aws sso login --profile the-lab   (or new keys: aws configure)"
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all calls of AWS; SSH goes its own way, as [access] reach says."""
+    asked: list[str] = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(
+                b"<R><regionInfo><item><regionName>x</regionName></item></regionInfo></R>"
+            )
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "x")
+    for key in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "https_proxy"):
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://ec2.example")
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Proxy)) as server:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+        found = Clients(open_session(None), "eu-central-1")("ec2").describe_regions()
+    assert [one["RegionName"] for one in found["Regions"]] == ["x"]
+    assert asked == ["http://ec2.example/"]
 
 
 def test_a_page_of_a_proxy_is_no_answer_and_worth_another_try() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from roost.errors import CredentialsError, QuotaError
 from roost.model.finding import Finding
-from roost.model.resources import Instance, State
+from roost.model.resources import Instance, State, Volume
 from roost.providers.aws.quotas import (
     check_before,
     in_use,
@@ -143,18 +143,20 @@ def test_a_type_that_roost_does_not_know_is_unknown_and_no_problem() -> None:
 # --- before up ------------------------------------------------------------------------------------
 
 
-def test_up_asks_two_things_or_three_with_spot(account: Account) -> None:
+def test_up_asks_two_things_and_not_what_the_first_launch_says(account: Account) -> None:
+    """A head that alone counts in its quota is launched before anything costs; not beside disks."""
     quotas = Quotas(L_1216C47A=1000.0, L_34B43A08=1000.0)
-    assert check_before(clients(account, quotas), wanted(3), NOTHING, REGION) == ()
-    assert (quotas.asked, account.ec2.calls) == (["L-1216C47A"], ["DescribeInstances"])
-
-    quotas.asked.clear()
-    account.ec2.calls.clear()
-    assert check_before(clients(account, quotas), wanted(3, spot=True), NOTHING, REGION) == ()
-    assert (quotas.asked, account.ec2.calls) == (
-        ["L-1216C47A", "L-34B43A08"],
-        ["DescribeInstances"],
-    )
+    disk = Volume(name="data", size_gib=10, type="gp3", holder="head", mount="/data")
+    for case, asked in (
+        (wanted(3), ["L-1216C47A"]),
+        (wanted(3, spot=True), ["L-34B43A08"]),
+        (wanted(0), ["L-1216C47A"]),
+        (replace(wanted(3, spot=True), volumes=(disk,)), ["L-1216C47A", "L-34B43A08"]),
+    ):
+        assert check_before(clients(account, quotas), case, NOTHING, REGION) == ()
+        assert (quotas.asked, account.ec2.calls) == (asked, ["DescribeInstances"])
+        quotas.asked.clear()
+        account.ec2.calls.clear()
 
 
 def test_up_asks_nothing_where_nothing_is_missing(account: Account) -> None:

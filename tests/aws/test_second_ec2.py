@@ -52,6 +52,13 @@ def ec2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         client = boto3.client("ec2", region_name="eu-central-1")
+        (table,) = client.describe_route_tables()["RouteTables"]  # its network has no way out
+        (gateway,) = client.describe_internet_gateways()["InternetGateways"]
+        client.create_route(
+            RouteTableId=table["RouteTableId"],
+            DestinationCidrBlock="0.0.0.0/0",
+            GatewayId=gateway["InternetGatewayId"],
+        )
         with letting_go(client):
             yield client
 

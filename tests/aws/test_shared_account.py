@@ -93,6 +93,39 @@ def test_two_main_machines_are_named_and_none_of_them_is_touched(
     assert set(instances(account).values()) == {"terminated"}
 
 
+@pytest.mark.parametrize(
+    "using", [REACHING[-1:], pytest.param(REACHING, marks=pytest.mark.slow)], ids=["few", "all"]
+)
+def test_a_machine_in_the_place_of_a_known_one_is_asked_for(
+    using: tuple[tuple[str, ...], ...],
+    roost: Roost,
+    account: Account,
+    file: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No tag proves who made it; a computer that has not used the name takes what is there."""
+    ok(roost("up", file, "--yes"))
+    (own,) = instances(account)
+    account.client.terminate_instances(InstanceIds=[own])
+    account.settle()
+    other = launch(account, node="desktop", role="desktop")
+    handed = list[str]()
+    monkeypatch.setattr(
+        "roost.provision.deliver.hand_over", lambda *words: handed.append("all") or {}
+    )
+    for words in (("up", file), *using):
+        told = roost(*(word for word in words if word != "--yes"))
+        assert told.code == 4, (words, told)
+        assert f"desktop was {own}, and is {other}" in told.err, (words, told.err)
+    assert (handed, instances(account)[other]) == ([], "running")
+    ok(roost("stop", "stars"))
+    roost("start", "stars", "--yes")
+    assert "another machine" not in roost("ssh-config", "stars").err
+    assert instances(account)[other] == "running"
+    ok(roost("stop", "stars"))
+    ok(roost("down", "stars", "--yes", "--delete-data", "stars"))
+
+
 def test_two_security_groups_of_one_name_are_named(
     roost: Roost, account: Account, file: Any
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance
 
+from tests.aws.moto_account import with_way_out
 from tests.bench.ebs import MOMENT, BenchEbs, refused
 from tests.bench.site import Order
 from tests.bench.tree import metadata
@@ -33,6 +34,10 @@ class BenchLife(BenchEbs):
         self.busy: dict[str, threading.Lock] = {}
         self.room: dict[tuple[str, str], int] = {}
         super().__init__(region_name, account_id)
+
+    def create_default_vpc(self) -> Any:
+        """Its way out is there, as AWS makes it."""
+        return with_way_out(self)
 
     def refresh(self) -> None:
         """Firewalls and public addresses as they are now."""

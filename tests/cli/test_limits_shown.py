@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +106,17 @@ def test_show_and_cost_say_what_the_machine_enforces_and_what_the_file_says(
     (stops,) = roost("show", "there", "--json").json["limits"]
     assert (stops["file"]["budget_usd"], stops["machine"]["budget_usd"]) == (50, 40)
     assert roost("cost", "there", "--json").json["budget"]["usd"] == 40
+
+
+def test_the_end_of_a_run_is_the_machines_own(
+    cloud: Full, roost: Roost, answers: Callable[[dict[str, object]], None], write: Any
+) -> None:
+    """A file that says how long after each start has no time to compare with."""
+    done(roost("up", write(f'{THERE}[schedule]\nafter = "8h"\n'), "--yes"))
+    answers({"end": "2030-01-01T20:00:00+01:00"})
+    told = roost("show", "there")
+    assert "2030-01-01 20:00 UTC+01:00" in told.out
+    assert "the machine keeps to" not in told.err
 
 
 def test_a_machine_that_says_nothing_or_nonsense_is_told_by_its_file(

@@ -112,3 +112,12 @@ def test_the_guard_of_the_test_above_guards(program: Roost, tmp_path: Path) -> N
     (tmp_path / "sitecustomize.py").write_text(GUARD + "import socket\nsocket.socket()\n")
     told = program("plan", "examples/scipion.toml", env={"PYTHONPATH": str(tmp_path)})
     assert "planning asks nobody" in told.err
+
+
+def test_the_highest_price_of_a_spot_machine_is_said(roost: Roost, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(
+        'name = "a"\nkind = "cluster"\ncloud = "aws"\n[aws]\nregion = "eu-central-1"\n[head]\n'
+        "cpus = 2\n[workers]\ncpus = 2\nspot = true\nmax_price = 0.05\n"
+    )
+    assert "spot, for at most $0.05 an hour each" in " ".join(roost("plan", file).out.split())

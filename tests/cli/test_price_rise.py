@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
+from roost.app.met import ASKING
 from roost.cli.main import cli
 from roost.model.resources import State
 from tests.cli.calling import Roost
@@ -44,6 +45,7 @@ def test_every_command_that_asks_can_be_told_yes_and_told_not_to_ask() -> None:
     found = dict(commands())
     assert {name for name, options in found.items() if "--yes" in options} == ASKS
     assert {name for name, options in found.items() if "--no-input" in options} == ASKS
+    assert {name.split()[0] for name in ASKS} - {"down"} == ASKING
     # Only the consent of a session asks, and the rest of the command line has no question.
     source = Path(cli.callback.__code__.co_filename).parent
     asking = {

@@ -189,6 +189,8 @@ class TestRoom:
     def test_with_spot_alone_nothing_else_will_do(self, tmp_path):
         shape = group(want(tmp_path, self.WORKERS + "spot = true\n"), "worker").shape
         assert (shape.spot, shape.or_on_demand, shape.others) == (True, False, ())
+        most = "spot = true\nmax_price = 0.05\n"
+        assert group(want(tmp_path, self.WORKERS + most), "worker").shape.max_price == 0.05
 
     @pytest.mark.parametrize(("said", "least"), [("", 3), ("min = 1\n", 1), ("min = 0\n", 0)])
     def test_half_of_them_or_min_are_enough_to_go_on(self, tmp_path, said, least):

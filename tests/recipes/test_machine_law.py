@@ -7,7 +7,16 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roost.machine.idle_policy import Memory, Rules, Seen, Verdict, end_of, extend, judge
+from roost.machine.idle_policy import (
+    Memory,
+    Rules,
+    Seen,
+    Verdict,
+    end_of,
+    extend,
+    judge,
+    limits_text,
+)
 from tests.laws import examples
 
 T0 = 1_800_000_000.0
@@ -84,6 +93,7 @@ def test_it_always_stops_after_the_window(before: list[str], window: int) -> Non
         Rules,
         idle=st.none() | st.integers(2, 60).map(lambda m: m * MINUTE),
         end=st.none() | st.integers(-60, 200).map(lambda m: T0 + m * MINUTE),
+        run=st.none() | st.integers(20, 200).map(lambda m: m * MINUTE),
         usd=st.none() | st.floats(0.01, 5),
         running=st.floats(0, 10),
     ),
@@ -116,6 +126,23 @@ def test_started_after_its_end_there_is_time_to_extend() -> None:
     longer = extend(rules, found[4][0], 2 * HOUR, T0 + 300)
     assert longer.end == T0 + 300 + 2 * HOUR
     assert not minutes(rules, ["ssh"] * 100, start=300, memory=longer)[-1][1].stop
+
+
+def test_so_long_after_each_start_work_stops_too() -> None:
+    rules = Rules(run=8 * HOUR)
+    found = minutes(rules, ["work"] * 600)
+    assert len(found) == 480
+    assert found[-1][1].stop == "it has run for 8 h, as its file allows after a start"
+    assert [n for n, (_, v) in enumerate(found, 1) if v.notices] == [470, 480]
+    # Another start is another run; and who extends it has that long from then on.
+    again = judge(rules, found[-1][0], Seen(boot="b", up=60, wall=T0 + 30 * HOUR, busy="work"))
+    assert again[1] == Verdict()
+    longer = extend(rules, found[474][0], 2 * HOUR, T0 + 475 * MINUTE)
+    found = minutes(rules, ["work"] * 300, start=475 * MINUTE, memory=longer)
+    assert found[-1][0].up == (475 + 120) * MINUTE
+    assert limits_text(rules, Memory()) == "- 28800\n"
+    assert limits_text(rules, longer) == f"- {(475 + 120) * 60:.0f}\n"
+    assert limits_text(replace(rules, usd=1.0, running=1.0), Memory()) == "- 3600\n"
 
 
 # --- extend --------------------------------------------------------------------------------------

@@ -319,6 +319,18 @@ def test_what_is_about_to_stop_it_is_read_back_in_the_zone_of_the_file(
     assert held["last_stop_because"].startswith("its budget ends: $5.")
 
 
+def test_how_long_it_may_run_is_read_back_as_the_end_of_this_run(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "boot", lambda _: ("b", 3600.0))
+    tell_facts(machine, idle=None, end=None, budget=None)
+    assert limits.bring(machine, {"idle": None, "end": None, "run": 8 * 3600, "budget": None})
+    wall = 1798758000.0  # 2026-12-31 23:00 UTC
+    assert limits.held(machine, wall)["end"] == "2027-01-01T06:00:00+00:00"
+    extend.extend(machine, 9 * 3600, wall)
+    assert limits.held(machine, wall)["end"] == "2027-01-01T08:00:00+00:00"
+
+
 def test_more_money(machine: Machine) -> None:
     tell_facts(machine, idle=1800, budget={"usd": 5.0, "running": 1.0})
     write(machine.at(memory.DISK), {"spent": 5.5, "early": True, "stopping": "its budget ends"})

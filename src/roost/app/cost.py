@@ -15,6 +15,7 @@ from roost.providers.provider import need
 
 if TYPE_CHECKING:
     from roost.app.limits import Stops
+    from roost.cost.billed import Billed
     from roost.cost.rates import Amount
     from roost.cost.spent import BudgetUse, Cost
     from roost.model.resources import State
@@ -29,7 +30,8 @@ class CostReport:
     cannot be read.
 
     ``budget`` and ``end`` are what its machines enforce, or else what the file says.
-    ``stored`` are notes of its copies in the user's buckets, which are not counted in ``cost``.
+    ``stored`` are notes of its copies in the user's buckets, which are not counted in ``cost``;
+    ``billed`` is what the account's own bill says, if that was asked for.
     """
 
     name: str
@@ -41,6 +43,7 @@ class CostReport:
     end: datetime | None
     stops: tuple[Stops, ...]
     stored: tuple[str, ...]
+    billed: Billed | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -49,8 +52,8 @@ class CostReport:
         return (*(() if self.spec else (unread,)), *self.cost.notes, *self.stored)
 
 
-def cost_report(session: Session, name: str) -> CostReport:
-    """Ask the cloud of ``name`` for its history, and price it.
+def cost_report(session: Session, name: str, *, billed: bool = False) -> CostReport:
+    """Ask the cloud of ``name`` for its history, and price it; and for its bill, if ``billed``.
 
     Raises NotFoundError, or UsageError where a cloud that costs money remembers no history.
     """
@@ -58,6 +61,9 @@ def cost_report(session: Session, name: str) -> CostReport:
     state = resolve.existing(cloud, name)
     spec = resolve.readable_spec(state)
     moment = now()
+    bill = None
+    if billed:
+        bill = need(cloud.can.bills, "say what was billed", cloud).billed(name, moment.date())
     stops = _stops(session, cloud, state, spec)
     ends = [one.enforced.end for one in stops] or [spec.schedule.end if spec else None]
     known = [one for one in ends if one is not None]
@@ -73,6 +79,7 @@ def cost_report(session: Session, name: str) -> CostReport:
         end=end,
         stops=stops,
         stored=stored_notes(cloud, state),
+        billed=bill,
     )
 
 

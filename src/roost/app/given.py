@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from roost.model.resources import State
     from roost.providers.provider import Cloud
     from roost.spec import Spec
@@ -66,6 +68,17 @@ def discards(cloud: Cloud, have: State) -> frozenset[str]:
         return frozenset()
     volumes = volumes_of(from_json(have.record)).items()
     return frozenset(name for name, v in volumes if v.park is ParkMode.DISCARD and v.name in named)
+
+
+def met(cloud: Cloud, name: str) -> dict[str, str]:
+    """Return the ids of the machines of a name that this computer has used, by their names."""
+    pairs = (one.split(maxsplit=1) for one in _read(cloud, name, "machines"))
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
+def meet(cloud: Cloud, name: str, machines: Mapping[str, str]) -> None:
+    """Remember these machines of a name, and no others."""
+    _write(cloud, name, {"machines": [f"{node} {one}" for node, one in sorted(machines.items())]})
 
 
 def _digest(record: str) -> str:

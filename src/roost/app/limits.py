@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,10 @@ def stops_of(spec: Spec, state: State, told: Mapping[str, Limits]) -> tuple[Stop
     from roost.recipes.rented import limits_of
 
     roles = {i.role for i in state.instances if i.role not in STATELESS}
-    files = {}
+    files, runs = {}, set()
     for role in roles:
         raw = limits_of(spec, role, {i.role: i.shape.type for i in state.instances})
+        runs |= {role} if raw.get("run") else set()
         files[role] = Limits(
             idle_s=raw["idle"],
             end=datetime.fromisoformat(raw["end"]) if raw["end"] else None,
@@ -52,7 +53,16 @@ def stops_of(spec: Spec, state: State, told: Mapping[str, Limits]) -> tuple[Stop
             budget_unit=raw["budget"].get("unit") if raw["budget"] else None,
         )
     return tuple(
-        Stops(node=i.name, file=files[i.role], machine=told.get(i.name))
+        Stops(
+            node=i.name,
+            file=_as_it_runs(files[i.role], told.get(i.name)) if i.role in runs else files[i.role],
+            machine=told.get(i.name),
+        )
         for i in state.instances
         if i.role in roles
     )
+
+
+def _as_it_runs(file: Limits, machine: Limits | None) -> Limits:
+    """Return the file's limits where it counts from the start: only the machine knows that."""
+    return replace(file, end=machine.end) if machine is not None else file

@@ -50,10 +50,12 @@ def settle(
     were brought before, where they were. ``boots`` must be over first, by node. ``only`` these
     machines, of a name whose machines share nothing.
     """
+    from roost.app.met import remember
     from roost.provision.deliver import hand_over
     from roost.provision.machines import Machines
     from roost.spec import from_json
 
+    remember(cloud, state)
     if read_record(state.record).kind == "cluster":
         only = None  # workers need what their head makes
     up = (i for i in state.instances if i.state == "running" and i.address)

@@ -30,6 +30,7 @@ def rules_of(facts: dict[str, Any]) -> idle_policy.Rules:
     return idle_policy.Rules(
         idle=facts.get("idle"),
         end=end.timestamp() if end else None,
+        run=facts.get("run"),
         offset=offset.total_seconds() if offset else 0.0,
         usd=budget.get("usd"),
         park=budget.get("at_end") == "park",

@@ -34,10 +34,12 @@ MORE_MONEY = "sudo roost-extend --budget USD"
 class Rules:
     """What the file says. Rates are USD an hour: all of it running, all of it stopped, and what
     each worker that reports here adds while it runs; ``unit`` is what a site counts in instead.
-    ``offset``: the seconds by which the file's clock is ahead of UTC."""
+    ``run``: the seconds that it may run after a start; ``offset``: those by which the file's clock
+    is ahead of UTC."""
 
     idle: float | None = None
     end: float | None = None
+    run: float | None = None
     offset: float = 0.0
     usd: float | None = None
     park: bool = False
@@ -199,9 +201,9 @@ def _charge(rules: Rules, memory: Memory, seen: Seen, running: float) -> Memory:
 def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, float, str]]:
     """Return every coming stop: cause, seconds left, seconds of warning before it, the text."""
     found = []
+    held = memory.hold - seen.wall if memory.hold - seen.wall <= LONGEST else 0.0
     if rules.idle is not None and memory.idle_since is not None:
-        held = memory.hold - seen.wall
-        left = max(memory.idle_since + rules.idle - seen.up, held if held <= LONGEST else 0.0)
+        left = max(memory.idle_since + rules.idle - seen.up, held)
         lead = min(WARNING, rules.idle / 2)
         idle = f"nobody has used it and nothing has worked on it for {_minutes(rules.idle - lead)}"
         found.append(("idle", left, lead, idle))
@@ -209,6 +211,9 @@ def _stops(rules: Rules, memory: Memory, seen: Seen) -> list[tuple[str, float, f
     if end is not None:
         text = f"its end time is {moment(rules, end):%Y-%m-%d %H:%M %Z}"
         found.append(("end", end - seen.wall, WARNING, text))
+    if rules.run is not None:
+        text = f"it has run for {rules.run / 3600:g} h, as its file allows after a start"
+        found.append(("run", max(rules.run - seen.up, held), min(WARNING, rules.run / 2), text))
     if rules.usd is not None:
         rate = rules.running + seen.workers * rules.worker
         missing = rules.usd - memory.spent
@@ -250,16 +255,21 @@ def overdue(rules: Rules, memory: Memory, seen: Seen) -> str:
     return next(due, "")
 
 
-def longest_run(rules: Rules) -> float | None:
-    """Return the seconds that one run can last at most, as the budget pays no more."""
-    return rules.usd / rules.running * 3600 if rules.usd is not None and rules.running > 0 else None
+def longest_run(rules: Rules, memory: Memory) -> float | None:
+    """Return the seconds that one run can last at most, by the budget and the file."""
+    ways = []
+    if rules.usd is not None and rules.running > 0:
+        ways.append(rules.usd / rules.running * 3600)
+    if rules.run is not None:
+        ways.append(max(rules.run, memory.hold - (memory.wall - memory.up)))
+    return min(ways, default=None)
 
 
-def limits_text(end: float | None, rules: Rules) -> str:
+def limits_text(rules: Rules, memory: Memory) -> str:
     """Return the line that the last resort reads."""
     words = (
         "-" if value is None else str(max(0, math.ceil(value)))
-        for value in (end, longest_run(rules))
+        for value in (end_of(rules, memory), longest_run(rules, memory))
     )
     return " ".join(words) + "\n"
 

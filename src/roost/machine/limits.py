@@ -1,4 +1,4 @@
-"""The limits of the file (idle, end, budget): brought to a machine that runs, and read back.
+"""The limits of the file (idle, end, run, budget): brought to a machine that runs, and read back.
 
 They came with its launch. What the file says later counts from the next hand-over on, and what
 ``roost-extend`` moved stays, unless the file has another word on just that.
@@ -18,7 +18,7 @@ from roost.machine import beacon, idle_policy, memory
 from roost.machine.common import Machine, boot, read, write
 from roost.machine.guard import STOPS, rules_of
 
-KEYS = ("idle", "end", "budget")
+KEYS = ("idle", "end", "run", "budget")
 BROUGHT = "/var/lib/roost/limits.json"
 """The limits that the file had last."""
 
@@ -54,6 +54,9 @@ def held(machine: Machine, wall: float) -> dict[str, Any]:
     seen = idle_policy.Seen(boot=which, up=up, wall=wall, workers=workers)
     in_s, because = idle_policy.soon(rules, kept, seen) or (None, None)
     last = read(machine.at(STOPS))
+    ends = [end for end in (idle_policy.end_of(rules, kept),) if end is not None]
+    if rules.run is not None:
+        ends.append(max(wall - up + rules.run, kept.hold))
 
     def moment(at: float | None) -> str | None:
         return None if at is None else idle_policy.moment(rules, at).isoformat(timespec="seconds")
@@ -61,7 +64,7 @@ def held(machine: Machine, wall: float) -> dict[str, Any]:
     return {
         "idle_s": rules.idle,
         "idle_not_before": moment(kept.hold) if rules.idle and kept.hold > wall else None,
-        "end": moment(idle_policy.end_of(rules, kept)),
+        "end": moment(min(ends, default=None)),
         "budget_usd": rules.usd,
         **({"budget_unit": rules.unit} if rules.unit else {}),
         "budget_left_usd": None if rules.usd is None else round(rules.usd - kept.spent, 2),

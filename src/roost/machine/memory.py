@@ -38,7 +38,7 @@ def store(machine: Machine, memory: idle_policy.Memory) -> bool:
 
 def limit(machine: Machine, rules: idle_policy.Rules, memory: idle_policy.Memory) -> None:
     """Tell the last resort the limits that hold now, where they have changed."""
-    text = idle_policy.limits_text(idle_policy.end_of(rules, memory), rules)
+    text = idle_policy.limits_text(rules, memory)
     held = next((p for p in map(machine.at, (RUN_LIMITS, LIMITS)) if _is_there(p)), None)
     with suppress(OSError, ValueError):
         if held is not None and held.read_text() == text:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class BakedImage:
     """One baked image. ``origin`` is what it was made or copied from; ``made_from`` for people.
 
+    ``of`` is the name whose machine it was made of, where the cloud's rights go by that.
     ``size_gib`` is the disk's size: what is stored is that at most. ``users`` are the user's tags.
     """
 
@@ -31,6 +32,7 @@ class BakedImage:
     size_gib: float
     made: datetime
     origin: str = ""
+    of: str = ""
     snapshots: tuple[str, ...] = ()
     encrypted: bool = True
     users: tuple[tuple[str, str], ...] = ()

@@ -64,7 +64,8 @@ class Shape:
     user's own machine; ``memory_gib`` and ``disk_gib`` are GiB; an empty ``disk_type`` is the
     cloud's own choice. Where there is no room, ``others`` are the types to try after ``type``, and
     ``or_on_demand`` says that a spot machine may be one on demand: an instance that is there can be
-    any of these. ``machine_role`` is the right that it is launched with (an IAM instance profile).
+    any of these. ``max_price`` is what an hour of a spot machine costs at most, in US dollars.
+    ``machine_role`` is the right that it is launched with (an IAM instance profile).
     """
 
     type: str
@@ -80,6 +81,7 @@ class Shape:
     spot: bool = False
     others: tuple[str, ...] = ()
     or_on_demand: bool = False
+    max_price: float | None = None
     machine_role: str = ""
 
     @classmethod

@@ -81,6 +81,7 @@ def _worker_shape(workers: Workers, shape: Shaper) -> Shape:
         shape(workers, "worker"),
         others=workers.types[1:],
         or_on_demand=workers.spot == "first",
+        max_price=None if workers.max_price is None else float(workers.max_price),
     )
 
 

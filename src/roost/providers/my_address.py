@@ -32,7 +32,7 @@ def my_address() -> str:
     try:
         return str(ip_network(own, strict=False))
     except ValueError:
-        raise _address_unknown(f"{MY_ADDRESS} is {_shown(own)}, which is no address") from None
+        raise address_unknown(f"{MY_ADDRESS} is {_shown(own)}, which is no address") from None
 
 
 def _as_public(answer: bytes) -> str:
@@ -41,11 +41,11 @@ def _as_public(answer: bytes) -> str:
     try:
         address = IPv4Address(text)
     except ValueError:
-        raise _address_unknown(
+        raise address_unknown(
             f"{WHO_AM_I} answered {_shown(text)}, which is not one IPv4 address"
         ) from None
     if not address.is_global or address.is_multicast:
-        raise _address_unknown(f"{WHO_AM_I} answered {address}, which is not a public address")
+        raise address_unknown(f"{WHO_AM_I} answered {address}, which is not a public address")
     return f"{address}/32"
 
 
@@ -71,9 +71,9 @@ def _ask_address() -> bytes:
     try:
         answer = answers.get(timeout=PATIENCE)
     except Empty:
-        raise _address_unknown(f"{WHO_AM_I} did not answer within {PATIENCE:g} s") from None
+        raise address_unknown(f"{WHO_AM_I} did not answer within {PATIENCE:g} s") from None
     if isinstance(answer, (OSError, HTTPException)):
-        raise _address_unknown(f"{WHO_AM_I} did not answer: {_shown(str(answer))}") from None
+        raise address_unknown(f"{WHO_AM_I} did not answer: {_shown(str(answer))}") from None
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -84,7 +84,8 @@ def _shown(text: str) -> str:
     return repr(text[:SHOWN]) + ("..." if len(text) > SHOWN else "")
 
 
-def _address_unknown(why: str) -> RoostError:
+def address_unknown(why: str) -> RoostError:
+    """Return the error for a computer whose address cannot be let in."""
     return RoostError(
         f'which address is "me"? {why}',
         next=f'ssh = ["YOUR.NET.WORK.0/24"] in [access], or: export {MY_ADDRESS}=...',

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from roost.providers.images import Images
 from roost.providers.machine_rights import MachineRights
 
 if TYPE_CHECKING:
+    from roost.cost.billed import Billed
     from roost.cost.ledger import Ledger
     from roost.cost.spent import There
     from roost.model.finding import Finding
@@ -157,6 +158,14 @@ class History(Protocol):
         ...
 
 
+class Bills(Protocol):
+    """The bill that the cloud itself writes, by name."""
+
+    def billed(self, name: str, today: date) -> Billed:
+        """Return what was billed for a name in the last months. Raises CredentialsError."""
+        ...
+
+
 class Owners(Protocol):
     """Names that belong to somebody: others must take them over before they change them."""
 
@@ -241,6 +250,7 @@ class Capabilities:
     fitting: Fitting | None = None
     resizing: Resizing | None = None
     history: History | None = None
+    bills: Bills | None = None
     owners: Owners | None = None
     key_pairs: KeyPairs | None = None
     remains: Remains | None = None

@@ -39,7 +39,7 @@ def limits_of(spec: Spec, role: Role, types: Mapping[Role, str]) -> dict[str, An
     ``types`` are those of the machines that are there, by role.
     """
     facts = machine_json(facts_of(spec, role, "", (), rates=rates_of(spec, types)))
-    return {key: facts[key] for key in ("idle", "end", "budget")}
+    return {key: facts[key] for key in ("idle", "end", "run", "budget") if key in facts}
 
 
 def rates_of(spec: Spec, types: Mapping[Role, str]) -> Rates | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
@@ -94,6 +94,7 @@ class MachineFacts:
     head: str | None = None
     volumes: tuple[MachineVolume, ...] = ()
     idle: int | None = None
+    run: int | None = None
     end: datetime | None = None
     budget: MachineBudget | None = None
     timezone: str | None = None
@@ -162,6 +163,7 @@ def machine_json(facts: MachineFacts) -> dict[str, Any]:
             for v in facts.volumes
         ],
         "idle": facts.idle,
+        **({"run": facts.run} if facts.run else {}),
         "end": facts.end.isoformat() if facts.end else None,
         "budget": _budget_json(facts.budget) if facts.budget else None,
         "watch": list(facts.watch),
@@ -199,12 +201,10 @@ def _budget_json(budget: MachineBudget) -> dict[str, Any]:
 
 def _limits(facts: MachineFacts) -> str:
     """Return the limits for the last resort, until the guard tells it other ones."""
-    end = facts.end.timestamp() if facts.end else None
-    budget = facts.budget
-    rules = idle_policy.Rules()
-    if budget is not None:
-        rules = idle_policy.Rules(usd=budget.usd, running=budget.running)
-    return idle_policy.limits_text(end, rules)
+    rules = idle_policy.Rules(end=facts.end.timestamp() if facts.end else None, run=facts.run)
+    if (budget := facts.budget) is not None:
+        rules = replace(rules, usd=budget.usd, running=budget.running)
+    return idle_policy.limits_text(rules, idle_policy.Memory())
 
 
 def _programs(facts: MachineFacts) -> tuple[File, ...]:
@@ -261,9 +261,9 @@ def facts_of(
     """
     holds, rules = role not in STATELESS, rules_of(spec.cloud)
     launch = rules.launch
-    end, idle = spec.schedule.end, spec.schedule.idle
+    end, idle, run = spec.schedule.end, spec.schedule.idle, spec.schedule.after
     if role == GATEWAY:  # it goes after the others, whenever that is
-        end, idle = None, GATEWAY_IDLE
+        end, idle, run = None, GATEWAY_IDLE, None
     return MachineFacts(
         name=spec.name,
         nodes=nodes,
@@ -282,6 +282,7 @@ def facts_of(
         if holds
         else (),
         idle=int(idle.total_seconds()) if idle else None,
+        run=int(run.total_seconds()) if run else None,
         end=end,
         budget=_budget(spec, rates) if holds and rates else None,
         timezone=spec.timezone,

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from roost.catalogue import load
 from roost.spec.table import Table, did_you_mean, wrong
@@ -40,6 +46,20 @@ InstanceProfile = Annotated[
 ]
 
 
+GROUP = r"^sg-[0-9a-f]{8,17}$"
+
+
+def _group(found: str) -> str:
+    if not re.fullmatch(GROUP, found):
+        raise wrong("not the id of a security group", allowed='like "sg-0123456789abcdef0"')
+    return found
+
+
+GroupId = Annotated[
+    str, AfterValidator(_group), WithJsonSchema({"type": "string", "pattern": GROUP})
+]
+
+
 class Aws(Table):
     """Profiles, regions and SSO work as they do for boto3 and the AWS CLI."""
 
@@ -60,6 +80,14 @@ class Aws(Table):
         pattern=r"^subnet-[0-9a-f]+$",
         description="A subnet of the VPC.",
         examples=["subnet-0123456789abcdef0"],
+    )
+    security_groups: tuple[GroupId, ...] = Field(
+        (),
+        max_length=3,
+        exclude_if=lambda found: not found,  # records of before have no such key
+        description="Security groups of the VPC that machines are in besides roost's own, by their"
+        " ids; they stay as they are. A machine that is there keeps those that it was made with.",
+        examples=[["sg-0123456789abcdef0"]],
     )
     kms_key: str | None = Field(
         None,

@@ -21,10 +21,12 @@ from roost.spec.common import CloudName, Common
 from roost.spec.environment import Environment
 from roost.spec.local import Local
 from roost.spec.machine import Machine
+from roost.spec.schedule import Usd
 from roost.spec.table import Table, around, choices, did_you_mean, quoted, wrong
 from roost.spec.values import Mount, Text
 
 MOST_WORKERS = 10_000
+MOST_PRICE = 1_000
 Market = bool | Literal["first"]
 """Spot machines; on demand; or the first where there is room, and else the second."""
 
@@ -52,6 +54,15 @@ class Workers(Machine):
         False,
         description='Spot machines: cheaper, and the cloud may take them back; "first": spot '
         "where there is room, on-demand where there is none.",
+    )
+    max_price: Usd | None = Field(
+        None,
+        gt=0,
+        le=MOST_PRICE,
+        exclude_if=lambda found: found is None,  # records of before have no such key
+        description="US dollars an hour for one spot machine, at most: none is rented above it. "
+        "Without it the on-demand price is the most.",
+        examples=[0.05],
     )
 
     @field_validator("spot", mode="wrap")
@@ -96,6 +107,13 @@ class Workers(Machine):
         if self.type is not None and self.types:
             what = '"type" and "types" say the same'
             raise wrong(what, hint="keep one of the two", at=("types",))
+        return self
+
+    @model_validator(mode="after")
+    def _price_of_spot(self) -> Self:
+        if self.max_price is not None and not self.on_spot:
+            what = "only spot machines have a highest price"
+            raise wrong(what, hint="spot = true", at=("max_price",))
         return self
 
     @model_validator(mode="after")

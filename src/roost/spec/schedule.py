@@ -36,6 +36,13 @@ class Schedule(Table):
         None, description="Stop after this long without a user, load or a job."
     )
     end: Moment | None = Field(None, description="Stop at this time; with its time zone.")
+    after: Span | None = Field(
+        None,
+        exclude_if=lambda found: found is None,  # records of before have no such key
+        description="Stop this long after each start, whatever it does; `roost extend` lets it go"
+        " on.",
+        examples=["8h"],
+    )
 
 
 class Budget(Table):

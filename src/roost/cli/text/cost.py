@@ -10,7 +10,7 @@ import click
 from roost.cli.output import table
 from roost.cli.text.limits import differences, limits_json, time_text
 from roost.cli.text.money import amount_json, section_json, sum_json
-from roost.cost.rates import ZERO, Amount, Unknown
+from roost.cost.rates import DOLLARS, ZERO, Amount, Unknown
 
 if TYPE_CHECKING:
     from roost.app.cost import CostReport
@@ -36,7 +36,7 @@ def cost_text(report: CostReport) -> str:
     parts += [f"- {line}" for line in differences(report.name, report.stops)]
     if end is None and report.spec is not None and cost.per_hour.amount.usd:
         parts.append("- it has no end time: [schedule] end = ... in its file sets one")
-    return "\n".join([*parts, *_budget_lines(report)])
+    return "\n".join([*parts, *_budget_lines(report), *_billed_lines(report)])
 
 
 def percent_text(budget: BudgetUse) -> str:
@@ -52,6 +52,31 @@ def _budget_lines(report: CostReport) -> list[str]:
     at_end = report.spec.budget.at_end if report.spec and report.spec.budget else "stop"
     then = f"at 100 % it {AT_END[at_end]}; nothing is deleted"
     return [f"budget {report.budget.budget}: {percent_text(report.budget)} is used; {then}"]
+
+
+def _billed_lines(report: CostReport) -> list[str]:
+    bill = report.billed
+    if bill is None:
+        return []
+    begun = f"on the account's bill since {bill.since}"
+    if bill.amount is None:
+        return [f"{begun}: unknown: {bill.why}", *([f"  -> {bill.mend}"] if bill.mend else [])]
+    billed = Amount(bill.amount, currency=DOLLARS if bill.currency == "USD" else bill.currency)
+    return [f"{begun}: {billed}" + ("; it can still change" if bill.estimated else "")]
+
+
+def _billed_json(report: CostReport) -> dict[str, Any] | None:
+    bill = report.billed
+    if bill is None:
+        return None
+    return {
+        "amount": bill.amount,
+        "currency": bill.currency if bill.amount is not None else None,
+        "since": bill.since,
+        "until": bill.until,
+        "final": not bill.estimated if bill.amount is not None else None,
+        "why": bill.why or None,
+    }
 
 
 def _items(spent: Spent) -> str:
@@ -96,6 +121,7 @@ def as_data(report: CostReport) -> dict[str, Any]:
         "limits": limits_json(report.stops),
         "until_end": None if cost.until_end is None else amount_json(cost.until_end),
         "budget": _budget_json(report),
+        "billed": _billed_json(report),
         "notes": report.notes,
     }
 

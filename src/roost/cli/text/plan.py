@@ -89,11 +89,17 @@ def _shape(shape: Shape) -> str:
         format_size(round(shape.memory_gib, 1)) if shape.memory_gib else "",
         f"{format_size(shape.disk_gib)} {_disk(shape)}" if shape.disk_gib else "",
         shape.image,
-        "spot" if shape.spot else "",
+        _market(shape),
         f"role by {shape.machine_role.rpartition('/')[2]}" if shape.machine_role else "",
     ]
     others = f" (or {', or '.join(shape.others)})" if shape.others else ""
     return f"{shape.type}{others}: " + ", ".join(part for part in parts if part)
+
+
+def _market(shape: Shape) -> str:
+    if shape.spot and shape.max_price is not None:
+        return f"spot, for at most ${shape.max_price:g} an hour each"
+    return "spot" if shape.spot else ""
 
 
 def _disk(shape: Shape) -> str:
@@ -130,7 +136,10 @@ def _reach(spec: Spec, *, rents: bool) -> str:
         return _reach_without_address(spec.access)
     ssh = _sources(spec.access.ssh) or "no address"
     https = _sources(spec.access.https)
-    return f"ssh from {ssh}" + (f"; https from {https}" if https else "; nothing else is open")
+    groups = spec.aws.security_groups if spec.aws else ()
+    more = f" but what {', '.join(groups)} lets in" if groups else ""
+    rest = f"; https from {https}" if https else "; nothing else is open"
+    return f"ssh from {ssh}{rest}{more}"
 
 
 def _reach_without_address(access: Access) -> str:

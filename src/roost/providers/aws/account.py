@@ -118,6 +118,18 @@ def _examine_file(
         )
         return
     wanted = wanted_of(spec, Host(0, 0))
+    if "me" in (*spec.access.ssh, *spec.access.https):
+        yield _own_address()
     yield from examine_case(
         clients, Case(spec=spec, wanted=wanted, have=have, region=region, file=file)
     )
+
+
+def _own_address() -> Finding:
+    """Judge whether "me" is an address that can be let in."""
+    from roost.providers.aws.session import own_address
+
+    try:
+        return Finding(check="address", verdict="ok", text=f'"me" is {own_address()}')
+    except RoostError as error:
+        return Finding(check="address", verdict="problem", text=error.what, mend=error.next)

@@ -29,6 +29,7 @@ from roost.model.steps import (
 )
 from roost.providers.aws import ledger, parse, record, requests, s3_copies, tags
 from roost.providers.aws.audit import sweep
+from roost.providers.aws.bills import AwsBills
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.create import Maker, public_keys
@@ -37,7 +38,7 @@ from roost.providers.aws.images.lookup import find_own
 from roost.providers.aws.images.store import AwsImages
 from roost.providers.aws.keeper import Keeper
 from roost.providers.aws.listing import summaries
-from roost.providers.aws.network import Network, network_of
+from roost.providers.aws.network import Network, check_groups, network_of
 from roost.providers.aws.observe import Look
 from roost.providers.aws.optional import Unknowns
 from roost.providers.aws.ownership import Callers
@@ -115,6 +116,7 @@ class AwsCloud:
             preflight=self,
             resizing=self,
             history=self,
+            bills=AwsBills(self.clients),
             remains=self,
             s3_copies=self,
             owners=self,
@@ -218,13 +220,17 @@ class AwsCloud:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Check network, images, quotas, role. Raises RoostError, QuotaError, AccessError."""
+        """Check the caller's address, network, images, quotas, role. Raises RoostError."""
         from roost.providers.aws.doctor import examine_key, examine_role
         from roost.providers.aws.quotas import check_before
 
-        with translated("look at the network"):
-            self._networks[spec.name] = network_of(self.calls, spec.aws, spec.access)
-            self._images |= find_own(self.calls, wanted.groups) if launches else {}
+        if launches:
+            with translated("look at the network"):
+                self._networks[spec.name] = network_of(self.calls, spec.aws, spec.access)
+                check_groups(self.calls, spec.aws, self._networks[spec.name].vpc)
+                self._images |= find_own(self.calls, wanted.groups)
+        if any(r.source == "caller" for group in wanted.security_groups for r in group.rules):
+            self.caller()
         self.public_keys(spec.access.key_pairs(self.name))
         yield from check_before(self.clients, wanted, have, self.region)
         named = spec.aws is not None and spec.aws.kms_key is not None
@@ -334,6 +340,7 @@ class AwsCloud:
         return Keeper(calls=self.calls, memory=memory, name=name, callers=self._callers)
 
     def _maker(self, name: str, memory: Memory) -> Maker:
+        aws = _aws(memory.record)
         return Maker(
             calls=self.calls,
             images=self._images,
@@ -346,7 +353,8 @@ class AwsCloud:
             wall=self.wall,
             users=read_record(memory.record).tags,
             user_data=partial(self._user_data, memory.record),
-            kms_key=_aws_key(memory.record),
+            kms_key=aws.kms_key if aws else None,
+            groups=aws.security_groups if aws else (),
         )
 
     def _user_data(
@@ -382,11 +390,6 @@ class AwsCloud:
             recorded = read_record(memory.record)
             self._networks[name] = network_of(self.calls, _aws(memory.record), recorded)
         return self._networks[name]
-
-
-def _aws_key(record: str | None) -> str | None:
-    aws = _aws(record)
-    return aws.kms_key if aws else None
 
 
 def _aws(record: str | None) -> Any:

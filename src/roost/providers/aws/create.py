@@ -39,7 +39,8 @@ class Maker:
     """Makes the resources of one name.
 
     ``users`` are the user's own tags; ``images`` the devices that AMIs boot from, as far as they
-    were looked up; ``user_data`` is what machines are started with; ``kms_key`` encrypts disks.
+    were looked up; ``user_data`` is what machines are started with; ``kms_key`` encrypts disks;
+    ``groups`` are security groups of the user's own, by their ids.
     """
 
     calls: Calls
@@ -54,6 +55,7 @@ class Maker:
     users: Mapping[str, str]
     user_data: UserData | None = None
     kms_key: str | None = None
+    groups: tuple[str, ...] = ()
 
     def make(self, resources: tuple[Resource, ...]) -> None:
         """Make all of them; instances of a batch in one launch."""

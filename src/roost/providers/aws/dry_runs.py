@@ -66,7 +66,7 @@ def _launch(name: str, group: Group, users: Mapping[str, str], subnet: str) -> d
     if group.shape.machine_role:
         asked["IamInstanceProfile"] = requests.instance_profile(group.shape.machine_role)
     if group.shape.spot:
-        asked["InstanceMarketOptions"] = {"MarketType": "spot"}
+        asked["InstanceMarketOptions"] = requests.spot_market(group.shape.max_price)
     return asked | requests.cpu_credits(group.shape.type)
 
 

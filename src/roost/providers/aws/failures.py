@@ -25,6 +25,7 @@ REFUSED = re.compile(r"is not authorized to perform: (\w+:\w+)")
 SIGN_IN = "aws sso login"
 SERVICES = {
     "DescribeKey": "kms",
+    "GetCostAndUsage": "ce",
     "GetCallerIdentity": "sts",
     "GetParameter": "ssm",
     "GetServiceQuota": "servicequotas",

@@ -175,16 +175,17 @@ class Launch:
     def _site(self, rung: Rung, private: str | None, asked: tuple[Instance, ...]) -> requests.Site:
         maker, shape = self.maker, self._first.shape
         image, root_device = self._image(shape.image, shape.arch)
-        head, firewalls = private or maker.memory.head, [maker.name]
+        head, firewalls, groups = private or maker.memory.head, [maker.name], maker.groups
         if self._first.role == GATEWAY:
-            head, firewalls = None, [maker.name, nodes.gateway_firewall(maker.name)]
+            head, firewalls, groups = None, [maker.name, nodes.gateway_firewall(maker.name)], ()
         return requests.Site(
             image=image,
             root_device=root_device,
             subnet=self._network.subnets[rung.zone],
             zone=rung.zone,
-            security_groups=tuple(
-                maker.memory.id(maker.name, "security-group", one) for one in firewalls
+            security_groups=(
+                *(maker.memory.id(maker.name, "security-group", one) for one in firewalls),
+                *groups,
             ),
             key_pair=requests.key_name(maker.name),
             users=maker.users,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from roost.errors import RoostError, command_line
+from roost.errors import RoostError, UsageError, command_line
 from roost.model.finding import Finding
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ def network_of(calls: Calls, aws: Aws | None, access: Access | Recorded) -> Netw
 def find_network(
     calls: Calls, aws: Aws | None, *, public: bool = True, gateway: bool = False
 ) -> Network:
-    """Return the default VPC's subnets, or those the file names. One call, or two for the latter.
+    """Return the default VPC's subnets, or those the file names. Two calls.
 
-    Of a VPC's own subnets the public ones are taken, or those that are not and have a way out.
+    The public ones are taken, or those that are not and have a way out: a default VPC, too, can
+    have lost its internet gateway.
     With a ``gateway``, which is in a public one, machines are in private ones if any leads out.
     Raises RoostError where there is no network, or none of that kind, with what to do.
     """
     found = calls.every("describe_subnets", "Subnets", **_asked(aws))
-    named = aws is not None and bool(aws.vpc or aws.subnet)
-    if not found or (public and not named):
+    if not found:
         return _network(found, aws, public=public)
     found = [s for s in found if _in_zones(s, aws.zones if aws else ())]
     mine = [{"Name": "vpc-id", "Values": [one["VpcId"] for one in found[:1]]}]
@@ -104,7 +104,7 @@ def _of_kind(
     """
     if not subnets:
         return []
-    if tables is None:
+    if not tables:  # every VPC has one: nobody may look, or the endpoint knows none
         return sorted(subnets, key=lambda s: bool(s.get("MapPublicIpOnLaunch")) == public)
     ids = [s["SubnetId"] for s in subnets]
     good = public_subnets(tables, ids) if public else private_subnets(tables, ids)
@@ -115,6 +115,20 @@ def _of_kind(
             next=PUBLIC_ONE if public else PRIVATE_ONE,
         )
     return [s for s in subnets if s["SubnetId"] in good]
+
+
+def check_groups(calls: Calls, aws: Aws | None, vpc: str) -> None:
+    """Raise UsageError where a security group that the file names is not in the VPC."""
+    if aws is None or not aws.security_groups:
+        return
+    mine = [{"Name": "group-id", "Values": list(aws.security_groups)}]
+    found = calls.every("describe_security_groups", "SecurityGroups", Filters=mine)
+    there = {one["GroupId"] for one in found if one.get("VpcId") == vpc}
+    if missing := [group for group in aws.security_groups if group not in there]:
+        raise UsageError(
+            f"[aws] security_groups: {', '.join(missing)} is not in {vpc}",
+            next=command_line("aws", "ec2", "describe-security-groups", "--region", aws.region),
+        )
 
 
 PUBLIC_ONE = (

@@ -14,17 +14,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from roost.providers.aws import machine_role, tags
+from roost.providers.aws.statements import ANY, arns_of, in_region, of_image, statement, tagged
 
 if TYPE_CHECKING:
     from roost.spec import Spec
 
-Need = Literal["volume", "fixed address", "spot", "role"]
-"""What a spec must ask for, so that a permission is needed at all."""
+Need = Literal["volume", "fixed address", "spot", "role", "bill"]
+"""What a spec must ask for, so that a permission is needed at all; no spec asks for the bill."""
 NEEDS: frozenset[Need] = frozenset(("volume", "fixed address", "spot", "role"))
 SIZE_LIMIT = 6_144
 """Characters of a managed policy; IAM does not count white space."""
-ANY = "*"
-"""Instead of a name: whatever name carries the tag."""
 
 PUBLIC_PARAMETERS = "arn:aws:ssm:*::parameter/aws/service/*"
 EC2_QUOTAS = "arn:aws:servicequotas:*:*:ec2/*"
@@ -93,6 +92,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="sts:GetCallerIdentity", verbs="every command", free=True),
     Call(action="ec2:GetEbsDefaultKmsKeyId", verbs="doctor"),
     Call(action="kms:DescribeKey", verbs="doctor up", on=KMS_NAMES),
+    Call(action="ce:GetCostAndUsage", verbs="cost --billed", need="bill"),
     Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
     # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
     # before, and IAM may not know their tags yet.
@@ -181,6 +181,10 @@ OF_IMAGES = (
 )
 """What `roost image` changes: images outlive the name they were made of, and have another tag."""
 
+MAKING_IMAGES = tuple(
+    f"ec2:{call}" for call in ("CopyImage", "CreateImage", "CreateSecurityGroup", "RunInstances")
+)
+"""What makes images, and the helper that cleans them."""
 OPERATOR = ("ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances")
 """What an operator may do; the last one in AWS's console."""
 
@@ -245,60 +249,67 @@ def policy(
     the tag although roost did not make them, unless they are another name's already.
     """
     calls = [call for call in calls_for(needs, profile, key) if not call.free]
+    makes = [call for call in calls if call.makes]
     tagging = [call.action.partition(":")[2] for call in calls if call.makes]
     statements = [
-        _statement(
+        statement(
             "LookingCannotBeLimited",
             [c.action for c in calls if not (c.makes or c.uses or c.own or c.on)],
             ["*"],
         ),
-        _statement(
+        statement(
             "ChangeOnlyWhatCarriesTheTag",
             [c.action for c in calls if c.own and c.action != TAG],
             ["*"],
-            _tagged("aws:ResourceTag", name),
-            _in(region),
+            tagged("aws:ResourceTag", name),
+            in_region(region),
         ),
-        _statement(
+        statement(
             "ChangeItsImage",
             OF_IMAGES if name != ANY else (),
             ["*"],
-            {"StringEquals": {f"aws:ResourceTag/{tags.NAME}": tags.IMAGES}},
-            {"StringEquals": {f"aws:ResourceTag/{tags.NODE}": name}},
-            _tagged("aws:RequestTag", tags.IMAGES, if_there=True),
-            _in(region),
+            of_image("aws:ResourceTag", name),
+            tagged("aws:RequestTag", tags.IMAGES, if_there=True),
+            in_region(region),
         ),
         # Who tags what is roost's must not make it another name's.
-        _statement(
+        statement(
             "TagOnlyAsTheSameName",
             [c.action for c in calls if c.own and c.action == TAG],
             ["*"],
-            _tagged("aws:ResourceTag", name),
-            _tagged("aws:RequestTag", name, if_there=True),
-            _in(region),
+            tagged("aws:ResourceTag", name),
+            tagged("aws:RequestTag", name, if_there=True),
+            in_region(region),
         ),
-        _statement(
+        statement(
             "MakeOnlyWhatIsTagged",
-            [c.action for c in calls if c.makes],
-            _arns(kind for c in calls for kind in c.makes),
-            _tagged("aws:RequestTag", name, tags.IMAGES),
-            _in(region),
+            [c.action for c in makes],
+            arns_of(kind for c in makes for kind in c.makes),
+            tagged("aws:RequestTag", name),
+            in_region(region),
         ),
-        _statement(
+        statement(
+            "MakeItsImage",
+            MAKING_IMAGES if name != ANY else (),
+            ["arn:aws:ec2:*:*:*/*"],
+            of_image("aws:RequestTag", name),
+            in_region(region),
+        ),
+        statement(
             "TagOnlyInMaking",
             ["ec2:CreateTags"],
             ["arn:aws:ec2:*:*:*/*"],
-            _tagged("aws:RequestTag", name, tags.IMAGES),
+            tagged("aws:RequestTag", name, tags.IMAGES),
             {"StringEquals": {"ec2:CreateAction": sorted(tagging)}},
-            _in(region),
+            in_region(region),
         ),
         # Each on its own: what one of them uses, another one makes.
         *(
-            _statement(
+            statement(
                 f"{call.action.partition(':')[2]}Uses",
                 [call.action],
-                _arns(call.uses),
-                _in(region),
+                arns_of(call.uses),
+                in_region(region),
             )
             for call in calls
             if call.uses
@@ -306,7 +317,7 @@ def policy(
         *_adopting(name, sorted(adopted), region),
         *_elsewhere(calls),
     ]
-    kept = [statement for statement in statements if statement["Action"]]
+    kept = [one for one in statements if one["Action"]]
     return machine_role.in_partition({"Version": "2012-10-17", "Statement": kept}, region)
 
 
@@ -316,13 +327,13 @@ def operator_policy(name: str, region: str | None) -> dict[str, Any]:
     document = {
         "Version": "2012-10-17",
         "Statement": [
-            _statement("LookingCannotBeLimited", looking, ["*"]),
-            _statement(
+            statement("LookingCannotBeLimited", looking, ["*"]),
+            statement(
                 "OnlyWhatCarriesTheTag",
                 OPERATOR,
                 ["arn:aws:ec2:*:*:instance/*"],
-                _tagged("aws:ResourceTag", name),
-                _in(region),
+                tagged("aws:ResourceTag", name),
+                in_region(region),
             ),
         ],
     }
@@ -338,13 +349,13 @@ def _adopting(name: str, volumes: list[str], region: str | None) -> list[dict[st
     if not volumes:
         return []
     return [
-        _statement(
+        statement(
             "TakeInVolumesOfBefore",
             ["ec2:CreateTags"],
             [f"arn:aws:ec2:*:*:volume/{volume}" for volume in volumes],
-            _tagged("aws:RequestTag", name),
+            tagged("aws:RequestTag", name),
             {"Null": {f"aws:ResourceTag/{tags.NAME}": "true"}},
-            _in(region),
+            in_region(region),
         )
     ]
 
@@ -355,41 +366,11 @@ def _elsewhere(calls: list[Call]) -> list[dict[str, Any]]:
     for call in calls:
         if call.on:
             by_arns.setdefault(call.on, []).append(call.action)
-    found = [_statement("", actions, arns) for arns, actions in by_arns.items()]
-    for statement in found:
-        if "iam:PassRole" in statement["Action"]:
+    found = [statement("", actions, arns) for arns, actions in by_arns.items()]
+    for one in found:
+        if "iam:PassRole" in one["Action"]:
             # To machines only, and no service that could do more with the role.
-            statement["Condition"] = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
-        if "kms:Decrypt" in statement["Action"]:  # by EC2 for its disks, never by the user
-            statement["Condition"] = {"StringLike": {"kms:ViaService": "ec2.*"}}
+            one["Condition"] = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+        if "kms:Decrypt" in one["Action"]:  # by EC2 for its disks, never by the user
+            one["Condition"] = {"StringLike": {"kms:ViaService": "ec2.*"}}
     return found
-
-
-def _statement(
-    sid: str, actions: Iterable[str], arns: Iterable[str], *conditions: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    merged: dict[str, dict[str, Any]] = {}
-    for condition in conditions:
-        for operator, keys in condition.items():
-            merged[operator] = merged.get(operator, {}) | keys
-    return {
-        **({"Sid": sid} if sid else {}),
-        "Effect": "Allow",
-        "Action": sorted(actions),
-        "Resource": list(arns),
-        **({"Condition": merged} if merged else {}),
-    }
-
-
-def _tagged(key: str, name: str, *others: str, if_there: bool = False) -> dict[str, dict[str, Any]]:
-    operator = "StringLike" if name == ANY else "StringEquals"
-    allowed = [name, *others] if others and name != ANY else name
-    return {f"{operator}{'IfExists' if if_there else ''}": {f"{key}/{tags.NAME}": allowed}}
-
-
-def _in(region: str | None) -> dict[str, dict[str, Any]]:
-    return {"StringEquals": {"aws:RequestedRegion": region}} if region else {}
-
-
-def _arns(kinds: Iterable[str]) -> list[str]:
-    return [f"arn:aws:ec2:*:*:{kind}/*" for kind in sorted(set(kinds))]

@@ -225,16 +225,18 @@ def running(clients: Clients) -> list[Any]:
 def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> tuple[Finding, ...]:
     """Check that the account lets all that is missing run.
 
-    Asks nothing where nothing is missing. One request for what is in use, and one for each quota:
-    two in all for machines on demand, three where there are spot machines too, and two more where
-    several fixed addresses are missing: whether there is one, its own request says, which comes
-    before anything that costs. What cannot be known, and what is not enough but does not stop
-    `up` (there may be fewer, or others), is in the answer, to be said.
+    Asks nothing where nothing is missing. One request for what is in use, and one for each quota,
+    and two more where several fixed addresses are missing. What a request says itself, before
+    anything that costs, is not asked for: whether there is one address, and whether the first
+    machine of a name may run, where it alone counts in its quota. What cannot be known, and what is
+    not enough but does not stop `up` (there may be fewer, or others), is in the answer, to be said.
     Raises QuotaError with all that is in the way, CredentialsError.
     """
-    machines = needed(wanted, have)
+    machines, firmly = needed(wanted, have), needed(wanted, have, firm=True)
+    if (itself := _said_by_its_launch(wanted, have, machines)) is not None:
+        del machines[itself], firmly[itself]
     counted = _counts(clients, machines)
-    firm = _judged(needed(wanted, have, firm=True), counted, region)
+    firm = _judged(firmly, counted, region)
     several = len(missing_addresses(wanted, have)) > 1
     addresses = check_addresses(clients, wanted, have, region) if several else ()
     problems = [one for one in (*firm, *addresses) if one.verdict == "problem"]
@@ -248,6 +250,18 @@ def check_before(clients: Clients, wanted: Wanted, have: State, region: str) -> 
         )
     found = (*_judged(machines, counted, region), *addresses)
     return tuple(one for one in found if one.verdict != "ok")
+
+
+def _said_by_its_launch(
+    wanted: Wanted, have: State, machines: Counter[tuple[str, bool]]
+) -> tuple[str, bool] | None:
+    """Return the head of a new cluster, if no other machine counts in its quota; it comes first."""
+    if have.instances or wanted.volumes or wanted.addresses or len(machines) < 2:
+        return None
+    head = (wanted.groups[0].shape.type, wanted.groups[0].shape.spot)
+    others = [quota_of(*kind) for kind in machines if kind != head]
+    alone = machines[head] == wanted.groups[0].count and quota_of(*head) not in others
+    return head if alone else None
 
 
 def check_machines(

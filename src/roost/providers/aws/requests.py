@@ -128,8 +128,14 @@ def run_instances(
     if first.shape.machine_role:
         asked["IamInstanceProfile"] = instance_profile(first.shape.machine_role)
     if first.shape.spot:
-        asked["InstanceMarketOptions"] = {"MarketType": "spot"}
+        asked["InstanceMarketOptions"] = spot_market(first.shape.max_price)
     return asked | cpu_credits(first.shape.type)
+
+
+def spot_market(max_price: float | None) -> dict[str, Any]:
+    """Return ``InstanceMarketOptions``: spot, for so many US dollars an hour at most."""
+    price = {} if max_price is None else {"SpotOptions": {"MaxPrice": f"{max_price:.6f}"}}
+    return {"MarketType": "spot", **price}
 
 
 def _boot_disk(shape: Shape, kms_key: str | None) -> dict[str, Any]:

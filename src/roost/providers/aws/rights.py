@@ -8,7 +8,6 @@ from roost.errors import UsageError, command_line
 from roost.providers.account import Grant
 from roost.providers.aws import machine_role
 from roost.providers.aws.permissions import (
-    ANY,
     NEEDS,
     calls_for,
     needs_of,
@@ -16,6 +15,7 @@ from roost.providers.aws.permissions import (
     policy,
     profile_of,
 )
+from roost.providers.aws.statements import ANY
 
 if TYPE_CHECKING:
     from roost.model.finding import Finding

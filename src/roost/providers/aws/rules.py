@@ -212,7 +212,7 @@ class EbsDisks:
 class AwsRegions:
     """The regions of the price list."""
 
-    keys = ("zones", "vpc", "subnet")
+    keys = ("zones", "vpc", "subnet", "security_groups")
 
     @property
     def names(self) -> tuple[str, ...]:

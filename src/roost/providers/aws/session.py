@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from roost.home import check_name, home
 from roost.log import debug, debugging
 from roost.providers.aws import tags
 from roost.providers.aws.failures import translated
-from roost.providers.my_address import my_address
+from roost.providers.my_address import address_unknown, my_address
 
 if TYPE_CHECKING:
     from roost.providers.aws.cloud import AwsCloud, Booter
@@ -38,12 +39,20 @@ def connect(
     return AwsCloud(
         clients=Clients(session, place),
         region=place,
-        caller=my_address,
+        caller=cache(own_address),
         public_key=public_key,
         locks=home() / "aws",
         profile=profile,
         boot=boot,
     )
+
+
+def own_address() -> str:
+    """Return the CIDR of "me". Raises RoostError, also for IPv6: the machines have none."""
+    found = my_address()
+    if ":" in found:
+        raise address_unknown(f"{found} is IPv6, and machines on AWS are reached by IPv4")
+    return found
 
 
 def open_session(profile: str | None) -> Any:

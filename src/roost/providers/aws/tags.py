@@ -25,6 +25,7 @@ SOURCE = "roost:source"
 RECIPE = "roost:recipe"
 SYSTEM = "roost:system"
 MADE_FROM = "roost:made-from"
+OF = "roost:of"
 OWNER = "roost:owner"
 KEY = "roost:key"
 BAKING = "roost:baking"
@@ -33,7 +34,8 @@ LONGEST = 256
 """Tags of one resource, and characters of one tag's value, that EC2 takes."""
 LONGEST_KEY = 128
 IMAGES = "~images"
-"""Instead of a name, on baked images and what makes them; no name begins so."""
+"""Instead of a name, on baked images and what makes them; no name begins so. ``roost:of`` says of
+which name's machine they are."""
 TITLE = "Name"
 """What the console shows."""
 

@@ -98,7 +98,8 @@ def is_wanted(spec: Spec) -> bool:
 
 def stops_by_itself(spec: Spec) -> bool:
     """Tell whether the file names a limit at which its machines end by themselves."""
-    return bool(spec.schedule.idle or spec.schedule.end or spec.budget)
+    when = spec.schedule
+    return bool(when.idle or when.end or when.after or spec.budget)
 
 
 # --- at the site ----------------------------------------------------------------------------------

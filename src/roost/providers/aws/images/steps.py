@@ -146,6 +146,7 @@ class BakeSteps:
             tags.RECIPE: request.recipe,
             tags.SYSTEM: request.system,
             tags.MADE_FROM: request.made_from,
+            tags.OF: request.spec.name,
         }
         return tagged(request.image, more, request.spec.tags)
 

@@ -79,6 +79,7 @@ def _parse(one: Mapping[str, Any], held: Mapping[str, str], region: str) -> Bake
         size_gib=float(sum(disk.get("VolumeSize", 0) for disk in disks)),
         made=made if made.tzinfo else made.replace(tzinfo=UTC),
         origin=held.get(tags.SOURCE, ""),
+        of=held.get(tags.OF, ""),
         snapshots=tuple(disk["SnapshotId"] for disk in disks if "SnapshotId" in disk),
         encrypted=all(disk.get("Encrypted", False) for disk in disks),
         users=tuple((k, v) for k, v in held.items() if k != tags.TITLE and not _ours(k)),
@@ -150,6 +151,7 @@ def copy_image(image: BakedImage, name: str, key: str | None) -> dict[str, Any]:
         tags.SYSTEM: image.system,
         tags.MADE_FROM: image.made_from,
         tags.SOURCE: image.id,
+        tags.OF: image.of,
     }
     held = tagged(name, origin, dict(image.users))
     asked: dict[str, Any] = {
