@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from roost.app.given import given
 from roost.app.kept import drop, kept_of
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
+from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import GATEWAY
 from roost.model.steps import shorten
@@ -56,8 +57,11 @@ def settle(
     from roost.spec import from_json
 
     remember(cloud, state)
-    if read_record(state.record).kind == "cluster":
+    recorded = read_record(state.record)
+    if recorded.kind == "cluster":
         only = None  # workers need what their head makes
+    elif only is not None and recorded.makes_gateway:
+        only |= {GATEWAY}  # it must know where they are now
     up = (i for i in state.instances if i.state == "running" and i.address)
     instances = tuple(i for i in up if only is None or i.name in only)
     if cloud.can.shell is not None or not instances or state.record is None:
@@ -212,6 +216,11 @@ class Provisioner:
         context = Context(
             workers=tuple(i.name for i in instances if i.role == "worker"),
             behind=tuple(i.private for i in behind_gateway(instances) if i.private),
+            seats={
+                nodes.number_of(i.name): i.private
+                for i in instances
+                if i.role == "seat" and i.private
+            },
             uploads=dict(self.checksums),
             key_pairs=self.key_pairs,
             seat_keys=self._seat_keys(instance),
