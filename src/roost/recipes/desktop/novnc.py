@@ -34,10 +34,14 @@ SCREEN = (
 PRINTED = "<code>roost open NAME</code> prints the password."
 HANDOUT = "The password is on your handout; your trainer can print it again."
 DESKTOP, SOCKET, PAGE = "roost-desktop", "roost-websockify", "roost-desktop-page"
+PAGES = (f"{SOCKET}.service", f"{PAGE}.service")
 
 
-def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
-    """Return the steps for the packages, the secrets, the desktop, and its page."""
+def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
+    """Return the steps for the packages, the secrets, the desktop, and its page.
+
+    A machine that has become another seat (``node``) takes over what that one's password opens.
+    """
     packages = (*XFCE, *SCREEN, *NOTIFY, browser(spec), *spec.apt)
     return (
         Step(
@@ -45,7 +49,10 @@ def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
             title="making the desktop's password",
             packages=packages,
             files=(program("secrets.py"),),
-            commands=(Command(argv=(f"{AT}/secrets",)),),
+            commands=(
+                Command(argv=(f"{AT}/secrets",), env=(("ROOST_SEAT", node),) if node else ()),
+                *((Command(argv=("systemctl", "try-restart", *PAGES)),) if node else ()),
+            ),
             own=True,
         ),
         *gpu(spec),
