@@ -51,7 +51,6 @@ def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
             files=(program("secrets.py"),),
             commands=(
                 Command(argv=(f"{AT}/secrets",), env=(("ROOST_SEAT", node),) if node else ()),
-                *((Command(argv=("systemctl", "try-restart", *PAGES)),) if node else ()),
             ),
             own=True,
         ),
@@ -80,9 +79,16 @@ def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
             ),
             # The system's own nginx would show its page to everybody.
             commands=(Command(argv=("systemctl", "disable", "--now", "nginx.service")),),
-            services=(f"{SOCKET}.service", f"{PAGE}.service"),
+            services=PAGES,
         ),
+        *((_seat(node),) if node else ()),
     )
+
+
+def _seat(node: str) -> Step:
+    """Return the step by which the page takes the password of the seat that the machine is now."""
+    restart = Command(argv=("systemctl", "restart", *PAGES), env=(("ROOST_SEAT", node),))
+    return Step(name="desktop-seat", title="taking its seat", commands=(restart,), own=True)
 
 
 def page(name: str, hint: str = "") -> tuple[File, ...]:
