@@ -86,9 +86,17 @@ def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
 
 
 def _seat(node: str) -> Step:
-    """Return the step by which the page takes the password of the seat that the machine is now."""
-    restart = Command(argv=("systemctl", "restart", *PAGES), env=(("ROOST_SEAT", node),))
-    return Step(name="desktop-seat", title="taking its seat", commands=(restart,), own=True)
+    """Return the step by which page and desktop take the password of the seat that it is now.
+
+    The desktop, with all programs in it, restarts only where it has another one.
+    """
+    own, its = "/etc/roost/secrets/desktop-vnc", f"/run/credentials/{DESKTOP}.service/vnc"
+    anew = f"cmp -s {own} {its} || systemctl restart {DESKTOP}.service"
+    commands = (
+        Command(argv=("sh", "-c", anew), env=(("ROOST_SEAT", node),)),
+        Command(argv=("systemctl", "restart", *PAGES)),
+    )
+    return Step(name="desktop-seat", title="taking its seat", commands=commands, own=True)
 
 
 def page(name: str, hint: str = "") -> tuple[File, ...]:
