@@ -13,6 +13,9 @@ GATEWAY = re.compile(
 )
 """``USER@HOST:PORT``; what is not said, the user's own ssh knows."""
 
+HOST = re.compile(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]([a-z0-9-]{0,61}[a-z0-9])$")
+"""A name with a dot, as the DNS has it."""
+
 
 def destination(gateway: str) -> tuple[str, tuple[str, ...]]:
     """Return where ssh goes for a gateway, and its words for the port."""

@@ -186,6 +186,7 @@ def _put_in_place() -> None:
     """All of it, once roost is imported."""
     from botocore.client import BaseClient
 
+    import roost.app.passwords
     import roost.app.provisioning
     import roost.parking.ssh_volume_agent as volume_agent
     import roost.provision.deliver
@@ -193,6 +194,7 @@ def _put_in_place() -> None:
 
     BaseClient._make_api_call = _call
     roost.provision.deliver.hand_over = _ready
+    roost.app.passwords.keep_passwords = lambda *_: None  # type: ignore[assignment]
     roost.provision.retire.retire = lambda *_: None
     roost.app.provisioning.boots_of = lambda *_: {}
     volume_agent.connect = _connected

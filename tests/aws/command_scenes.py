@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 import boto3
 
-from roost.model.nodes import split
+from roost.model.nodes import launched, split
+from roost.providers.aws import tags
 from roost.providers.aws.rights import AwsRights
 from roost.spec import load
 from tests.aws.command_line import CommandLine, Double, command_line
@@ -90,6 +91,9 @@ FILES = {
     "grown.toml": DESKTOP.format(type="m5.large", size="800GB"),
     "retyped.toml": DESKTOP.format(type="m5.xlarge", size="500GB"),
     "ndvi.toml": CLUSTER,
+    "spare.toml": CLASS.format(name="spare", size="50GB", access='reach = "jump"').replace(
+        "seats = 2", "seats = 1\nspares = 2"
+    ),
     "room.toml": CLASS.format(name="room", size="10GB", access='address = "fixed"'),
 }
 S3 = "park stars --mode data=s3 --to s3://my-bucket/parked --mode scratch=snapshot --yes"
@@ -99,6 +103,10 @@ NODES = {
     "stars": (("desktop",), ("data", "scratch")),
     "ndvi": (("head", "worker-1", "worker-2"), ()),
     "course": (("seat-1", "seat-2", "gateway"), ("seat-1-data", "seat-2-data")),
+    "spare": (
+        ("seat-1", "seat-2", "seat-3", "gateway"),
+        ("seat-1-data", "seat-2-data", "seat-3-data"),
+    ),
     "room": (("seat-1", "seat-2"), ("seat-1-data", "seat-2-data")),
 }
 """The machines and volumes of each file."""
@@ -167,6 +175,7 @@ SCENES = {
     "class down": Scene("down course --yes", (UP_CLASS,)),
     "gateway class reset": Scene("reset course/seat-1 --new-password --yes", (UP_CLASS,)),
     "gateway class start one": Scene("start course/seat-2", (UP_CLASS, "stop course/seat-2")),
+    "class swap": Scene("swap spare/seat-1 --new-password --yes", ("up spare.toml --yes",)),
     "image bake": Scene("image bake stars --yes", (UP,)),
     "image rm": Scene("image rm stars --yes", (UP, "image bake stars --yes"), deletes=True),
 }
@@ -315,19 +324,26 @@ def summary(account: Account, name: str) -> dict[str, Any]:
 
 
 def marks(account: Account) -> dict[tuple[str, str, str], int]:
-    """How often each kind of resource has which of roost's marks."""
+    """How often each kind of resource has which of roost's marks, as they are to be read."""
     ids = {one for kind in account.left().values() for one in kind}
-    tags = account.client.describe_tags()["Tags"]
+    held: dict[tuple[str, str], list[Any]] = {}
+    for tag in account.client.describe_tags()["Tags"]:
+        if tag["ResourceId"] in ids:
+            held.setdefault((tag["ResourceType"], tag["ResourceId"]), []).append(tag)
     return Counter(
-        (tag["ResourceType"], tag["Key"], _unnumbered(tag["Value"]))
-        for tag in tags
-        if tag["ResourceId"] in ids and tag["Key"] in MARKS
+        (kind, key, _unnumbered(value))
+        for (kind, _), described in held.items()
+        for key, value in tags.read(described).items()
+        if key in MARKS
     )
 
 
 def _unnumbered(name: str) -> str:
-    """A worker's name, or that of the workers of a launch, without their numbers."""
-    return "worker" if name.startswith("worker-") else name
+    """A worker's name, or that of the workers of a launch, without their numbers.
+
+    Of a launch of seats the names in order: which of them is which a swap may change.
+    """
+    return "worker" if name.startswith("worker-") else " ".join(sorted(launched(name)))
 
 
 def files(folder: Path) -> list[str]:

@@ -50,7 +50,11 @@ LINES = (
     *("image bake stars --yes", "image rm stars --yes", "stop stars", "start stars"),
     *("park stars --yes", "resume stars", "debug-bundle stars", "down stars --yes"),
     *("collect stars FOLDER", "handout stars", "message stars hello", "stage stars x --yes"),
-    *("reset stars/seat-1 --yes", "down stars --yes --delete-data stars"),
+    *(
+        "reset stars/seat-1 --yes",
+        "swap stars/seat-1 --yes",
+        "down stars --yes --delete-data stars",
+    ),
 )
 OFFLINE = {"quote", "stages", "init", "prices", "schema", "completion", "web"}
 MOST_SECONDS, MOST_MIB = 5.0, 200

@@ -58,6 +58,7 @@ def all_ready(monkeypatch: pytest.MonkeyPatch, limits: Limits | None = None) -> 
         return {i.name: News(i.name, "ready", "ready", limits=limits) for i in instances}
 
     monkeypatch.setattr("roost.provision.deliver.hand_over", hand_over)
+    monkeypatch.setattr("roost.app.passwords.keep_passwords", lambda *_: None)
     monkeypatch.setattr("roost.app.provisioning.boots_of", lambda *_: {})
     monkeypatch.setattr("roost.provision.retire.retire", lambda *_: None)
     monkeypatch.setattr("roost.parking.ssh_volume_agent.SshVolumeAgent.free", lambda *_: None)

@@ -52,7 +52,7 @@ def test_another_shell_is_refused(program: Roost) -> None:
     ("typed", "offered"),
     [
         ("roost pl", "plan"),
-        ("roost s", "stages show ssh sync ssh-config scale stage stop start schema"),
+        ("roost s", "stages show ssh sync ssh-config scale stage swap stop start schema"),
         ("roost down ''", "ndvi nova"),
         ("roost show no", "nova"),
         ("roost plan --cloud a", "aws"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from roost.errors import UnreachableError
+from roost.ssh import query
 from roost.ssh.connection import Connection
 from tests.cli.calling import Roost
 from tests.cli.full import Full, done
@@ -147,6 +148,38 @@ def test_without_https_a_card_has_the_way_by_ssh_and_no_code(
     assert "http://127.0.0.1:6080/" in text
     assert "<svg" not in text
     assert PRINT not in text  # the tunnel proves who is who
+
+
+def test_behind_a_gateway_all_have_one_host_and_one_certificate(
+    cloud: Full,
+    roost: Roost,
+    write: Callable[..., Path],
+    asked: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del cloud
+    gate = ":".join(["CD"] * 32)
+
+    def answer(way: Connection, words: list[str], **rest: Any) -> str:
+        if way.node.name == "gateway":
+            return f"sha256 Fingerprint={gate}\n"
+        return of_seats(way, words, **rest)
+
+    of_seats = query.asked
+    monkeypatch.setattr("roost.ssh.query.asked", answer)
+    behind = ROOM.replace('address = "fixed"', 'reach = "jump"').replace("people =", "# people =")
+    for host, address in (("", "192.0.2.7"), ('host = "class.example.org"\n', "class.example.org")):
+        file = write(behind.replace("[schedule]", f"{host}[schedule]"))
+        done(roost("up", file, "--yes"))
+        cards = file.parent / "cards.html"
+        told = done(roost("handout", "room", "-o", cards))
+        assert "note:" not in told
+        text = cards.read_text()
+        assert PRINT not in text  # no browser sees it
+        assert (gate in text, "A warning" in text) == ((not host,) * 2)
+        rows = list(csv.DictReader(io.StringIO(cards.with_suffix(".csv").read_text())))
+        assert [row["address"] for row in rows] == [f"https://{address}/{n}/" for n in range(1, 6)]
+    assert asked == {f"seat-{n}" for n in range(1, 6)}
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ ASKS = {
         "image copy",
         "image rm",
         "reset",
+        "swap",
         "stage",
     ),
 }

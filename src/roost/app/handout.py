@@ -16,6 +16,8 @@ from roost.app.people import people_of
 from roost.app.seats import chosen, class_of, failed, on_each, problem_of
 from roost.errors import RoostError, UsageError, command_line
 from roost.model import nodes
+from roost.model.resources import GATEWAY
+from roost.recipes.gateway import CERTIFICATE
 from roost.ssh import browser, pages
 from roost.ssh.config import user_of
 
@@ -85,12 +87,13 @@ def handout(session: Session, name: str, seats: Sequence[str], begin: str | None
     people = people_of(spec, given(cloud, name), session.say)
     page = pages.page_of(state.record)
     assert page is not None
+    gate = _of_gateway(session, cloud, spec, state)
     found = on_each(
         session,
         cloud,
         state,
         named,
-        lambda way: _card(cloud, spec, state, way, str(page.passwords)),
+        lambda way: _card(cloud, spec, state, way, str(page.passwords), gate),
     )
     cards = tuple(
         _with_person(card, spec, people.at(card.node))
@@ -136,7 +139,14 @@ def _begin(text: str | None, zone: tzinfo | None) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)
 
 
-def _card(cloud: Cloud, spec: Classroom, state: State, way: Connection, passwords: str) -> Card:
+def _card(
+    cloud: Cloud,
+    spec: Classroom,
+    state: State,
+    way: Connection,
+    passwords: str,
+    gate: str | None,
+) -> Card:
     from roost.ssh.query import asked
 
     node = way.node
@@ -151,7 +161,8 @@ def _card(cloud: Cloud, spec: Classroom, state: State, way: Connection, password
         ) from None
     address = browser.address_of(cloud, state, node.name)
     fragment = spec.protocol == "novnc"
-    found = FINGERPRINT.search(rest)
+    # Behind a gateway a browser never sees the seat's own certificate.
+    found = FINGERPRINT.search(rest) if gate is None else None
     return Card(
         node=node.name,
         number=nodes.number_of(node.name),
@@ -160,8 +171,26 @@ def _card(cloud: Cloud, spec: Classroom, state: State, way: Connection, password
         address=address,
         link=f"{address}#{login.password}" if address and fragment else address,
         tunnel="" if address else _tunnel(state, node),
-        fingerprint=found[0] if found else "",
+        fingerprint=found[0] if found else gate or "",
     )
+
+
+def _of_gateway(session: Session, cloud: Cloud, spec: Classroom, state: State) -> str | None:
+    """Return the fingerprint of the gateway's certificate; "" where browsers know the certificate.
+
+    None where no page is behind a gateway.
+    """
+    from roost.app.connect import connected
+    from roost.ssh.query import asked
+
+    if not spec.access.makes_gateway or not spec.access.https:
+        return None
+    if spec.access.host is not None:
+        return ""
+    way = connected(session, cloud, state, GATEWAY)
+    words = ["sudo", "-n", "openssl", "x509", "-noout", "-fingerprint", "-sha256"]
+    found = FINGERPRINT.search(asked(way, [*words, "-in", CERTIFICATE]))
+    return found[0] if found else ""
 
 
 def _tunnel(state: State, node: Instance) -> str:
@@ -183,7 +212,7 @@ def _warn(session: Session, spec: Classroom, cards: tuple[Card, ...]) -> None:
             "note: the file opens the page to nobody (https in [access]), so a card has no address:"
             " only who has a key on the seat gets there, by the ssh command on it"
         )
-    elif spec.access.address == "changing":
+    elif spec.access.address == "changing" and not spec.access.makes_gateway:
         session.say(
             "note: these addresses change when a seat is stopped and started; print again then,"
             ' or: address = "fixed" in [access]'

@@ -21,11 +21,15 @@ MOST = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """The files of ``/etc/roost/secrets`` of a machine that goes, with the ids of what goes."""
+    """The files of ``/etc/roost/secrets`` of a machine that goes, with the ids of what goes.
+
+    ``spare`` is the id of the machine that takes its place: then nothing goes.
+    """
 
     instance: str
     volumes: tuple[str, ...]
     secrets: Mapping[str, str]
+    spare: str = ""
 
 
 def keep(name: str, node: str, kept: Kept) -> None:
@@ -42,6 +46,7 @@ def kept_of(name: str, node: str) -> Kept | None:
         return Kept(
             instance=str(raw["instance"]),
             volumes=tuple(map(str, raw["volumes"])),
+            spare=str(raw.get("spare", "")),
             secrets={str(key): str(text) for key, text in raw["secrets"].items()},
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

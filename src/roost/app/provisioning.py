@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from roost.app.given import given
 from roost.app.kept import drop, kept_of
 from roost.errors import PartlyDoneError, RoostError, SetupError, command_line
+from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import GATEWAY
 from roost.model.steps import shorten
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from roost.session import Session
     from roost.spec import Spec
 
+ASIDE = "set aside: a spare has its place"
+
 
 def settle(
     session: Session,
@@ -51,13 +54,17 @@ def settle(
     machines, of a name whose machines share nothing.
     """
     from roost.app.met import remember
+    from roost.app.passwords import keep_passwords
     from roost.provision.deliver import hand_over
     from roost.provision.machines import Machines
     from roost.spec import from_json
 
     remember(cloud, state)
-    if read_record(state.record).kind == "cluster":
+    recorded = read_record(state.record)
+    if recorded.kind == "cluster":
         only = None  # workers need what their head makes
+    elif only is not None and recorded.makes_gateway:
+        only |= {GATEWAY}  # it must know where they are now
     up = (i for i in state.instances if i.state == "running" and i.address)
     instances = tuple(i for i in up if only is None or i.name in only)
     if cloud.can.shell is not None or not instances or state.record is None:
@@ -87,6 +94,7 @@ def settle(
             again = command_line("roost", "up", state.name)
             session.say(f"\nset-up continues on the machines; `{again}` watches it again")
             raise
+    keep_passwords(session, cloud, state, {n for n, news in ends.items() if news.state == "ready"})
     if provisioner.rights is not None:
         end_rights(session, provisioner.rights, ends)
     if boots:
@@ -146,7 +154,12 @@ def set_ups(session: Session, cloud: Cloud, state: State) -> tuple[State, dict[s
         return state, {}
     looks = glance(Machines(state, host_keys_of(cloud, session.say), lambda _: None))
     instances = tuple(
-        replace(i, note="; ".join(n for n in (i.note, looks.get(i.name, ("", None))[0]) if n))
+        replace(
+            i,
+            note="; ".join(
+                n for n in (i.note, ASIDE if i.aside else "", looks.get(i.name, ("", None))[0]) if n
+            ),
+        )
         for i in state.instances
     )
     limits = {name: held for name, (_, held) in looks.items() if held is not None}
@@ -210,8 +223,16 @@ class Provisioner:
                     self.checksums[key] = self._checksum(key, source, uploads)
         instances = self.machines.state.instances
         context = Context(
+            node=instance.name
+            if self.spec.kind == "classroom" and self.spec.access.makes_gateway
+            else "",
             workers=tuple(i.name for i in instances if i.role == "worker"),
             behind=tuple(i.private for i in behind_gateway(instances) if i.private),
+            seats={
+                nodes.number_of(i.name): i.private
+                for i in instances
+                if i.role == "seat" and i.private
+            },
             uploads=dict(self.checksums),
             key_pairs=self.key_pairs,
             seat_keys=self._seat_keys(instance),

@@ -41,6 +41,12 @@ def reset(
                 next=command_line("roost", "down", name),
             )
         kept = kept_of(name, node)
+        if kept is not None and kept.spare:
+            raise RoostError(
+                f"a spare is taking the place of {name}/{node}",
+                exists=have.conditions,
+                next=command_line("roost", "swap", f"{name}/{node}"),
+            )
         if kept is None:
             seat = chosen(have, node)
             kept = _begin(session, cloud, have, seat, delete_data, new_password)
@@ -74,8 +80,9 @@ def _begin(
 ) -> Kept:
     """Ask, and keep here what the next machine gets; only then anything may go."""
     volumes = tuple(v for v in have.volumes if v.holder == seat.name)
-    _refuse_copies(have, seat, tuple(v.name for v in volumes) if delete_data else ())
-    secrets = {} if new_password else _secrets(session, cloud, have, seat)
+    refuse_copies(have, seat, tuple(v.name for v in volumes) if delete_data else ())
+    # What was set aside has the password of the seat that it was.
+    secrets = {} if new_password or seat.aside else secrets_of(session, cloud, have, seat)
     _agree(session, have, seat, tuple(v.name for v in volumes), delete_data)
     kept = Kept(
         instance=seat.id,
@@ -86,7 +93,7 @@ def _begin(
     return kept
 
 
-def _refuse_copies(have: State, seat: Instance, volumes: tuple[str, ...]) -> None:
+def refuse_copies(have: State, seat: Instance, volumes: tuple[str, ...]) -> None:
     """Refuse where a parked copy would come back instead of the class's image, or would be lost."""
     names = {seat.name, *volumes}
     copies = [b.name for b in have.backups if b.name in names]
@@ -100,12 +107,14 @@ def _refuse_copies(have: State, seat: Instance, volumes: tuple[str, ...]) -> Non
         )
 
 
-def _secrets(session: Session, cloud: Cloud, have: State, seat: Instance) -> dict[str, str]:
+def secrets_of(
+    session: Session, cloud: Cloud, have: State, seat: Instance, verb: str = "reset"
+) -> dict[str, str]:
     """Read what the seat keeps. Raises RoostError where it cannot be had."""
     from roost.app.connect import connected
     from roost.ssh.query import fetched
 
-    words = ("roost", "reset", f"{have.name}/{seat.name}", "--new-password")
+    words = ("roost", verb, f"{have.name}/{seat.name}", "--new-password")
     found = {}
     try:
         way = connected(session, cloud, have, seat.name)

@@ -60,6 +60,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "handout": "Write the cards of a class: one page to print, and a table.",
         "reset": "Make a seat of a class anew: the disk of the class's image, and the same name "
         "and password.",
+        "swap": "Let a spare take the place of a broken seat: the same address and password.",
         "message": "Show a message on the screens of a class.",
         "collect": "Bring the results of every seat of a class to a folder here, by seat.",
     },

@@ -16,7 +16,7 @@ from typing import Any
 from roost.model import nodes
 from roost.model.resources import GATEWAY, Backup
 from roost.reach import GATEWAY as WRITTEN
-from roost.reach import REACHES, Reach
+from roost.reach import HOST, REACHES, Reach
 
 LONGEST = 1_000_000
 """Characters; a record of a thousand seats has some ten thousand."""
@@ -56,6 +56,7 @@ class Recorded:
     reach: Reach = "public"
     jump: str = ""
     makes_gateway: bool = False
+    host: str = ""
     parks_in_s3: bool = False
     volumes: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
@@ -120,6 +121,7 @@ def _way_in(access: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "reach": next((way for way in REACHES if way == reach), "public"),
         "jump": jump if WRITTEN.fullmatch(jump) else "",
+        "host": host if HOST.fullmatch(host := _text(access, "host")) else "",
         "makes_gateway": reach == "jump" and access.get("jump") is None,
     }
 

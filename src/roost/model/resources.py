@@ -189,7 +189,7 @@ class Instance:
 
     ``started`` is when it was last started, in seconds since 1970; 0: unknown. ``health`` is what
     the cloud says is wrong with the machine itself; "" where nothing is known. ``billed``: it is
-    off, and costs as if it ran; to stop it ends that.
+    off, and costs as if it ran; to stop it ends that. ``aside``: a spare has taken its place.
     """
 
     name: str
@@ -204,6 +204,7 @@ class Instance:
     started: float = 0
     health: str = field(default="", compare=False)
     billed: bool = field(default=False, compare=False)
+    aside: bool = field(default=False, compare=False)
     kind: Kind = "instance"
 
 

@@ -112,6 +112,13 @@ class Reboot(Reasoned):
 
 
 @dataclass(frozen=True, slots=True)
+class Swap(Reasoned):
+    """Let two machines take each other's name, with their volumes; the first one is set aside."""
+
+    names: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeType(Reasoned):
     """Change the type of stopped instances: ``(instance, type)`` pairs."""
 
@@ -209,6 +216,7 @@ Step = (
     | Attach
     | Adopt
     | Disown
+    | Swap
     | Associate
     | OpenRules
     | CloseRules
@@ -261,6 +269,7 @@ WORDS: dict[type, tuple[str, Kind, str]] = {
     CreateSnapshot: ("take a snapshot of", "volume", ""),
     Start: ("start", "instance", ""),
     Stop: ("stop", "instance", ""),
+    Swap: ("exchange", "instance", ""),
     RecordCopy: ("record the S3 copy of", "volume", ""),
     ForgetCopy: ("forget the S3 copy of", "volume", "; its objects stay"),
     MarkStale: ("mark", "snapshot", " as older than the volume"),

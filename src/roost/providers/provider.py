@@ -241,10 +241,12 @@ class Capabilities:
     """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money.
 
     ``archives``: copies of volumes can be moved to a storage that is colder and cheaper.
+    ``swaps``: two machines can take each other's name in one moment.
     """
 
     rents: bool = False
     archives: bool = False
+    swaps: bool = False
     host_keys: HostKeys | None = None
     preflight: Preflight | None = None
     fitting: Fitting | None = None

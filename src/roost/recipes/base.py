@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 class Context:
     """The facts beside the spec: the present workers, and the SHA-256 of each upload.
 
-    ``behind`` are the private addresses of the machines behind a gateway; ``key_pairs`` the public
-    keys of the cloud that the spec names, by their names there. ``seat_keys`` are those of whoever
-    has the very machine; None where that is not known here.
+    ``node`` is the name of the very machine, where a spare can take its place. ``behind`` are the
+    private addresses of the machines behind a gateway; ``seats`` those of a class's seats, by
+    number; ``key_pairs`` the public keys of the cloud that the spec names, by their names there.
+    ``seat_keys`` are those of whoever has the very machine; None where that is not known here.
     """
 
     workers: tuple[str, ...] = ()
+    node: str = ""
     behind: tuple[str, ...] = ()
+    seats: Mapping[int, str] = field(default_factory=dict)
     uploads: Mapping[str, str] = field(default_factory=dict)
     key_pairs: Mapping[str, str] = field(default_factory=dict)
     seat_keys: tuple[str, ...] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roost.model.resources import GATEWAY
 from roost.recipes.base import Context, Recipe
 from roost.recipes.step import Command, File, Step
 
@@ -24,6 +25,9 @@ HEADER = (
 SEAT = "~/.ssh/authorized_keys3"
 SSHD = "/etc/ssh/sshd_config.d/61-roost-seat.conf"
 READS = "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 .ssh/authorized_keys3\n"
+ONWARD = "AllowTcpForwarding local\nAllowStreamLocalForwarding no\n"
+"""What `permitopen` does not say: a port of the gateway is nobody's, and no socket leads to root.
+"""
 
 
 def only_to(address: str | None, key: str) -> str:
@@ -37,7 +41,6 @@ def only_to(address: str | None, key: str) -> str:
 
 def steps(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
     """Return the steps that let in whom the file names, and nobody else."""
-    del role
     known = {f"{spec.cloud}:{name}": key for name, key in context.key_pairs.items()}
     keys = [known.get(key, key) for key in spec.access.keys]
     content = HEADER + "".join(f"{key}\n" for key in keys)
@@ -45,10 +48,10 @@ def steps(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
     everybody = Step(name="people", title="letting in whom the file names", files=(file,), own=True)
     if spec.kind != "classroom" or context.seat_keys is None:
         return (everybody,)
-    return (everybody, _of_the_seat(context.seat_keys))
+    return (everybody, _of_the_seat(context.seat_keys, role))
 
 
-def _of_the_seat(keys: tuple[str, ...]) -> Step:
+def _of_the_seat(keys: tuple[str, ...], role: Role) -> Step:
     """Return the step for whoever has this seat: their key is on no other one.
 
     It is a file of its own, so that it stays where a computer without the table hands over.
@@ -57,7 +60,10 @@ def _of_the_seat(keys: tuple[str, ...]) -> Step:
     return Step(
         name="seat-key",
         title="letting in whoever has the seat",
-        files=(File(SEAT, content, "0600", "user"), File(SSHD, READS)),
+        files=(
+            File(SEAT, content, "0600", "user"),
+            File(SSHD, READS + (ONWARD if role == GATEWAY else "")),
+        ),
         commands=(Command(argv=("systemctl", "try-reload-or-restart", "ssh.service")),),
         own=True,
     )

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from roost.reach import GATEWAY, Reach
+from roost.reach import GATEWAY, HOST, Reach
 from roost.spec.public_keys import expand
 from roost.spec.table import Table, around, wrong
 from roost.spec.values import Source
@@ -38,6 +38,15 @@ def _gateway(found: str) -> str:
     return found
 
 
+def _host(found: str) -> str:
+    if not HOST.fullmatch(found):
+        raise wrong("not the name of a host", allowed='as in "class.example.org"')
+    return found
+
+
+HostName = Annotated[
+    str, AfterValidator(_host), WithJsonSchema({"type": "string", "pattern": HOST.pattern})
+]
 User = Annotated[str, AfterValidator(_user), WithJsonSchema({"type": "string", "pattern": USER})]
 
 Gateway = Annotated[
@@ -77,6 +86,13 @@ class Access(Table):
         " without a question.",
         examples=["alice@gateway.lab.example"],
     )
+    host: HostName | None = Field(
+        None,
+        exclude_if=lambda found: found is None,  # records of before have no such key
+        description="The gateway's name in the DNS, which you lead to its address: the pages of a "
+        "class then have a certificate that every browser knows (by ACME).",
+        examples=["class.example.org"],
+    )
     operators: tuple[User, ...] = Field(
         (), description="Users of the account who may start, stop and reboot, and nothing else."
     )
@@ -88,6 +104,9 @@ class Access(Table):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
+        if self.host is not None and not self.makes_gateway:
+            what = "it is the name of the gateway that roost makes for a class"
+            raise wrong(what, hint='reach = "jump", without `jump`', at=("host",))
         if self.jump is not None and self.reach != "jump":
             raise wrong('`jump` belongs to reach = "jump"', hint='reach = "jump"', at=("jump",))
         if self.reach == "public":
@@ -98,10 +117,7 @@ class Access(Table):
                 what = "only the gateway is reached from outside, and its address is fixed"
             raise wrong(what, hint="leave it out", at=("address",))
         if self.makes_gateway:
-            if self.https:
-                page = "leave it out: `roost open` brings the page through the gateway"
-                raise wrong("the gateway has no web page", hint=page, at=("https",))
-            return self
+            return self._with_a_page()
         for key, sources in (("ssh", self.ssh), ("https", self.https)):
             if "me" in sources:
                 network = '["10.0.0.0/16"]: the network of the gateway'
@@ -110,6 +126,13 @@ class Access(Table):
                     hint=f"{key} = {'[]' if self.reach == 'ssm' else network}",
                     at=(key,),
                 )
+        return self
+
+    def _with_a_page(self) -> Self:
+        """Refuse a host's name whose certificate nobody could sign."""
+        if self.host is not None and "anywhere" not in self.https:
+            what = "the authority that signs its certificate asks for it at port 443"
+            raise wrong(what, hint='https = ["anywhere"]', at=("host",))
         return self
 
     @property

@@ -121,6 +121,9 @@ class Common(Table):
         here = around(info)
         if here is None or here.rules is None or here.recorded:
             return found
+        if found.makes_gateway and found.https and here.kind != "classroom":
+            page = "leave it out: `roost open` brings the page through the gateway"
+            raise wrong("only that of a class has a web page", hint=page, at=("https",))
         if found.reach not in here.rules.reaches:
             allowed = ", ".join(f'"{way}"' for way in here.rules.reaches)
             raise wrong(f"not on {here.rules.title}", allowed=allowed, at=("reach",))

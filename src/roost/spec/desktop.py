@@ -42,6 +42,12 @@ class Desk(Common):
                 f"Amazon DCV is not made for {machine.image}",
                 hint='protocol = "novnc", or image = "ubuntu-24.04" in [machine]',
             )
+        access = info.data.get("access")
+        if found == "dcv" and access is not None and access.makes_gateway and access.https:
+            raise wrong(
+                "Amazon DCV has no page behind a gateway",
+                hint='protocol = "novnc", or no https in [access]',
+            )
         return found
 
     @field_validator("pixinsight")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import Instance, State
 from roost.notebook.lab.address import address
 from roost.recipes.dask.remote import DASHBOARD_PORT, JUPYTER_PORT, dashboard_file, token_file
-from roost.ssh.config import main_machine
+from roost.ssh.config import gateway_of, main_machine
 
 PASSWORDS = "/etc/roost/secrets/desktop.json"
 """The file on a desktop's machine with the passwords for people."""
@@ -97,7 +98,18 @@ def public_address(state: State, machine: Instance | None = None) -> str | None:
     page, main = page_of(state.record), machine or main_machine(state)
     if page is None or main is None or main.address is None or not page.public:
         return None
-    if not read_record(state.record).https_open:
+    recorded = read_record(state.record)
+    if not recorded.https_open:
         return None
-    host = f"[{main.address}]" if ":" in main.address else main.address
-    return f"https://{host}/{page.path}"
+    gate = gateway_of(state)
+    if not recorded.makes_gateway:
+        return f"https://{_host(main.address)}/{page.path}"
+    if gate is None or gate.address is None:
+        return None
+    # Behind the gateway a seat is a path: one host for a whole class.
+    number = nodes.number_of(main.name)
+    return f"https://{recorded.host or _host(gate.address)}/{number}/{page.path}"
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

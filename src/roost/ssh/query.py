@@ -14,14 +14,19 @@ from roost.ssh.keys import no_openssh
 SECONDS = 60.0
 
 
-def asked(way: Connection, words: Sequence[str], *, seconds: float = SECONDS) -> str:
-    """Return the output of a command there, unattended. Raises UnreachableError, RoostError."""
+def asked(
+    way: Connection, words: Sequence[str], *, seconds: float = SECONDS, given: str | None = None
+) -> str:
+    """Return the output of a command there, unattended, with ``given`` as its input.
+
+    Raises UnreachableError, RoostError.
+    """
     line = command.batch(way.config, way.alias, words)
     debug("ssh", command_line(*line))
     try:
         done = subprocess.run(
             line,
-            stdin=subprocess.DEVNULL,
+            **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),
             capture_output=True,
             text=True,
             timeout=seconds,

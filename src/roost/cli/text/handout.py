@@ -86,11 +86,12 @@ def _qr(card: Card) -> str:
 def _help(card: Card, handout: Handout) -> str:
     """Return what to do when stuck, and what stays."""
     lines = []
-    if card.address:
+    if card.address and card.fingerprint:
         lines.append(
             "<b>A warning about the certificate</b> is to be expected, once: if the browser shows"
             " the fingerprint above, go on (“Advanced”, then “Proceed” or “Accept”)."
         )
+    if card.address:
         lines.append(
             "<b>Nothing opens?</b> Your network must let you reach port 443: try another one."
         )

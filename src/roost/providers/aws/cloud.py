@@ -112,6 +112,7 @@ class AwsCloud:
         return Capabilities(
             rents=True,
             archives=True,
+            swaps=True,
             host_keys=self,
             preflight=self,
             resizing=self,

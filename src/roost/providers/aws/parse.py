@@ -129,6 +129,7 @@ def _instance(described: Described) -> Instance:
         private=described.get("PrivateIpAddress"),
         note=word if state == "unknown" else reason,
         started=_seconds(described.get("LaunchTime")),
+        aside=tags.ASIDE in held,
     )
 
 

@@ -223,6 +223,14 @@ def adoption(name: str, volume: Volume, users: Mapping[str, str]) -> dict[str, A
     return {"Resources": [volume.id], "Tags": listed}
 
 
+def settled(resource: str, described: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    """Return a call that writes what a swapped resource is called now as its own name."""
+    held = tags.read(described)
+    named = {key: held[key] for key in (tags.NODE, tags.HOLDER) if key in held}
+    written = {**named, tags.SWAP: ""}
+    return {"Resources": [resource], "Tags": [{"Key": k, "Value": v} for k, v in written.items()]}
+
+
 def disowning(ids: list[str]) -> dict[str, Any]:
     """Return the tags that go again; whatever their values are."""
     keys = (tags.NAME, tags.NODE, tags.HOLDER, tags.MOUNT, tags.SLOT, tags.ADOPTED)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from roost.model import nodes
+
 NAME = "roost"
 NODE = "roost:node"
 ROLE = "roost:role"
@@ -29,6 +31,11 @@ OF = "roost:of"
 OWNER = "roost:owner"
 KEY = "roost:key"
 BAKING = "roost:baking"
+SWAP = "roost:swap"
+"""Two machines that have taken each other's place: each is called what the other was. One call
+writes it to both, with their volumes, so that no moment has two machines of one name."""
+ASIDE = "roost:aside"
+"""On a machine whose place a spare has taken."""
 MOST = 50
 LONGEST = 256
 """Tags of one resource, and characters of one tag's value, that EC2 takes."""
@@ -52,5 +59,23 @@ def specification(kind: str, found: Mapping[str, str]) -> dict[str, Any]:
 
 def read(found: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
     """Return the tags of a resource as EC2 describes them; longer ones than EC2 takes are none."""
-    held = ((tag.get("Key", ""), tag.get("Value", "")) for tag in found or ())
-    return {k: v for k, v in held if len(k) <= LONGEST_KEY and len(v) <= LONGEST}
+    pairs = ((tag.get("Key", ""), tag.get("Value", "")) for tag in found or ())
+    held = {k: v for k, v in pairs if len(k) <= LONGEST_KEY and len(v) <= LONGEST}
+    return _swapped(held) if held.get(SWAP) else held
+
+
+def _swapped(held: dict[str, str]) -> dict[str, str]:
+    """Return the tags of what has taken another's place, as they are to be read."""
+    pair = held[SWAP].split()
+    if len(pair) != 2 or not all(map(nodes.is_node, pair)):
+        return held
+    other = {pair[0]: pair[1], pair[1]: pair[0]}
+    node, holder = held.get(NODE, ""), held.get(HOLDER)
+    if holder is None:
+        names = [other.get(one, one) for one in nodes.launched(node)]
+        return {**held, NODE: nodes.launch(names)}
+    if holder not in other:
+        return held
+    name = node.removeprefix(f"{holder}-")
+    named = node if name == node else f"{other[holder]}-{name}"
+    return {**held, HOLDER: other[holder], NODE: named}

@@ -19,9 +19,10 @@ from roost.model.steps import (
     Start,
     Step,
     Stop,
+    Swap,
     describe,
 )
-from roost.providers.aws import access, parse, requests
+from roost.providers.aws import access, parse, requests, tags
 from roost.providers.aws.cache import Memory
 from roost.providers.aws.client import Calls
 from roost.providers.aws.failures import is_refused
@@ -66,6 +67,8 @@ class Changes:
                         InstanceId=self.memory.id(self.name, "instance", one),
                         InstanceType={"Value": kind},
                     )
+            case Swap(names):
+                self._swap(*names)
             case Retire(names):
                 self.retire(self.memory.state or State(name=self.name), names)
             case _:
@@ -84,6 +87,30 @@ class Changes:
                 self._delete(kind, names)
             case _:
                 raise CloudError(f"{describe(step)}: EC2 has no way to do it")
+
+    def _swap(self, first: str, second: str) -> None:
+        """Exchange two names by one call; the calls before it change no name."""
+        aside = self.memory.id(self.name, "instance", first)
+        described = [
+            one
+            for reservation in self.memory.described["instance"]
+            for one in reservation["Instances"]
+            if one["InstanceId"] in (aside, self.memory.id(self.name, "instance", second))
+        ]
+        described += [
+            one
+            for one in self.memory.described.get("volume", ())
+            if tags.read(one.get("Tags")).get(tags.HOLDER) in (first, second)
+        ]
+        ids = [str(one.get("VolumeId") or one["InstanceId"]) for one in described]
+        for one, id_ in zip(described, ids, strict=True):
+            if {tag["Key"]: tag["Value"] for tag in one["Tags"]}.get(tags.SWAP):
+                self.calls.ec2.create_tags(**requests.settled(id_, one["Tags"]))
+        self.calls.ec2.create_tags(Resources=[aside], Tags=[{"Key": tags.ASIDE, "Value": "yes"}])
+        pair = [{"Key": tags.SWAP, "Value": f"{first} {second}"}]
+        self.calls.ec2.create_tags(Resources=ids, Tags=pair)
+        for kind in ("instance", "volume"):
+            self.memory.described.pop(kind, None)
 
     # --- instances ---------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ from roost.model.steps import (
     Start,
     Step,
     Stop,
+    Swap,
     describe,
 )
 from roost.providers.fake.disks import Disks
@@ -85,7 +86,9 @@ class FakeCloud:
         """What a cloud in memory can do as a rented one does."""
         if self.capabilities is not None:
             return self.capabilities
-        return Capabilities(rents=True, archives=True, resizing=self, remains=self, s3_copies=self)
+        return Capabilities(
+            rents=True, archives=True, swaps=True, resizing=self, remains=self, s3_copies=self
+        )
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -229,12 +232,13 @@ class FakeCloud:
             case CreateSnapshot(names, sealed):
                 for one in names:
                     self.disks.snap(name, volumes[one], self.now, sealed=sealed)
+            case Swap((first, second)):
+                self.things.swap(name, first, second)
             case MarkStale(names):
                 self.disks.change_snapshots(name, names, sealed=False)
-            case Archive(names):
-                self.disks.change_snapshots(name, names, tier="archiving")
-            case Restore(names):
-                self.disks.change_snapshots(name, names, tier="restoring")
+            case Archive(names) | Restore(names):
+                tier = "archiving" if isinstance(step, Archive) else "restoring"
+                self.disks.change_snapshots(name, names, tier=tier)
             case CreateImage(names):
                 for one in names:
                     if instances[one].state != "stopped":

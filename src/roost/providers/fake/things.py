@@ -76,6 +76,24 @@ class Things:
             raise CloudError(f"IncorrectState: {instance}")
         thing.resource = replace(thing.resource, state="attached", holder=instance, attached_at=now)
 
+    def swap(self, name: str, first: str, second: str) -> None:
+        """Exchange two instances' names, and those of their volumes; the first is set aside."""
+        things, other = self.of(name), {first: second, second: first}
+        moved: dict[Key, Thing] = {}
+        for (kind, one), thing in list(things.items()):
+            held = thing.resource
+            if isinstance(held, Instance) and one in other:
+                aside = held.aside or one == first
+                thing.resource = replace(held, name=other[one], aside=aside)
+            elif isinstance(held, Volume) and held.holder in other:
+                holder = other[held.holder]
+                renamed = f"{holder}{held.name.removeprefix(held.holder)}"
+                thing.resource = replace(held, name=renamed, holder=holder)
+            else:
+                continue
+            moved[kind, thing.resource.name] = things.pop((kind, one))
+        things.update(moved)
+
     def associate(self, name: str, address: Address) -> None:
         """Connect an address to its holder. Raises CloudError."""
         thing = self.find(name, "address", address.name)

@@ -36,14 +36,14 @@ HIDDEN = (
 """Programs that packages start with every session, and that are useless here."""
 
 
-def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
+def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
     """Return all steps that make the machine of ``spec`` a desktop."""
     from roost.recipes.desktop import dcv, novnc
 
-    return dcv.steps(spec) if spec.protocol == "dcv" else novnc.steps(spec)
+    return dcv.steps(spec) if spec.protocol == "dcv" else novnc.steps(spec, node)
 
 
-RECIPE = Recipe(steps=lambda spec, _role, _context: steps(spec))
+RECIPE = Recipe(steps=lambda spec, _role, context: steps(spec, context.node))
 
 
 def browser(spec: Desk) -> str:

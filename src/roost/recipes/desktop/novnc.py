@@ -34,10 +34,14 @@ SCREEN = (
 PRINTED = "<code>roost open NAME</code> prints the password."
 HANDOUT = "The password is on your handout; your trainer can print it again."
 DESKTOP, SOCKET, PAGE = "roost-desktop", "roost-websockify", "roost-desktop-page"
+PAGES = (f"{SOCKET}.service", f"{PAGE}.service")
 
 
-def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
-    """Return the steps for the packages, the secrets, the desktop, and its page."""
+def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
+    """Return the steps for the packages, the secrets, the desktop, and its page.
+
+    A machine that has become another seat (``node``) takes over what that one's password opens.
+    """
     packages = (*XFCE, *SCREEN, *NOTIFY, browser(spec), *spec.apt)
     return (
         Step(
@@ -45,7 +49,9 @@ def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
             title="making the desktop's password",
             packages=packages,
             files=(program("secrets.py"),),
-            commands=(Command(argv=(f"{AT}/secrets",)),),
+            commands=(
+                Command(argv=(f"{AT}/secrets",), env=(("ROOST_SEAT", node),) if node else ()),
+            ),
             own=True,
         ),
         *gpu(spec),
@@ -73,9 +79,24 @@ def steps(spec: Desktop | Classroom) -> tuple[Step, ...]:
             ),
             # The system's own nginx would show its page to everybody.
             commands=(Command(argv=("systemctl", "disable", "--now", "nginx.service")),),
-            services=(f"{SOCKET}.service", f"{PAGE}.service"),
+            services=PAGES,
         ),
+        *((_seat(node),) if node else ()),
     )
+
+
+def _seat(node: str) -> Step:
+    """Return the step by which page and desktop take the password of the seat that it is now.
+
+    The desktop, with all programs in it, restarts only where it has another one.
+    """
+    own, its = "/etc/roost/secrets/desktop-vnc", f"/run/credentials/{DESKTOP}.service/vnc"
+    anew = f"cmp -s {own} {its} || systemctl restart {DESKTOP}.service"
+    commands = (
+        Command(argv=("sh", "-c", anew), env=(("ROOST_SEAT", node),)),
+        Command(argv=("systemctl", "restart", *PAGES)),
+    )
+    return Step(name="desktop-seat", title="taking its seat", commands=commands, own=True)
 
 
 def page(name: str, hint: str = "") -> tuple[File, ...]:

@@ -1,6 +1,6 @@
 // One password opens the desktop. It stays in this tab (sessionStorage), so that a reload does not
 // ask again; what it opens is asked for at each connection, because it may change with the machine.
-const KEPT = "roost-desktop";
+const KEPT = `roost-desktop ${location.pathname}`; // a class's gateway has many of these pages
 const PAUSE = 1500;
 const at = (id) => document.getElementById(id);
 // Begins to load while the password is typed.
@@ -50,10 +50,12 @@ at("ask").addEventListener("submit", async (event) => {
 
 async function connect(found) {
   const { default: RFB } = await library();
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const socket = new URL(`screen/${found.socket}`, location.href);
+  socket.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  socket.search = socket.hash = "";
   at("screen").hidden = at("tools").hidden = false;
   at("looking").hidden = !found.view;
-  rfb = new RFB(at("screen"), `${scheme}://${location.host}/screen/${found.socket}`, {
+  rfb = new RFB(at("screen"), socket.href, {
     credentials: { password: found.password },
     shared: true,
   });
