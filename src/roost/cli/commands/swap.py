@@ -27,7 +27,7 @@ from roost.model.place import Place
 def command(
     which: str, new_password: bool, place: Place, as_json: bool, yes: bool, no_input: bool
 ) -> None:
-    """Let a spare take the place of a broken seat: the same address and password, in seconds.
+    """Let a spare take the place of a broken seat: the same address and password.
 
     For a class behind a gateway (reach = "jump"). The broken machine is kept under the spare's
     name, with its disk and its volumes; nothing is deleted. If it is interrupted anywhere, type the
