@@ -201,6 +201,7 @@ def test_a_job_of_slurm_over_two_machines(site: Site, tmp_path: Path) -> None:
         star.nothing_left()
 
 
+@pytest.mark.long
 def test_private_machines_behind_the_gateway_that_roost_makes(site: Site, tmp_path: Path) -> None:
     """One floating address for all; everything that is done by ssh goes through it."""
     with booted(site, tmp_path, "plain", PACKAGES) as plain:

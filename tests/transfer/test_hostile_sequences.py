@@ -319,7 +319,7 @@ def test_no_byte_is_lost(scene: list[tuple[list[tuple[str, str, bool]], Step]]) 
 
 @pytest.mark.slow
 @given(scenes)
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_byte_is_lost_in_many_scenes(
     scene: list[tuple[list[tuple[str, str, bool]], Step]],
 ) -> None:
