@@ -51,7 +51,11 @@ _default_vpc = EC2Backend.create_default_vpc
 
 def with_way_out(region: Any) -> Any:
     """Make the default VPC with its internet gateway, and the route to it, as AWS does."""
-    vpc = _default_vpc(region)
+    return let_out(region, _default_vpc(region))
+
+
+def let_out(region: Any, vpc: Any) -> Any:
+    """Give a VPC an internet gateway, and its table the route to it; return the VPC."""
     gateway = region.create_internet_gateway().id
     region.attach_internet_gateway(gateway, vpc.id)
     (table,) = region.describe_route_tables(filters={"vpc-id": [vpc.id]})

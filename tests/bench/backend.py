@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from moto.ec2.models.amis import Ami
 
+from tests.aws.moto_account import let_out
 from tests.aws.strict_images import GROUP_NAME
 from tests.bench.disks import Image
 from tests.bench.ebs import refused
@@ -67,7 +68,7 @@ class BenchEc2(BenchLife):
         vpc = self.create_vpc(str(self.site.network.vpc), is_default=True)
         for zone in self.describe_availability_zones():
             self.create_default_subnet(zone.name)
-        return vpc
+        return let_out(self, vpc)
 
     # --- launches ---------------------------------------------------------------------------
 

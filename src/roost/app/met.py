@@ -20,7 +20,7 @@ ENDING = ("stop", "down")
 """Commands that send nothing to a machine: they always work."""
 ASKING = frozenset(
     (
-        *("up", "start", "resume", "scale", "resize", "park", "reset", "stage", "image"),
+        *("up", "start", "resume", "scale", "resize", "park", "reset", "swap", "stage", "image"),
         *("sync", "pull", "push", "ssh-config"),
     )
 )

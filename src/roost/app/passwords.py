@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from roost.app import seats
 from roost.app.connect import connected
-from roost.errors import RoostError
+from roost.errors import RoostError, command_line
 from roost.model.record import read_record
 from roost.model.resources import GATEWAY
 from roost.ssh import query
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 PLACE = "/etc/roost/secrets/seats.json"
 READ = f"cat {PLACE} 2>/dev/null || echo '{{}}'"
-WRITE = f"umask 077; cat > {PLACE}.new && mv {PLACE}.new {PLACE}"
+NEW = f"{PLACE}.new"
+WRITE = f"umask 077; cat > {NEW} && {command_line('mv', NEW, PLACE)}"
 MOST = 5_000_000
 
 
