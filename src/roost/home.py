@@ -114,6 +114,11 @@ class Folder:
         return self.path / "working"
 
     @property
+    def range(self) -> Path:
+        """The range in which the number of workers follows the work, and who said so."""
+        return self.path / "range.json"
+
+    @property
     def jupyter(self) -> Path:
         """JupyterLab's address."""
         return self.path / "jupyter.json"

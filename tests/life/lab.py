@@ -35,13 +35,21 @@ class Lab:
     def env(self) -> dict[str, str]:
         return {**os.environ, "ROOST_HOME": str(self.home), "NO_COLOR": "1"}
 
-    def write(self, *, workers: int = 2, jupyter: bool = False, port: int | None = None) -> None:
+    def write(
+        self,
+        *,
+        workers: int = 2,
+        jupyter: bool = False,
+        port: int | None = None,
+        most: int | None = None,
+    ) -> None:
         """The spec: a small cluster."""
         self.file.write_text(
             f'name = "{self.name}"\nkind = "cluster"\n'
             f'[environment]\nproject = "{HERE / "environment"}"\n'
             f"[jupyter]\nenabled = {str(jupyter).lower()}\n{f'port = {port}' if port else ''}\n"
             f'[local]\nmemory = "1GB"\n[workers]\ncount = {workers}\n'
+            + (f"max = {most}\n" if most is not None else "")
         )
 
     def begin(self, *words: str) -> subprocess.Popen[str]:

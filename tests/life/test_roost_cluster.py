@@ -74,6 +74,8 @@ assert client.gather(slow) == list(range(40))
 del slow
 until(lambda: len(cluster.plan) == 0)
 assert adaptive.state == "running"
+assert (adaptive.range.minimum, adaptive.range.maximum) == (0, 3)
+assert adaptive.range.by == "cluster.adapt()"
 cluster.scale(1)
 assert adaptive.state == "stopped"
 time.sleep(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
         spec_of,
         wanted_for,
     )
+    from roost.app.scale import as_followed, follow_file, told
     from roost.plan.up import plan_up
     from roost.providers.registry import provider_of
 
@@ -55,6 +57,7 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
         cloud.can.preflight.begin(spec)
     with held(session, cloud, spec.name) as have:
         agree_on_folder(session, spec, have.record)
+        spec = as_followed(cloud, spec, have)
         wanted = fitted(cloud, spec, have)
         empty = check_copies(session, cloud, wanted, have, fresh)
         plan = plan_up(wanted, have, fresh=empty)
@@ -65,7 +68,9 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
             agree_on_volumes(session, cloud, plan, have)
             if isinstance(file_or_name(target), Path):  # a record's paths are others' words
                 give(cloud, spec)
-        return bring_up(session, cloud, wanted, verb="up", fresh=empty)
+        running = bring_up(session, cloud, wanted, verb="up", fresh=empty)
+        follow_file(cloud, spec)
+        return replace(running, notes=(*running.notes, *told(cloud, spec.name)))
 
 
 def agree_on_folder(session: Session, spec: Spec, record: str | None) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.model.steps import Step
+    from roost.notebook.dask.follow import Range
     from roost.providers.account import Auditor, Doctor, Rights
     from roost.spec import Spec
 
@@ -228,6 +229,18 @@ class Shell(Protocol):
         ...
 
 
+class Following(Protocol):
+    """A cluster's number of workers that follows the work, by the cluster itself."""
+
+    def range_of(self, name: str) -> Range | None:
+        """Return the range that the number follows the work in; None where it stays as it is."""
+        ...
+
+    def follow(self, name: str, wish: Range | None) -> None:
+        """Keep the range, with who said so, or that there is none."""
+        ...
+
+
 class Leftovers(Protocol):
     """The remains of what a killed roost had begun before there was a name."""
 
@@ -259,6 +272,7 @@ class Capabilities:
     s3_copies: S3Copies | None = None
     shell: Shell | None = None
     leftovers: Leftovers | None = None
+    following: Following | None = None
     images: Images | None = None
     machine_rights: MachineRights | None = None
 

@@ -48,7 +48,12 @@ class Workers(Machine):
         "room for more (by default half of them); workers that follow the work are never fewer.",
     )
     max: int | None = Field(
-        None, ge=1, le=MOST_WORKERS, description="Most, when they follow the work."
+        None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="The most workers. With it a Dask cluster on your own machine follows the work "
+        "between `min` (or 0) and this, and begins with `count`; on rented machines it is the "
+        "limit of `roost scale`.",
     )
     spot: Annotated[Market, WithJsonSchema({"enum": [True, False, "first"]})] = Field(
         False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from roost.cli.options import (
@@ -11,28 +13,48 @@ from roost.cli.options import (
     take_over_option,
     yes_options,
 )
+from roost.cli.range import Workers
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
+
+if TYPE_CHECKING:
+    from roost.notebook.dask.follow import Range
+
+PACE = (1.0, 3, 5.0)
+"""Seconds between two looks at the work, looks before one goes, seconds of work for a worker."""
+THE_WORK = "the work"
 
 
 @click.command("scale")
 @name_argument
 @place_options
-@click.argument("workers", type=click.IntRange(0, 10_000))
+@click.argument("workers", type=Workers())
 @click.option("--drop", multiple=True, metavar="WORKER", help="Let this one go first (repeatable).")
+@click.option(
+    "--asked-by", default="`roost scale`", hidden=True, help="Who asks: the work, or a notebook."
+)
+@click.option(
+    "--pace", type=(float, int, float), default=PACE, hidden=True, help="How fast it follows."
+)
 @yes_options
 @json_option
 @take_over_option
-def command(
+def command(  # noqa: PLR0913 - one parameter for each option
     name: str,
     place: Place,
-    workers: int,
+    workers: int | tuple[int, int],
     drop: tuple[str, ...],
+    asked_by: str,
+    pace: tuple[float, int, float],
     yes: bool,
     no_input: bool,
     as_json: bool,
 ) -> None:
     """Change the number of workers. Those that go hand over their data and tasks first.
+
+    A range lets the number follow the work: the cluster itself adds workers while tasks wait, and
+    lets idle ones go, until a number is given again. On your own machine; rented ones hold no keys
+    to your account.
 
     More of them cost more where they are rented: that is shown, and asked for.
 
@@ -40,9 +62,18 @@ def command(
     Examples:
       roost scale ndvi 4
       roost scale ndvi 1 --drop worker-2
+      roost scale ndvi 0..8
     """
     session = open_session(place, yes=yes, no_input=no_input)
     from roost.app.scale import scale
     from roost.cli.text.running import show_running
 
-    show_running(scale(session, name, workers, frozenset(drop)), as_json)
+    wish: int | Range
+    if isinstance(workers, int):
+        wish = workers
+    else:
+        from roost.notebook.dask.follow import range_of
+
+        wish = range_of(*workers, asked_by, pace)
+    for_work = asked_by == THE_WORK
+    show_running(scale(session, name, wish, frozenset(drop), for_work=for_work), as_json)

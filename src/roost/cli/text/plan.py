@@ -120,7 +120,11 @@ def _workers(spec: Spec, *, rents: bool) -> tuple[str, ...]:
         why = "the machines hold no keys to your account" if rents else "Slurm does not ask for it"
         scale = command_line("roost", "scale", spec.name, "N")
         return (f"{most} for `{scale}`; the number does not follow the work: {why}",)
-    return (f"{most}; the number follows the work once `cluster.adapt()` was called",)
+    least = spec.workers.min or 0
+    return (
+        f"the number of workers follows the work, between {least} and {spec.workers.max}; it begins"
+        f" with {spec.workers.count}",
+    )
 
 
 def _reach(spec: Spec, *, rents: bool) -> str:

@@ -8,25 +8,24 @@ sidebars and shells see and change the same cluster.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import subprocess
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import distributed
+from dask.utils import parse_timedelta
 from distributed.core import Status, rpc
-from distributed.deploy.adaptive import Adaptive
 from distributed.deploy.cluster import Cluster
 from distributed.objects import SchedulerInfo
 from distributed.security import Security
 
 from roost.errors import RoostError, command_line
 from roost.home import Folder
+from roost.notebook.dask.control import command, own_environment
 from roost.notebook.dask.discovery import Attachment, find
 from roost.notebook.dask.elsewhere import warn_if_elsewhere
+from roost.notebook.dask.follow import Range, read_range
 
 POLL = 1.0
 """Seconds between two looks at the scheduler."""
@@ -184,45 +183,49 @@ class RoostCluster(Cluster):  # type: ignore[misc]
     # --- scaling -----------------------------------------------------------------------------
 
     def scale(self, n: int) -> Any:
-        """Have ``n`` workers; this ends adaptive scaling. Raises RoostError if roost refuses.
+        """Have ``n`` workers, whatever the work; this ends ``adapt``. Raises RoostError.
 
         On rented machines it always does, and says what to type where they were rented.
         """
-        adaptive: Adaptive | None = self._adaptive  # type: ignore[has-type]
-        if adaptive is not None:
-            adaptive.stop(reason="scaled by hand")
-            self._adaptive = None
-        return self.sync(self._scale, int(n), ())
+        return self.sync(self._scale, int(n))
 
-    def adapt(self, Adaptive: type[Adaptive] | None = None, **kwargs: Any) -> Adaptive:  # noqa: N803
+    def adapt(
+        self,
+        *,
+        minimum: int = 0,
+        maximum: float | None = None,
+        interval: str | float = 1.0,
+        wait_count: int = 3,
+        target_duration: str | float = 5.0,
+    ) -> Following:
         """Follow the work, between ``minimum`` and ``maximum`` workers; as Dask's own.
 
-        Raises RoostError on rented machines.
+        It is the cluster that follows it: also when this object is closed, until ``scale``,
+        ``roost scale`` or another ``adapt`` says otherwise. Without a maximum it is that of the
+        file, or as many as this computer has room for. Raises RoostError on rented machines.
         """
         if not self._local:
             raise _not_from_here(self._attachment.place, "N")
-        adaptive: distributed.deploy.adaptive.Adaptive = super().adapt(
-            Adaptive or RoostAdaptive, **kwargs
+        most = "" if maximum is None or maximum == float("inf") else int(maximum)
+        words = (
+            f"{int(minimum)}..{most}",
+            *("--asked-by", "cluster.adapt()"),
+            *("--pace", str(parse_timedelta(interval)), str(int(wait_count))),
+            str(parse_timedelta(target_duration)),
         )
-        return adaptive
+        if self.asynchronous:  # Dask's own returns at once there as well
+            telling = asyncio.to_thread(_scale_by_roost, self._attachment.place, words)
+            self._telling = asyncio.ensure_future(telling)
+        else:
+            _scale_by_roost(self._attachment.place, words)
+        return Following(self, int(minimum), maximum)
 
-    async def scale_up(self, n: int) -> None:
-        """Have at least ``n`` workers (called by adaptive scaling)."""
-        if n > len(self.plan):
-            await self._scale(n, ())
-
-    async def scale_down(self, workers: Iterable[str]) -> None:
-        """Let these workers go (called by adaptive scaling, with their names)."""
-        going = sorted(set(map(str, workers)) & self.plan)
-        if going:
-            await self._scale(len(self.plan) - len(going), going)
-
-    async def _scale(self, n: int, drop: Iterable[str]) -> None:
+    async def _scale(self, n: int) -> None:
         if not self._local:
             raise _not_from_here(self._attachment.place, n)
-        if not drop and n < len(self.plan):
-            drop = await self._least_loaded(len(self.plan) - n)
-        await asyncio.to_thread(_scale_by_roost, self._attachment.place, n, tuple(drop))
+        going = await self._least_loaded(len(self.plan) - n) if n < len(self.plan) else []
+        drop = [word for name in going for word in ("--drop", name)]
+        await asyncio.to_thread(_scale_by_roost, self._attachment.place, (str(n), *drop))
         with suppress(OSError):
             await self._look()
 
@@ -237,19 +240,30 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         return [*strangers, *map(str, chosen)]
 
 
-class RoostAdaptive(Adaptive):  # type: ignore[misc]
-    """Adaptive scaling that asks roost, which retires workers before they go.
+class Following:
+    """A cluster whose number of workers follows the work: what ``adapt`` returns.
 
-    Dask's own would call ``cluster.scale``, which is how a person ends adaptive scaling.
+    ``minimum`` and ``maximum`` as they were asked for; it looks like Dask's ``Adaptive``.
     """
 
-    async def scale_up(self, n: int) -> None:
-        """Have at least ``n`` workers."""
-        await self.cluster.scale_up(n)
+    def __init__(self, cluster: RoostCluster, minimum: int, maximum: float | None) -> None:
+        self.cluster = cluster
+        self.minimum = minimum
+        self.maximum = maximum
 
-    async def scale_down(self, workers: Iterable[str]) -> None:
-        """Let these go."""
-        await self.cluster.scale_down(workers)
+    @property
+    def range(self) -> Range | None:
+        """The range that holds now, whoever set it; None where the number stays as it is."""
+        return read_range(self.cluster._attachment.place)
+
+    @property
+    def state(self) -> str:
+        """``"running"``, or ``"stopped"`` where the number does not follow the work any more."""
+        return "stopped" if self.range is None else "running"
+
+    def stop(self) -> Any:
+        """Keep the number of workers as it is now."""
+        return self.cluster.scale(len(self.cluster.plan))
 
 
 def _security(place: Folder) -> Security:
@@ -264,7 +278,7 @@ def _security(place: Folder) -> Security:
 
 def _is_local(place: Folder) -> bool:
     """Return whether the roost that made the cluster is on this machine and can be called."""
-    return bool(json.loads(place.control.read_text()).get("roost"))
+    return bool(command(place))
 
 
 def _not_from_here(place: Folder, n: int | str) -> RoostError:
@@ -277,13 +291,11 @@ def _not_from_here(place: Folder, n: int | str) -> RoostError:
     )
 
 
-def _scale_by_roost(place: Folder, n: int, drop: tuple[str, ...]) -> None:
+def _scale_by_roost(place: Folder, words: tuple[str, ...]) -> None:
     """Call the roost that made the cluster. Its errors become ours."""
-    control = json.loads(place.control.read_text())
-    words = [word for name in drop for word in ("--drop", name)]
     done = subprocess.run(
-        [*control["roost"], "scale", place.name, str(n), *words, "--json"],
-        env=_own_environment(place),
+        [*command(place), "scale", place.name, *words, "--json"],
+        env=own_environment(place),
         cwd=place.path,  # a project's random.py is none of roost's
         capture_output=True,
         text=True,
@@ -291,10 +303,3 @@ def _scale_by_roost(place: Folder, n: int, drop: tuple[str, ...]) -> None:
     )
     if done.returncode != 0:
         raise RoostError(done.stderr.strip() or f"`roost scale` ended with {done.returncode}")
-
-
-def _own_environment(place: Folder) -> dict[str, str]:
-    """Return roost's own environment, not the notebook's."""
-    mine = ("PYTHON", "VIRTUAL_ENV", "DASK_", "CONDA_")
-    env = {k: v for k, v in os.environ.items() if not k.startswith(mine)}
-    return {**env, "ROOST_HOME": str(place.path.parent.parent)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from roost.home import Folder
 from roost.notebook.dask.activity import WORKING_VARIABLE
 from roost.notebook.dask.discovery import tls_variables
+from roost.notebook.dask.follow import FOLDER_VARIABLE
 from roost.notebook.dask.membership import FILE_VARIABLE
 from roost.notebook.dask.page_guard import guard
 from roost.notebook.dask.ports import LOOPBACK, take
@@ -28,6 +29,7 @@ def arguments(
         *("--preload", "roost.notebook.dask.project"),
         *("--preload", "roost.notebook.dask.membership"),
         *("--preload", "roost.notebook.dask.activity"),
+        *("--preload", "roost.notebook.dask.follow"),
     ]
 
 
@@ -47,6 +49,7 @@ def main() -> None:
     announce(place)
     os.environ[FILE_VARIABLE] = str(place.members)
     os.environ[WORKING_VARIABLE] = str(place.working)
+    os.environ[FOLDER_VARIABLE] = str(place.path)
     # Dask reads its configuration when it is imported.
     os.environ.update(tls_variables(place))
     guard(place)

@@ -18,6 +18,7 @@ from typing import Any
 from roost.errors import RoostError
 from roost.home import Folder
 from roost.notebook.dask.discovery import find
+from roost.notebook.dask.follow import read_range
 from roost.notebook.dask.page_guard import HEADER
 
 MODULE = "roost.notebook.lab.extension"
@@ -95,6 +96,7 @@ class Keeper:
             self.log.info("roost: attached to %s", self.place.name)
         self.failing, self.pause = False, WATCH
         self._tell_kernels()
+        self._show_range()
 
     def _failed(self, error: Exception) -> None:
         if not self.failing:
@@ -108,6 +110,16 @@ class Keeper:
         with suppress(RoostError):
             found = find(self.place.name, self.place.path.parent.parent)
             os.environ.update(found.environment())
+
+    def _show_range(self) -> None:
+        """Let the sidebar show the range that holds now, whoever set it."""
+        from roost.notebook.dask.cluster import Following
+
+        wish, cluster = read_range(self.place), self.manager._clusters.get(self.id)
+        if wish is None:
+            self.manager._adaptives.pop(self.id, None)
+        elif cluster is not None:
+            self.manager._adaptives[self.id] = Following(cluster, wish.minimum, wish.maximum)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

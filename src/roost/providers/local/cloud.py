@@ -33,6 +33,7 @@ from roost.notebook.lab.address import address
 from roost.providers.hold import hold
 from roost.providers.local import processes, tls
 from roost.providers.local.condition import condition
+from roost.providers.local.ranges import Ranges
 from roost.providers.local.run import node_environment, run_in
 from roost.providers.provider import Capabilities, Summary
 from roost.recipes.step import Boot
@@ -59,7 +60,7 @@ class LocalCloud:
     @property
     def can(self) -> Capabilities:
         """The capabilities that cost nothing and need no connection."""
-        return Capabilities(preflight=self, shell=self, leftovers=self)
+        return Capabilities(preflight=self, shell=self, leftovers=self, following=Ranges(self.at))
 
     # --- looking -----------------------------------------------------------------------------
 

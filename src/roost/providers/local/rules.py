@@ -70,7 +70,8 @@ class LocalRules:
         if role == "head":
             return Shape(type="process", cpus=1, memory_gib=0)
         threads = spec.local.threads
-        share = host.memory_gib * SHARE / max(host.cpus, spec.workers.count * threads)
+        most = max(spec.workers.count, spec.workers.max or 0)
+        share = host.memory_gib * SHARE / max(host.cpus, most * threads)
         memory = spec.local.memory or max(1.0, round(share * threads, 1))
         return Shape(type="process", cpus=threads, memory_gib=memory)
 
