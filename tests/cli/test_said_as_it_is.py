@@ -51,7 +51,7 @@ def test_a_full_disk_is_named_with_what_can_go(
 @pytest.mark.parametrize(
     ("head", "said"),
     [
-        ('cloud = "local"\n', "max = 4 is a limit; the number follows the work once"),
+        ('cloud = "local"\n', "follows the work, between 0 and 4; it begins with"),
         ('cloud = "aws"\n[aws]\nregion = "eu-central-1"\n[head]\ncpus = 2\n', "not follow"),
     ],
 )

@@ -17,6 +17,7 @@ import pytest
 
 from roost.errors import RoostError
 from roost.home import Folder
+from roost.notebook.dask.follow import Range, read_range, write_range
 from roost.notebook.lab import config, extension, server
 from roost.notebook.lab.address import address
 from roost.notebook.lab.extension import Keeper, cluster_id, dask_settings
@@ -144,6 +145,8 @@ class Manager:
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
+        self._clusters = self.names
+        self._adaptives: dict[str, Any] = {}
         self.attempts = 0
         self.down = False
 
@@ -187,6 +190,20 @@ def test_the_keeper_attaches_once_under_the_fixed_id(keeper):
     assert keeper.manager.names == {ID: "demo"}
     assert keeper.manager.attempts == 1
     assert keeper.log.lines == []
+
+
+def test_the_sidebar_shows_the_range_that_holds_whoever_set_it(keeper):
+    look(keeper)
+    assert keeper.manager._adaptives == {}
+    keeper.place.path.mkdir(parents=True)
+    write_range(keeper.place, Range(minimum=1, maximum=7, by="the file"))
+    look(keeper)
+    shown = keeper.manager._adaptives[ID]
+    assert (shown.minimum, shown.maximum) == (1, 7)
+    keeper.place.range.write_text('{"minimum": 3, "maximum": -1, "by": "a hand"}')
+    assert read_range(keeper.place) is None
+    look(keeper)
+    assert keeper.manager._adaptives == {}
 
 
 def test_it_tries_ever_more_seldom_and_says_so_once(keeper):

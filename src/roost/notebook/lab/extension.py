@@ -113,12 +113,12 @@ class Keeper:
 
     def _show_range(self) -> None:
         """Let the sidebar show the range that holds now, whoever set it."""
-        from roost.notebook.dask.cluster import Following
-
         wish, cluster = read_range(self.place), self.manager._clusters.get(self.id)
         if wish is None:
             self.manager._adaptives.pop(self.id, None)
         elif cluster is not None:
+            from roost.notebook.dask.cluster import Following
+
             self.manager._adaptives[self.id] = Following(cluster, wish.minimum, wish.maximum)
 
 
