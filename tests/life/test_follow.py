@@ -58,6 +58,8 @@ def test_the_file_says_a_range_and_the_queue_fills_it(lab: Lab, tmp_path: Path) 
     assert workers(lab) == 1  # a number holds until a range is given again
     lab.roost("scale", "life", "0..2")
     until(lab, 0)
+    # A script that waits for workers before it has any work is not left alone.
+    lab.python(f"{WORK}\nclient.wait_for_workers(1, timeout=60)\n")
     wrong = lab.roost("scale", "life", "0..9", code=2).stderr
     assert "the file of life says max = 3 workers" in wrong
     assert json.loads((lab.home / "local" / "life" / "range.json").read_text())["maximum"] == 2

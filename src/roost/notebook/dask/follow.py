@@ -25,6 +25,8 @@ FOLDER_VARIABLE = "ROOST_FOLDER"
 TICK = 0.2
 """Seconds between two looks at the file."""
 BY_WORK = ("--asked-by", "the work")
+GREETING = 15.0
+"""Seconds for which a new client has a worker at least."""
 PAUSE = 15.0
 """Seconds without another try after roost refused."""
 LONGEST = 100
@@ -111,6 +113,8 @@ class Follower:
         self.place = place
         self.next_look = 0.0
         self.quiet = 0
+        self.known: set[str] = set()
+        self.greeted = -GREETING
 
     async def look(self) -> None:
         """Compare the workers that are there with what the work needs; change one way at most."""
@@ -119,7 +123,8 @@ class Follower:
             return
         self.next_look = time.monotonic() + wish.every
         there = self.there()
-        target = wish.hold(self.scheduler.adaptive_target(target_duration=wish.target))
+        needed = self.scheduler.adaptive_target(target_duration=wish.target)
+        target = wish.hold(max(needed, self.greeting()))
         if target > len(there):
             self.quiet = 0
             await self.change(target, [])
@@ -131,6 +136,14 @@ class Follower:
             if going:
                 self.quiet = 0
                 await self.change(len(there) - len(going), going)
+
+    def greeting(self) -> int:
+        """Return 1 while a client is new, else 0: many wait for a worker before they send work."""
+        clients = set(self.scheduler.clients) - {"fire-and-forget"}
+        if clients - self.known:
+            self.greeted = time.monotonic()
+        self.known = clients
+        return int(time.monotonic() - self.greeted < GREETING)
 
     def there(self) -> set[str]:
         """Return the names of the workers that roost has, joined or not."""
