@@ -266,7 +266,7 @@ def replace(file: Path, content: object) -> None:
     new.replace(file)
 
 
-def wait_for(true: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(true: Callable[[], Any], seconds: float = 150) -> Any:
     """Ask until it is so; what it then says. Raises TimeoutError."""
     end = time.monotonic() + seconds
     while not (found := true()):

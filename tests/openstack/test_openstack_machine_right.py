@@ -143,7 +143,8 @@ def test_down_takes_the_right_of_machines_along(
     spec = from_json(json.dumps({**SPEC, "machine": {"type": "m1.tiny", "image": "debian-12"}}))
     cloud = begin()
     site = cloud.site
-    wanted = cloud.fit(spec, wanted_of(spec, Host(0, 0)), cloud.observe("stars"))
+    assert cloud.can.fitting is not None
+    wanted = cloud.can.fitting.fit(spec, wanted_of(spec, Host(0, 0)), cloud.observe("stars"))
     state = reconcile(cloud, "stars", lambda have, up: plan_up(wanted, have, given_up=up))
     (machine,) = state.instances
     for name in ("stars", "stars-2"):
