@@ -112,6 +112,20 @@ def reset() -> None:
             backend.snapshots.clear()
 
 
+def with_way_out(plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """moto's default VPC with an internet gateway and the route to it, as AWS makes it."""
+
+    def made(region: Any) -> Any:
+        vpc = plain(region)
+        gateway = region.create_internet_gateway().id
+        region.attach_internet_gateway(gateway, vpc.id)
+        (table,) = region.describe_route_tables(filters={"vpc-id": [vpc.id]})
+        region.create_route(table.id, "0.0.0.0/0", gateway_id=gateway)
+        return vpc
+
+    return made
+
+
 def as_moto_has_it(body: bytes) -> bytes:
     """A launch without what EC2 knows and moto does not: images by name, and ephemeral disks.
 
@@ -128,8 +142,11 @@ def as_moto_has_it(body: bytes) -> bytes:
 
 
 def main() -> None:
+    from moto.ec2.models import EC2Backend
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
+
+    EC2Backend.create_default_vpc = with_way_out(EC2Backend.create_default_vpc)
 
     class Quiet(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"
