@@ -17,7 +17,7 @@ import pytest
 
 from roost.errors import RoostError
 from roost.home import Folder
-from roost.notebook.dask.follow import Range, read_range, write_range
+from roost.notebook.dask.ranges import Range, read_range, write_range
 from roost.notebook.lab import config, extension, server
 from roost.notebook.lab.address import address
 from roost.notebook.lab.extension import Keeper, cluster_id, dask_settings

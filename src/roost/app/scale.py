@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roost.errors import RoostError, UsageError, command_line
-from roost.notebook.dask.follow import MOST, Range
+from roost.notebook.dask.ranges import MOST, Range
 
 if TYPE_CHECKING:
     from roost.app.lifecycle import Running
@@ -78,11 +78,15 @@ def check_limits(workers: Workers, name: str, count: int) -> None:
         )
 
 
+def head_runs(have: State) -> bool:
+    """Tell whether the machine runs that follows the work."""
+    return any(i.role == "head" and i.state == "running" for i in have.instances)
+
+
 def check_asker(cloud: Cloud, have: State) -> None:
     """Refuse what a cluster asked for that was stopped meanwhile, or holds another number now."""
-    up = any(i.role == "head" and i.state == "running" for i in have.instances)
     following = cloud.can.following
-    if not up or following is None or following.range_of(have.name) is None:
+    if not head_runs(have) or following is None or following.range_of(have.name) is None:
         raise RoostError(f"the number of workers of {have.name} does not follow the work any more")
 
 
@@ -122,11 +126,10 @@ def as_followed(cloud: Cloud, spec: Spec, have: State) -> Spec:
     """Return the file with as many workers as follow the work now: `up` does not add to them."""
     said = range_of_file(spec)
     there = sum(i.role == "worker" for i in have.instances)
-    heads = any(i.role == "head" and i.state == "running" for i in have.instances)
-    if said is None or cloud.can.following is None or spec.kind != "cluster" or not heads:
+    if said is None or cloud.can.following is None or spec.kind != "cluster":
         return spec
-    if cloud.can.following.range_of(spec.name) is None:
-        return spec  # it was made before, or scaled by hand: `up` begins as the file says
+    if not head_runs(have) or cloud.can.following.range_of(spec.name) is None:
+        return spec  # off, made before, or scaled by hand: `up` begins as the file says
     workers = spec.workers.model_copy(update={"count": said.hold(there)})
     return spec.model_copy(update={"workers": workers})
 

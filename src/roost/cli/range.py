@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-MOST = 10_000
-"""Workers, of a range without an end of its own."""
+from roost.notebook.dask.ranges import MOST
 
 
 class Workers(click.ParamType):  # type: ignore[type-arg]

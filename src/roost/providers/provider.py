@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.model.steps import Step
-    from roost.notebook.dask.follow import Range
+    from roost.notebook.dask.ranges import Range
     from roost.providers.account import Auditor, Doctor, Rights
     from roost.spec import Spec
 

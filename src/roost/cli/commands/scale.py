@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from roost.cli.options import (
@@ -16,13 +14,7 @@ from roost.cli.options import (
 from roost.cli.range import Workers
 from roost.cli.terminal import session as open_session
 from roost.model.place import Place
-
-if TYPE_CHECKING:
-    from roost.notebook.dask.follow import Range
-
-PACE = (1.0, 3, 5.0)
-"""Seconds between two looks at the work, looks before one goes, seconds of work for a worker."""
-THE_WORK = "the work"
+from roost.notebook.dask.ranges import EVERY, QUIET, TARGET, THE_WORK, Range, range_of
 
 
 @click.command("scale")
@@ -34,7 +26,11 @@ THE_WORK = "the work"
     "--asked-by", default="`roost scale`", hidden=True, help="Who asks: the work, or a notebook."
 )
 @click.option(
-    "--pace", type=(float, int, float), default=PACE, hidden=True, help="How fast it follows."
+    "--pace",
+    type=(float, int, float),
+    default=(EVERY, QUIET, TARGET),
+    hidden=True,
+    help="How fast it follows.",
 )
 @yes_options
 @json_option
@@ -68,12 +64,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
     from roost.app.scale import scale
     from roost.cli.text.running import show_running
 
-    wish: int | Range
-    if isinstance(workers, int):
-        wish = workers
-    else:
-        from roost.notebook.dask.follow import range_of
-
-        wish = range_of(*workers, asked_by, pace)
+    wish: int | Range = workers if isinstance(workers, int) else range_of(*workers, asked_by, pace)
     for_work = asked_by == THE_WORK
     show_running(scale(session, name, wish, frozenset(drop), for_work=for_work), as_json)

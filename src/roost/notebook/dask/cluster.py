@@ -25,7 +25,7 @@ from roost.home import Folder
 from roost.notebook.dask.control import command, own_environment
 from roost.notebook.dask.discovery import Attachment, find
 from roost.notebook.dask.elsewhere import warn_if_elsewhere
-from roost.notebook.dask.follow import Range, read_range
+from roost.notebook.dask.ranges import EVERY, QUIET, TARGET, Range, read_range
 
 POLL = 1.0
 """Seconds between two looks at the scheduler."""
@@ -194,9 +194,9 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         *,
         minimum: int = 0,
         maximum: float | None = None,
-        interval: str | float = 1.0,
-        wait_count: int = 3,
-        target_duration: str | float = 5.0,
+        interval: str | float = EVERY,
+        wait_count: int = QUIET,
+        target_duration: str | float = TARGET,
     ) -> Following:
         """Follow the work, between ``minimum`` and ``maximum`` workers; as Dask's own.
 

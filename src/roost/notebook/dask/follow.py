@@ -9,84 +9,24 @@ that file, and all of it goes on when the notebook that asked for it is closed.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from roost.home import Folder, write_private
+from roost.home import Folder
 from roost.notebook.dask.control import command, own_environment
+from roost.notebook.dask.ranges import THE_WORK, TICK, read_range
 
 FOLDER_VARIABLE = "ROOST_FOLDER"
-TICK = 0.2
-"""Seconds between two looks at the file."""
-BY_WORK = ("--asked-by", "the work")
 GREETING = 15.0
 """Seconds for which a new client has a worker at least."""
 PAUSE = 15.0
 """Seconds without another try after roost refused."""
-LONGEST = 100
-"""Characters of who said so."""
-MOST = 10_000
-"""Workers, of a range without an end of its own."""
 
 logger = logging.getLogger("distributed.scheduler")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """The range of the number of workers, and who said so.
-
-    ``every`` seconds the work is looked at; a worker goes after ``quiet`` looks that found too
-    many. Fewer seconds in ``target`` mean more workers for the same work. The defaults are Dask's.
-    """
-
-    minimum: int
-    maximum: int
-    by: str
-    every: float = 1.0
-    quiet: int = 3
-    target: float = 5.0
-
-    def hold(self, count: int) -> int:
-        """Return the number of the range that is nearest to ``count``."""
-        return max(self.minimum, min(self.maximum, count))
-
-
-def read_range(place: Folder) -> Range | None:
-    """Return the range that the number follows the work in; None where it stays as it is."""
-    try:
-        found = Range(**json.loads(place.range.read_text()))
-        numbers = (found.minimum, found.maximum, found.every, found.quiet, found.target)
-        right = all(isinstance(one, int | float) for one in numbers)
-        return found if right and 0 <= found.minimum <= found.maximum <= MOST else None
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def range_of(minimum: int, maximum: int, by: str, pace: tuple[float, int, float]) -> Range:
-    """Return the range with its pace: ``every``, ``quiet`` and ``target``, bounded."""
-    every, quiet, target = pace
-    return Range(
-        minimum=minimum,
-        maximum=maximum,
-        by=by[:LONGEST],
-        every=min(max(every, TICK), 3600.0),
-        quiet=min(max(quiet, 1), MOST),
-        target=min(max(target, 0.01), 86_400.0),
-    )
-
-
-def write_range(place: Folder, wish: Range | None) -> None:
-    """Keep the range, or that there is none."""
-    if wish is None:
-        place.range.unlink(missing_ok=True)
-    else:
-        write_private(place.range, json.dumps(asdict(wish)))
 
 
 def dask_setup(scheduler: Any) -> None:
@@ -125,17 +65,13 @@ class Follower:
         there = self.there()
         needed = self.scheduler.adaptive_target(target_duration=wish.target)
         target = wish.hold(max(needed, self.greeting()))
-        if target > len(there):
-            self.quiet = 0
+        more = target - len(there)
+        self.quiet = self.quiet + 1 if more < 0 else 0
+        if more > 0:
             await self.change(target, [])
-        elif target == len(there):
+        elif self.quiet >= wish.quiet and (going := self.idle(there, -more)):
             self.quiet = 0
-        else:
-            self.quiet += 1
-            going = self.idle(there, len(there) - target) if self.quiet >= wish.quiet else []
-            if going:
-                self.quiet = 0
-                await self.change(len(there) - len(going), going)
+            await self.change(len(there) - len(going), going)
 
     def greeting(self) -> int:
         """Return 1 while a client is new, else 0: many wait for a worker before they send work."""
@@ -162,7 +98,8 @@ class Follower:
         """Let roost change the number. Whoever goes gets no task from this moment on."""
         self.tell(going, "closing_gracefully")
         drop = [word for worker in going for word in ("--drop", str(worker.name))]
-        words = [*command(self.place), "scale", self.place.name, str(count), *BY_WORK, *drop]
+        words = [*command(self.place), "scale", self.place.name, str(count), *drop]
+        words += ["--asked-by", THE_WORK]
         process = await asyncio.create_subprocess_exec(
             *words,
             env=own_environment(self.place),

@@ -18,8 +18,8 @@ from typing import Any
 from roost.errors import RoostError
 from roost.home import Folder
 from roost.notebook.dask.discovery import find
-from roost.notebook.dask.follow import read_range
 from roost.notebook.dask.page_guard import HEADER
+from roost.notebook.dask.ranges import read_range
 
 MODULE = "roost.notebook.lab.extension"
 WATCH = 2.0

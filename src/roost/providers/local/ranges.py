@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roost.home import folder
-from roost.notebook.dask.follow import Range, read_range, write_range
+from roost.notebook.dask.ranges import Range, read_range, write_range
 
 
 @dataclass(frozen=True, slots=True)
