@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -17,40 +16,29 @@ from pydantic import (
 from roost.reach import GATEWAY, HOST, Reach
 from roost.spec.public_keys import expand
 from roost.spec.table import Table, around, wrong
-from roost.spec.values import Source
+from roost.spec.values import Source, matching
 
 USER = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
 """IAM's user names."""
 
 
-def _user(found: str) -> str:
-    if not re.fullmatch(USER, found):
-        raise wrong(
-            "not the name of an IAM user",
-            allowed="letters, digits and _+=,.@-; at most 64",
-        )
-    return found
-
-
-def _gateway(found: str) -> str:
-    if not GATEWAY.fullmatch(found):
-        raise wrong("not a gateway", allowed='"USER@HOST" or "USER@HOST:PORT"')
-    return found
-
-
-def _host(found: str) -> str:
-    if not HOST.fullmatch(found):
-        raise wrong("not the name of a host", allowed='as in "class.example.org"')
-    return found
-
-
 HostName = Annotated[
-    str, AfterValidator(_host), WithJsonSchema({"type": "string", "pattern": HOST.pattern})
+    str,
+    AfterValidator(matching(HOST, "not the name of a host", 'as in "class.example.org"')),
+    WithJsonSchema({"type": "string", "pattern": HOST.pattern}),
 ]
-User = Annotated[str, AfterValidator(_user), WithJsonSchema({"type": "string", "pattern": USER})]
+User = Annotated[
+    str,
+    AfterValidator(
+        matching(USER, "not the name of an IAM user", "letters, digits and _+=,.@-; at most 64")
+    ),
+    WithJsonSchema({"type": "string", "pattern": USER}),
+]
 
 Gateway = Annotated[
-    str, AfterValidator(_gateway), WithJsonSchema({"type": "string", "pattern": GATEWAY.pattern})
+    str,
+    AfterValidator(matching(GATEWAY, "not a gateway", '"USER@HOST" or "USER@HOST:PORT"')),
+    WithJsonSchema({"type": "string", "pattern": GATEWAY.pattern}),
 ]
 
 

@@ -15,7 +15,7 @@ from pydantic import (
 
 from roost.catalogue import load
 from roost.spec.table import Table, did_you_mean, wrong
-from roost.spec.values import Text
+from roost.spec.values import Text, matching
 
 PROFILE_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:instance-profile/([A-Za-z0-9_+=,.@-]+/)*"
 PROFILE = rf"^({PROFILE_ARN})?[A-Za-z0-9_+=,.@-]{{1,128}}$"
@@ -49,14 +49,12 @@ InstanceProfile = Annotated[
 GROUP = r"^sg-[0-9a-f]{8,17}$"
 
 
-def _group(found: str) -> str:
-    if not re.fullmatch(GROUP, found):
-        raise wrong("not the id of a security group", allowed='like "sg-0123456789abcdef0"')
-    return found
-
-
 GroupId = Annotated[
-    str, AfterValidator(_group), WithJsonSchema({"type": "string", "pattern": GROUP})
+    str,
+    AfterValidator(
+        matching(GROUP, "not the id of a security group", 'like "sg-0123456789abcdef0"')
+    ),
+    WithJsonSchema({"type": "string", "pattern": GROUP}),
 ]
 
 

@@ -8,25 +8,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from roost.spec.table import Table, wrong
-from roost.spec.values import Mount
+from roost.spec.values import Mount, matching
 
 VERSION = "3.8.3"
 """The version of scipion-app where the file names none."""
-
-
-def _alias(found: str) -> str:
-    if not re.fullmatch(r"scipion[a-z0-9.-]{0,20}", found):
-        raise wrong(
-            "not a name for a Scipion",
-            allowed='"scipion", or that with small letters, digits, ".", "-" behind: "scipion-old"',
-        )
-    return found
-
-
-def _version(found: str) -> str:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+){1,3}", found):
-        raise wrong("not a version of scipion-app", allowed=f'like "{VERSION}"')
-    return found
 
 
 def _plugin(found: str) -> str:
@@ -37,12 +22,6 @@ def _plugin(found: str) -> str:
             allowed='a package\'s name: "scipion-em-relion", "scipion-em-relion==5.0.2"',
             hint=f'did you mean "scipion-em-{found}"?' if plain else "",
         )
-    return found
-
-
-def _binary(found: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+]*-[A-Za-z0-9_.+-]+", found):
-        raise wrong("not a program with its version", allowed='like "relion-4.0"')
     return found
 
 
@@ -57,10 +36,33 @@ def _dataset(found: str) -> str:
     return found
 
 
-Alias = Annotated[str, AfterValidator(_alias)]
-Version = Annotated[str, AfterValidator(_version)]
+Alias = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"scipion[a-z0-9.-]{0,20}",
+            "not a name for a Scipion",
+            '"scipion", or that with small letters, digits, ".", "-" behind: "scipion-old"',
+        )
+    ),
+]
+Version = Annotated[
+    str,
+    AfterValidator(
+        matching(r"[0-9]+(\.[0-9]+){1,3}", "not a version of scipion-app", f'like "{VERSION}"')
+    ),
+]
 Plugin = Annotated[str, AfterValidator(_plugin)]
-Binary = Annotated[str, AfterValidator(_binary)]
+Binary = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[A-Za-z0-9][A-Za-z0-9_.+]*-[A-Za-z0-9_.+-]+",
+            "not a program with its version",
+            'like "relion-4.0"',
+        )
+    ),
+]
 Dataset = Annotated[str, AfterValidator(_dataset)]
 
 

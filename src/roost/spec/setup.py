@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from roost.spec.table import Table, around, did_you_mean, project_folder, wrong
-from roost.spec.values import Span
+from roost.spec.values import Span, matching
 
 MOST_STEPS, MOST_FILES, MOST_VARIABLES = 20, 1000, 50
 LONGEST_RUN, LONGEST_VALUE = 8000, 1000
@@ -35,18 +35,19 @@ def _variable(found: str) -> str:
     return found
 
 
-def _value(found: str) -> str:
-    """Refuse what a shell, systemd and PAM read differently: all three read the same file."""
-    if not re.fullmatch(r'[^\x00-\x1f\x7f"\\$`#]*', found):
-        raise wrong(
-            "not a value of a variable",
-            allowed='a line without ", \\, $, ` and #; nothing in it is replaced',
-        )
-    return found
-
-
 Variable = Annotated[str, AfterValidator(_variable)]
-Value = Annotated[str, Field(max_length=LONGEST_VALUE), AfterValidator(_value)]
+Value = Annotated[
+    str,
+    Field(max_length=LONGEST_VALUE),
+    # Refused is what a shell, systemd and PAM read differently: all three read the same file.
+    AfterValidator(
+        matching(
+            r'[^\x00-\x1f\x7f"\\$`#]*',
+            "not a value of a variable",
+            'a line without ", \\, $, ` and #; nothing in it is replaced',
+        )
+    ),
+]
 
 
 class Setup(Table):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -37,6 +38,17 @@ def as_name(text: str) -> str:
     plain = "".join(one for one in plain if not unicodedata.combining(one))
     name = re.sub(r"[^a-z0-9]+", "-", plain).lstrip("-0123456789")[:30].rstrip("-")
     return name if is_name(name) else ""
+
+
+def matching(pattern: str | re.Pattern[str], what: str, allowed: str) -> Callable[[str], str]:
+    """Return a check of a text: all of it has this form, or ``what`` it is not is said."""
+
+    def check(found: str) -> str:
+        if not re.fullmatch(pattern, found):
+            raise wrong(what, allowed=allowed)
+        return found
+
+    return check
 
 
 def _name(found: str) -> str:
@@ -135,18 +147,6 @@ def check_free(mount: str, at: tuple[str, ...] = ()) -> None:
         raise wrong(f"{mount} belongs to the system", allowed=allowed, at=at)
 
 
-def _bucket(found: str) -> str:
-    if not re.fullmatch(BUCKET, found):
-        raise wrong("not a place in S3", allowed='"s3://BUCKET" or "s3://BUCKET/PREFIX"')
-    return found
-
-
-def _package(found: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", found):
-        raise wrong("not a name of a package", allowed='like "libgdal-dev"')
-    return found
-
-
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME})]
 Size = Annotated[
@@ -162,7 +162,12 @@ Span = Annotated[
     PlainSerializer(format_span, return_type=str),
     WithJsonSchema({"type": "string", "pattern": SPAN, "examples": ["30m", "1h30m", "5d"]}),
 ]
-Package = Annotated[str, AfterValidator(_package)]
+Package = Annotated[
+    str,
+    AfterValidator(
+        matching(r"[a-z0-9][a-z0-9+.-]+", "not a name of a package", 'like "libgdal-dev"')
+    ),
+]
 """The name of a system package, for apt-get."""
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Source = Annotated[
@@ -170,7 +175,9 @@ Source = Annotated[
 ]
 Mount = Annotated[str, AfterValidator(_mount), WithJsonSchema({"type": "string", "pattern": MOUNT})]
 Bucket = Annotated[
-    str, AfterValidator(_bucket), WithJsonSchema({"type": "string", "pattern": BUCKET})
+    str,
+    AfterValidator(matching(BUCKET, "not a place in S3", '"s3://BUCKET" or "s3://BUCKET/PREFIX"')),
+    WithJsonSchema({"type": "string", "pattern": BUCKET}),
 ]
 
 
