@@ -19,8 +19,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
 IMAGE = "ami-12c6146b"
@@ -112,20 +115,6 @@ def reset() -> None:
             backend.snapshots.clear()
 
 
-def with_way_out(plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """moto's default VPC with an internet gateway and the route to it, as AWS makes it."""
-
-    def made(region: Any) -> Any:
-        vpc = plain(region)
-        gateway = region.create_internet_gateway().id
-        region.attach_internet_gateway(gateway, vpc.id)
-        (table,) = region.describe_route_tables(filters={"vpc-id": [vpc.id]})
-        region.create_route(table.id, "0.0.0.0/0", gateway_id=gateway)
-        return vpc
-
-    return made
-
-
 def as_moto_has_it(body: bytes) -> bytes:
     """A launch without what EC2 knows and moto does not: images by name, and ephemeral disks.
 
@@ -146,7 +135,9 @@ def main() -> None:
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    EC2Backend.create_default_vpc = with_way_out(EC2Backend.create_default_vpc)
+    from tests.aws.moto_account import with_way_out
+
+    EC2Backend.create_default_vpc = with_way_out
 
     class Quiet(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"
