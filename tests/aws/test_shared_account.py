@@ -118,7 +118,9 @@ def test_a_machine_in_the_place_of_a_known_one_is_asked_for(
         assert told.code == 4, (words, told)
         assert f"desktop was {own}, and is {other}" in told.err, (words, told.err)
     assert (handed, instances(account)[other]) == ([], "running")
-    ok(roost("stop", "stars"))
+    ok(roost("stop", "stars"))  # nobody was asked: it is as unknown as before
+    told = roost("start", "stars")
+    assert (told.code, f"desktop was {own}, and is {other}" in told.err) == (4, True), told
     roost("start", "stars", "--yes")
     assert "another machine" not in roost("ssh-config", "stars").err
     assert instances(account)[other] == "running"

@@ -18,11 +18,10 @@ def connected(session: Session, cloud: Cloud, state: State, node: str | None) ->
 
     Raises NotFoundError, or RoostError where it cannot be reached.
     """
-    from roost.app.met import check_met, remember
+    from roost.app.met import check_met
     from roost.ssh.connection import connection, host_keys_of
 
-    check_met(session, cloud, state)
-    remember(cloud, state, gone=False)
+    check_met(session, cloud, state, gone=False)
     way = connection(state, node, host_keys_of(cloud, session.say))
     for machine in way.unproven:
         session.say(

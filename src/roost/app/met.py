@@ -27,8 +27,12 @@ ASKING = frozenset(
 """Commands that ask, and take --yes; the others refuse, and name one of these."""
 
 
-def check_met(session: Session, cloud: Cloud, have: State) -> None:
-    """Ask before a machine is used that is in the place of a known one. Raises RoostError."""
+def check_met(session: Session, cloud: Cloud, have: State, *, gone: bool = True) -> None:
+    """Ask before a machine is used that is in the place of a known one, then remember it.
+
+    Those that are ``gone`` are forgotten. Raises RoostError. Where nobody is asked, nothing is
+    remembered: else to stop another's machine would be to know it.
+    """
     from roost.app.given import met
 
     command = session.command.partition(" ")[2].partition(" ")[0]
@@ -47,6 +51,7 @@ def check_met(session: Session, cloud: Cloud, have: State) -> None:
         if command not in ASKING:
             raise refused
         session.consent.ask(f"{what}. Use it?", refused)
+    remember(cloud, have, gone=gone)
 
 
 def remember(cloud: Cloud, have: State, *, gone: bool = True) -> None:

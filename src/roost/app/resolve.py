@@ -303,7 +303,7 @@ def held(session: Session, cloud: Cloud, name: str) -> Iterator[State]:
     Wait for another roost that has the lock, and say which it is. An error says what it leaves
     behind, and what that costs.
     """
-    from roost.app.met import check_met, remember
+    from roost.app.met import check_met
     from roost.app.owner import check_owner
 
     deadline = time.monotonic() + HOLD_PATIENCE
@@ -324,7 +324,6 @@ def held(session: Session, cloud: Cloud, name: str) -> Iterator[State]:
         have = cloud.observe(name)
         check_owner(session, cloud, have)
         check_met(session, cloud, have)
-        remember(cloud, have)
         yield have
     except (UsageError, NeedsConfirmationError):
         raise  # nothing has been changed

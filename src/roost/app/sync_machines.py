@@ -51,15 +51,14 @@ def copy_on(
     session: Session, cloud: Cloud, state: State, transfers: Sequence[Transfer]
 ) -> list[Result]:
     """Do transfers on the machines of a name. Raises RoostError."""
-    from roost.app.met import check_met, remember
+    from roost.app.met import check_met
     from roost.app.owner import check_owner
     from roost.provision.machines import Machines
     from roost.ssh.connection import host_keys_of
     from roost.transfer.remote.client import run_there
 
     check_owner(session, cloud, state)
-    check_met(session, cloud, state)
-    remember(cloud, state, gone=False)
+    check_met(session, cloud, state, gone=False)
     instances = {instance.name: instance for instance in state.instances}
     machines = Machines(state, host_keys_of(cloud, session.say), lambda _: None, patience=60)
 
