@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from roost.app.listing import Listed
-from roost.errors import NeedsConfirmationError
+from roost.errors import NeedsConfirmationError, RoostError
 from roost.model.place import NOWHERE
 from roost.page.guard import Guard
 from roost.page.jobs import Job
@@ -70,6 +70,18 @@ def test_only_who_has_the_link_is_let_in_and_once(site: Site) -> None:
     assert browser.get("/static/style.css").status_code == 200
     assert stranger.get(link).status_code == 403
     assert stranger.post("/verbs/stop", data={"name": "x"}, headers=ORIGIN).status_code == 403
+
+
+def test_an_error_says_what_to_do_next(site: Site) -> None:
+    browser = Browser(site).enter()
+    assert "next: <code>roost ls</code>" in browser.get("/names/nobody").text
+    error = RoostError("which region?", next="roost audit --region REGION")
+    site.audited = Looks(lambda _: error, 60)
+    assert "next: <code>roost audit --region REGION</code>" in browser.get("/audit").text
+    site.names = Looks(lambda _: error, 60)
+    shown = browser.get("/").text
+    assert "cannot list: which region?" in shown
+    assert "next: <code>roost audit" in shown
 
 
 def test_other_names_and_other_pages_get_nothing(site: Site) -> None:

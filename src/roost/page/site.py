@@ -164,7 +164,7 @@ class Site:
 
             job = self.jobs.begin(name, verb, work)
         except RoostError as error:
-            return self._page("refused.html", status=409, what=error.what)
+            return self._page("refused.html", status=409, error=error)
         return RedirectResponse(f"/jobs/{job.number}", 303)
 
     async def job(self, request: Request) -> Response:
