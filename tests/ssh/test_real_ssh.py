@@ -293,9 +293,9 @@ def test_a_tunnel_that_nobody_uses_ends_by_itself(way: Connection, page: int) ->
     port = tunnel.opened(way, page, persist="1s")
     with socket.create_connection(("127.0.0.1", port)) as browser:
         time.sleep(1.5)
+        assert tunnel.alive("ndvi") is not None
         browser.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert browser.makefile("rb").read().endswith(b"the page")
-    assert tunnel.alive("ndvi") is not None
     deadline = time.monotonic() + 30
     control = tunnel._socket("ndvi", "")
     while control.exists() and time.monotonic() < deadline:
