@@ -274,3 +274,14 @@ def wait_for(true: Callable[[], Any], seconds: float = 150) -> Any:
             raise TimeoutError(f"not within {seconds:g} s")
         time.sleep(0.1)
     return found
+
+
+def becomes(connection: Any, server: Any, status: str) -> Any:
+    """Wait until it has this status; the server. Raises AssertionError with its fault."""
+
+    def now() -> Any:
+        found = connection.compute.get_server(server.id)
+        assert found.status != "ERROR" or status == "ERROR", found.fault
+        return found if found.status == status else None
+
+    return wait_for(now)

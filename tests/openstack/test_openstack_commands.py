@@ -14,7 +14,7 @@ import pytest
 from roost.providers.openstack import marks
 from tests.aws.conftest import KEY
 from tests.cli.calling import Ran, all_ready, caller
-from tests.openstack.site import CLOUD, Project, wait_for
+from tests.openstack.site import CLOUD, Project, becomes
 from tests.openstack.weather import Weather
 
 pytestmark = pytest.mark.openstack
@@ -83,7 +83,7 @@ def neighbours(
         ),
         "image": asked.image.create_image(name=f"roost-{name}", tags=[f"roost:name={name}"]),
     }
-    wait_for(lambda: asked.compute.get_server(there["server"].id).status == "ACTIVE")
+    becomes(asked, there["server"], "ACTIVE")
     return there
 
 

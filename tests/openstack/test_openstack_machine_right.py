@@ -32,7 +32,7 @@ from roost.providers.openstack.session import connect
 from roost.reconcile.loop import reconcile
 from roost.spec import from_json
 from tests.aws.conftest import KEY
-from tests.openstack.site import Project, Site, wait_for
+from tests.openstack.site import Project, Site, becomes, wait_for
 
 pytestmark = [
     pytest.mark.openstack,
@@ -60,7 +60,7 @@ def servers(asked: Any, *names: str) -> tuple[Instance, ...]:
         for name in names
     ]
     for one in found:
-        wait_for(lambda one=one: asked.compute.get_server(one.id).status == "ACTIVE")
+        becomes(asked, one, "ACTIVE")
     shape = Shape(type="m1.tiny", cpus=1, memory_gib=1)
     return tuple(
         Instance(name=name, role="desktop", shape=shape, id=one.id)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.bench.places import run
-from tests.openstack.site import Project, Site, wait_for
+from tests.openstack.site import Project, Site, becomes, wait_for
 
 pytestmark = [
     pytest.mark.bench,
@@ -64,15 +64,7 @@ class User:
             user_data=base64.b64encode(USER_DATA.encode()).decode(),
             **more,
         )
-        return self.becomes(made, "ACTIVE")
-
-    def becomes(self, server: Any, status: str) -> Any:
-        def now() -> Any:
-            found = self.asked.compute.get_server(server.id)
-            assert found.status != "ERROR" or status == "ERROR", found.fault
-            return found if found.status == status else None
-
-        return wait_for(now, 120)
+        return becomes(self.asked, made, "ACTIVE")
 
     def floating(self, server: Any) -> str:
         port = next(self.asked.network.ports(device_id=server.id))
@@ -156,12 +148,12 @@ def test_the_life_of_a_server(user: User) -> None:
 
     # off by its own word, shelved, and back with its files
     user.ssh(address, "echo mine > mine; sync; sudo systemd-run --on-active=1 systemctl poweroff")
-    user.becomes(one, "SHUTOFF")
+    becomes(user.asked, one, "SHUTOFF")
     user.asked.compute.shelve_server(one)
-    user.becomes(one, "SHELVED_OFFLOADED")
+    becomes(user.asked, one, "SHELVED_OFFLOADED")
     assert one.id not in user.machines.known()
     user.asked.compute.unshelve_server(one)
-    user.becomes(one, "ACTIVE")
+    becomes(user.asked, one, "ACTIVE")
     assert user.ssh(address, "cat mine") == "mine"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.openstack.seed import ZONES
-from tests.openstack.site import Project, Site, wait_for
+from tests.openstack.site import Project, Site, becomes, wait_for
 from tests.openstack.weather import Weather
 
 pytestmark = [
@@ -33,14 +33,6 @@ def server(connection: Any, name: str, flavor: str = "m1.small", **more: Any) ->
         networks=[{"uuid": connection.network.find_network("private").id}],
         **more,
     )
-
-
-def becomes(connection: Any, one: Any, status: str) -> Any:
-    def now() -> Any:
-        found = connection.compute.get_server(one.id)
-        return found if found.status == status else None
-
-    return wait_for(now)
 
 
 def test_a_server_with_an_address_and_a_volume_comes_and_goes(project: Project) -> None:

@@ -52,10 +52,20 @@ def start():
     own = CONF.host
     for host in HOSTS:
         CONF.set_override("host", host)  # some of a compute service asks this, and not itself
-        service.Service.create(host=host, binary="nova-compute", **of_host).start()
+        compute_service = service.Service.create(host=host, binary="nova-compute", **of_host)
+        compute_service.start()
+        _report(compute_service)
     CONF.set_override("host", own)
     block_device.CONF = _Conf()
     host_mapping.discover_hosts(context.get_admin_context())
+
+
+def _report(started):
+    """Say at once that it is up. It would in five seconds; until then it is as old as its database,
+    and whoever asks for a machine is told that there is no valid host.
+    """
+    started.service_ref.report_count += 1
+    started.service_ref.save()
 
 
 def _offer(name, module):
