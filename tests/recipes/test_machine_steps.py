@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from roost.machine import apply, follow, setup, steps
+from roost.machine import apply, extend, follow, setup, steps
 from roost.machine.common import Failed, Machine, read, write
+from roost.machine.limits import held as held_limits
 from roost.recipes.registry import Handover
 from roost.recipes.step import Command, File, Step, Upload
 from tests.recipes.conftest import tell_facts
@@ -250,6 +251,28 @@ def test_what_is_received_is_in_its_place_and_secrets_are_roots_alone(
     assert machine.at("/usr/lib/roost/roost/machine/common.py").read_text() == "# newer\n"
     assert steps.handed_over(machine)["digest"] == handover.digest
     assert machine.at(steps.HANDOVER).stat().st_mode & 0o777 == 0o600
+
+
+def test_limits_that_the_file_changed_hold_when_it_is_received_and_an_extension_stays(
+    machine: Machine, ran: list[list[str]]
+) -> None:
+    given = {"idle": 1800, "end": "2027-01-01T00:00:00+00:00", "run": None, "budget": {"usd": 5.0}}
+    tell_facts(machine, **given)
+    wall = 1798758000.0  # 2026-12-31 23:00 UTC
+    extend.extend(machine, 2 * 3600, wall)
+
+    def stops(limits: dict[str, Any]) -> tuple[Any, Any, Any]:
+        apply.receive(machine, incoming(machine, Handover(steps=(DESK,), limits=limits), {}), [])
+        held = held_limits(machine, wall)
+        return held["idle_s"], held["end"], held["budget_usd"]
+
+    assert stops(given) == (1800, "2027-01-01T02:00:00+00:00", 5.0)
+    assert stops({**given, "idle": 600, "budget": {"usd": 2.0}}) == (
+        600,
+        "2027-01-01T02:00:00+00:00",
+        2.0,
+    )
+    assert stops({**given, "end": "2027-01-03T00:00:00+00:00"})[1] == "2027-01-03T00:00:00+00:00"
 
 
 def test_an_upload_that_arrived_as_something_else_is_refused(
