@@ -11,9 +11,11 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from roost.model.resources import Role, State, Wanted
 from roost.parking.coordinator import Parking
@@ -149,6 +151,15 @@ class Account:
             ],
         }
         return {kind: names for kind, names in found.items() if names}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """What boto3 knows of each service, read by the first session and not by every command."""
+    shared = create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lambda _: shared)
+        yield
 
 
 @pytest.fixture
