@@ -2,20 +2,23 @@
 
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from roost.model.resources import Instance, State
-from roost.ssh import command, tunnel
+from roost.ssh import command, heal, tunnel
 from roost.ssh import connection as access
 from roost.ssh.config import Host
 from roost.ssh.connection import Connection, connection
@@ -241,8 +244,9 @@ def test_a_tunnel_is_opened_once_found_again_and_ended(way: Connection, page: in
     assert read(port) == b"the page"
     assert tunnel.opened(way, page) == port
     found = tunnel.alive("ndvi")
+    assert found is not None
     assert found == tunnel.Tunnel(
-        instance="i-00000001", address="127.0.0.1", remote=page, local=port
+        instance="i-00000001", address="127.0.0.1", remote=page, local=port, mark=found.mark
     )
     assert tunnel.close("ndvi")
     assert not tunnel.close("ndvi")
@@ -301,6 +305,54 @@ def test_a_tunnel_that_nobody_uses_ends_by_itself(way: Connection, page: int) ->
     while control.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert tunnel.alive("ndvi") is None
+
+
+def healers() -> set[int]:
+    """The processes that keep a tunnel of this test's home."""
+    found: set[int] = set()
+    home = os.environ["ROOST_HOME"]
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if heal.__file__ in one.cmdline():
+                found |= {one.pid} if one.environ()["ROOST_HOME"] == home else set()
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ended")
+def test_a_tunnel_whose_ssh_has_ended_is_opened_anew_by_who_asks_at_its_port(
+    way: Connection, page: int
+) -> None:
+    """As when a machine restarts: the page in the browser goes on asking, and comes back."""
+    port = tunnel.opened(way, page)
+    (healer,) = healers()
+    check = command.control(tunnel._socket("ndvi", ""), "check")
+    for _ in range(2):
+        said = subprocess.run(check, capture_output=True, text=True, check=True).stderr
+        ssh = int(said.partition("pid=")[2].partition(")")[0])
+        os.kill(ssh, signal.SIGKILL)
+        wait_until(lambda ssh=ssh: not psutil.pid_exists(ssh))
+        wait_until(lambda: came_back(port))
+        assert tunnel.opened(way, page) == port
+    tunnel.close("ndvi")
+    assert not came_back(port)
+    assert tunnel.opened(way, page) == port  # the old one's knock does not cost it
+    wait_until(lambda: healer not in healers())
+    tunnel.close("ndvi")
+    wait_until(lambda: healers() == set())
+
+
+def came_back(port: int) -> bool:
+    with suppress(OSError):
+        return read(port) == b"the page"
+    return False
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 @pytest.mark.usefixtures("ended")

@@ -28,14 +28,12 @@ def shell(config: Path, alias: str, line: Sequence[str] = (), *, tty: bool = Fal
 
 def batch(config: Path, alias: str, line: Sequence[str]) -> list[str]:
     """Return a command that nobody watches: it asks for nothing, and gives up soon."""
-    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
-    return ["ssh", "-F", str(config), *options, "--", alias, shlex.join(line)]
+    return silently(["ssh", "-F", str(config), "--", alias, shlex.join(line)])
 
 
 def forward(config: Path, alias: str, address: str, port: int) -> list[str]:
     """Return the way to a port of another machine, as ``alias`` reaches it; it asks nothing."""
-    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
-    return ["ssh", "-F", str(config), *options, "-W", f"[{address}]:{port}", "--", alias]
+    return silently(["ssh", "-F", str(config), "-W", f"[{address}]:{port}", "--", alias])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +106,11 @@ def tunnel(
     forward = f"127.0.0.1:{local}:localhost:{remote}"
     strict = ["-o", "ExitOnForwardFailure=yes"]
     return ["ssh", "-F", str(config), *master, *keep, *strict, "-N", "-L", forward, "--", alias]
+
+
+def silently(line: Sequence[str]) -> list[str]:
+    """Return a line of ssh that asks for nothing and gives up soon."""
+    return [line[0], "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", *line[1:]]
 
 
 def control(socket: Path, what: str) -> list[str]:

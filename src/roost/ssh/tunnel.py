@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from roost.errors import RoostError
 from roost.home import write_private
-from roost.ssh import command
+from roost.ssh import command, heal
 from roost.ssh.connection import Connection
 from roost.ssh.keys import no_openssh
 from roost.ssh.paths import places
@@ -38,6 +39,7 @@ class Tunnel:
     address: str
     remote: int
     local: int
+    mark: str = ""  # no two tunnels have the same
 
 
 def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> int:
@@ -57,7 +59,7 @@ def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> in
         )
         code, errors = _quietly(line)
         if code == 0:
-            _keep(connection, remote, local)
+            _keep(connection, remote, local, line)
             return local
         if "cannot listen" not in errors and "in use" not in errors:
             break
@@ -103,8 +105,9 @@ def alive(name: str, node: str = "") -> Tunnel | None:
 def close(name: str, node: str = "") -> bool:
     """End the tunnel to a name's main machine, or to a node; return whether there was one."""
     path = _socket(name, node)
+    places(name).tunnel(node).unlink(missing_ok=True)  # first, or it would be healed
     code = _quietly(command.control(path, "exit"))[0] if path.exists() else command.FAILED
-    places(name).tunnel(node).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # of a process that was killed
     return code == 0
 
 
@@ -138,10 +141,29 @@ def _same(tunnel: Tunnel, connection: Connection, remote: int) -> bool:
     return (tunnel.instance, tunnel.address, tunnel.remote) == (node.id, node.address, remote)
 
 
-def _keep(connection: Connection, remote: int, local: int) -> None:
-    node = connection.node
-    made = Tunnel(instance=node.id, address=node.address or "", remote=remote, local=local)
-    write_private(places(connection.name).tunnel(_key(connection)), json.dumps(asdict(made)))
+def _keep(connection: Connection, remote: int, local: int, line: Sequence[str]) -> None:
+    """Write down the tunnel that ``line`` has opened, and see that it is opened anew."""
+    node, key = connection.node, _key(connection)
+    made = Tunnel(
+        instance=node.id,
+        address=node.address or "",
+        remote=remote,
+        local=local,
+        mark=uuid.uuid4().hex,
+    )
+    file, control = places(connection.name).tunnel(key), _socket(connection.name, key)
+    content = json.dumps(asdict(made))
+    write_private(file, content)
+    heal.start(
+        heal.Kept(
+            file=str(file),
+            content=content,
+            port=local,
+            control=str(control),
+            check=command.control(control, "check"),
+            open=command.silently(line),
+        )
+    )
 
 
 def _key(connection: Connection) -> str:
@@ -157,7 +179,7 @@ def _ports(connection: Connection, remote: int) -> Iterator[int]:
     """Yield free ports, the first one always the same for a page: browsers remember by port."""
     digest = sha256(f"{connection.name} {_key(connection)}{remote}".encode()).digest()
     wish = FIRST_PORT + int.from_bytes(digest[:4], "big") % PORTS
-    if not _listens(wish):
+    if not _listens(wish) or not _still_listens(wish):
         yield wish
     for _ in range(TRIES):
         with socket.socket() as one:
@@ -184,6 +206,12 @@ def _listens(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2):
         return True
     return False
+
+
+def _still_listens(port: int) -> bool:
+    """Tell it a moment later: who kept a tunnel that is closed by now leaves at the first knock."""
+    time.sleep(0.3)
+    return _listens(port)
 
 
 def _until_open(process: subprocess.Popen[bytes], local: int, name: str) -> None:
