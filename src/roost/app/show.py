@@ -48,7 +48,7 @@ def shown(session: Session, name: str) -> Shown:
     cloud = resolve.locate(session, name)
     state, told = set_ups(session, cloud, resolve.existing(cloud, name))
     spec = resolve.readable_spec(state)
-    cost = _cost(cloud, state)
+    cost = cost_or_why(cloud, state)
     stops = stops_of(spec, state, told) if spec is not None and cloud.can.rents else ()
     return Shown(
         state=state,
@@ -78,7 +78,8 @@ def _off_because(state: State, spec: Spec, cost: Cost | str | None) -> tuple[str
     return tuple(one for one in found if one)
 
 
-def _cost(cloud: Cloud, state: State) -> Cost | str | None:
+def cost_or_why(cloud: Cloud, state: State) -> Cost | str | None:
+    """Return what it costs, or why that is not known; None where nothing is rented."""
     from roost.app.cost import cost_of, now
 
     if cloud.can.history is None:
