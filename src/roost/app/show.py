@@ -63,6 +63,15 @@ def shown(session: Session, name: str) -> Shown:
     )
 
 
+def hourly(session: Session, name: str) -> str:
+    """Return what a name costs an hour as it is now: an amount, "unknown", or "nothing" rented."""
+    cloud = resolve.locate(session, name)
+    cost = cost_or_why(cloud, resolve.existing(cloud, name))
+    if cost is None:
+        return "unknown" if cloud.can.rents else "nothing"
+    return "unknown" if isinstance(cost, str) else str(cost.per_hour.amount)
+
+
 def _off_because(state: State, spec: Spec, cost: Cost | str | None) -> tuple[str, ...]:
     """Return which limits of the file have passed, where no machine can be asked any more."""
     from roost.app.ends import past_end

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -24,8 +26,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from roost.app.audit import Audited, audited
-from roost.app.listing import Listed, listed
-from roost.app.show import Shown, shown
+from roost.app.listing import listed
+from roost.app.show import Shown, hourly, shown
 from roost.errors import RoostError, UsageError
 from roost.home import check_name, is_name
 from roost.page.classes import Classes
@@ -42,13 +44,24 @@ if TYPE_CHECKING:
 
     from roost.model.place import Place
     from roost.page.walls import Wall
+    from roost.providers.provider import Summary
 
 T = TypeVar("T")
 HERE = Path(__file__).parent
 LOOK_SECONDS = 15.0
 """How old what is shown may be; the pages ask again as often."""
-AUDIT_SECONDS = 300.0
+AUDIT_SECONDS = PRICE_SECONDS = 300.0
+AT_ONCE = 8
 WATCH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All names that can be listed, each place that cannot, and what each name costs an hour."""
+
+    rows: tuple[Summary, ...]
+    unknown: tuple[str, ...]
+    prices: Mapping[str, str]
 
 
 class Site:
@@ -60,6 +73,7 @@ class Site:
         silent = Job(0, "", "look", lambda: None)
         self.session = Session(reporter=silent, consent=silent, place=place, command="roost web")
         self.names = Looks(lambda _: self._names(), LOOK_SECONDS)
+        self.prices = Looks(self._price, PRICE_SECONDS)
         self.shown = Looks(self._shown, LOOK_SECONDS)
         self.audited = Looks(lambda _: self._audited(), AUDIT_SECONDS)
         self.ending = False
@@ -144,8 +158,21 @@ class Site:
         """Show what costs money in the accounts, and what of it has no owner."""
         return self._page("audit.html", it=await run_in_threadpool(self.audited.get))
 
-    def _names(self) -> Listed | RoostError:
-        return _or_error(lambda: listed(self.session))
+    def _names(self) -> Names | RoostError:
+        found = _or_error(lambda: listed(self.session))
+        if isinstance(found, RoostError):
+            return found
+        names = [row.name for row in found.rows]
+        # All at once; each is kept for longer than the list is.
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            prices = dict(zip(names, pool.map(self.prices.get, names), strict=True))
+        return Names(found.rows, found.unknown, prices)
+
+    def _price(self, name: str) -> str:
+        try:
+            return hourly(self.session, name)
+        except RoostError:
+            return "unknown"
 
     def _shown(self, name: str) -> Shown | RoostError:
         return _or_error(lambda: shown(self.session, name))
@@ -170,6 +197,7 @@ class Site:
                     do(session, name, given)
                 finally:
                     self.names.forget()
+                    self.prices.forget()
                     self.shown.forget()
                     self.classes.walls.forget()
 
