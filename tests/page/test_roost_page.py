@@ -131,6 +131,7 @@ def test_a_name_is_shown_stopped_and_started_with_the_terminals_questions(
     pages = [browser.get("/").text, browser.get("/parts/names").text]
     assert all("&lt;b&gt;desktop" in one and "eu-west-1: no right" in one for one in pages)
     assert len(looks) == 1  # one look for all who look
+    assert all(re.search(r"<td>us-east-1</td>.*<td>\$0\.\d\d", one, re.DOTALL) for one in pages)
     assert "An hour, as it is now" in browser.get("/names/there").text
 
     job = browser.submit("/verbs/stop", name="there").headers["location"]

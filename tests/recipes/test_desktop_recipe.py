@@ -165,7 +165,9 @@ def test_every_file_is_used() -> None:
     rendered = {"index.html", "nginx.conf", "roost-dcv-public.socket"}
     files = {str(file.relative_to(PROGRAMS)) for file in PROGRAMS.rglob("*") if file.is_file()}
     files = {file for file in files if "__pycache__" not in file}
-    assert files == named | rendered
+    of_a_class = {"glance.conf", "glance.py"}
+    of_a_class |= {f"{novnc.GLANCE}.{kind}" for kind in ("service", "socket")}
+    assert files == named | rendered | of_a_class
 
 
 def test_the_name_is_on_the_page() -> None:
@@ -190,6 +192,8 @@ def test_a_seat_is_a_desktop(protocol: str, spec: Specs, tmp_path: Path) -> None
     context = Context(uploads={"pixinsight": "0" * 64, "s3": "0" * 64})
     there = {one.name: one for one in steps_of(desk, "desktop", context)}
     here = {one.name: one for one in steps_of(seats, "seat", context)}
+    looked_at = here.pop("desktop-glance", None)
+    assert (looked_at is not None) == (protocol == "novnc")
     assert list(here) == list(there)
     differ = {name for name in here if here[name] != there[name]}
     assert differ == ({"desktop-page"} if protocol == "novnc" else set())

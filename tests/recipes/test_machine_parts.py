@@ -161,6 +161,8 @@ def test_a_spot_notice_runs_the_hooks_once(machine: Machine, imds: ec2.Platform)
 LOOPBACK_SSH = "   0: 0100007F:0016 0100007F:C350 01 00000000:00000000"
 LISTENING = "   1: 00000000:0016 00000000:0000 0A 00000000:00000000"
 FROM_OUTSIDE = "   2: 0500000A:0016 076433C6:C350 01 00000000:00000000"
+LOOKED_AT = "   4: 0500000A:01BB 0900000A:0258 01 00000000:00000000"
+AT_THE_DESKTOP = "   5: 0500000A:01BB 0900000A:C350 01 00000000:00000000"
 TO_DASK = "   3: 0500000A:2253 0600000A:C350 01 00000000:00000000"
 SIX_LOOPBACK = (
     "   0: 00000000000000000000000001000000:22B8 00000000000000000000000001000000:C350 01"
@@ -174,6 +176,8 @@ SIX_MAPPED = "   1: 0000000000000000FFFF00000500000A:20FB 0000000000000000FFFF00
         ([LISTENING, LOOPBACK_SSH, TO_DASK], [SIX_LOOPBACK], ""),
         ([LISTENING, FROM_OUTSIDE], [], "somebody is connected to ssh"),
         ([], [SIX_MAPPED], "somebody is connected to DCV"),
+        ([LOOKED_AT], [], ""),  # a trainer's wall, by the gateway
+        ([LOOKED_AT, AT_THE_DESKTOP], [], "somebody is connected to the web page"),
     ],
 )
 def test_connections_of_people(machine: Machine, four: list[str], six: list[str], why: str) -> None:

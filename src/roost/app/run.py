@@ -12,6 +12,8 @@ from roost.app.connect import run_on
 from roost.errors import RoostError, UsageError, command_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from roost.model.resources import State
     from roost.providers.provider import Cloud
     from roost.session import Session
@@ -32,7 +34,10 @@ def run(session: Session, name: str, words: tuple[str, ...], node: str | None = 
     cloud = resolve.locate(session, name)
     spec, state = resolve.recorded(cloud, name)
     if spec.kind == "classroom" and words:
-        return _on_seats(session, cloud, state, node, words)
+        if node is not None:
+            return run_on(session, cloud, state, node, words)
+        _on_all(session, cloud, state, words, _print)
+        return 0
     if node is not None:
         raise UsageError(
             f"{name} is no class, whose seats `roost run` knows one by one",
@@ -57,24 +62,36 @@ def run(session: Session, name: str, words: tuple[str, ...], node: str | None = 
     return run_on(session, cloud, state, None, line)
 
 
-def _on_seats(
-    session: Session, cloud: Cloud, state: State, node: str | None, words: tuple[str, ...]
-) -> int:
-    """Run a command on one seat, as it is; or on all at once, each line with its seat before it.
+def run_on_seats(
+    session: Session, name: str, words: tuple[str, ...], tell: Callable[[str], None]
+) -> None:
+    """Run a command on all seats of a class at once, and tell each line with its seat before it.
 
-    Returns 0 where it did on all of them. Raises RoostError, or PartlyDoneError, with the others.
+    Raises UsageError where it is no class, RoostError, or PartlyDoneError, with the others.
     """
+    from roost.app.seats import class_of
+
+    instead = command_line("roost", "ssh", name, "--", *words)
+    cloud, _, state = class_of(session, name, instead)
+    _on_all(session, cloud, state, words, tell)
+
+
+def _on_all(
+    session: Session,
+    cloud: Cloud,
+    state: State,
+    words: tuple[str, ...],
+    tell: Callable[[str], None],
+) -> None:
     from roost.app.seats import on_each, problem_of
 
-    if node is not None:
-        return run_on(session, cloud, state, node, words)
-    writing = threading.Lock()
+    telling = threading.Lock()
 
     def work(way: Connection) -> None:
         code, lines = _lines(way, words)
-        with writing:
-            sys.stdout.write("".join(f"{way.node.name}: {line}\n" for line in lines))
-            sys.stdout.flush()
+        with telling:
+            for line in lines:
+                tell(f"{way.node.name}: {line}")
         if code:
             raise RoostError(f"{way.node.name}: ended with {code}")
 
@@ -84,7 +101,11 @@ def _on_seats(
     problem = problem_of(found, lambda n: f"{first}{n[0]} -- {command_line(*words)}")
     if problem is not None:
         raise problem
-    return 0
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _lines(way: Connection, words: tuple[str, ...]) -> tuple[int, list[str]]:

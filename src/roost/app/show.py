@@ -48,7 +48,7 @@ def shown(session: Session, name: str) -> Shown:
     cloud = resolve.locate(session, name)
     state, told = set_ups(session, cloud, resolve.existing(cloud, name))
     spec = resolve.readable_spec(state)
-    cost = _cost(cloud, state)
+    cost = cost_or_why(cloud, state)
     stops = stops_of(spec, state, told) if spec is not None and cloud.can.rents else ()
     return Shown(
         state=state,
@@ -61,6 +61,15 @@ def shown(session: Session, name: str) -> Shown:
         budget=None if cost is None or isinstance(cost, str) else budget_now(spec, stops, cost),
         off_because=_off_because(state, spec, cost) if spec is not None else (),
     )
+
+
+def hourly(session: Session, name: str) -> str:
+    """Return what a name costs an hour as it is now: an amount, "unknown", or "nothing" rented."""
+    cloud = resolve.locate(session, name)
+    cost = cost_or_why(cloud, resolve.existing(cloud, name))
+    if cost is None:
+        return "unknown" if cloud.can.rents else "nothing"
+    return "unknown" if isinstance(cost, str) else str(cost.per_hour.amount)
 
 
 def _off_because(state: State, spec: Spec, cost: Cost | str | None) -> tuple[str, ...]:
@@ -78,7 +87,8 @@ def _off_because(state: State, spec: Spec, cost: Cost | str | None) -> tuple[str
     return tuple(one for one in found if one)
 
 
-def _cost(cloud: Cloud, state: State) -> Cost | str | None:
+def cost_or_why(cloud: Cloud, state: State) -> Cost | str | None:
+    """Return what it costs, or why that is not known; None where nothing is rented."""
     from roost.app.cost import cost_of, now
 
     if cloud.can.history is None:

@@ -11,6 +11,9 @@ from roost.machine.common import Machine, read, run
 
 PORTS = {22: "ssh", 443: "the web page", 6080: "noVNC", 8443: "DCV", 8888: "Jupyter"}
 VNC = range(5900, 5920)
+LOOKS = range(600, 1024)
+"""The gateway's own ports, from which a trainer's looks come: only its root has such a port. They
+must keep no seat from being idle."""
 LOAD = 0.5
 """Load (5 min) of the whole machine from which it works: one program on one CPU is work too."""
 SHARE = 0.05
@@ -44,8 +47,10 @@ def connection(machine: Machine) -> str:
         path = machine.at(f"/proc/net/{table}")
         for line in path.read_text().splitlines()[1:] if path.exists() else ():
             _, local, remote, state = line.split()[:4]
-            port = int(local.rpartition(":")[2], 16)
+            port, of_other = (int(end.rpartition(":")[2], 16) for end in (local, remote))
             name = "VNC" if port in VNC else PORTS.get(port)
+            if port == 443 and of_other in LOOKS:
+                continue
             if state == "01" and name and not _own(remote.partition(":")[0]):
                 return f"somebody is connected to {name}"
     return ""

@@ -38,8 +38,10 @@ class Question:
 class Job:
     """One verb at work on one name: the Reporter and the Consent of its session."""
 
-    def __init__(self, number: int, name: str, title: str, changed: Callable[[], None]) -> None:
-        self.number, self.name, self.title = number, name, title
+    def __init__(
+        self, number: int, name: str, title: str, changed: Callable[[], None], on: str = ""
+    ) -> None:
+        self.number, self.name, self.title, self.on = number, name, title, on
         self.lines: tuple[str, ...] = ()
         self.state = "running"
         self.question: Question | None = None
@@ -160,12 +162,19 @@ class Jobs:
         self._threads: list[Thread] = []
         self._count = 0
 
-    def begin(self, name: str, verb: str, do: Callable[[Session], object]) -> Job:
-        """Begin a verb. Raises BusyError where something else is at work on that name."""
-        if any(one.name == name and one.state == "running" for one in self.all.values()):
-            raise BusyError(f"something is at work on {name} already")
+    def begin(
+        self, name: str, verb: str, do: Callable[[Session], object], *, seat: str = "", on: str = ""
+    ) -> Job:
+        """Begin a verb on a name, or on one ``seat`` of it.
+
+        Raises BusyError where the same name has something at work ``on`` the same part of it.
+        """
+        which = f"{name}/{seat}" if seat else name
+        there = [one for one in self.all.values() if one.name == name and one.on == on]
+        if any(one.state == "running" for one in there):
+            raise BusyError(f"something is at work on {which} already")
         self._count += 1
-        job = Job(self._count, name, f"{verb} {name}", self._changed)
+        job = Job(self._count, name, f"{verb} {which}", self._changed, on)
         session = Session(reporter=job, consent=job, place=self.place, command=f"roost {verb}")
         ended = [number for number, one in self.all.items() if one.state != "running"]
         for number in ended[: max(0, len(self.all) + 1 - MOST_JOBS)]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -24,14 +26,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from roost.app.audit import Audited, audited
-from roost.app.listing import Listed, listed
-from roost.app.show import Shown, shown
+from roost.app.listing import listed
+from roost.app.show import Shown, hourly, shown
 from roost.errors import RoostError, UsageError
-from roost.home import check_name
+from roost.home import check_name, is_name
+from roost.page.classes import Classes
 from roost.page.guard import COOKIE, HEADERS, Guard
 from roost.page.jobs import Job, Jobs
 from roost.page.look import Looks
-from roost.page.verbs import VERBS
+from roost.page.verbs import BESIDE, VERBS
 from roost.page.words import limits_lines, local_time
 from roost.session import Session
 
@@ -40,13 +43,25 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from roost.model.place import Place
+    from roost.page.walls import Wall
+    from roost.providers.provider import Summary
 
 T = TypeVar("T")
 HERE = Path(__file__).parent
 LOOK_SECONDS = 15.0
 """How old what is shown may be; the pages ask again as often."""
-AUDIT_SECONDS = 300.0
+AUDIT_SECONDS = PRICE_SECONDS = 300.0
+AT_ONCE = 8
 WATCH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All names that can be listed, each place that cannot, and what each name costs an hour."""
+
+    rows: tuple[Summary, ...]
+    unknown: tuple[str, ...]
+    prices: Mapping[str, str]
 
 
 class Site:
@@ -58,6 +73,7 @@ class Site:
         silent = Job(0, "", "look", lambda: None)
         self.session = Session(reporter=silent, consent=silent, place=place, command="roost web")
         self.names = Looks(lambda _: self._names(), LOOK_SECONDS)
+        self.prices = Looks(self._price, PRICE_SECONDS)
         self.shown = Looks(self._shown, LOOK_SECONDS)
         self.audited = Looks(lambda _: self._audited(), AUDIT_SECONDS)
         self.ending = False
@@ -70,6 +86,7 @@ class Site:
             lstrip_blocks=True,
         )
         self._pages.filters |= {"local": local_time, "limits": limits_lines}
+        self.classes = Classes(self.session, guard, self.jobs, self._page)
 
     def app(self) -> Starlette:
         """Return the application to serve."""
@@ -80,6 +97,7 @@ class Site:
                 Route("/parts/names", self.names_part),
                 Route("/names/{name}", self.name),
                 Route("/parts/names/{name}", self.name_part),
+                *self.classes.routes(),
                 Route("/audit", self.audit),
                 Route("/verbs/{verb}", self.begin, methods=["POST"]),
                 Route("/jobs/{number:int}", self.job),
@@ -93,7 +111,8 @@ class Site:
 
     async def _guarded(self, request: Request, answer: RequestResponseEndpoint) -> Response:
         response = self.guard.refusal(request) or await answer(request)
-        response.headers.update(HEADERS)
+        for key, value in HEADERS.items():
+            response.headers.setdefault(key, value)
         return response
 
     # --- what is shown ----------------------------------------------------------------------------
@@ -129,14 +148,31 @@ class Site:
             name = check_name(request.path_params["name"])
         except UsageError as error:
             return PlainTextResponse(error.what, 404)
+        found = await run_in_threadpool(self.names.get)
+        rows = [] if isinstance(found, RoostError) else found.rows
+        if any((row.name, row.kind) == (name, "classroom") for row in rows):
+            return RedirectResponse(f"/classes/{name}", 303)
         return self._page(template, name=name, it=await run_in_threadpool(self.shown.get, name))
 
     async def audit(self, _: Request) -> Response:
         """Show what costs money in the accounts, and what of it has no owner."""
         return self._page("audit.html", it=await run_in_threadpool(self.audited.get))
 
-    def _names(self) -> Listed | RoostError:
-        return _or_error(lambda: listed(self.session))
+    def _names(self) -> Names | RoostError:
+        found = _or_error(lambda: listed(self.session))
+        if isinstance(found, RoostError):
+            return found
+        names = [row.name for row in found.rows]
+        # All at once; each is kept for longer than the list is.
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            prices = dict(zip(names, pool.map(self.prices.get, names), strict=True))
+        return Names(found.rows, found.unknown, prices)
+
+    def _price(self, name: str) -> str:
+        try:
+            return hourly(self.session, name)
+        except RoostError:
+            return "unknown"
 
     def _shown(self, name: str) -> Shown | RoostError:
         return _or_error(lambda: shown(self.session, name))
@@ -151,18 +187,22 @@ class Site:
         fields, do = await self.guard.fields(request), VERBS.get(request.path_params["verb"])
         if fields is None or do is None:
             return PlainTextResponse("this is no form of the page", 403)
-        verb, span = request.path_params["verb"], fields.get("span", "")
+        verb, seat = request.path_params["verb"], fields.get("seat", "")
+        given = {key: value for key, value in fields.items() if key != "secret"}
         try:
             name = check_name(fields.get("name", ""))
 
             def work(session: Session) -> None:
                 try:
-                    do(session, name, span)
+                    do(session, name, given)
                 finally:
                     self.names.forget()
+                    self.prices.forget()
                     self.shown.forget()
+                    self.classes.walls.forget()
 
-            job = self.jobs.begin(name, verb, work)
+            on = f"{verb} {seat}" if verb in BESIDE else seat
+            job = self.jobs.begin(name, verb, work, seat=seat, on=on)
         except RoostError as error:
             return self._page("refused.html", status=409, error=error)
         return RedirectResponse(f"/jobs/{job.number}", 303)
@@ -188,16 +228,23 @@ class Site:
         job.answer(fields.get("answer", ""))
         return RedirectResponse(f"/jobs/{number}", 303)
 
-    async def events(self, _: Request) -> Response:
+    async def events(self, request: Request) -> Response:
         """Tell for as long as somebody looks that there is something new to show."""
-        return StreamingResponse(self._events(), media_type="text/event-stream")
+        name = request.query_params.get("class", "")
+        wall = self.classes.walls.of(name) if is_name(name) else None
+        return StreamingResponse(self._events(wall), media_type="text/event-stream")
 
-    async def _events(self) -> AsyncIterator[str]:
-        told, waited = self.jobs.version, 0.0
+    async def _events(self, wall: Wall | None) -> AsyncIterator[str]:
+        told, seen, waited = self.jobs.version, 0, 0.0
         yield ": here\n\n"
         while not self.ending:
             await asyncio.sleep(WATCH_SECONDS)
             waited += WATCH_SECONDS
+            if wall is not None:
+                wall.keep()
+                if (now := wall.version()) != seen:
+                    seen = now
+                    yield "event: wall\ndata:\n\n"
             if self.jobs.version != told:
                 told = self.jobs.version
                 yield "event: job\ndata:\n\n"

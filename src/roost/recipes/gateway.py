@@ -27,6 +27,8 @@ BEHIND = "/etc/roost/behind"
 CONFIG = "/etc/roost/gateway-page.json"
 CERTIFICATE = "/etc/roost/secrets/page.crt"
 MAKER = "/usr/lib/roost/gateway-certificate"
+GLANCES = "/usr/lib/roost/gateway-glances"
+"""The program that looks at all seats while a trainer's page is open, and only then."""
 SERVICE = "roost-gateway-page.service"
 CREDENTIALS = f"/run/credentials/{SERVICE}"
 GUARDED = {
@@ -66,6 +68,7 @@ def steps(spec: Spec, role: Role, context: Context) -> tuple[Step, ...]:
             files=(
                 *page(spec.name, HANDOUT),
                 File(MAKER, program("gateway-certificate"), "0755"),
+                File(GLANCES, program("gateway-glances"), "0755"),
                 File(CONFIG, config, "0600"),
                 File(f"{UNITS}/{SERVICE}", program(SERVICE)),
             ),

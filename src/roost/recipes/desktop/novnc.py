@@ -35,6 +35,7 @@ PRINTED = "<code>roost open NAME</code> prints the password."
 HANDOUT = "The password is on your handout; your trainer can print it again."
 DESKTOP, SOCKET, PAGE = "roost-desktop", "roost-websockify", "roost-desktop-page"
 PAGES = (f"{SOCKET}.service", f"{PAGE}.service")
+GLANCE = "roost-desktop-glance"
 
 
 def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
@@ -43,6 +44,7 @@ def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
     A machine that has become another seat (``node``) takes over what that one's password opens.
     """
     packages = (*XFCE, *SCREEN, *NOTIFY, browser(spec), *spec.apt)
+    a_class = spec.kind == "classroom"
     return (
         Step(
             name="desktop-password",
@@ -68,20 +70,36 @@ def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
             files=(program("session.sh"), program("xfce.sh"), unit(f"{DESKTOP}.service")),
             services=(f"{DESKTOP}.service",),
         ),
+        *([_glance()] if a_class else []),
         Step(
             name="desktop-page",
             title="opening the desktop's page",
             files=(
-                *page(spec.name, HANDOUT if spec.kind == "classroom" else ""),
+                *page(spec.name, HANDOUT if a_class else ""),
                 listening("nginx.conf", f"{AT}/nginx.conf", spec),
                 unit(f"{SOCKET}.service"),
                 unit(f"{PAGE}.service"),
+                *([File(f"{AT}/glance.conf", text("glance.conf"))] if a_class else []),
             ),
             # The system's own nginx would show its page to everybody.
             commands=(Command(argv=("systemctl", "disable", "--now", "nginx.service")),),
             services=PAGES,
         ),
         *((_seat(node),) if node else ()),
+    )
+
+
+def _glance() -> Step:
+    """Return the step for the program that a trainer's looks wake up."""
+    units = (f"{GLANCE}.socket", f"{GLANCE}.service")
+    # A socket is not started again under a program that runs.
+    quiet = f"systemctl stop {' '.join(units)} || true"
+    return Step(
+        name="desktop-glance",
+        title="letting the trainer look",
+        files=(program("glance.py"), *map(unit, units)),
+        commands=(Command(argv=("sh", "-c", quiet)),),
+        services=units[:1],
     )
 
 
