@@ -1,6 +1,6 @@
 RUN = uv run --frozen --group dev
 FAST = tests/test_units.py tests/plan/test_bill.py tests/providers/test_reconcile.py tests/docs \
-	tests/ssh/test_ssh_words.py tests/aws/test_sampling.py
+	tests/ssh/test_ssh_words.py tests/test_sampling.py
 
 .PHONY: check fix smoke test sweep docs site bench bench-openstack bench-smoke
 

@@ -17,6 +17,10 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+from tests.sampling import Sweep, the_sample  # noqa: E402
+
+SWEPT = "swept"
+
 # How long an example takes depends on what else the computer does; what matters is measured in
 # benchmarks/.
 settings.register_profile("roost", deadline=None)
@@ -43,3 +47,30 @@ def no_thread_without_its_server() -> Iterator[None]:
     targets = [getattr(thread, "_target", None) for thread in threads()]
     servers = [t.__self__ for t in targets if getattr(t, "__name__", "") == "serve_forever"]
     assert [server for server in servers if server.fileno() < 0] == []
+
+
+@pytest.fixture
+def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    """The way through the points of this test; how many they were is printed at the end."""
+    sweep = Sweep(request.node.nodeid, the_sample())
+    yield sweep
+    # So that they also come from another process (pytest -n).
+    request.node.user_properties += [(SWEPT, list(count)) for count in sweep.counts.items()]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The numbers of the sweeps, of each and in all."""
+    points: dict[str, int] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for key, value in getattr(report, "user_properties", ()):
+                if key == SWEPT:
+                    points[value[0]] = value[1]
+    if points:
+        terminalreporter.write_line(the_sample().title)
+    for name, count in sorted(points.items()):
+        terminalreporter.write_line(f"{name}: {count} points, all reconciled")
+    kinds = sorted({name.split(",")[0] for name in points})
+    for kind in kinds:
+        total = sum(count for name, count in points.items() if name.split(",")[0] == kind)
+        terminalreporter.write_line(f"{kind}: {total:,} points in all")

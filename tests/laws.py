@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from tests.aws.sampling import the_sample
+from tests.sampling import the_sample
 
 SHARE = 3
 

@@ -27,14 +27,12 @@ from roost.plan.up import Plan, plan_stop, plan_up
 from roost.providers.aws.cloud import AwsCloud
 from roost.reconcile.loop import reconcile
 from tests.aws.moto_account import empty_aws
-from tests.aws.sampling import Sweep, the_sample
 from tests.aws.strict import StrictEc2, Weather
 from tests.aws.volume_agent import DiskVolumeAgent
 
 if TYPE_CHECKING:
     from tests.aws.command_scenes import Scene, Stage
 
-SWEPT = "swept"
 REGION = "eu-central-1"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Vwm8bGdQ2lZzWDXGcnm0dAbk3MkRYdXYd9mFqXcfe me"
 
@@ -204,30 +202,3 @@ def stage(account: Account, forker: socket, tmp_path: Path) -> Callable[[Scene],
         return made
 
     return prepared
-
-
-@pytest.fixture
-def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
-    """The way through the points of this test; how many they were is printed at the end."""
-    sweep = Sweep(request.node.nodeid, the_sample())
-    yield sweep
-    # So that they also come from another process (pytest -n).
-    request.node.user_properties += [(SWEPT, list(count)) for count in sweep.counts.items()]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The numbers of the sweeps, of each and in all."""
-    points: dict[str, int] = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for key, value in getattr(report, "user_properties", ()):
-                if key == SWEPT:
-                    points[value[0]] = value[1]
-    if points:
-        terminalreporter.write_line(the_sample().title)
-    for name, count in sorted(points.items()):
-        terminalreporter.write_line(f"{name}: {count} points, all reconciled")
-    kinds = sorted({name.split(",")[0] for name in points})
-    for kind in kinds:
-        total = sum(count for name, count in points.items() if name.split(",")[0] == kind)
-        terminalreporter.write_line(f"{kind}: {total:,} points in all")

@@ -4,7 +4,7 @@ Each command is a process of its own, which is killed (SIGKILL) before and after
 changes something, before every change of a file of its own, and at the first call after every wait.
 Or one call fails. Then the same words come to the same end: nothing lost, nothing made twice,
 nothing left over. By default a sample of these points is gone through; ``make sweep`` goes through
-all (tests/aws/sampling.py).
+all (tests/sampling.py).
 
 A point begins with a copy of the prepared account, made by a fork of this process
 (tests/aws/command_scenes.py).
@@ -32,8 +32,8 @@ from tests.aws.command_scenes import (
     Stage,
     calm,
 )
-from tests.aws.sampling import Sweep
 from tests.aws.strict import Moment, Weather
+from tests.sampling import Sweep
 
 BLIND = (
     "desktop up",

@@ -14,9 +14,9 @@ import pytest
 
 from tests.aws.command_line import CHANGE
 from tests.aws.command_scenes import PARK, RESUME, UP, UP_CLUSTER, Play, Scene, Stage, calm
-from tests.aws.sampling import Sweep
 from tests.aws.strict import Weather
 from tests.cli.calling import Ran
+from tests.sampling import Sweep
 
 PAIRS = {
     "up, up": (Scene(UP), UP),

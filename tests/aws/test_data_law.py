@@ -19,9 +19,9 @@ from roost.errors import RoostError
 from roost.model.resources import Volume
 from tests.aws.conftest import Account
 from tests.aws.moto_account import empty_aws
-from tests.aws.sampling import Sweep, the_sample
 from tests.aws.scenes import DESKTOP, LARGER
 from tests.aws.strict import Killed, Weather
+from tests.sampling import Sweep, the_sample
 
 SCRATCH = Volume(name="scratch", size_gib=50, type="gp3", holder="desktop", mount="/s", slot=1)
 BOTH = replace(DESKTOP, volumes=(*DESKTOP.volumes, SCRATCH))

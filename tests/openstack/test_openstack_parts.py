@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from roost.errors import CapacityError, NotYetError, QuotaError, RoostError, Usa
 from roost.model.owner import Owner
 from roost.model.resources import Backup, Rule, Shape
 from roost.providers.openstack import (
+    client,
     failures,
     firewall,
     flavors,
@@ -291,3 +293,43 @@ def test_a_launch_names_the_first_user_whatever_the_image_calls_its_own(tmp_path
         facts = facts_of(spec, "desktop", "desktop", ())
         assert cloud_config(facts)["user"] == user
         assert user_of(spec.to_json(), "desktop") == user
+
+
+class Answers:
+    """A connection whose calls are answered with one status after the other."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = [*statuses]
+        self.config = self.session = self
+
+    def get_endpoint(self, service: str) -> str:
+        return f"http://{service}/v2"
+
+    def request(self, *_: Any, **__: Any) -> Any:
+        status = self.statuses.pop(0)
+        text = "{}" if status < 400 else "<html>no server is available</html>"
+        return SimpleNamespace(
+            status_code=status,
+            text=text,
+            content=text.encode(),
+            reason="",
+            headers={"Retry-After": "9"} if status == 429 else {},
+            json=dict,
+        )
+
+
+def test_a_look_is_taken_again_where_a_site_is_in_trouble_and_a_change_never() -> None:
+    """What changes something may have been done: the loop looks first."""
+    for method, statuses, slept in (
+        ("GET", (503, 500, 200), [1, 2]),
+        ("POST", (429, 200), [9]),
+    ):
+        pauses: list[float] = []
+        site = client.Site(lambda s=statuses: Answers(*s), sleep=pauses.append)  # type: ignore[misc]
+        assert site.call(method, "image", "/images") == {}
+        assert pauses == slept
+    for method, statuses in (("POST", (503, 200)), ("GET", (403, 200)), ("GET", (503,) * 4)):
+        site = client.Site(lambda s=statuses: Answers(*s), sleep=lambda _: None)  # type: ignore[misc]
+        with pytest.raises(CallError) as met:
+            site.call(method, "image", "/images")
+    assert "again" in str(known(met.value, "look").next)

@@ -26,7 +26,8 @@ VERSIONED = re.compile(r"/v\d[\d.]*(/|$)")
 PATCH = "application/openstack-images-v2.1-json-patch"
 MOST_PAGES = 50
 """Pages of one list; a site gives up to 1000 in each."""
-MOST_TRIES = 4
+PAUSES = (1.0, 2.0, 4.0)
+"""Seconds before the same look again, where the site is in trouble."""
 LONGEST_PAUSE = 30.0
 """Seconds that a site can ask roost to wait before the same call again."""
 MOST_BYTES = 50_000_000
@@ -100,18 +101,14 @@ class Site:
         params: Any = None,
         version: str = "",
     ) -> Any:
-        """Return the answer of a call; None without any. Raises CallError.
-
-        A site that has too many calls says when to come back, and has done nothing.
-        """
-        for attempt in range(MOST_TRIES):
+        """Return the answer of a call; None without any. Raises CallError."""
+        for usual in (*PAUSES, None):
             try:
                 return self._once(method, service, path, body, params, version)
             except CallError as error:
-                last = attempt + 1 == MOST_TRIES
-                if last or error.retry_after is None or not error.was_refused:
+                if usual is None or (pause := _pause(error, method, usual)) is None:
                     raise
-                self.sleep(min(LONGEST_PAUSE, max(1.0, error.retry_after)))
+                self.sleep(pause)
         raise AssertionError
 
     def _once(
@@ -207,6 +204,17 @@ class suppress_absent(suppress):  # noqa: N801 - it reads as contextlib's own
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         """Return whether the error was of that kind."""
         return error is not None and is_absent(error)
+
+
+def _pause(error: CallError, method: str, usual: float) -> float | None:
+    """Return in how many seconds the same call is worth another try; None for never.
+
+    A site that has too many calls says when to come back, and has done nothing. A look changes
+    nothing, so that a moment's trouble of the site ends no command.
+    """
+    if error.retry_after is not None and error.was_refused:
+        return min(LONGEST_PAUSE, max(1.0, error.retry_after))
+    return usual if method == "GET" and error.status and error.kind == "busy" else None
 
 
 def _parsed(answer: Any, service: str, method: str, path: str) -> Any:

@@ -60,6 +60,7 @@ class Row:
 
 
 LIMITS = "openstack limits show --absolute   (the project's limits; the site's support raises them)"
+AGAIN = "the same command again, in a minute   (it goes on where it stopped)"
 LATER = "the same command again, later; or another type or zone in the file"
 SIGN_IN = "openstack token issue   (says what is wrong with the entry in clouds.yaml)"
 QUOTA = r"quota|too many (key pairs|instances)|exceeds? (the )?allowed|overlimit"
@@ -200,7 +201,10 @@ def known(error: CallError, doing: str) -> RoostError:
     """Return roost's error for one of a call."""
     row = row_of(error.status, error.said)
     status = f" ({error.service}, {error.status})" if error.status else f" ({error.service})"
-    return ERRORS.get(row.kind, CloudError)(f"{doing}: {error.said}{status}", next=row.mend or None)
+    again = AGAIN if row.kind in ("busy", "pending") else None
+    return ERRORS.get(row.kind, CloudError)(
+        f"{doing}: {error.said}{status}", next=row.mend or again
+    )
 
 
 def fault_of(described: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Which points of a sweep are gone through: all of them, or a sample that changes with the commit.
 
-``ROOST_SWEEP=full`` is all (`make sweep`); otherwise one in ``SHARE``, at least one of each test.
+``ROOST_SWEEP=full`` is all (`make sweep`); otherwise one in ``SHARE`` or in what a test says, at
+least one of each test.
 ``ROOST_SEED`` instead of the commit chooses another sample, and ``ROOST_POINT`` a single point.
 """
 
@@ -29,7 +30,7 @@ class Sample:
     seed: str
     only: str = ""
 
-    def of(self, points: Sequence[P], test: str) -> list[P]:
+    def of(self, points: Sequence[P], test: str, share: int = SHARE) -> list[P]:
         """The points to go through, in their order; another test has another sample."""
         if self.only:
             chosen_one = [point for point in points if str(point) == self.only]
@@ -39,7 +40,7 @@ class Sample:
         if self.full:
             return list(points)
         chosen = random.Random(f"{self.seed} {test}")
-        numbers = chosen.sample(range(len(points)), ceil(len(points) / SHARE))
+        numbers = chosen.sample(range(len(points)), ceil(len(points) / share))
         return [points[number] for number in sorted(numbers)]
 
     def examples(self, number: int) -> int:
@@ -58,7 +59,7 @@ class Sample:
             return f"sweeps: the point {self.only}"
         if self.full:
             return "sweeps: in full"
-        return f"sweeps: a sample, one point in {SHARE}; the same again: ROOST_SEED={self.seed}"
+        return f"sweeps: a sample of the points; the same again: ROOST_SEED={self.seed}"
 
 
 def sample_of(environment: Mapping[str, str], commit: Callable[[], str]) -> Sample:
@@ -94,9 +95,11 @@ class Sweep:
     sample: Sample
     counts: dict[str, int] = field(default_factory=dict)
 
-    def through(self, title: str, points: Sequence[P], visit: Callable[[P], None]) -> None:
+    def through(
+        self, title: str, points: Sequence[P], visit: Callable[[P], None], share: int = SHARE
+    ) -> None:
         """Visit each chosen point. What one raises goes on with the command that repeats it."""
-        for point in self.sample.of(points, self.test):
+        for point in self.sample.of(points, self.test, share):
             try:
                 visit(point)
             except BaseException as error:

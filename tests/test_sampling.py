@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from tests.aws.sampling import SHARE, Sample, Sweep, sample_of
+from tests.sampling import SHARE, Sample, Sweep, sample_of
 
 POINTS = [(number, when) for number in range(50) for when in ("kill_before", "kill_after")]
 
