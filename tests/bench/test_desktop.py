@@ -65,7 +65,7 @@ def file(bench: Bench, roost: Roost) -> Path:
     """The spec; what its packages are is in the image already, which is quicker."""
     file = roost.file(STARS.format(region=bench.region, caller=bench.caller))
     packages = {name for step in novnc.steps(load(file)) for name in step.packages}
-    bench.debian(bench.layer("desktop", sorted(packages)))
+    bench.debian(bench.layer("desktop", sorted({*packages, "xclip"})))
     return file
 
 
@@ -111,9 +111,14 @@ def type_in_a_terminal(page: Page, line: str) -> None:
     page.keyboard.press("Enter")
 
 
+def on_screen(machine: Machine, *words: str) -> str:
+    """What a program says that the user has started on the desktop."""
+    user = ("setpriv", "--reuid=1000", "env", "HOME=/home/admin", "DISPLAY=:1")
+    return machine.run(*user, *words).out
+
+
 def size(machine: Machine) -> str:
-    said = machine.run("setpriv", "--reuid=1000", "env", "HOME=/home/admin", "DISPLAY=:1", "xrandr")
-    return said.ok().out.partition("current ")[2].partition(",")[0]
+    return on_screen(machine, "xrandr").partition("current ")[2].partition(",")[0]
 
 
 def data(roost: Roost) -> str:
@@ -141,6 +146,21 @@ def test_a_desktop_lives_from_up_to_down(
         page.screenshot(path=os.environ.get("ROOST_DESKTOP_SHOT", tmp_path / "desktop.png"))
         page.set_viewport_size({"width": 1440, "height": 900})
         wait_for(lambda: size(machine) == "1440 x 900", 30, "the desktop follows the window")
+        # A second window does not shrink it for the first one, and takes over when that one goes.
+        other = browser.new_page(viewport={"width": 800, "height": 600})
+        other.goto(f"{page.url}#{password}")
+        other.get_by_text("2 people see this desktop").wait_for(timeout=PATIENCE)
+        assert size(machine) == "1440 x 900"
+        other.close()
+        page.evaluate(
+            """long => {
+            document.querySelector('#text').value = long;
+            document.querySelector('#text').dispatchEvent(new Event('input'));
+        }""",
+            "star " * 100_000,
+        )
+        copied = ("timeout", "5", "xclip", "-selection", "clipboard", "-out")
+        wait_for(lambda: len(on_screen(machine, *copied)) == 500_000, 30, "a long text is pasted")
     assert data(roost) == "by hand\n"
     said = machine.shell("cat /var/log/roost.log; journalctl; ps -eo args").ok().out
     for secret in json.loads(machine.run("cat", PASSWORDS).ok().out).values():
@@ -152,10 +172,10 @@ def test_a_desktop_lives_from_up_to_down(
     assert data(roost) == "by hand\n"
     roost("resize", "stars", "--type", "t3.small", "--yes").ok()
     assert data(roost) == "by hand\n"
-    roost("restart", "stars").ok()
-    assert data(roost) == "by hand\n"
-    with opened(roost, browser):
-        pass
+    with opened(roost, browser) as page:
+        roost("restart", "stars").ok()
+        assert data(roost) == "by hand\n"
+        seen(page)  # without a reload: the tunnel is healed
 
     roost("park", "stars", "--mode", "data=snapshot", "--yes").ok()
     assert machine.state == "terminated"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,7 +21,9 @@ pytestmark = [
 PASSWORD = "abcd-efgh-jkm2-pqrs"
 NO_VNC = """\
 export default class extends EventTarget {
-  constructor(place, address) { super(); document.title = address; }
+  constructor(place, address) { super(); document.title = address; window.screen_of = this; }
+  clipboardPasteFrom(text) { this.pasted = text.length; }
+  focus() {}
 }
 """
 
@@ -30,6 +32,8 @@ class Desktop(BaseHTTPRequestHandler):
     """nginx as far as the page asks it; noVNC only writes down where it was led."""
 
     asked: ClassVar[list[tuple[str, str]]] = []
+    seen: ClassVar[int] = 0
+    """Who sees the screen."""
 
     def do_GET(self) -> None:
         self.asked.append((self.path, self.headers.get("Authorization", "")))
@@ -47,6 +51,7 @@ class Desktop(BaseHTTPRequestHandler):
                 return
         self.send_response(200 if text else 404)
         self.send_header("Content-Type", kind)
+        self.send_header("Roost-Answering", str(1 + self.seen))
         self.end_headers()
         self.wfile.write(text.encode())
 
@@ -83,3 +88,47 @@ def test_the_password_behind_the_hash_opens_the_desktop_and_leaves_the_address_b
         other.goto(f"{at}#<script>")
         expect(other.locator("#ask")).to_be_visible()
         browser.close()
+
+
+def test_the_desktop_has_the_size_of_who_came_first_until_that_one_leaves() -> None:
+    """And a text that is too long is not sent, for it would empty the clipboard there."""
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from playwright.sync_api import expect, sync_playwright
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Desktop)) as web, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM)
+        at = f"http://127.0.0.1:{web.server_port}/"
+
+        def opened(seen: int) -> Any:
+            Desktop.seen = seen
+            page = browser.new_page()
+            page.clock.install()
+            page.goto(f"{at}#{PASSWORD}")
+            page.wait_for_function("window.screen_of")
+            page.evaluate("screen_of.dispatchEvent(new Event('connect'))")
+            return page
+
+        def looks(page: Any, seen: int) -> None:
+            Desktop.seen = seen
+            with page.expect_response("**/key"):
+                page.clock.run_for(10_000)
+
+        first = opened(0)
+        assert first.evaluate("screen_of.resizeSession") is True
+        second = opened(1)
+        assert second.evaluate("screen_of.resizeSession") is False
+        looks(second, 2)
+        looks(second, 2)
+        expect(second.locator("#others")).to_have_text("2 people see this desktop")
+        expect(second.locator("#fit")).to_be_visible()
+        looks(second, 1)  # the first one has left
+        expect(second.locator("#others")).to_be_empty()
+        expect(second.locator("#fit")).to_be_hidden()
+        assert second.evaluate("screen_of.resizeSession") is True
+        second.evaluate("document.querySelector('#paper').hidden = false")
+        second.fill("#text", "a" * 300_000)
+        assert second.evaluate("screen_of.pasted") == 300_000
+        second.evaluate("document.querySelector('#text').value = 'a'.repeat(17e6)")
+        second.dispatch_event("#text", "input")
+        expect(second.locator("#long")).to_contain_text("too long")
+        assert second.evaluate("screen_of.pasted") == 300_000

@@ -249,3 +249,40 @@ class TestDcv:
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
     for name in ("index.html", "page.js", "page.css"):
         assert not re.search(r"https?://(?!\$)", (PROGRAMS / name).read_text())
+
+
+def test_the_panel_says_what_is_left_and_the_mouse_finds_why() -> None:
+    meter = module("meter.py")
+    now = 1798758000.0  # 2026-12-31 23:00 UTC
+    held = {"idle_s": 1800, "end": "2027-01-01T01:05:30+00:00", "budget_usd": 20.0}
+    short, long = meter.said({**held, "budget_left_usd": 12.4}, ["/data"], now)
+    assert short == "2 h 05 min left · $12.40 left · /data is nearly full"
+    assert long.splitlines()[1:] == [
+        "Of $20.00, $12.40 are left.",
+        "Without use it stops after 30 min.",
+        "/data is nearly full.",
+        "A click gives it another hour.",
+    ]
+    soon = {**held, "stops_in_s": 540, "stops_because": "nobody uses it"}
+    assert meter.said(soon, [], now)[0] == "stops in 9 min"
+    assert meter.said({}, [], now) == ("", "A click gives it another hour.")
+    assert meter.left(5 * 86400) == "5 days"
+    assert all(place.startswith("/") for place in meter.nearly_full())
+
+
+def test_volumes_and_downloads_are_at_the_file_managers_side_once(tmp_path: Path) -> None:
+    marks = tmp_path / ".config/gtk-3.0/bookmarks"
+    marks.parent.mkdir(parents=True)
+    marks.write_text("file:///mine mine\n")
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, PROGRAMS / "home.py", "data=/data", "odd=/a b"],
+            check=True,
+            env={"HOME": str(tmp_path)},
+        )
+    assert marks.read_text().splitlines() == [
+        "file:///mine mine",
+        f"file://{tmp_path}/Downloads",
+        "file:///data",
+        "file:///a%20b",
+    ]

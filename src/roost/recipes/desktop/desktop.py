@@ -21,6 +21,8 @@ XFCE = (
     *("xfce4-terminal", "thunar", "gvfs", "mousepad", "xfce4-taskmanager"),
     *("xfce4-whiskermenu-plugin", "greybird-gtk-theme", "elementary-xfce-icon-theme"),
     *("adwaita-icon-theme", "fonts-dejavu-core", "dbus-user-session"),
+    *("fonts-noto-cjk", "fonts-noto-color-emoji", "xdg-user-dirs", "xfce4-genmon-plugin"),
+    *("ristretto", "evince", "xarchiver", "thunar-archive-plugin", "tumbler"),
 )
 NOTIFY = ("libnotify-bin",)
 DEBIANS_BROWSER, UBUNTUS_BROWSER = "firefox-esr", "epiphany-browser"
@@ -88,6 +90,8 @@ def look() -> tuple[File, ...]:
         *(File(f"{channels}/{name}.xml", text(f"xfconf/{name}.xml")) for name in CHANNELS),
         *(File(f"{xdg}/autostart/{name}.desktop", text("hidden.desktop")) for name in HIDDEN),
         File(f"{xdg}/xfce4/helpers.rc", text("helpers.rc")),
+        File(f"{xdg}/xfce4/panel/genmon-11.rc", text("genmon.rc")),
+        program("meter.py"),
         File(f"{xdg}/xfce4/whiskermenu/defaults.rc", text("whiskermenu.rc")),
         File("/etc/xdg/xfce4/kiosk/kioskrc", text("kioskrc")),
         File("/etc/firefox/policies/policies.json", text("firefox.json")),

@@ -2,11 +2,15 @@
 // ask again; what it opens is asked for at each connection, because it may change with the machine.
 const KEPT = `roost-desktop ${location.pathname}`; // a class's gateway has many of these pages
 const PAUSE = 1500;
+const LOOK = 10_000;
+const MOST = 16_000_000; // bytes that the desktop takes at once (its MaxCutText)
 const at = (id) => document.getElementById(id);
 // Begins to load while the password is typed.
 const library = () => import("./novnc/core/rfb.js");
 library().catch(() => {});
 let rfb = null;
+let mine = false; // the desktop has the size of this window
+let there = 1; // who saw the screen at the last two looks, this page among them
 
 class Refused extends Error {}
 
@@ -19,7 +23,9 @@ async function opened(password) {
   if (answer.status === 403) throw new Refused("That is not the password.");
   if (answer.status === 429) throw new Error("Too many tries; wait a minute.");
   if (!answer.ok) throw new Error(`The machine answers with an error (${answer.status}).`);
-  return answer.json();
+  const found = await answer.json();
+  // How many see the screen; this very request is answered too.
+  return { ...found, seen: Number(answer.headers.get("Roost-Answering") ?? 1) - 1 };
 }
 
 // --- the password --------------------------------------------------------------------------------
@@ -59,22 +65,53 @@ async function connect(found) {
     credentials: { password: found.password },
     shared: true,
   });
-  // The desktop is as large as its owner's window; who looks on sees it in the size of theirs.
+  // The desktop is as large as the window of who came first; all others see it in the size of
+  // theirs. A phone, or a second window, must not shrink it for who works there.
+  mine = !found.view && (mine || found.seen === 0);
   rfb.viewOnly = found.view;
-  rfb.resizeSession = !found.view;
+  rfb.resizeSession = mine;
   rfb.scaleViewport = true;
   rfb.background = "#22303c";
   rfb.addEventListener("connect", () => {
     at("state").textContent = "";
+    setTimeout(look, PAUSE); // a page that was just closed may have been counted
     rfb.focus();
   });
   rfb.addEventListener("clipboard", (event) => copied(event.detail.text));
   rfb.addEventListener("disconnect", lost);
 }
 
+function fit() {
+  mine = rfb.resizeSession = true;
+  at("fit").hidden = true;
+}
+
+at("fit").addEventListener("click", () => {
+  if (rfb) fit();
+});
+
+// Who else is here? Told when two looks agree, for other pages' requests are answered too.
+async function look() {
+  if (!rfb) return;
+  try {
+    const found = await opened(sessionStorage.getItem(KEPT) ?? "");
+    const both = Math.min(found.seen, there);
+    there = found.seen;
+    const others = Math.max(both - 1, 0);
+    at("others").textContent = others ? `${others + 1} people see this desktop` : "";
+    if (rfb && !found.view && !mine && found.seen === 1) fit();
+    at("fit").hidden = found.view || mine;
+  } catch {
+    // It is away, which the screen's own connection tells.
+  }
+}
+
+setInterval(look, LOOK);
+
 // A session that has ended (logging out), a machine that starts again, a network that was away.
 function lost() {
   rfb = null;
+  at("others").textContent = "";
   at("state").textContent = "The desktop is away; it comes back here.";
   setTimeout(again, PAUSE);
 }
@@ -110,11 +147,17 @@ async function bring() {
 function give(text) {
   if (text && text !== at("text").value) {
     at("text").value = text;
-    rfb?.clipboardPasteFrom(text);
+    paste(text);
   }
 }
 
-at("text").addEventListener("input", () => rfb?.clipboardPasteFrom(at("text").value));
+function paste(text) {
+  const fits = new TextEncoder().encode(text).length <= MOST;
+  at("long").textContent = fits ? "" : "That is too long to copy (16 MB at most): bring it as a file.";
+  if (fits) rfb?.clipboardPasteFrom(text);
+}
+
+at("text").addEventListener("input", () => paste(at("text").value));
 window.addEventListener("focus", bring);
 at("clipboard").addEventListener("click", () => {
   at("paper").hidden = !at("paper").hidden;
@@ -128,6 +171,33 @@ at("full").addEventListener("click", async () => {
   if (document.fullscreenElement) await document.exitFullscreen();
   else await document.documentElement.requestFullscreen();
   rfb?.focus();
+});
+
+// --- the keyboard of a phone -----------------------------------------------------------------------
+
+// It changes a text field, and the desktop gets the keys that make the same change.
+const BACKSPACE = 0xff08;
+const RETURN = 0xff0d;
+const FILL = " ".repeat(64); // there is something to delete
+let typed = FILL;
+
+at("keyboard").hidden = !matchMedia("(any-pointer: coarse)").matches;
+at("keyboard").addEventListener("click", () => {
+  at("keys").value = typed = FILL;
+  at("keys").focus();
+});
+
+at("keys").addEventListener("input", async () => {
+  const before = typed;
+  typed = at("keys").value;
+  const { default: keysyms } = await import("./novnc/core/input/keysymdef.js");
+  let same = 0;
+  while (same < before.length && before[same] === typed[same]) same += 1;
+  for (let gone = before.length; gone > same; gone -= 1) rfb?.sendKey(BACKSPACE);
+  for (const one of typed.slice(same)) {
+    rfb?.sendKey(one === "\n" ? RETURN : keysyms.lookup(one.codePointAt(0)));
+  }
+  if (typed.length < FILL.length / 2) at("keys").value = typed = FILL;
 });
 
 // --- where it begins -----------------------------------------------------------------------------
