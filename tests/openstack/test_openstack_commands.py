@@ -220,6 +220,9 @@ def test_a_flavor_without_disk_boots_from_a_volume_that_goes_with_its_machine(
     assert len(project.left()["volumes"]) == 2
     shown = roost("show", "stars", "--json").json
     assert [v["name"] for v in shown["volumes"]] == ["data"]
+    refused = roost("park", "stars", "--yes")
+    assert (refused.code, "it boots from a volume" in refused.err) == (1, True), refused.err
+    assert roost("show", "stars", "--json").json["instances"][0]["state"] == "running"
     well(roost("stop", "stars"))
     well(roost("start", "stars"))
     well(roost("down", "stars", "--yes", "--delete-data", "stars"))
