@@ -27,6 +27,7 @@ SMALLEST = {
     "cluster": "--runs 1",
     "scene": "--runs 1 --data examples/ndvi/data",
     "ready": "--runs 1 --machines 1",
+    "openstack_up": "--runs 1 --workers 1 --upto 1 --no-install",
 }
 """The words of each benchmark's smallest size."""
 PYTHON = {"scene": ["uv", "run", "--frozen", "--project", "examples/ndvi", "python"]}
@@ -46,7 +47,7 @@ def main(names: list[str]) -> int:
 
 def run(name: str) -> bool:
     """Whether a benchmark went well, or there was a reason to leave it out."""
-    if name == "ready" and (reason := _no_bench()):
+    if reason := MISSING.get(name, lambda: None)():
         print(f"{name}: left out: {reason}")
         return True
     python = PYTHON.get(name, [sys.executable])
@@ -88,6 +89,18 @@ def _no_bench() -> str | None:
         return "the machines' base system is not built yet (tests/bench builds it)"
     return None
 
+
+def _no_openstack() -> str | None:
+    """Why OpenStack's services cannot be started here within the time."""
+    from tests.openstack.install import is_installed
+
+    if not is_installed():
+        return "OpenStack's services are not installed yet (pytest -m openstack installs them)"
+    return None
+
+
+MISSING = {"ready": _no_bench, "openstack_up": _no_openstack}
+"""What says why a benchmark cannot be here."""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

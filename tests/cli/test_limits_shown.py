@@ -40,6 +40,8 @@ def test_a_start_with_a_budget_used_up_says_when_it_stops_and_what_to_type(
         f"desktop will stop in 10 minutes: {because}; next: roost extend there --budget USD"
         in told.err
     )
+    all_ready(monkeypatch, Limits(stops_in_s=598, stops_because=because, budget_unit="SU"))
+    assert "next: roost extend there --budget SU" in roost("restart", "there").err
     because = "its end time is 2026-11-01 18:00 UTC+01:00"
     all_ready(monkeypatch, Limits(stops_in_s=540, stops_because=because))
     told = roost("restart", "there")

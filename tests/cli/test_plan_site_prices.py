@@ -94,3 +94,10 @@ def test_the_record_and_the_machine_count_by_the_same_prices(file: Path) -> None
     forged["openstack"]["price_list"]["flavors"] = {"m3.quad": "NaN"}
     with pytest.raises(Exception, match="spec kept with the cloud"):
         from_json(json.dumps(forged))
+
+
+def test_a_plan_says_of_disks_only_what_counts_at_a_site(file: Path, roost: Roost) -> None:
+    file.write_text(FILE + '[[volumes]]\nname = "data"\nsize = "50GB"\n')
+    told = roost("plan", file).out
+    assert "the disk of its type (of 30GB where that has none)" in told
+    assert "data: 50GB at /data" in told, "its type is the site's own"

@@ -53,6 +53,11 @@ def environment(constraints: str = SERVERS) -> Path:
     return folder
 
 
+def is_installed(constraints: str = SERVERS) -> bool:
+    """Tell whether the environment is there already."""
+    return (cache() / f"openstack-{key(constraints)}" / "complete").is_file()
+
+
 def key(constraints: str, *more: str) -> str:
     """The hash of what is installed, and of the Python that runs it."""
     text = "\n".join([sys.version, (HERE / constraints).read_text(), *more])

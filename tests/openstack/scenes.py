@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import ndiff
 from typing import Any
 
 from roost.providers.openstack import marks, record
@@ -21,7 +23,7 @@ from tests.openstack.weather import ID, Moment, Weather
 
 NOT_WHOLE = ("creating", "downloading", "deleting", "error", "error_deleting")
 """States of a volume that holds nothing yet, or nothing any more."""
-PATIENCE = 60
+PATIENCE = 30
 """Seconds until a site has done what it was told to do."""
 FLAVORS = {"sweep.one": 1, "sweep.two": 2}
 """With so many processors, and disks of one size: a machine goes from each to the other."""
@@ -142,11 +144,10 @@ class Life:
         state = self.scenes[name].ends
         if state not in self.ends:
             self.ends[state] = settled(self.project)
-        else:
-            try:
-                wait_for(lambda: summary(self.project) == self.ends[state], PATIENCE)
-            except TimeoutError:
-                assert summary(self.project) == self.ends[state]
+        wanted, end = self.ends[state], time.monotonic() + PATIENCE
+        while (there := summary(self.project)) != wanted and time.monotonic() < end:
+            time.sleep(0.3)
+        assert there == wanted, "\n".join(ndiff(wanted, there))
         self.state = state
         if state == "gone":
             self.held.clear()

@@ -133,6 +133,17 @@ def test_an_audit_sees_roosts_own_and_not_a_neighbours(
     assert len(fake_site.proxy.calls) == 8
 
 
+def test_a_project_that_two_entries_lead_to_is_listed_once(
+    typed: Roost, project: Project, here: Path
+) -> None:
+    write(here / "clouds.yaml", dict.fromkeys(("roost", "also"), project.login.entry))
+    tags, hidden = ["roost", "roost:name=lost"], {"os_hidden": True, "visibility": "private"}
+    record = {"name": "roost-lost", "tags": tags, **hidden}
+    assert project.connect().image.post("/images", json=record).ok
+    rows = typed("ls", "--cloud", "openstack", "--json").json
+    assert [(row["name"], row["region"]) for row in rows] == [("lost", "roost")]
+
+
 def test_what_a_site_says_of_a_wrong_login_is_said_with_its_mend(
     typed: Roost, project: Project, here: Path
 ) -> None:

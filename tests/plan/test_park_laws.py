@@ -156,6 +156,22 @@ def test_a_machine_whose_volumes_are_kept_is_kept_too():
     assert (state.snapshots, state.images) == ((), ())
 
 
+def test_a_machine_whose_disk_cannot_be_saved_is_not_even_stopped():
+    cloud = FakeCloud()
+    up(cloud)
+    have = cloud.observe("demo")
+    stuck = tuple(replace(i, unsaved="it boots from a volume") for i in have.instances)
+    have = replace(have, instances=stuck)
+    plan = plan_park(have, {"data": ParkMode.SNAPSHOT})
+    assert plan.steps == ()
+    assert plan.refusal is not None
+    assert plan.refusal.what.startswith("the disk of head cannot be saved: it boots from a volume")
+    assert "roost park demo --mode keep" in plan.refusal.next
+    kept = plan_park(have, dict.fromkeys(("data", "scratch"), ParkMode.KEEP))
+    assert kept.refusal is None
+    assert Stop(("head",)) in kept.steps
+
+
 def test_discarding_needs_the_typed_name():
     cloud = FakeCloud()
     up(cloud)

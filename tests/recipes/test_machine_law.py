@@ -183,6 +183,9 @@ def test_the_budget_is_counted_by_hand() -> None:
         "its budget ends: $2.28 of $3.00; it is to be parked: roost park; it stops in 10 min. "
         "To go on: sudo roost-extend --budget USD",
     )
+    site = replace(rules, unit="SU", usd=1)
+    _, told = judge(site, Memory(), Seen(boot="a", up=600, wall=T0, busy="x"))
+    assert told.notices[0].endswith("To go on: sudo roost-extend --budget SU")
     # At $2.40 (80 %), a minute and 12 s later:
     memory, verdict = judge(rules, memory, Seen(boot="b", up=132, wall=T0 + 3672, busy="x"))
     assert verdict.notices == ("$2.40 of $3.00 is spent: 80% of it",)

@@ -85,7 +85,7 @@ def _words(name: str, span: str | None, usd: float | None) -> tuple[str, ...]:
             "for how much longer, or for how much money in all?",
             next=command_line("roost", "extend", name, "2h")
             + ", or: "
-            + command_line("roost", "extend", name, "--budget", "USD"),
+            + command_line("roost", "extend", name, "--budget", "AMOUNT"),
         )
     if usd is not None:
         return ("--budget", f"{usd:.2f}")

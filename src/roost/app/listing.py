@@ -27,8 +27,16 @@ def listed(session: Session) -> Listed:
     listers = resolve.listers(session)
     with ThreadPoolExecutor(max(1, len(listers))) as pool:
         answers = tuple(pool.map(_summaries, listers))
+    # Two places can lead to one account: the first has its names.
+    first: dict[tuple[str, ...], Lister] = {}
     return Listed(
-        rows=tuple(row for a in answers if not isinstance(a, RoostError) for row in a),
+        rows=tuple(
+            row
+            for lister, answer in zip(listers, answers, strict=True)
+            if not isinstance(answer, RoostError)
+            if not lister.account or first.setdefault(lister.account, lister) is lister
+            for row in answer
+        ),
         unknown=tuple(
             f"{lister.name} {lister.region}".rstrip() + f": {answer.what}"
             for lister, answer in zip(listers, answers, strict=True)

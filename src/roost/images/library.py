@@ -76,6 +76,7 @@ def copy(
         )
     there = replace(session, place=replace(session.place, region=region))
     (target,) = libraries(there, "copy an image")
+    target.check_copy(image, wanted)
     way = f"image {name} from {library.region} to {region}"
     options = ("--region", region, "--as", wanted, *(("--key", key) if key else ()))
     price = _price_of_copy(image, region)

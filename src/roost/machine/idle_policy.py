@@ -27,7 +27,7 @@ LONGEST = 366 * 86400.0
 """Seconds by which one ``extend`` moves a limit at most; further away, a clock was wrong."""
 
 MORE_TIME = "sudo roost-extend 2h"
-MORE_MONEY = "sudo roost-extend --budget USD"
+MORE_MONEY = "sudo roost-extend --budget {unit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,8 @@ def judge(rules: Rules, memory: Memory, seen: Seen) -> tuple[Memory, Verdict]:
             continue
         told[cause] = memory.told.get(cause, seen.up)
         if cause not in memory.told:
-            ask = MORE_MONEY if cause == "budget" else MORE_TIME
+            money = MORE_MONEY.format(unit=rules.unit or "USD")
+            ask = money if cause == "budget" else MORE_TIME
             notices.append(f"{text}; it stops in {_minutes(max(left, lead))}. To go on: {ask}")
         if left <= 0 and seen.up - told[cause] >= lead - TICK:
             stop = stop or text

@@ -190,6 +190,7 @@ class Instance:
     ``started`` is when it was last started, in seconds since 1970; 0: unknown. ``health`` is what
     the cloud says is wrong with the machine itself; "" where nothing is known. ``billed``: it is
     off, and costs as if it ran; to stop it ends that. ``aside``: a spare has taken its place.
+    ``unsaved``: why no image can be made of its disk; "" where one can.
     """
 
     name: str
@@ -205,6 +206,7 @@ class Instance:
     health: str = field(default="", compare=False)
     billed: bool = field(default=False, compare=False)
     aside: bool = field(default=False, compare=False)
+    unsaved: str = field(default="", compare=False)
     kind: Kind = "instance"
 
 

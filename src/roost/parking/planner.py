@@ -42,7 +42,7 @@ from roost.plan.backups import (
 from roost.plan.gateway import behind_gateway, delete_gateway
 from roost.plan.reasons import HAND_OVER, by_reason
 from roost.plan.recorded import due, is_recorded
-from roost.plan.refusal import refuse_states, refuse_unread
+from roost.plan.refusal import refuse_states, refuse_unread, refuse_unsaved
 from roost.plan.up import Plan, mark_stale
 
 NOTHING: Mapping[str, S3Copy] = {}
@@ -67,16 +67,17 @@ def plan_park(
     """
     given_up = {v.name for v in have.volumes if modes.get(v.name) == ParkMode.DISCARD} & confirmed
     here = {v.name for v in have.volumes} | {i.name for i in have.instances}
-    if refusal := refuse_states(have, given_up=given_up) or refuse_unread(have, here):
-        return Plan(notes=(refusal.what,), refusal=refusal)
     park = _Park(have, modes, confirmed, verified, listed)
     live = [i for i in have.instances if i.state != "deleting"]
+    stateful = [i for i in behind_gateway(live) if i.role != "worker"]
+    refusal = refuse_states(have, given_up=given_up) or refuse_unread(have, here)
+    if refusal := refusal or refuse_unsaved(have, [i for i in stateful if not park.stays(i)]):
+        return Plan(notes=(refusal.what,), refusal=refusal)
     steps: list[Step] = []
     workers = tuple(i.name for i in live if i.role == "worker")
     if workers:
         steps.append(Retire(workers, reason=HAND_OVER))
         steps.append(Delete("instance", workers, reason="workers keep nothing on their disks"))
-    stateful = [i for i in behind_gateway(live) if i.role != "worker"]
     steps += park.snapshots(stateful)
     steps += park.stops(stateful)
     steps += park.records(stateful)

@@ -171,3 +171,17 @@ def _broken(volume: Volume, have: State) -> str:
         f'is in the state "{volume.note}": the cloud has lost it, or could not make it{copy}.'
         f" `{park}` gives it up, and `{command_line('roost', 'resume', have.name)}` makes another"
     )
+
+
+def refuse_unsaved(have: State, going: Iterable[Instance]) -> Refusal | None:
+    """Refuse to put machines away whose own disk cannot be saved."""
+    lines = [f"the disk of {i.name} cannot be saved: {i.unsaved}" for i in going if i.unsaved]
+    if not lines:
+        return None
+    stop = command_line("roost", "stop", have.name)
+    keep = f"{command_line('roost', 'park', have.name, '--mode', 'keep')}   (keeps the machine"
+    return Refusal(
+        what="\n  ".join(lines[:MOST]) + "\n  nothing was stopped or deleted",
+        exists=have.conditions,
+        next=f"{keep}, off, with its volumes; or `{stop}`)" if have.volumes else stop,
+    )

@@ -48,6 +48,10 @@ class Images(Protocol):
         """Return the images that a killed roost left unfinished."""
         ...
 
+    def check_copy(self, image: BakedImage, name: str) -> None:
+        """Raise UsageError where no image of another region can be copied here."""
+        ...
+
     def copy(self, image: BakedImage, name: str, key: str | None) -> BakedImage:
         """Copy an image of any region here, and wait; older ones of ``name`` go.
 

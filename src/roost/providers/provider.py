@@ -301,6 +301,11 @@ class Lister(Protocol):
         """Its region; empty where it has none."""
         ...
 
+    @property
+    def account(self) -> tuple[str, ...]:
+        """Where its region leads; empty where no two lead to the same. Raises RoostError."""
+        ...
+
     def summaries(self) -> tuple[Summary, ...]:
         """Return every name that is there."""
         ...

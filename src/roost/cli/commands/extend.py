@@ -22,8 +22,9 @@ from roost.model.place import Place
 @click.option(
     "--budget",
     type=click.FloatRange(0, 1e9, min_open=True),
-    metavar="USD",
-    help="Instead: let it spend so many dollars in all, what is spent included.",
+    metavar="AMOUNT",
+    help="Instead: let it spend so much in all, what is spent included: US dollars, or what its "
+    "site counts in.",
 )
 @place_options
 @json_option

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from roost.cost.parking import Parked
     from roost.cost.rates import Line, Rate
     from roost.model.resources import Shape
+    from roost.providers.rules import Rules
     from roost.spec import Spec
     from roost.spec.access import Access
 
@@ -50,7 +51,7 @@ def steps_text(planned: Planned) -> str:
     for number, step in enumerate(plan.steps, 1):
         text = explain(step, first=planned.have.empty)
         lines.append(fill(text, WIDTH, initial_indent=f"{number:3}. ", subsequent_indent="     "))
-        lines += [f"     {detail}" for detail in _details(step)]
+        lines += [f"     {detail}" for detail in _details(step, planned.rules)]
     if plan.waiting:
         lines.append(_note(f"and wait for: {', '.join(plan.waiting)}"))
     rents = planned.rules.rents
@@ -62,32 +63,33 @@ def _note(text: str) -> str:
     return fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
 
 
-def _details(step: Step) -> list[str]:
+def _details(step: Step, rules: Rules) -> list[str]:
     """Describe a creation: one line for each volume, one for all instances of a batch."""
     if not isinstance(step, Create):
         return []
     if isinstance(step.resources[0], Instance):
-        return [_shape(step.resources[0].shape)]
+        return [_shape(step.resources[0].shape, rules)]
     volumes = [v for v in step.resources if isinstance(v, Volume)]
-    lines = [_volume(volume) for volume in volumes]
+    lines = [_volume(volume, rules) for volume in volumes]
     return lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], "..."]
 
 
-def _volume(volume: Volume) -> str:
+def _volume(volume: Volume, rules: Rules) -> str:
+    kind = f" {volume.type}" if rules.disks is not None else ""  # else the place has its own
     parts = [
-        f"{volume.name}: {format_size(volume.size_gib)} {volume.type} at {volume.mount}",
+        f"{volume.name}: {format_size(volume.size_gib)}{kind} at {volume.mount}",
         f"{volume.iops} IOPS" if volume.iops else "",
         f"{volume.throughput} MiB/s" if volume.throughput else "",
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _shape(shape: Shape) -> str:
+def _shape(shape: Shape, rules: Rules) -> str:
     parts = [
         f"{shape.cpus} CPU" if shape.cpus else "",
         f"{shape.gpus} GPU" if shape.gpus else "",
         format_size(round(shape.memory_gib, 1)) if shape.memory_gib else "",
-        f"{format_size(shape.disk_gib)} {_disk(shape)}" if shape.disk_gib else "",
+        _disk(shape, rules),
         shape.image,
         _market(shape),
         f"role by {shape.machine_role.rpartition('/')[2]}" if shape.machine_role else "",
@@ -102,8 +104,13 @@ def _market(shape: Shape) -> str:
     return "spot" if shape.spot else ""
 
 
-def _disk(shape: Shape) -> str:
+def _disk(shape: Shape, rules: Rules) -> str:
+    if not shape.disk_gib:
+        return ""
+    if rules.disks is None and rules.rents:
+        return f"the disk of its type (of {format_size(shape.disk_gib)} where that has none)"
     parts = [
+        format_size(shape.disk_gib),
         f"{shape.disk_type} disk" if shape.disk_type else "disk",
         f"with {shape.disk_iops} IOPS" if shape.disk_iops else "",
         f"at {shape.disk_throughput} MiB/s" if shape.disk_throughput else "",

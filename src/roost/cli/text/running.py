@@ -62,7 +62,7 @@ def coming_stops(name: str, limits: Mapping[str, Limits]) -> list[str]:
         if held.stops_in_s is None or held.stops_because is None:
             continue
         money = "budget" in held.stops_because or "spent" in held.stops_because
-        more = ("--budget", "USD") if money else ("2h",)
+        more = ("--budget", held.budget_unit or "USD") if money else ("2h",)
         again = command_line("roost", "extend", name, *more)
         minutes = max(1, round(held.stops_in_s / 60))
         lines.append(

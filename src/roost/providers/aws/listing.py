@@ -46,6 +46,7 @@ class Listing:
     region: str
     unknowns: Unknowns
     name: str = "aws"
+    account: tuple[str, ...] = ()
 
     def summaries(self) -> tuple[Summary, ...]:
         """Return every name in this region, also those of which only the record is left."""

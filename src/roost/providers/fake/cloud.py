@@ -71,6 +71,7 @@ class FakeCloud:
     weather: Weather = field(default_factory=Weather)
     name: str = "fake"
     region: str = ""
+    account: tuple[str, ...] = ()
     capabilities: Capabilities | None = None
     effects: int = 0
     now: float = 0

@@ -56,6 +56,7 @@ class LocalCloud:
     at: Path = field(default_factory=home)
     name: str = "local"
     region: str = ""
+    account: tuple[str, ...] = ()
 
     @property
     def can(self) -> Capabilities:

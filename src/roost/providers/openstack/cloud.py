@@ -146,6 +146,12 @@ class OpenStackCloud:
                 raise Launch(self._maker(name, memory), ()).give_up(failed, failed)
         return state
 
+    @property
+    def account(self) -> tuple[str, ...]:
+        """The project, and where it is: two entries of clouds.yaml can lead to it."""
+        with translated(f"look at {self.region}"):
+            return self.site.identity
+
     def summaries(self) -> tuple[Summary, ...]:
         """Return every name in this project, also those of which only the record is left."""
         with translated("list what roost has"):

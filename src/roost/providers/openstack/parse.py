@@ -128,6 +128,7 @@ def _instance(described: Described) -> Instance:
         private=fixed,
         note=_note(described, state),
         started=marks.seconds(described.get("OS-SRV-USG:launched_at")),
+        unsaved="" if described.get("image", "") else "it boots from a volume",
     )
 
 

@@ -230,6 +230,9 @@ class AwsImages:
             f"image {name} is still being copied to {self.region}", next="roost image ls   (later)"
         )
 
+    def check_copy(self, image: BakedImage, name: str) -> None:
+        """Accept any: EC2 copies between all regions."""
+
     def check_account(self, account: str) -> None:
         """Raise UsageError where this can be no account."""
         if not re.fullmatch(r"\d{12}", account):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from roost.errors import UsageError
 from roost.model.images import BakedImage
@@ -153,14 +153,18 @@ class GlanceImages:
             every = [one for one in describe(self.site) if role_of(one) == COPY]
         return tuple(sorted(f"{one[marks.NODE]} (of {one.get(MADE_FROM, '?')})" for one in every))
 
-    def copy(self, image: BakedImage, name: str, key: str | None) -> BakedImage:
+    def check_copy(self, image: BakedImage, name: str) -> NoReturn:
         """Raise UsageError: sites do not exchange images."""
-        del key
         raise UsageError(
             f"image {image.name} cannot be copied to {self.region} as {name}: one site of OpenStack"
             " does not take images of another",
             next="roost image bake NAME   (of a machine at that site)",
         )
+
+    def copy(self, image: BakedImage, name: str, key: str | None) -> NoReturn:
+        """Raise UsageError."""
+        del key
+        self.check_copy(image, name)
 
     def check_account(self, account: str) -> None:
         """Raise UsageError where this can be no project."""
