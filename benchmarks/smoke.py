@@ -27,6 +27,7 @@ SMALLEST = {
     "cluster": "--runs 1",
     "scene": "--runs 1 --data examples/ndvi/data",
     "ready": "--runs 1 --machines 1",
+    "wall": "--seats 5 --seconds 6",
 }
 """The words of each benchmark's smallest size."""
 PYTHON = {"scene": ["uv", "run", "--frozen", "--project", "examples/ndvi", "python"]}
