@@ -82,4 +82,7 @@ def test_a_wall_is_read_by_all_and_used_by_keyboard_alone(page: Page, tmp_path: 
     (tmp_path / "silent-7").unlink()
     page.locator("#seat-7.well").wait_for(timeout=20_000)
     pressed(page, "Tab", "Swap")
+    page.goto(page.url.replace("classes/training/seat-7", "plans/training"))
+    assert "31 x data" in page.inner_text(".plan")
+    looked_at(page)
     assert wrong == []
