@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Look = Literal["red", "wait", "unknown", "off", "well"]
 WORDS: Mapping[Look, str] = {
     "red": "needs you",
-    "wait": "wait",
+    "wait": "waiting",
     "unknown": "not known",
     "off": "off",
     "well": "well",
