@@ -28,6 +28,7 @@ SMALLEST = {
     "scene": "--runs 1 --data examples/ndvi/data",
     "ready": "--runs 1 --machines 1",
     "openstack_up": "--runs 1 --workers 1 --upto 1 --no-install",
+    "wall": "--seats 5 --seconds 6",
 }
 """The words of each benchmark's smallest size."""
 PYTHON = {"scene": ["uv", "run", "--frozen", "--project", "examples/ndvi", "python"]}

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.bench.bench import Bench, Roost
+from tests.bench.bench import Bench, Roost, wait_for
 from tests.bench.seats import spec
 from tests.bench.test_class import ROOM
 from tests.bench.test_desktop import PATIENCE, browser, seen
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 __all__ = ["browser"]
 pytestmark = [
@@ -30,11 +35,37 @@ BEHIND = (
     .replace('address = "fixed"', 'reach = "jump"')
 )
 
+LOOKS = "ss -Htn state established '( sport = :443 )' | grep -o '[0-9]*$'"
+ASK = """python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX); s.connect("/run/roost-desktop-glance")
+s.sendall(b"GET /glance?0 HTTP/1.0\\r\\n\\r\\n")
+print(s.makefile().read().partition("\\n\\n")[2])'"""
+
 
 def is_open(address: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(3)
         return probe.connect_ex((address, port)) == 0
+
+
+@contextmanager
+def looked_at(roost: Roost, browser: Browser, folder: Path) -> Iterator[Page]:
+    """The wall of the class in `roost web`, as its trainer comes to it."""
+    line = [*roost.line("web", "--no-browser", "--cloud", "aws")]
+    with subprocess.Popen(
+        line, env=roost.environment, cwd=roost.home, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        go = folder / "go.html"
+        link = process.stdout.readline().strip()
+        go.write_text(f'<meta http-equiv="refresh" content="0;url={link}">')
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(go.as_uri())
+        page.locator("a:text-is('room')").click()
+        page.locator(".wall").wait_for()
+        yield page
+        page.close()
+        process.send_signal(signal.SIGINT)
 
 
 def test_a_spare_is_behind_the_same_address_with_the_same_password(
@@ -66,7 +97,23 @@ def test_a_spare_is_behind_the_same_address_with_the_same_password(
     assert desktop.url == f"{host}/2/"
 
     gone = bench.machine("room", "seat-2")
-    gone.shell("systemctl stop ssh roost-desktop-page").ok()
+    with looked_at(roost, browser, tmp_path) as wall:
+        picture = wall.locator("li:has(#seat-2) img")
+        wait_for(lambda: picture.evaluate("img => img.naturalWidth") == 400, 60, "a picture")
+        wait_for(lambda: "RAM" in wall.inner_text("#seat-2"), 60, "its memory")
+        wall.locator("#seat-1.well").wait_for(timeout=20_000)
+        wall.screenshot(path=tmp_path / "wall.png")
+        seat = bench.machine("room", "seat-1")
+        # Looks come from a port that only root has, so that they keep no guard from stopping it.
+        ports = seat.shell(LOOKS).ok().out.split()
+        assert ports
+        assert all(600 <= int(port) < 1024 for port in ports)
+        assert json.loads(seat.shell(ASK).ok().out)["idle_s"] > 1
+        gone.shell("systemctl stop ssh roost-desktop-page").ok()
+        wall.locator("#seat-2.red").wait_for(timeout=10_000)
+        wall.screenshot(path=tmp_path / "red.png")
+        assert "does not answer" in wall.inner_text("#seat-2")
+        assert wall.locator(".red").count() == 1
     roost("swap", "room/seat-2", "--yes").ok()
     assert bench.machine("room", "seat-2").id != gone.id
     desktop.goto("about:blank")

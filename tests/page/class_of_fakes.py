@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,6 +47,9 @@ spares = 1
 region = "eu-central-1"
 [machine]
 type = "t3a.xlarge"
+[[volumes]]
+name = "data"
+size = "50GB"
 [schedule]
 end = 2027-03-12T18:00:00+01:00
 [access]
@@ -203,24 +207,44 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
+def names(count: int) -> tuple[Any, ...]:
+    """The class, and three other names."""
+    from roost.providers.provider import Summary
+
+    def row(name: str, kind: str, cloud: str, region: str, **states: int) -> Summary:
+        at = datetime(2027, 3, 11, 7, 30 + len(name), tzinfo=UTC)
+        return Summary(name=name, kind=kind, cloud=cloud, states=states, region=region, created=at)
+
+    return (
+        row("ndvi", "cluster", "local", "", running=3),
+        row("pixinsight", "desktop", "aws", "us-east-1", stopped=1),
+        row("relion", "cluster", "openstack", "CESNET-MCC", running=5),
+        row(
+            *("training", "classroom", "aws", "eu-central-1"),
+            **{"running": count - 1, "pending": 1, "stopped": 1},
+        ),
+    )
+
+
+PRICES = {"ndvi": "nothing", "pixinsight": "$0.1208", "training": "$4.71"}
+
+
 def serve_wall(folder: Path, count: int, *, busy: bool) -> None:
     """Serve the page with the wall of this class, and nothing else of this computer."""
     from roost.app.listing import Listed
+    from roost.app.plan import planned
     from roost.page import serve, site, walls
-    from roost.providers.provider import Summary
 
     process, port = seats_at(folder, busy=busy)
     found = overview(folder, count)
-    row = Summary(
-        name="training",
-        kind="classroom",
-        cloud="aws",
-        states={"running": 30},
-        region="eu-central-1",
-    )
-    walls.overview = lambda *_: found  # type: ignore[assignment]
-    walls.watch = lambda _, of, heard: begin(folder, port, of, heard)  # type: ignore[assignment]
-    site.listed = lambda _: Listed((row,), ())  # type: ignore[assignment]
+    file = str(folder / "training.toml")
+    patched: Any = site
+    patched.listed = lambda _: Listed(names(count), ())
+    patched.hourly = lambda _, name: PRICES.get(name, "unknown")
+    patched.planned = lambda session, _, usage, diff: planned(session, file, usage, diff=diff)
+    patched = walls
+    patched.overview = lambda *_: found
+    patched.watch = lambda _, of, heard: begin(folder, port, of, heard)
     try:
         serve.serve(NOWHERE, 0, tell, tell)
     finally:

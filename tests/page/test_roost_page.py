@@ -131,8 +131,13 @@ def test_a_name_is_shown_stopped_and_started_with_the_terminals_questions(
     pages = [browser.get("/").text, browser.get("/parts/names").text]
     assert all("&lt;b&gt;desktop" in one and "eu-west-1: no right" in one for one in pages)
     assert len(looks) == 1  # one look for all who look
-    assert all(re.search(r"<td>us-east-1</td>.*<td>\$0\.\d\d", one, re.DOTALL) for one in pages)
+    assert all(re.search(r"<td>\$0\.\d\d.*<td>us-east-1</td>", one, re.DOTALL) for one in pages)
     assert "An hour, as it is now" in browser.get("/names/there").text
+
+    drawn = browser.get("/plans/there").text
+    assert "1 x data, 100GB gp3 at /data" in drawn
+    assert "port 22 from your address" in drawn
+    assert re.search(r"all of it</th><td></td><td><b>(at most )?\$0\.\d\d", drawn)
 
     job = browser.submit("/verbs/stop", name="there").headers["location"]
     browser.until(job, "Done.")

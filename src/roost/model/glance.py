@@ -19,8 +19,8 @@ LONGEST = 200
 SILENT = "does not answer"
 WHY = {
     "silent": SILENT,
-    "refused": "the desktop's page does not answer",
-    "failed": "the desktop's page answers with an error",
+    "refused": "its page does not answer",
+    "failed": "its page has an error",
     "password": "the gateway has no password of it; `roost up` brings it",
     "old": "it was set up by an older roost; `roost up` brings what is missing",
 }

@@ -72,6 +72,7 @@ def _listen(port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # a browser may be quicker than the server
         except OSError as error:
             listener.close()
             problem = error

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -27,16 +28,19 @@ from starlette.staticfiles import StaticFiles
 
 from roost.app.audit import Audited, audited
 from roost.app.listing import listed
+from roost.app.plan import Planned, Usage, planned
 from roost.app.show import Shown, hourly, shown
 from roost.errors import RoostError, UsageError
 from roost.home import check_name, is_name
 from roost.page.classes import Classes
+from roost.page.drawing import doors, groups
 from roost.page.guard import COOKIE, HEADERS, Guard
 from roost.page.jobs import Job, Jobs
 from roost.page.look import Looks
 from roost.page.verbs import BESIDE, VERBS
 from roost.page.words import limits_lines, local_time
 from roost.session import Session
+from roost.units import format_size
 
 if TYPE_CHECKING:
     from starlette.middleware.base import RequestResponseEndpoint
@@ -75,6 +79,7 @@ class Site:
         self.names = Looks(lambda _: self._names(), LOOK_SECONDS)
         self.prices = Looks(self._price, PRICE_SECONDS)
         self.shown = Looks(self._shown, LOOK_SECONDS)
+        self.planned = Looks(self._planned, PRICE_SECONDS)
         self.audited = Looks(lambda _: self._audited(), AUDIT_SECONDS)
         self.ending = False
         self.entered: Callable[[], None] = lambda: None
@@ -85,7 +90,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters |= {"local": local_time, "limits": limits_lines}
+        self._pages.filters |= {"local": local_time, "limits": limits_lines, "size": format_size}
         self.classes = Classes(self.session, guard, self.jobs, self._page)
 
     def app(self) -> Starlette:
@@ -98,6 +103,7 @@ class Site:
                 Route("/names/{name}", self.name),
                 Route("/parts/names/{name}", self.name_part),
                 *self.classes.routes(),
+                Route("/plans/{name}", self.plan),
                 Route("/audit", self.audit),
                 Route("/verbs/{verb}", self.begin, methods=["POST"]),
                 Route("/jobs/{number:int}", self.job),
@@ -154,6 +160,18 @@ class Site:
             return RedirectResponse(f"/classes/{name}", 303)
         return self._page(template, name=name, it=await run_in_threadpool(self.shown.get, name))
 
+    async def plan(self, request: Request) -> Response:
+        """Draw what the file of a name makes, and what that costs."""
+        try:
+            name = check_name(request.path_params["name"])
+        except UsageError as error:
+            return PlainTextResponse(error.what, 404)
+        it = await run_in_threadpool(self.planned.get, name)
+        drawn: dict[str, Any] = {}
+        if isinstance(it, Planned):
+            drawn = {"groups": groups(it.wanted), "doors": doors(it.wanted)}
+        return self._page("plan.html", name=name, it=it, **drawn)
+
     async def audit(self, _: Request) -> Response:
         """Show what costs money in the accounts, and what of it has no owner."""
         return self._page("audit.html", it=await run_in_threadpool(self.audited.get))
@@ -176,6 +194,10 @@ class Site:
 
     def _shown(self, name: str) -> Shown | RoostError:
         return _or_error(lambda: shown(self.session, name))
+
+    def _planned(self, name: str) -> Planned | RoostError:
+        whole = Usage(hours_a_day=Decimal(24), days=Decimal(30))
+        return _or_error(lambda: planned(self.session, name, whole, diff=False))
 
     def _audited(self) -> Audited | RoostError:
         return _or_error(lambda: audited(self.session, every=False))

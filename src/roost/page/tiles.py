@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Look = Literal["red", "wait", "unknown", "off", "well"]
 WORDS: Mapping[Look, str] = {
     "red": "needs you",
-    "wait": "getting ready",
+    "wait": "waiting",
     "unknown": "not known",
     "off": "off",
     "well": "well",
@@ -138,7 +138,7 @@ def _told(heard: Heard, *, young: bool) -> tuple[Look, str]:
     if miss in NOT_ITS_FAULT:
         return "unknown", WHY[miss]
     if miss and young and not heard.ever:
-        return "wait", "its machine runs, its desktop is not there yet"
+        return "wait", "no desktop there yet"
     if miss:
         return "red", WHY[miss]
     if heard.glance.failed:
