@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.home import Folder
+from roost.machine.cluster import STARTUP
 from roost.model.resources import Instance
 from roost.notebook.dask.elsewhere import client_variables
 from roost.recipes.dask import jupyter, local
@@ -45,10 +46,11 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
 
 def node_variables(place: Folder, environment: Path) -> dict[str, str]:
     """Return the environment of every process of a node; secrets only as paths to files."""
+    modules = place.path / "python"
     return {
         "ROOST_NAME": place.name,
         "ROOST_HOME": str(place.path.parent.parent),
-        "PYTHONPATH": str(place.path / "python"),
+        "PYTHONPATH": os.pathsep.join((str(modules), str(modules / STARTUP))),
         "VIRTUAL_ENV": str(environment),
         # Dask parallelises; a thread pool inside every task would only fight with it.
         "OMP_NUM_THREADS": "1",
