@@ -55,9 +55,9 @@ def test_with_a_yes_it_is_made_found_scaled_and_ended(account: Account) -> None:
     assert found is not None
     assert not found.new
     assert launch.find_far("moon") is None
-    launch.scale(made, 1, (), confirm=False)
+    launch.scale(made, 1, confirm=False)
     with pytest.raises(NeedsConfirmationError) as refused:
-        launch.scale(made, 3, (), confirm=True)
+        launch.scale(made, 3, confirm=True)
     assert "confirm=False in RoostCluster(...)" in refused.value.next
     launch.end(made)
     assert account.left() == {}

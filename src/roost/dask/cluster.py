@@ -190,11 +190,8 @@ class RoostCluster(AttachedCluster):
     async def _scale(self, n: int) -> None:
         if not self._far:
             return await super()._scale(n)
-        going = await self._least_loaded(len(self.plan) - n) if n < len(self.plan) else []
         confirm = self._confirm
-        await asyncio.to_thread(
-            lambda: _launch().scale(self._made, n, tuple(going), confirm=confirm)
-        )
+        await asyncio.to_thread(lambda: _launch().scale(self._made, n, confirm=confirm))
         await self._look()
         return None
 

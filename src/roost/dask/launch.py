@@ -108,12 +108,12 @@ def reached(made: Made) -> Reached:
     return reach(session_for(made.place, confirm=True), made.name)
 
 
-def scale(made: Made, count: int, drop: tuple[str, ...], *, confirm: bool) -> None:
+def scale(made: Made, count: int, *, confirm: bool) -> None:
     """Have so many workers; more of them cost more, which is asked for."""
     from roost.app.scale import scale as scale_name
 
     session = session_for(made.place, confirm=confirm)
-    scale_name(session, made.name, count, frozenset(drop))
+    scale_name(session, made.name, count, frozenset())
 
 
 def end(made: Made) -> None:

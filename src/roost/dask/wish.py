@@ -53,7 +53,8 @@ def values_of(
         "jupyter": {"enabled": False},
         "environment": dict(environment),
         "workers": {**workers, **(machine if rents else {})},
-        "schedule": {"idle": wish.idle or (IDLE if rents else None)},
+        "schedule": {"idle": (wish.idle or IDLE) if rents else None},
+        "dask": {} if rents else {"idle_timeout": wish.idle},
         cloud: {"region": wish.region, **({} if rents else process)},
     }
     return _merged(_without_nothing(tables), wish.keys)

@@ -149,9 +149,7 @@ def _same(tunnel: Tunnel, connection: Connection, remote: int) -> bool:
     return (tunnel.instance, tunnel.address, tunnel.remote) == (node.id, node.address, remote)
 
 
-def _keep(
-    connection: Connection, key: str, remote: int, local: int, line: Sequence[str]
-) -> None:
+def _keep(connection: Connection, key: str, remote: int, local: int, line: Sequence[str]) -> None:
     """Write down the tunnel that ``line`` has opened, and see that it is opened anew."""
     node = connection.node
     made = Tunnel(
