@@ -251,7 +251,10 @@ def _type(facts: dict[str, Any]) -> str:
     if facts["type"] == "array":
         return f"list of: {_type(facts['items'])}"
     if facts["type"] == "object":
-        return "table of texts"
+        inside = [facts.get("additionalProperties"), *facts.get("patternProperties", {}).values()]
+        kinds = [one.get("type") for one in inside if isinstance(one, dict)]
+        plural = {"string": "texts", "number": "numbers"}
+        return f"table of {plural.get(kinds[0], 'values') if kinds else 'values'}"
     if facts["type"] in ("integer", "number"):
         return ("whole number" if facts["type"] == "integer" else "number") + _bounds(facts)
     if facts["type"] == "boolean":

@@ -169,7 +169,8 @@ def test_a_worker_takes_all_that_its_machine_has(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(dask.system, "CPU_COUNT", 12)
     monkeypatch.setattr(distributed.system, "MEMORY_LIMIT", 16 * 2**30)
-    said = {"name": "worker-1", "local_directory": "/s", "host": "10.0.0.6"}
+    said = {"name": "worker-1", "local_directory": "/s", "host": "10.0.0.6", "processes": "1"}
+    said |= {"resources": None, "nanny": True, "worker_class": None}
     own = SimpleNamespace(nthreads=None, memory_limit=None, **said)
     words = worker.arguments("tls://10.0.0.5:8786", own)  # type: ignore[arg-type]
     assert words[words.index("--nthreads") + 1] == "12"

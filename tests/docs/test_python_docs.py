@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -29,9 +30,15 @@ def test_the_page_has_every_public_name() -> None:
 
 
 def test_the_page_has_every_method_of_a_cluster() -> None:
-    own = [name for name in vars(RoostCluster) if not name.startswith("_")]
+    ours = [one for one in RoostCluster.__mro__ if one.__module__.startswith("roost.")]
+    own = [name for one in ours for name in vars(one) if not name.startswith("_")]
     assert len(own) > 8
     assert [name for name in own if not re.search(rf"\b{name}\b", PAGE)] == []
+
+
+def test_the_page_has_every_keyword() -> None:
+    said = set(inspect.signature(RoostCluster).parameters) - {"loop", "asynchronous", "kwargs"}
+    assert [name for name in sorted(said) if f"`{name}`" not in PAGE] == []
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -97,17 +97,25 @@ class Lab:
 
     def supervisors(self) -> list[psutil.Process]:
         """One for each machine that is on."""
-        return [p for p in self.processes() if "machine.py" in " ".join(p.cmdline())]
+        return [p for p in self.processes() if "machine.py" in " ".join(words_of(p))]
 
     def services(self, module: str) -> list[psutil.Process]:
         """The processes that run ``python -m MODULE``."""
-        return [p for p in self.processes() if module in p.cmdline()]
+        return [p for p in self.processes() if module in words_of(p)]
 
     def none_left(self) -> None:
         """Nothing of the name: no process, no folder."""
         assert until(lambda: not self.processes()), [p.cmdline() for p in self.processes()]
         left = [p.name for p in (self.home / "local").glob("*") if not p.name.endswith(".lock")]
         assert not left, left
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; none of one that has ended meanwhile."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
 
 
 def until(true: Callable[[], bool], patience: float = 20.0) -> bool:

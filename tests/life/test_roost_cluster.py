@@ -37,9 +37,10 @@ with RoostCluster("life") as cluster, Client(cluster) as client:
     assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
     print(client.submit(pow, 2, 10).result())
 print(len(Client(RoostCluster.from_name("life")).nthreads()))
+print(len(Client(n_workers=9, threads_per_worker=2).nthreads()))
 """
     )
-    assert said.split() == ["1024", "2"]
+    assert said.split() == ["1024", "2", "2"]
 
 
 @pytest.mark.slow

@@ -158,7 +158,8 @@ def test_a_head(machine: Machine, node: Callable[..., Folder]) -> None:
         "ROOST_PROJECT": str(machine.at("/home/me/my project")),
         "ROOST_SCRATCH": str(place.machine("head") / "scratch"),
         "ROOST_JOINED": str(place.machine("head") / "joined"),
-        "PYTHONPATH": f"{place.path / 'python'}:{machine.at('/home/me/my project')}",
+        "PYTHONPATH": f"{place.path / 'python'}:{place.path / 'python' / cluster.STARTUP}:"
+        f"{machine.at('/home/me/my project')}",
         "DASK_SCHEDULER_ADDRESS": f"tls://{address}:8786",
     }
 

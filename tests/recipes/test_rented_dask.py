@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from roost.machine.cluster import STARTUP
 from roost.model.resources import Role
 from roost.recipes.dask import remote, remote_environment
 from roost.recipes.step import Service, Step
@@ -160,7 +161,8 @@ def test_no_module_of_the_projects_is_in_the_way_of_dasks_start(folder: Path) ->
         lines = made.content.splitlines()
         assert f"WorkingDirectory={place}" in lines
         (start,) = (line for line in lines if line.startswith("ExecStart="))
-        assert start.startswith(f"ExecStart=/usr/bin/env PYTHONPATH={place}/python /opt/roost/")
+        path = f"{place}/python:{place}/python/{STARTUP}"
+        assert start.startswith(f"ExecStart=/usr/bin/env PYTHONPATH={path} /opt/roost/")
         assert f" -m roost.notebook.dask.{module} --folder {place}" in start
 
 

@@ -88,7 +88,7 @@ def test_own_steps_come_after_the_programs_and_variables_before(
         assert all(names.index(one) < names.index("setup-1") for one in before if kind != "cluster")
     if kind == "cluster":
         (constants,) = (f for f in made["node"].files if f.path == "/etc/roost/node.env")
-        assert "OMP_NUM_THREADS=1\n" in constants.content  # roost's own place is not to be lost
+        assert "OMP_NUM_THREADS=4\n" in constants.content  # roost's own 1 is for who says nothing
         assert "GREETING='hello, you & me'\n" in constants.content
 
 

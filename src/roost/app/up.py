@@ -27,28 +27,34 @@ LONGEST_PATH = 4096
 def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Running:
     """Bring up a file or a name; without a target, the file of this folder.
 
-    Everything that can fail or needs a yes comes before the first change. ``fresh`` are volumes and
-    machines to be made empty, because their copies are lost.
+    ``fresh`` are volumes and machines to be made empty, because their copies are lost.
+    """
+    from roost.app.resolve import DEFAULT_FILE, file_or_name, spec_of
+
+    spec = spec_of(session, target)
+    # A record's paths are others' words.
+    own = isinstance(file_or_name(target), Path)
+    return up_spec(session, spec, target or DEFAULT_FILE, fresh, own=own)
+
+
+def up_spec(
+    session: Session, spec: Spec, file: str, fresh: Iterable[str] = (), *, own: bool = True
+) -> Running:
+    """Bring up what a spec says; ``file`` is what hints call it.
+
+    Everything that can fail or needs a yes comes before the first change. ``own``: it is the words
+    of this computer's user, whose paths may be read.
     """
     from roost.app.comeback import check_copies
     from roost.app.ends import refuse_past_end
     from roost.app.given import give
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_volumes
-    from roost.app.resolve import (
-        DEFAULT_FILE,
-        connect,
-        file_or_name,
-        fitted,
-        held,
-        spec_of,
-        wanted_for,
-    )
+    from roost.app.resolve import connect, fitted, held, wanted_for
     from roost.app.scale import as_followed, follow_file, told
     from roost.plan.up import plan_up
     from roost.providers.registry import provider_of
 
-    spec = spec_of(session, target)
     refuse_past_end(spec)
     cloud = connect(session, spec)
     provider_of(spec.cloud).remember(cloud, session.place, spec)
@@ -62,11 +68,11 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
         empty = check_copies(session, cloud, wanted, have, fresh)
         plan = plan_up(wanted, have, fresh=empty)
         agree_on_losses(session, plan, have)
-        check_first(session, cloud, spec, wanted, have, plan, target or DEFAULT_FILE)
+        check_first(session, cloud, spec, wanted, have, plan, file)
         if cloud.can.rents:
             agree_on_cost(session, cloud, spec, wanted, have, plan)
             agree_on_volumes(session, cloud, plan, have)
-            if isinstance(file_or_name(target), Path):  # a record's paths are others' words
+            if own:
                 give(cloud, spec)
         running = bring_up(session, cloud, wanted, verb="up", fresh=empty)
         follow_file(cloud, spec)

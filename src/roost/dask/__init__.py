@@ -1,7 +1,8 @@
-"""Reach a running cluster from Python: ``from roost.dask import RoostCluster``.
+"""Make a cluster, or reach a running one, from Python: ``from roost.dask import RoostCluster``.
 
 These modules also run on the nodes, in the cluster's own environment: they use the standard
-library and distributed, and nothing that only roost's own environment has.
+library and distributed. ``launch`` alone needs all of roost, and is imported when something is
+made.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roost.notebook.dask.cluster import RoostCluster
+    from roost.dask.cluster import RoostCluster
 
 __all__ = ["RoostCluster"]
 
@@ -18,7 +19,7 @@ def __getattr__(name: str) -> Any:
     """Import distributed only when the class is used. Raises ImportError where it is missing."""
     if name == "RoostCluster":
         try:
-            from roost.notebook.dask.cluster import RoostCluster
+            from roost.dask.cluster import RoostCluster
         except ModuleNotFoundError as error:
             if error.name not in ("dask", "distributed"):
                 raise

@@ -21,6 +21,8 @@ HOME = "/var/lib/roost/cluster"
 PACKAGE = "/opt/roost/python/roost"
 SECRETS = "/etc/roost/secrets"
 VARIABLES = "/run/roost/node.env"
+STARTUP = "roost/notebook/startup"
+"""The folder with what every Python of a cluster begins with."""
 TLS = {"key.pem": "dask-key.pem", "cert.pem": "dask-cert.pem", "ca.pem": "dask-ca.pem"}
 PORT = 8786
 """The scheduler's."""
@@ -59,7 +61,7 @@ def furnish(machine: Machine, project: str) -> None:
         "ROOST_SCRATCH": str(at / "machines" / node / "scratch"),
         "ROOST_JOINED": str(joined(at, node)),
         # For notebooks and shells; workers do it once they have started (dask/project.py).
-        "PYTHONPATH": f"{at / 'python'}:{work}",
+        "PYTHONPATH": f"{at / 'python'}:{at / 'python' / STARTUP}:{work}",
         "DASK_SCHEDULER_ADDRESS": scheduler,
     }
     lines = [f"{key}={shlex.quote(value)}\n" for key, value in variables.items()]

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roost.home import Folder
+from roost.machine.cluster import STARTUP
 from roost.model.resources import Instance
 from roost.notebook.dask.elsewhere import client_variables
-from roost.recipes.dask import jupyter, local
+from roost.recipes.dask import jupyter, local, options
 from roost.recipes.dask.environment import (
     environment_path,
     environment_python,
@@ -19,6 +20,13 @@ from roost.recipes.step import Boot, Service
 
 if TYPE_CHECKING:
     from roost.spec import Cluster
+
+ONE_THREAD = {
+    # Dask parallelises; a thread pool inside every task would only fight with it.
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 def boot(record: str, instance: Instance, place: Folder) -> Boot:
@@ -37,6 +45,8 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
         services=_services(spec, instance, place, python),
         env={
             **clients,
+            **ONE_THREAD,
+            **options.variables(spec),
             **spec.env,
             **node_variables(place, environment_path(spec.environment, at)),
         },
@@ -45,20 +55,17 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
 
 def node_variables(place: Folder, environment: Path) -> dict[str, str]:
     """Return the environment of every process of a node; secrets only as paths to files."""
+    modules = place.path / "python"
     return {
         "ROOST_NAME": place.name,
         "ROOST_HOME": str(place.path.parent.parent),
-        "PYTHONPATH": str(place.path / "python"),
+        "PYTHONPATH": os.pathsep.join((str(modules), str(modules / STARTUP))),
         "VIRTUAL_ENV": str(environment),
-        # Dask parallelises; a thread pool inside every task would only fight with it.
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
     }
 
 
 def _services(spec: Cluster, instance: Instance, place: Folder, python: str) -> tuple[Service, ...]:
     if instance.role == "worker":
-        return (local.worker(python, place, instance),)
+        return (local.worker(python, place, instance, options.worker_words(spec)),)
     lab = (jupyter.lab(python, place, spec.jupyter),) if spec.jupyter.enabled else ()
     return (local.scheduler(python, place), *lab)

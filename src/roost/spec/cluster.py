@@ -18,6 +18,7 @@ from pydantic import (
 
 from roost.providers.rules import OWN_MACHINE, clouds_for
 from roost.spec.common import CloudName, Common
+from roost.spec.dask import Dask
 from roost.spec.environment import Environment
 from roost.spec.local import Local
 from roost.spec.machine import Machine
@@ -202,6 +203,11 @@ class Cluster(Common):
         validate_default=True,
         description="JupyterLab on the head of a Dask cluster: whether, and what it opens.",
     )
+    dask: Dask | None = Field(
+        None,
+        exclude_if=lambda found: found is None,  # records of before have no such key
+        description="How Dask runs on all of them.",
+    )
     run: Run | None = Field(None, description="What `roost run` does.")
 
     @field_validator("scheduler")
@@ -214,6 +220,13 @@ class Cluster(Common):
         if rules is not None and not rules.runs("cluster", found):
             allowed = f'"dask", or cloud = {quoted(clouds_for("cluster", found), " or ")}'
             raise wrong(f"{found.capitalize()} needs machines of its own", allowed=allowed)
+        return found
+
+    @field_validator("dask")
+    @classmethod
+    def _no_other_scheduler(cls, found: Dask | None, info: ValidationInfo) -> Dask | None:
+        if found is not None and info.data.get("scheduler") == "slurm":
+            raise wrong("its scheduler is Slurm", hint='leave it out, or scheduler = "dask"')
         return found
 
     @field_validator("jupyter")

@@ -29,6 +29,12 @@ class Environment(Table):
         description="A folder with pyproject.toml and uv.lock, relative to this file; "
         "notebooks are there too. Without it: a built-in Dask and JupyterLab environment.",
     )
+    lock: Path | None = Field(
+        None,
+        exclude_if=lambda found: found is None,  # records of before have no such key
+        description="A folder with pyproject.toml and uv.lock that say the software, and are not "
+        "beside the notebooks; instead of `project`.",
+    )
     secrets: tuple[str, ...] = Field(
         (),
         exclude_if=lambda found: not found,  # records of before have no such key
@@ -48,9 +54,9 @@ class Environment(Table):
     @property
     def locked(self) -> Path:
         """The folder with the lock."""
-        return self.project or BUILT_IN
+        return self.lock or self.project or BUILT_IN
 
-    @field_validator("project")
+    @field_validator("project", "lock")
     @classmethod
     def _whole(cls, found: Path | None, info: ValidationInfo) -> Path | None:
         here = around(info)
@@ -58,6 +64,8 @@ class Environment(Table):
             return found
         folder = project_folder(here.folder, str(found))
         check_project(folder)
+        if info.field_name == "lock" and info.data.get("project") is not None:
+            raise wrong("`project` brings a lock of its own", hint="keep one of the two")
         return folder
 
     @field_validator("python")
@@ -71,7 +79,8 @@ class Environment(Table):
     @classmethod
     def _of_the_lock(cls, found: str, info: ValidationInfo) -> str:
         """Take the digest of the lock as it was read; a record brings its own."""
-        return found or digest(info.data.get("project") or BUILT_IN, info.data.get("python"))
+        locked = info.data.get("lock") or info.data.get("project") or BUILT_IN
+        return found or digest(locked, info.data.get("python"))
 
 
 def check_project(folder: Path) -> None:

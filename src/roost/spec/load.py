@@ -46,11 +46,33 @@ def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> 
     Raises SpecError with all that is wrong with it, UsageError where it cannot be read.
     """
     raw, lines = _toml(path)
+    return _spec(raw, lines, str(path), path.absolute().parent, (cloud, region))
+
+
+def from_values(raw: Mapping[str, Any], folder: Path, *, source: str) -> Spec:
+    """Load the spec of a program that says what a file in ``folder`` would. Raises SpecError.
+
+    ``source`` is what its errors call it. Raises UsageError for values that no file can have.
+    """
+    try:
+        json.dumps(raw, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{source}: a value that no file can have: {error}") from None
+    return _spec(dict(raw), {}, source, folder.absolute(), (None, None))
+
+
+def _spec(
+    raw: dict[str, Any],
+    lines: dict[places.Path, int],
+    source: str,
+    folder: Path,
+    elsewhere: tuple[str | None, str | None],
+) -> Spec:
     model, problems = _model(raw, lines)
     if model is None:
-        raise SpecError(str(path), problems)
-    raw = _elsewhere(raw, model, cloud, region)
-    here = surroundings(raw, model, path.absolute().parent)
+        raise SpecError(source, problems)
+    raw = _elsewhere(raw, model, *elsewhere)
+    here = surroundings(raw, model, folder)
     try:
         spec = model.model_validate_json(_json(raw, here), strict=True, context=here)
     except ValidationError as error:
@@ -58,7 +80,7 @@ def load(path: Path, *, cloud: str | None = None, region: str | None = None) -> 
     else:
         if not problems:
             return spec
-    raise SpecError(str(path), in_order(problems))
+    raise SpecError(source, in_order(problems))
 
 
 def from_json(text: str, *, cloud: str | None = None, region: str | None = None) -> Spec:
@@ -268,4 +290,6 @@ def _json(raw: Mapping[str, Any], here: Surroundings) -> str:
 def _plain(value: object) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
     raise TypeError(type(value).__name__)  # tomllib makes nothing else

@@ -92,9 +92,18 @@ def speaks_sftp(version: str) -> bool:
 
 
 def tunnel(
-    config: Path, alias: str, control: Path, local: int, remote: int, *, persist: str | None
+    config: Path,
+    alias: str,
+    control: Path,
+    local: int,
+    remote: int,
+    *,
+    persist: str | None,
+    host: str = "localhost",
 ) -> list[str]:
     """Return a tunnel from a port here to a port of the machine's own loopback.
+
+    ``host`` is another address of that machine, for what listens on no loopback.
 
     With ``persist`` ("30m") it goes into the background once it is open, and ends when nobody has
     used it for so long: an open connection alone must not keep a machine from stopping when idle.
@@ -103,7 +112,7 @@ def tunnel(
     # Its own socket, and never one of another connection: it is asked and ended by it.
     master = ["-M", "-S", _socket(control)]
     keep = ["-f", "-o", f"ControlPersist={persist}"] if persist else ["-o", "ControlPersist=no"]
-    forward = f"127.0.0.1:{local}:localhost:{remote}"
+    forward = f"127.0.0.1:{local}:{host}:{remote}"
     strict = ["-o", "ExitOnForwardFailure=yes"]
     return ["ssh", "-F", str(config), *master, *keep, *strict, "-N", "-L", forward, "--", alias]
 

@@ -42,12 +42,20 @@ class Tunnel:
     mark: str = ""  # no two tunnels have the same
 
 
-def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> int:
+def opened(
+    connection: Connection,
+    remote: int,
+    *,
+    persist: str = PERSIST,
+    host: str = "localhost",
+    use: str = "",
+) -> int:
     """Return the local port of a tunnel in the background: the living one, or a new one.
 
+    ``host`` is the address there that listens; ``use`` keeps it apart from the page's tunnel.
     Raises RoostError with what ssh said.
     """
-    node = _key(connection)
+    node = use or _key(connection)
     living = alive(connection.name, node)
     if living is not None and _same(living, connection, remote):
         return living.local
@@ -55,11 +63,11 @@ def opened(connection: Connection, remote: int, *, persist: str = PERSIST) -> in
     path, errors = _socket(connection.name, node), ""
     for local in _ports(connection, remote):
         line = command.tunnel(
-            connection.config, connection.alias, path, local, remote, persist=persist
+            connection.config, connection.alias, path, local, remote, persist=persist, host=host
         )
         code, errors = _quietly(line)
         if code == 0:
-            _keep(connection, remote, local, line)
+            _keep(connection, node, remote, local, line)
             return local
         if "cannot listen" not in errors and "in use" not in errors:
             break
@@ -141,9 +149,9 @@ def _same(tunnel: Tunnel, connection: Connection, remote: int) -> bool:
     return (tunnel.instance, tunnel.address, tunnel.remote) == (node.id, node.address, remote)
 
 
-def _keep(connection: Connection, remote: int, local: int, line: Sequence[str]) -> None:
+def _keep(connection: Connection, key: str, remote: int, local: int, line: Sequence[str]) -> None:
     """Write down the tunnel that ``line`` has opened, and see that it is opened anew."""
-    node, key = connection.node, _key(connection)
+    node = connection.node
     made = Tunnel(
         instance=node.id,
         address=node.address or "",

@@ -1,4 +1,4 @@
-"""``RoostCluster``: a running cluster as a ``distributed.deploy.Cluster``.
+"""A running cluster as a ``distributed.deploy.Cluster``.
 
 The cluster lives outside this process and outlives it: making the object attaches, closing it
 detaches. Scaling is done by roost itself, which owns the machines, so that any number of objects,
@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dask.utils import parse_timedelta
 from distributed.core import Status, rpc
@@ -29,6 +29,8 @@ from roost.notebook.dask.ranges import EVERY, QUIET, TARGET, Range, read_range
 
 POLL = 1.0
 """Seconds between two looks at the scheduler."""
+PATIENCE = 5.0
+"""Seconds until the way to the scheduler counts as lost; a client waits 30 for a new one."""
 NOBODY: dict[str, Any] = {
     "type": "Scheduler",
     "id": "gone",
@@ -43,15 +45,11 @@ NOBODY: dict[str, Any] = {
 """The scheduler's information while it does not answer."""
 
 
-class RoostCluster(Cluster):  # type: ignore[misc]
+class AttachedCluster(Cluster):  # type: ignore[misc]
     """Attach to the running cluster ``name``.
 
     Without a name, the one this process runs in, or the only one on this machine. ``home`` is
     roost's data folder. Raises NotFoundError or RoostError where nothing of that name runs.
-
-    >>> from dask.distributed import Client
-    >>> from roost.dask import RoostCluster
-    >>> client = Client(RoostCluster("ndvi"))  # doctest: +SKIP
     """
 
     def __init__(
@@ -63,10 +61,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
         loop: Any = None,
         **kwargs: Any,
     ) -> None:
-        self._attachment = find(name, Path(home) if home else None)
-        self._local = _is_local(self._attachment.place)
-        warn_if_elsewhere(self._attachment.place)
-        self.security = _security(self._attachment.place)
+        self._attachment = self._open(name, Path(home) if home else None)
         self.scheduler = None
         self._poll_task: asyncio.Task[None] | None = None
         super().__init__(asynchronous=asynchronous, loop=loop, name=self._attachment.name, **kwargs)
@@ -78,8 +73,16 @@ class RoostCluster(Cluster):  # type: ignore[misc]
                 self._loop_runner.stop()
                 raise
 
+    def _open(self, name: str | None, home: Path | None) -> Attachment:
+        """Find the cluster on this machine."""
+        found = find(name, home)
+        self._local = _is_local(found.place)
+        warn_if_elsewhere(found.place)
+        self.security = _security(found.place)
+        return found
+
     @classmethod
-    def from_name(cls, name: str, **kwargs: Any) -> RoostCluster:
+    def from_name(cls, name: str, **kwargs: Any) -> Self:
         """Attach to a cluster by its name."""
         return cls(name, **kwargs)
 
@@ -101,7 +104,7 @@ class RoostCluster(Cluster):  # type: ignore[misc]
     def _connect(self, attachment: Attachment) -> None:
         self._attachment = attachment
         args = self.security.get_connection_args("client")
-        self.scheduler_comm = rpc(attachment.address, connection_args=args)
+        self.scheduler_comm = rpc(attachment.address, connection_args=args, timeout=PATIENCE)
 
     async def _look(self) -> None:
         self.scheduler_info = SchedulerInfo(await self.scheduler_comm.identity(n_workers=-1))
@@ -118,10 +121,13 @@ class RoostCluster(Cluster):  # type: ignore[misc]
     async def _reconnect(self) -> None:
         """Connect again: the scheduler may have come back, perhaps elsewhere."""
         with suppress(RoostError):
-            found = find(self._attachment.name, self._attachment.place.path.parent.parent)
+            found = await asyncio.to_thread(self._find_again)
             if found.address != self._attachment.address:
                 await self.scheduler_comm.close_rpc()
                 self._connect(found)
+
+    def _find_again(self) -> Attachment:
+        return find(self._attachment.name, self._attachment.place.path.parent.parent)
 
     async def _close(self) -> None:
         """Detach; the cluster stays as it is."""
@@ -132,8 +138,8 @@ class RoostCluster(Cluster):  # type: ignore[misc]
             self._poll_task = None
         await super()._close()
 
-    def __await__(self) -> Generator[Any, None, RoostCluster]:
-        async def started() -> RoostCluster:
+    def __await__(self) -> Generator[Any, None, Self]:
+        async def started() -> Self:
             if self.status == Status.created:
                 await self._start()
             return self
@@ -246,7 +252,7 @@ class Following:
     ``minimum`` and ``maximum`` as they were asked for; it looks like Dask's ``Adaptive``.
     """
 
-    def __init__(self, cluster: RoostCluster, minimum: int, maximum: float | None) -> None:
+    def __init__(self, cluster: AttachedCluster, minimum: int, maximum: float | None) -> None:
         self.cluster = cluster
         self.minimum = minimum
         self.maximum = maximum

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,13 @@ def dashboard(said: dict[str, Any]) -> str | None:
     """Return the dashboard's address (``http://127.0.0.1:PORT``), from the scheduler's file."""
     port = said.get("services", {}).get("dashboard")
     return f"http://127.0.0.1:{port}" if port else None
+
+
+def page(place: Folder, link: str) -> str:
+    """Return the address of a page with the secret that the pages' guard asks for."""
+    with suppress(OSError):
+        return f"{link}?token={place.dashboard.read_text().strip()}" if link else ""
+    return link
 
 
 def wait_for_scheduler(place: Folder, patience: float) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,11 @@ def members(place: Folder) -> dict[str, int] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def of_nodes(names: Iterable[str], nodes: Collection[str]) -> list[str]:
+    """Return the workers of these nodes: one has its node's name, several ``NODE-0`` and so on."""
+    return sorted(n for n in names if n in nodes or re.sub(r"-\d+$", "", n) in nodes)
 
 
 def dask_setup(scheduler: Any) -> None:

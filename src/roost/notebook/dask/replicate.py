@@ -15,6 +15,7 @@ from typing import Any
 
 from roost.home import Folder
 from roost.notebook.dask.discovery import scheduler, tls_variables
+from roost.notebook.dask.membership import of_nodes
 from roost.notebook.dask.retire import PATIENCE, options_of
 
 TRIES = 3
@@ -30,7 +31,8 @@ async def spread(address: str, names: list[str]) -> int:
     args = Security().get_connection_args("client")
     async with rpc(address, connection_args=args) as asked:
         workers = (await asked.identity(n_workers=-1))["workers"]
-        going = {at for at, worker in workers.items() if str(worker["name"]) in names}
+        those = of_nodes((str(worker["name"]) for worker in workers.values()), names)
+        going = {at for at, worker in workers.items() if str(worker["name"]) in those}
         staying = {at: worker for at, worker in workers.items() if at not in going}
         held = await asked.has_what(workers=sorted(going))
         holders = await asked.who_has(keys=list({key for keys in held.values() for key in keys}))

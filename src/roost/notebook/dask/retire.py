@@ -19,6 +19,7 @@ from typing import Any
 
 from roost.home import Folder, folder
 from roost.notebook.dask.discovery import scheduler, tls_variables
+from roost.notebook.dask.membership import of_nodes
 
 PATIENCE = 90.0
 MARK_VARIABLE = "ROOST_RETIRED"
@@ -28,22 +29,23 @@ AWAY = 600.0
 
 
 async def retire(address: str, names: list[str]) -> list[str]:
-    """Retire workers by name; return those that the scheduler knew."""
+    """Retire the workers of these nodes; return those that the scheduler knew."""
     from distributed.core import rpc
     from distributed.security import Security
 
     args = Security().get_connection_args("client")
     async with rpc(address, connection_args=args) as asked:
-        await _tell(asked, names)
+        known = (await asked.identity(n_workers=-1))["workers"]
+        names = of_nodes((str(worker["name"]) for worker in known.values()), names)
+        await _tell(asked, known, names)
         gone = await asked.retire_workers(names=names, close_workers=True, remove=True)
     return sorted(str(worker["name"]) for worker in gone.values())
 
 
-async def _tell(asked: Any, names: list[str]) -> None:
+async def _tell(asked: Any, known: dict[str, Any], names: list[str]) -> None:
     """Tell these workers not to come back, although their supervisors start them again."""
     from distributed.protocol.pickle import dumps
 
-    known = (await asked.identity(n_workers=-1))["workers"]
     those = [address for address, worker in known.items() if str(worker["name"]) in names]
     if those:
         note = {"op": "run", "function": dumps(stay_away), "args": dumps(()), "kwargs": dumps({})}

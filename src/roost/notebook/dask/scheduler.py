@@ -30,6 +30,7 @@ def arguments(
         *("--preload", "roost.notebook.dask.membership"),
         *("--preload", "roost.notebook.dask.activity"),
         *("--preload", "roost.notebook.dask.follow"),
+        *("--preload", "roost.notebook.dask.idle"),
     ]
 
 

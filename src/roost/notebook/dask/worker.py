@@ -32,13 +32,14 @@ SYSTEM_BYTES, SYSTEM_SHARE = 300 * 2**20, 0.05
 
 
 def arguments(address: str, options: argparse.Namespace) -> list[str]:
-    """Return the words for ``dask worker``."""
+    """Return the words for ``dask worker``; several processes share the CPUs and the memory."""
+    count = cpus() if options.processes == "cpus" else int(options.processes)
     return [
         address,
         *("--name", options.name),
-        *("--nworkers", "1"),
-        *("--nthreads", str(options.nthreads or cpus())),
-        *("--memory-limit", str(options.memory_limit or memory())),
+        *("--nworkers", str(count)),
+        *("--nthreads", str(options.nthreads or max(1, cpus() // count))),
+        *("--memory-limit", str(options.memory_limit or memory() // count)),
         *("--local-directory", os.path.abspath(options.local_directory)),
         *("--host", options.host),
         *("--death-timeout", "60"),
@@ -48,6 +49,10 @@ def arguments(address: str, options: argparse.Namespace) -> list[str]:
         *("--preload", "roost.notebook.dask.project"),
         *("--preload", "roost.notebook.dask.worker_ready"),
         *("--preload", "roost.notebook.dask.prewarm"),
+        *("--preload", "roost.notebook.dask.preload"),
+        *(("--resources", options.resources) if options.resources else ()),
+        *(() if options.nanny else ("--no-nanny",)),
+        *(("--worker-class", options.worker_class) if options.worker_class else ()),
     ]
 
 
@@ -74,6 +79,10 @@ def main() -> int:
     parser.add_argument("--nthreads", type=int, help="(default: the CPUs)")
     parser.add_argument("--memory-limit", help="bytes (default: nearly all)")
     parser.add_argument("--local-directory", required=True)
+    parser.add_argument("--processes", default="1", help='how many, or "cpus"')
+    parser.add_argument("--resources", help="GPU=1,...")
+    parser.add_argument("--no-nanny", dest="nanny", action="store_false")
+    parser.add_argument("--worker-class")
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     options = parser.parse_args()
     place = Folder(options.folder.absolute())

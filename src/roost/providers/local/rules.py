@@ -76,9 +76,11 @@ class LocalRules:
         return Shape(type="process", cpus=threads, memory_gib=memory)
 
     def set_up(self, spec: Spec) -> Mapping[str, Any]:
-        """Return what every process works with: its threads and memory, and the folder."""
+        """Return what every process works with: threads, memory, the folder, Dask's options."""
         assert spec.kind == "cluster"
+        options = {} if spec.dask is None else {"dask": spec.dask.model_dump(mode="json")}
         return {
+            **options,
             # Not the shape: a worker's share of the memory follows the number of workers.
             "local": spec.local.model_dump(mode="json"),
             "project": str(spec.environment.project or spec.folder),

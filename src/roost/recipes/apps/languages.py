@@ -60,7 +60,12 @@ def uploads(spec: Spec) -> dict[str, UploadSource]:
     """Return the project whose packages are in the cluster's Python, if the file names one."""
     if spec.kind != "cluster" or "python" not in _wanted(spec):
         return {}
-    return environment.uploads(spec) if spec.environment.project else {}
+    return environment.uploads(spec) if _brings(spec) else {}
+
+
+def _brings(spec: Cluster) -> bool:
+    """Tell whether the file names a lock of its own."""
+    return (spec.environment.project or spec.environment.lock) is not None
 
 
 RECIPE = Recipe(
@@ -103,7 +108,7 @@ def _system(spec: Cluster) -> Step:
 
 def _python(spec: Cluster, sums: Mapping[str, str]) -> tuple[Step, ...]:
     """Make one environment for all nodes, with the locked packages of the project."""
-    project = environment.project(sums) if spec.environment.project else ""
+    project = environment.project(sums) if _brings(spec) else ""
     brought = (
         Upload(key=environment.PROJECT, sha256=sums[environment.PROJECT], to=project, unpack=True)
         if project

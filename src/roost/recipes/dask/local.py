@@ -16,8 +16,11 @@ def scheduler(python: str, place: Folder) -> Service:
     )
 
 
-def worker(python: str, place: Folder, instance: Instance) -> Service:
-    """Return a worker that finds the scheduler by itself, whichever starts first."""
+def worker(python: str, place: Folder, instance: Instance, more: tuple[str, ...] = ()) -> Service:
+    """Return a worker that finds the scheduler by itself, whichever starts first.
+
+    ``more`` are further options of it.
+    """
     memory = int(instance.shape.memory_gib * 2**30)
     return Service(
         name="worker",
@@ -30,5 +33,6 @@ def worker(python: str, place: Folder, instance: Instance) -> Service:
             *("--nthreads", str(instance.shape.cpus)),
             *("--memory-limit", str(memory)),
             *("--local-directory", str(place.machine(instance.name) / "scratch")),
+            *more,
         ),
     )

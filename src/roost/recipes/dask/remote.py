@@ -20,8 +20,9 @@ from roost.notebook.dask.discovery import tls_variables
 from roost.notebook.dask.elsewhere import client_variables
 from roost.notebook.dask.retire import MARK_VARIABLE
 from roost.recipes.base import Recipe, UploadSource
+from roost.recipes.dask import options
 from roost.recipes.dask import remote_environment as environment
-from roost.recipes.local import node_variables
+from roost.recipes.local import ONE_THREAD, node_variables
 from roost.recipes.programs import program
 from roost.recipes.step import Command, File, Service, Step, Upload
 from roost.recipes.unit import UNITS, quoted, unit
@@ -159,6 +160,8 @@ def _node(spec: Cluster, role: Role, sums: Mapping[str, str]) -> Step:
     """Return a step with roost's modules, the programs, and this machine's place in its cluster."""
     package = Upload(key=PACKAGE_KEY, sha256=sums[PACKAGE_KEY], to=PACKAGE, unpack=True)
     constants = {
+        **ONE_THREAD,
+        **options.variables(spec),
         **spec.env,
         **node_variables(folder(spec.name), environment.path(spec)),
         **tls_variables(folder(spec.name)),
@@ -247,6 +250,7 @@ def _worker(spec: Cluster) -> Step:
             *_dask(spec, "roost.notebook.dask.worker"),
             *("--host", "${ROOST_ADDRESS}", "--name", "${ROOST_NODE}"),
             *("--local-directory", "${ROOST_SCRATCH}"),
+            *options.worker_words(spec),
         ),
     )
     return _step(
@@ -281,7 +285,8 @@ def _dask(spec: Cluster, module: str) -> tuple[str, ...]:
 def _step(
     spec: Cluster, service: Service, title: str, description: str, more: tuple[str, ...]
 ) -> Step:
-    env = {"PATH": f"{environment.path(spec)}/bin:{SYSTEM_PATH}"}
+    # The variables are in a unit too, so that it starts anew when they change.
+    env = {"PATH": f"{environment.path(spec)}/bin:{SYSTEM_PATH}", **options.variables(spec)}
     if service.name == "worker":
         env[MARK_VARIABLE] = "/run/roost-worker/retired"
     # Python imports from the folder in which it starts: not from the user's own.
