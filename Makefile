@@ -21,8 +21,9 @@ smoke: ## seconds: who may import whom, and some fast tests
 test: ## the default suite
 	$(RUN) pytest -n logical
 
-sweep: ## every scene on AWS killed and failed at every moment, of which CI takes a sample; all examples of laws
+sweep: ## every scene on AWS and OpenStack killed and failed at every moment, of which CI takes a sample; all examples of laws
 	ROOST_SWEEP=full $(RUN) pytest -m slow -n logical tests/aws
+	ROOST_SWEEP=full $(RUN) pytest -m openstack -n 2 tests/openstack/test_openstack_sweeps.py
 	ROOST_SWEEP=full $(RUN) pytest -n logical $$(grep -rl --include='test_*.py' 'from tests.laws import' tests)
 
 docs: ## every generated file: docs/cli.md, docs/spec.md, the schema, tests/recipes/golden

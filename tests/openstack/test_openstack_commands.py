@@ -219,11 +219,16 @@ def test_a_flavor_without_disk_boots_from_a_volume_that_goes_with_its_machine(
     flavor = admin.create_flavor(name=name, ram=512, vcpus=1, disk=0, is_public=False)
     admin.flavor_add_tenant_access(flavor, project.id)
     text = DESKTOP.replace('cpus = 1\nmemory = "500MB"', f'type = "{name}"')
-    Path("stars.toml").write_text(text.replace("[[volumes]]", "[[volumes]]", 1))
+    Path("stars.toml").write_text(f'{text}prices = "site.toml"\n')
+    Path("site.toml").write_text(
+        f'unit = "SU"\nsource = "a list"\n[flavors]\n"{name}" = 0\n'
+        "[volumes]\nany = 730\n[addresses]\nfloating = 0\n"
+    )
     well(roost("up", "stars.toml", "--yes"))
     assert len(project.left()["volumes"]) == 2
     shown = roost("show", "stars", "--json").json
     assert [v["name"] for v in shown["volumes"]] == ["data"]
+    assert "11.00 SU" in roost("cost", "stars").out, "1 GB of data, and 10 that it boots from"
     refused = roost("park", "stars", "--yes")
     assert (refused.code, "it boots from a volume" in refused.err) == (1, True), refused.err
     assert roost("show", "stars", "--json").json["instances"][0]["state"] == "running"

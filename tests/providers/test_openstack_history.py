@@ -77,6 +77,16 @@ def test_the_sums_of_a_day() -> None:
     assert sums.most.amount.currency == "SU"
 
 
+def test_a_machine_has_the_disk_that_it_boots_from_and_that_goes_with_it() -> None:
+    def boots(image: object, **goes: bool) -> dict[str, Any]:
+        volumes = [{"id": key, "delete_on_termination": value} for key, value in goes.items()]
+        volumes_key = "os-extended-volumes:volumes_attached"
+        return server("ACTIVE", 8, 8) | {"image": image, volumes_key: volumes}
+
+    assert ledger.boot_ids({"instance": [boots("", boot=True, data=False)]}) == {"boot": "s1"}
+    assert ledger.boot_ids({"instance": [boots({"id": "i"}, other=True)]}) == {}
+
+
 def test_a_record_in_a_firewall_has_room_for_the_sums_only() -> None:
     whole = Ledger(tuple(Batch(Machine(FLAVOR), n, 1, (Ending(1, n, n),)) for n in range(1, 500)))
     held = ledger.as_properties(whole, (), {}, short=True)

@@ -226,8 +226,8 @@ class OpenStackCloud:
     def history(self, name: str, moment: datetime) -> tuple[Ledger, There]:
         """Return the ledger of a name, from its record, and what exists now."""
         with translated(f"look at what {name} has had"):
-            state = self.observe(name)
-        return ledger.history(self._memory(name), state, int(moment.timestamp()))
+            state, memory = self.observe(name), self._memory(name)
+            return ledger.history(self.site, memory, state, int(moment.timestamp()))
 
     def check_type(self, name: str, instances: tuple[str, ...], new: str) -> None:
         """Raise UsageError where these machines cannot have that flavor."""

@@ -3,7 +3,7 @@
 It is written by one call in front of whatever ends something; a process killed between the two does
 no harm (`roost.cost.ledger` says why). A machine that is off is another thing there than one that
 runs, as sites charge for it: ``m1.small:stopped``, ``m1.small:shelved``. The disk of a machine that
-boots from a volume has no marks, and is not counted.
+boots from a volume has no marks, and is found by its machine (``boot_disks``).
 """
 
 from __future__ import annotations
@@ -126,6 +126,17 @@ def _moment(text: Any) -> int:
     return int(marks.seconds(text))
 
 
+def boot_ids(described: All) -> dict[str, str]:
+    """Return the volumes that machines boot from, and go with them: by their ids, the machine's."""
+    return {
+        str(disk.get("id")): str(one["id"])
+        for one in described.get("instance", ())
+        if not one.get("image")
+        for disk in one.get("os-extended-volumes:volumes_attached") or ()
+        if disk.get("delete_on_termination") is True
+    }
+
+
 # --- effects -------------------------------------------------------------------------------------
 
 
@@ -138,7 +149,9 @@ def note(site: Site, memory: Memory, step: Step, now: int) -> None:
     ended = ends(step, memory.ids)
     if not ended or not memory.kept.id:
         return
-    found = things(memory.described)
+    if isinstance(step, Delete):
+        ended |= {disk for disk, one in boot_ids(memory.described).items() if one in ended}
+    found = things(_with_boot_disks(site, memory))
     seen = [one for those in found.values() for one in those]
     going = [one for site_id in ended for one in found.get(site_id, ())]
     before = memory.kept.held
@@ -154,9 +167,25 @@ def note(site: Site, memory: Memory, step: Step, now: int) -> None:
         memory.note(f"what it has cost so far could not be noted: {error}")
 
 
-def history(memory: Memory, state: State, now: int) -> tuple[Ledger, There]:
+def _with_boot_disks(site: Site, memory: Memory) -> All:
+    """Return what was seen last, with the disks that machines boot from; one call more, or none."""
+    there, known = boot_ids(memory.described), {str(one["id"]) for one in memory.boot_disks}
+    if not there.keys() <= known:
+        try:
+            every = site.every("block-storage", "/volumes/detail", "volumes", [("limit", "1000")])
+        except CallError as error:
+            if error.kind in ("busy", "credentials"):
+                raise
+            every = []
+            memory.note(f"what boot disks cost could not be looked up: {error}")
+        memory.boot_disks = [one for one in every if one.get("id") in there]
+    mine = [one for one in memory.boot_disks if one["id"] in there]
+    return {**memory.described, "volume": [*memory.described.get("volume", ()), *mine]}
+
+
+def history(site: Site, memory: Memory, state: State, now: int) -> tuple[Ledger, There]:
     """Return the ledger and what exists now of a name that was looked at just now."""
-    seen = [one for those in things(memory.described).values() for one in those]
+    seen = [one for those in things(_with_boot_disks(site, memory)).values() for one in those]
     began = memory.kept.created
     return in_record(memory.kept.held), There(
         seen=tuple(seen),

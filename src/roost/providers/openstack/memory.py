@@ -25,6 +25,7 @@ class Memory:
     ``unchanged`` says of volumes, by their ids, why they cannot be changed now. ``notes`` are for
     whoever watches; ``state`` is what the last look saw,
     ``head`` the head's private address; None where there is none, or one that is going.
+    ``boot_disks`` are volumes without marks, as described, that machines boot from.
     """
 
     looked: bool = False
@@ -44,6 +45,7 @@ class Memory:
     notes: list[str] = field(default_factory=list)
     state: State | None = None
     head: str | None = None
+    boot_disks: list[dict[str, Any]] = field(default_factory=list)
 
     def id(self, name: str, kind: Kind, one: str) -> str:
         """Return the site's id of one of ``name``'s. Raises NotYetError if it was not seen."""
