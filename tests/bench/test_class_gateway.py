@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -33,6 +34,7 @@ BEHIND = (
     .replace('people = "people.csv"\n', "")
     .replace("seats = 3", "seats = 2")
     .replace('address = "fixed"', 'reach = "jump"')
+    + "[schedule]\nend = 2099-07-01T18:00:00Z\n"
 )
 
 LOOKS = "ss -Htn state established '( sport = :443 )' | grep -o '[0-9]*$'"
@@ -109,6 +111,17 @@ def test_a_spare_is_behind_the_same_address_with_the_same_password(
         assert ports
         assert all(600 <= int(port) < 1024 for port in ports)
         assert json.loads(seat.shell(ASK).ok().out)["idle_s"] > 1
+        desktop.locator("#hand").evaluate("button => button.click()")
+        wait_for(lambda: "told" in desktop.inner_text("#hand"), 30, "the hand is up")
+        assert re.fullmatch(r"([0-9]+ h )?[0-9]+ min left", desktop.inner_text("#left"))
+        wall.locator("#seat-2.hand").wait_for(timeout=20_000)
+        wall.screenshot(path=tmp_path / "hand.png")
+        wall.locator("li:has(#seat-2) a").click()
+        wall.get_by_role("button", name="Lower its hand").click()
+        wall.get_by_text("Done.").wait_for(timeout=60_000)
+        wall.locator("a:text-is('room')").click()
+        wall.locator("#seat-2.well").wait_for(timeout=20_000)
+        desktop.screenshot(path=tmp_path / "student.png")
         gone.shell("systemctl stop ssh roost-desktop-page").ok()
         wall.locator("#seat-2.red").wait_for(timeout=10_000)
         wall.screenshot(path=tmp_path / "red.png")

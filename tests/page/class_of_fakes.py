@@ -147,6 +147,7 @@ class Seats:
         found: dict[str, Any] = {
             "memory": [used, 16000],
             "failed": False,
+            "hand": number == 4,
             "error": "memory was full: the system ended a program" if number == 12 else "",
             "idle_s": [4.0, 31.0, 760.0, 5400.0][number % 4],
             "hash": mark,

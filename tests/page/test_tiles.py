@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,8 @@ def test_a_tile_is_red_where_its_seat_needs_somebody_and_nowhere_else() -> None:
         (look(refused, ever=False, started=young), "wait"),  # at its set-up
         (look(refused, ever=True, started=young), "red"),
         (look(Glance(seat="seat-7", failed=True, error="no room")), "red"),
+        (look(Glance(seat="seat-7", hand=True)), "hand"),
+        (look(Glance(seat="seat-7", hand=True, failed=True)), "red"),
         (look(Glance(seat="seat-7", miss="password")), "unknown"),
         (look(age=30), "unknown"),  # nobody hears the gateway: that is not this seat's fault
         (look(silent, age=30), "unknown"),
@@ -68,6 +71,16 @@ def test_a_tile_says_who_and_how_and_the_line_above_which_seats_need_somebody() 
     assert summary([well, off]) == "1 off, 1 well."
     assert summary([well, red]) == "Seat 3 needs you: its machine is gone. 1 well."
     assert summary([red] * 2 + [well]).startswith("Seats 3, 3 need you. ")
+    hand = tile(
+        Seen(
+            seat="seat-4", instance=instance("seat-4", 4), heard=Heard(replace(WELL, hand=True), 99)
+        ),
+        NOW,
+    )
+    assert (hand.word, hand.memory) == ("asks for help", 25)
+    assert summary([hand, well]) == "Seat 4 asks for help. 1 well."
+    said = "Seat 3 needs you: its machine is gone. Seats 4, 4 ask for help. 1 well."
+    assert summary([hand, red, hand, well]) == said
     # Without a gateway nobody asks the seats; what the cloud says is all.
     assert tile(seen, NOW, watched=False).look == "unknown"
     bad = instance("seat-7", 7, health="EC2's check of its system fails")

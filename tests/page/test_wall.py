@@ -191,7 +191,8 @@ def test_a_form_does_what_the_command_does_for_the_seat_that_it_names(
         (("training", "seat-1"), {"delete_data": False, "new_password": False}),
         ((__file__, "training/seats:Desktop"),),
     ]
-    for verb in ("restart", "reset", "swap"):  # never all of them
+    assert browser.submit("/verbs/reset", name="training", seat="../x").status_code == 403
+    for verb in ("restart", "reset", "swap", "lower"):  # never all of them
         job = browser.submit(f"/verbs/{verb}", name="training").headers["location"]
         assert "which seat?" in browser.until(job, "It failed.")
     assert len(done) == 3

@@ -132,3 +132,33 @@ def test_the_desktop_has_the_size_of_who_came_first_until_that_one_leaves() -> N
         second.dispatch_event("#text", "input")
         expect(second.locator("#long")).to_contain_text("too long")
         assert second.evaluate("screen_of.pasted") == 300_000
+
+
+def test_a_seats_person_sees_the_time_that_is_left_and_asks_for_help() -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from playwright.sync_api import expect, sync_playwright
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Desktop)) as web, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM)
+        page = browser.new_page()
+        asked: list[str] = []
+
+        def seat(route: Any) -> None:
+            asked.append(f"{route.request.method} {route.request.url.rpartition('/')[2]}")
+            right = PASSWORD.replace("-", "") in route.request.headers["authorization"]
+            up = route.request.url.endswith("?up")
+            route.fulfill(status=200 if right else 403, json={"left_s": 5430, "hand": up})
+
+        page.route("**/mine", seat)
+        page.route("**/hand?*", seat)
+        page.goto(f"http://127.0.0.1:{web.server_port}/#{PASSWORD}")
+        page.wait_for_function("window.screen_of")
+        page.evaluate("screen_of.dispatchEvent(new Event('connect'))")
+        expect(page.locator("#left")).to_have_text("1 h 30 min left")
+        page.locator("#hand").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#hand")).to_have_text("Your trainer is told")
+        page.keyboard.press("Enter")
+        expect(page.locator("#hand")).to_have_text("I need help")
+        assert asked == ["GET mine", "POST hand?up", "POST hand?down"]
+        browser.close()

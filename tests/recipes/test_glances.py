@@ -8,7 +8,9 @@ import json
 import shutil
 import socket
 import ssl
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
@@ -70,13 +72,39 @@ def test_a_seat_says_how_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(Screen, "data", b"x" * (LARGEST + 1))
     assert "hash" not in glance.look(Screen(), "")
     assert glance.LARGEST <= LARGEST
-    here, there = socket.socketpair()
-    with here, there:
-        here.sendall(b"GET /glance?0123456789abcdef HTTP/1.0\r\nHost: a\r\n\r\n")
-        glance.answer(there, None)
-        head, _, body = here.recv(10_000).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.0 200 OK\r\n")
-    assert json.loads(body)["idle_s"] is None
+    assert first["hand"] is False
+
+
+def test_a_seats_page_asks_for_help_and_how_long_it_lasts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    glance = module("glance.py")
+    monkeypatch.setattr(glance, "HAND", tmp_path / "up")
+    monkeypatch.setattr(glance, "STATUS", tmp_path / "none")
+    limits = tmp_path / "limits"
+    monkeypatch.setattr(glance, "LIMITS", ("cat", str(limits)))
+
+    def asked(line: str) -> tuple[str, Any]:
+        here, there = socket.socketpair()
+        with here, there:
+            here.sendall(f"{line} HTTP/1.0\r\nHost: a\r\n\r\n".encode())
+            glance.answer(there, lambda: None)
+            head, _, body = here.recv(10_000).partition(b"\r\n\r\n")
+        return head.decode().split()[1], json.loads(body) if body else None
+
+    assert asked("GET /glance?0123456789abcdef")[1]["idle_s"] is None
+    assert asked("GET /mine") == ("200", {"left_s": None, "hand": False})
+    assert asked("POST /hand?up") == ("200", {"left_s": None, "hand": True})
+    assert asked("GET /glance?0")[1]["hand"] is True
+    assert asked("POST /hand?down")[1]["hand"] is False
+    limits.write_text('{"end": "2000-01-01T00:00:00+00:00", "stops_in_s": 540}')
+    assert asked("GET /mine")[1]["left_s"] == 540
+    end = datetime.fromtimestamp(time.time() + 7200, UTC).isoformat()
+    limits.write_text(json.dumps({"end": end, "stops_in_s": None}))
+    assert 7190 < asked("GET /mine")[1]["left_s"] <= 7200
+    for wrong in ("GET /hand?up", "POST /glance", "GET /", "GET /glance?../x", "POST /hand?a b"):
+        assert asked(wrong) == ("400", None), wrong
+    assert not (tmp_path / "up").exists()
 
 
 @pytest.fixture

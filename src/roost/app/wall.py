@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 OWN = ("ControlMaster=no", "ControlPath=none", "ServerAliveInterval=3", "ServerAliveCountMax=2")
 """A connection of its own, which notices within seconds that the network is gone."""
+HAND = "/run/roost-hand/up"
+"""On a seat: its user has asked for help."""
 Roster = dict[str, tuple[str, str]]
 """Each seat's address in the cloud's own network, and its machine's id."""
 
@@ -149,3 +151,15 @@ def watch(session: Session, of: Overview, heard: Callable[[Glance], None]) -> Wa
     line = command.batch(way.config, way.alias, ["sudo", "-n", GLANCES])
     own = [word for one in OWN for word in ("-o", one)]
     return Watch([line[0], *own, *line[1:]], heard)
+
+
+def lower_hand(session: Session, name: str, seat: str) -> None:
+    """Forget that a seat's user has asked for help. Raises RoostError where it is not reached."""
+    from roost.app.seats import chosen, on_each, problem_of
+    from roost.ssh.query import asked
+
+    cloud, spec, state = class_of(session, name, command_line("roost", "show", name))
+    seats = chosen(spec, [seat])
+    found = on_each(session, cloud, state, seats, lambda way: asked(way, ["rm", "-f", HAND]))
+    if problem := problem_of(found, lambda _: command_line("roost", "show", name)):
+        raise problem

@@ -50,6 +50,7 @@ class Glance:
     used: int | None = None
     memory: int | None = None
     failed: bool = False
+    hand: bool = False
     error: str = ""
 
 
@@ -83,6 +84,7 @@ def _answer(seat: str, found: Any) -> Glance:
         used=used,
         memory=memory,
         failed=found.get("failed") is True,
+        hand=found.get("hand") is True,
         error=_text(found.get("error")),
     )
 

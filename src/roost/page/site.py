@@ -32,6 +32,7 @@ from roost.app.plan import Planned, Usage, planned
 from roost.app.show import Shown, hourly, shown
 from roost.errors import RoostError, UsageError
 from roost.home import check_name, is_name
+from roost.model.nodes import is_node
 from roost.page.classes import Classes
 from roost.page.drawing import doors, groups
 from roost.page.guard import COOKIE, HEADERS, Guard
@@ -207,9 +208,10 @@ class Site:
     async def begin(self, request: Request) -> Response:
         """Begin a verb, and lead to its job."""
         fields, do = await self.guard.fields(request), VERBS.get(request.path_params["verb"])
-        if fields is None or do is None:
+        seat = fields.get("seat", "") if fields else ""
+        if fields is None or do is None or (seat and not is_node(seat)):
             return PlainTextResponse("this is no form of the page", 403)
-        verb, seat = request.path_params["verb"], fields.get("seat", "")
+        verb = request.path_params["verb"]
         given = {key: value for key, value in fields.items() if key != "secret"}
         try:
             name = check_name(fields.get("name", ""))

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from roost.model.resources import Instance
     from roost.spec.people import Person
 
-Look = Literal["red", "wait", "unknown", "off", "well"]
+Look = Literal["red", "hand", "wait", "unknown", "off", "well"]
 WORDS: Mapping[Look, str] = {
     "red": "needs you",
+    "hand": "asks for help",
     "wait": "waiting",
     "unknown": "not known",
     "off": "off",
@@ -27,6 +28,7 @@ STALE = 9.0
 """Seconds after which a word of a seat is too old to be believed."""
 YOUNG = 1800.0
 """Seconds after its start in which a desktop that never answered may still be at its set-up."""
+MOST_NAMED = 6
 LITTLE = 95
 """Percent of memory from which it is said loudly."""
 
@@ -89,7 +91,7 @@ def tile(seen: Seen, now: Moment, *, watched: bool = True) -> Tile:
     """Return the tile of a seat. ``watched``: somebody asks the seats."""
     look, why = _machine(seen.instance, watched=watched) or _desktop(seen, now)
     told = None
-    if look in ("well", "red") and seen.heard is not None and not seen.heard.glance.miss:
+    if look in ("well", "hand", "red") and seen.heard is not None and not seen.heard.glance.miss:
         told = seen.heard.glance
     memory = _percent(told) if told else None
     return Tile(
@@ -103,7 +105,7 @@ def tile(seen: Seen, now: Moment, *, watched: bool = True) -> Tile:
         memory=memory,
         full=memory is not None and memory >= LITTLE,
         error=(told.error if told else "") or (seen.instance.health if seen.instance else ""),
-        mark=seen.mark if look in ("well", "red", "unknown") else "",
+        mark=seen.mark if look not in ("off", "wait") else "",
     )
 
 
@@ -143,7 +145,7 @@ def _told(heard: Heard, *, young: bool) -> tuple[Look, str]:
         return "red", WHY[miss]
     if heard.glance.failed:
         return "red", heard.glance.error or "its set-up failed"
-    return "well", ""
+    return ("hand" if heard.glance.hand else "well"), ""
 
 
 def idle_text(seconds: float | None) -> str:
@@ -161,11 +163,24 @@ def _percent(told: Glance) -> int | None:
 def summary(tiles: Sequence[Tile]) -> str:
     """Return all tiles in a line: ``"27 well, 2 off. Seat 7 needs you: does not answer."``"""
     counts = {look: sum(one.look == look for one in tiles) for look in WORDS}
-    parts = [f"{count} {WORDS[look]}" for look, count in counts.items() if count and look != "red"]
+    parts = [
+        f"{count} {WORDS[look]}"
+        for look, count in counts.items()
+        if count and look not in ("red", "hand")
+    ]
+    hands = _numbers(tiles, "hand")
+    asks = f"{hands} {'ask' if hands.startswith('Seats') else 'asks'} for help. " if hands else ""
     red = [one for one in tiles if one.look == "red"]
     if not red:
-        return f"{', '.join(parts)}."
-    names = ", ".join(str(one.number) for one in red[:6]) + (" ..." if len(red) > 6 else "")
+        return f"{asks}{', '.join(parts)}."
     why = f": {red[0].why}" if len(red) == 1 else ""
-    verb = "Seat {} needs you" if len(red) == 1 else "Seats {} need you"
-    return f"{verb.format(names)}{why}. {', '.join(parts)}."
+    need = "needs" if len(red) == 1 else "need"
+    return f"{_numbers(tiles, 'red')} {need} you{why}. {asks}{', '.join(parts)}."
+
+
+def _numbers(tiles: Sequence[Tile], look: Look) -> str:
+    """Return ``"Seat 7"`` or ``"Seats 7, 9"``; "" where none looks so."""
+    found = [str(one.number) for one in tiles if one.look == look]
+    more = " ..." if len(found) > MOST_NAMED else ""
+    which = ", ".join(found[:MOST_NAMED]) + more
+    return f"{'Seat' if len(found) == 1 else 'Seats'} {which}" if found else ""

@@ -81,6 +81,12 @@ def _message(session: Session, name: str, fields: Fields) -> None:
         raise shown.problem
 
 
+def _lower(session: Session, name: str, fields: Fields) -> None:
+    from roost.app.wall import lower_hand
+
+    lower_hand(session, name, _the_seat(fields))
+
+
 def _run(session: Session, name: str, fields: Fields) -> None:
     from roost.app.run import run_on_seats
 
@@ -138,11 +144,12 @@ VERBS: dict[str, Callable[[Session, str, Fields], object]] = {
     "restart": _restart,
     "reset": _reset,
     "swap": _swap,
+    "lower": _lower,
     "message": _message,
     "run": _run,
     "push": _push,
     "collect": _collect,
 }
 """Each with a session, a name, and the fields of its form."""
-BESIDE = ("message", "run", "push", "collect")
+BESIDE = ("lower", "message", "run", "push", "collect")
 """Verbs that change nothing in the cloud, and are done whatever else is at work on the name."""

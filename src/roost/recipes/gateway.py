@@ -45,6 +45,8 @@ FROM_A_SEAT = {
 }
 """All seats are one origin to a browser, and who has a seat may be root there. So the pages are the
 gateway's own, and what a seat answers is data to a browser: no page, no script, no cookie."""
+DATA = ("key", "mine", "hand", "screen/*")
+"""The places of a seat that lead to it: what is its own, and no picture of it."""
 NO_COOKIES = ["Set-Cookie", "Clear-Site-Data", "Location", "Refresh", "Link"]
 
 
@@ -130,11 +132,11 @@ def _by_acme(host: str) -> dict[str, Any]:
 
 
 def _seat(number: int, address: str) -> Iterable[dict[str, Any]]:
-    """Yield the routes of one seat: its two places for data lead to it, all else is static."""
+    """Yield the routes of one seat: its places for data lead to it, all else is static."""
     upstream = f"[{address}]:443" if ":" in address else f"{address}:443"
     strip = {"handler": "rewrite", "strip_path_prefix": f"/{number}"}
     yield {
-        "match": [{"path": [f"/{number}/key", f"/{number}/screen/*"]}],
+        "match": [{"path": [f"/{number}/{place}" for place in DATA]}],
         "terminal": True,
         "handle": [
             strip,

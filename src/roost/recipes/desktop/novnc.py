@@ -123,6 +123,7 @@ def page(name: str, hint: str = "") -> tuple[File, ...]:
     ``hint`` says where the password is, if not from `roost open`.
     """
     html = text("index.html").replace("HINT", hint or PRINTED).replace("NAME", name)
+    html = html.replace('"CLASS"', '"yes"' if hint else '""')
     return (
         File(f"{AT}/page/index.html", html),
         File(f"{AT}/page/page.js", text("page.js")),

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Answer a trainer's looks at this seat: a small picture of its screen, and how it is.
 
-systemd starts it at the first look, and it ends once nobody has looked for a while. The libraries
-are those that the desktop itself is drawn with.
+To the seat's own page it says how much time is left, and it keeps that its user needs help. systemd
+starts it at the first request, and it ends once nobody has asked for a while. The libraries are
+those that the desktop itself is drawn with.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ import json
 import os
 import re
 import socket
+import subprocess
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_ulong, c_void_p
+from datetime import datetime
 from pathlib import Path
 
 NOBODY = 30.0
-"""Seconds without a look after which it ends."""
+"""Seconds without a request after which it ends."""
 WIDTH, HEIGHT = 400, 250
 QUALITY = b"55"
 BILINEAR = 2
@@ -27,6 +32,9 @@ LARGEST = 60_000
 """Bytes of a picture; a larger one is left out."""
 MOST_ASKED = 4096
 STATUS = Path("/var/lib/roost/status.json")
+HAND = Path("/run/roost-hand/up")
+LIMITS = ("/usr/lib/roost/run", "limits")
+REQUEST = re.compile(rb"(GET /(?:glance|mine)|POST /hand)(?:\?([0-9a-z]{1,16}))? HTTP/")
 
 
 class Counter(ctypes.Structure):
@@ -157,6 +165,7 @@ def look(screen: Screen | None, known: str) -> dict[str, object]:
         "failed": failed,
         "error": error,
         "idle_s": screen.idle_s() if screen else None,
+        "hand": HAND.exists(),
     }
     picture = screen.picture() if screen else b""
     if 0 < len(picture) <= LARGEST:
@@ -166,7 +175,27 @@ def look(screen: Screen | None, known: str) -> dict[str, object]:
     return found
 
 
-def answer(connection: socket.socket, screen: Screen | None) -> None:
+def mine(now: float) -> dict[str, object]:
+    """Return what the seat's own page shows: the seconds that are left, and whether help is due."""
+    left = None
+    with suppress(OSError, ValueError, TypeError, AttributeError, subprocess.SubprocessError):
+        said = subprocess.run(LIMITS, capture_output=True, timeout=3, check=True).stdout
+        found = json.loads(said)
+        left = found.get("stops_in_s")
+        if left is None and found.get("end"):
+            left = round(datetime.fromisoformat(found["end"]).timestamp() - now)
+    return {"left_s": left, "hand": HAND.exists()}
+
+
+def raise_hand(*, up: bool) -> None:
+    """Keep that the user needs help, or no more."""
+    if up:
+        HAND.touch()
+    else:
+        HAND.unlink(missing_ok=True)
+
+
+def answer(connection: socket.socket, screen: Callable[[], Screen | None]) -> None:
     """Answer one request of nginx, which checked who asks."""
     connection.settimeout(2)
     asked = b""
@@ -175,25 +204,36 @@ def answer(connection: socket.socket, screen: Screen | None) -> None:
         if not more:
             return
         asked += more
-    known = re.match(rb"GET /glance\?([0-9a-f]{16}) ", asked)
-    body = json.dumps(look(screen, known[1].decode() if known else "")).encode()
+    wanted = REQUEST.match(asked)
+    if wanted is None:
+        connection.sendall(b"HTTP/1.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        return
+    what, word = wanted[1].decode(), (wanted[2] or b"").decode()
+    if what == "POST /hand":
+        raise_hand(up=word == "up")
+    found = look(screen(), word) if what == "GET /glance" else mine(time.time())
+    body = json.dumps(found).encode()
     head = f"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + body)
 
 
-def opened() -> Screen | None:
-    """Return the desktop's screen; None where it is not there (yet)."""
-    try:
-        return Screen()
-    except (OSError, AttributeError):
-        return None
+class Once:
+    """The desktop's screen, opened at the first look at it; None where it is not there (yet)."""
+
+    screen: Screen | None = None
+
+    def __call__(self) -> Screen | None:
+        """Return it."""
+        with suppress(OSError, AttributeError):
+            self.screen = self.screen or Screen()
+        return self.screen
 
 
 def main() -> None:
     """Serve the socket that systemd hands over."""
     os.environ.setdefault("DISPLAY", ":1")
     os.environ["GDK_BACKEND"] = "x11"
-    screen = None
+    screen = Once()
     with socket.socket(fileno=3) as listener:
         listener.settimeout(NOBODY)
         while True:
@@ -201,7 +241,6 @@ def main() -> None:
                 connection, _ = listener.accept()
             except TimeoutError:
                 return
-            screen = screen or opened()
             with connection, suppress(OSError):
                 answer(connection, screen)
 

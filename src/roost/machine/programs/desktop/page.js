@@ -75,6 +75,7 @@ async function connect(found) {
   rfb.addEventListener("connect", () => {
     at("state").textContent = "";
     setTimeout(look, PAUSE); // a page that was just closed may have been counted
+    seat();
     rfb.focus();
   });
   rfb.addEventListener("clipboard", (event) => copied(event.detail.text));
@@ -107,6 +108,34 @@ async function look() {
 }
 
 setInterval(look, LOOK);
+
+// --- a seat of a class: the time that is left, and a hand for its trainer ---------------------------
+
+async function seat(how = "mine", method = "GET") {
+  const plain = (sessionStorage.getItem(KEPT) ?? "").toLowerCase().replace(/[^a-z0-9]/g, "");
+  if (!document.documentElement.dataset.class || !rfb || rfb.viewOnly) return;
+  try {
+    const headers = { Authorization: `Bearer ${plain}` };
+    const answer = await fetch(how, { method, headers, cache: "no-store" });
+    if (!answer.ok) return;
+    const found = await answer.json();
+    const minutes = Math.floor((found.left_s ?? 0) / 60);
+    const rest = minutes >= 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes} min`;
+    at("left").textContent = `${rest} left`;
+    at("left").hidden = found.left_s === null || minutes > 48 * 60;
+    at("hand").textContent = found.hand ? "Your trainer is told" : "I need help";
+    at("hand").setAttribute("aria-pressed", String(found.hand));
+    at("hand").hidden = false;
+  } catch {
+    // An older roost's gateway or seat, or one that is away.
+  }
+}
+
+at("hand").addEventListener("click", () => {
+  const up = at("hand").getAttribute("aria-pressed") !== "true";
+  seat(up ? "hand?up" : "hand?down", "POST");
+});
+setInterval(seat, 60_000);
 
 // A session that has ended (logging out), a machine that starts again, a network that was away.
 function lost() {
