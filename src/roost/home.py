@@ -13,6 +13,7 @@
     jupyter.json     where JupyterLab is (written by it)
     control.json     how to call roost again
     project          the folder in which the user's notebooks are
+    environment      a link to the environment that its processes run from
     python/roost     a link to this package, for the nodes' PYTHONPATH
     machines/<instance>/   one folder for each instance
 
@@ -132,6 +133,11 @@ class Folder:
     def project(self) -> Path:
         """A file with the path of the user's project folder."""
         return self.path / "project"
+
+    @property
+    def environment(self) -> Path:
+        """A link to the environment that all processes of the name run from."""
+        return self.path / "environment"
 
     @property
     def machines(self) -> Path:

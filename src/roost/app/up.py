@@ -74,9 +74,10 @@ def up_spec(
             agree_on_volumes(session, cloud, plan, have)
             if own:
                 give(cloud, spec)
+        renewed = cloud.can.renewal.renew(spec, have) if cloud.can.renewal is not None else ()
         running = bring_up(session, cloud, wanted, verb="up", fresh=empty)
         follow_file(cloud, spec)
-        return replace(running, notes=(*running.notes, *told(cloud, spec.name)))
+        return replace(running, notes=(*running.notes, *renewed, *told(cloud, spec.name)))
 
 
 def agree_on_folder(session: Session, spec: Spec, record: str | None) -> None:

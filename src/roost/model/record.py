@@ -47,6 +47,7 @@ class Recorded:
     protocol: str = "novnc"
     jupyter: bool = True
     project: str = ""
+    environment: str = ""  # the digest of its lock
     folder: str = ""
     ssh_from: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
@@ -93,6 +94,7 @@ def read_record(text: str | None) -> Recorded:
         protocol=_text(raw, "protocol") or "novnc",
         jupyter=_table(raw, "jupyter").get("enabled", True) is not False,
         folder=_text(raw, "folder"),
+        environment=_text(environment, "digest"),
         project=_text(environment, "project") or _text(raw, "folder"),
         ssh_from=_texts(access.get("ssh")),
         operators=_texts(access.get("operators")),

@@ -100,10 +100,11 @@ def _fingerprint(spec: Spec, shape: Shape) -> str:
     }
     plain |= {key: value for key, value in speed.items() if value}
     own = rules_of(spec.cloud).set_up(spec)
-    parts: dict[str, object] = {"cloud": spec.cloud, **plain, **own}
+    parts: dict[str, object] = {"cloud": spec.cloud, **plain}
     if spec.kind == "cluster":
         parts["environment"] = spec.environment.digest
         parts["jupyter"] = spec.jupyter.model_dump(mode="json")
+    parts |= own
     return f"{zlib.crc32(json.dumps(parts, sort_keys=True).encode()):08x}"
 
 

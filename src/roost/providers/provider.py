@@ -249,6 +249,14 @@ class Leftovers(Protocol):
         ...
 
 
+class Renewal(Protocol):
+    """Renews the software of what runs, with nothing started anew."""
+
+    def renew(self, spec: Spec, have: State) -> tuple[str, ...]:
+        """Give a running name what its file says now; return what to know. Raises RoostError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """The capabilities of a cloud beyond the protocol. ``rents``: what exists costs money.
@@ -273,6 +281,7 @@ class Capabilities:
     shell: Shell | None = None
     leftovers: Leftovers | None = None
     following: Following | None = None
+    renewal: Renewal | None = None
     images: Images | None = None
     machine_rights: MachineRights | None = None
 

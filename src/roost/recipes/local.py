@@ -11,11 +11,7 @@ from roost.machine.cluster import STARTUP
 from roost.model.resources import Instance
 from roost.notebook.dask.elsewhere import client_variables
 from roost.recipes.dask import jupyter, local, options
-from roost.recipes.dask.environment import (
-    environment_path,
-    environment_python,
-    environment_step,
-)
+from roost.recipes.dask.environment import environment_step
 from roost.recipes.step import Boot, Service
 
 if TYPE_CHECKING:
@@ -36,11 +32,11 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
     spec = from_json(record)
     assert isinstance(spec, Cluster)  # the spec refuses any other kind here
     at = place.path.parent.parent
-    python = str(environment_python(spec.environment, at))
+    python = str(place.environment / "bin" / "python")
     # A configuration that the user has chosen is hers.
     clients = {} if os.environ.get("DASK_CONFIG") else client_variables(place)
     return Boot(
-        bin=str(environment_path(spec.environment, at) / "bin"),
+        bin=str(place.environment / "bin"),
         setup=(environment_step(spec.environment, at),),
         services=_services(spec, instance, place, python),
         env={
@@ -48,7 +44,7 @@ def boot(record: str, instance: Instance, place: Folder) -> Boot:
             **ONE_THREAD,
             **options.variables(spec),
             **spec.env,
-            **node_variables(place, environment_path(spec.environment, at)),
+            **node_variables(place, place.environment),
         },
     )
 

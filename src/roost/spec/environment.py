@@ -70,9 +70,12 @@ class Environment(Table):
 
     @field_validator("python")
     @classmethod
-    def _version(cls, found: str | None) -> str | None:
+    def _version(cls, found: str | None, info: ValidationInfo) -> str | None:
         if found is not None and not re.fullmatch(r"3\.\d{1,2}(\.\d{1,2})?", found):
             raise wrong("not a version of Python", allowed='"3.12" or "3.12.7"')
+        here = around(info)
+        if found is not None and here is not None and not here.recorded:
+            _check_python(found, info.data.get("lock") or info.data.get("project") or BUILT_IN)
         return found
 
     @field_validator("digest")
@@ -105,6 +108,45 @@ def check_project(folder: Path) -> None:
             raise wrong(
                 f"{file} cannot be read: {said}", hint=again if name == LOCK else ""
             ) from None
+
+
+def _check_python(version: str, folder: Path) -> None:
+    """Refuse a Python that the lock is not for: each machine would find that by itself."""
+    try:
+        wanted = tomllib.loads((folder / LOCK).read_text(encoding="utf-8")).get("requires-python")
+    except (OSError, ValueError, RecursionError):
+        return  # what is wrong with the lock is said of the project
+    if isinstance(wanted, str) and not fits(version, wanted):
+        what = f"the lock in {folder} is for Python {wanted}"
+        hint = f"`{command_line('uv', 'lock', '--project', folder)}` makes it for another one"
+        raise wrong(what, hint=f"leave it out, or change requires-python: then {hint}")
+
+
+CLAUSE = re.compile(r"\s*(>=|>|<=|<|==|~=)\s*(\d+(?:\.\d+)*)(\.\*)?\s*")
+
+
+def fits(version: str, wanted: str) -> bool:
+    """Tell whether ``3.12`` or ``3.12.7`` can fit ``>=3.11, <3.14``; what it cannot read fits."""
+    clauses = (CLAUSE.fullmatch(clause) for clause in wanted.split(","))
+    mine = [int(part) for part in version.split(".")]
+    return not any(found and _excludes(mine, found) for found in clauses)
+
+
+def _excludes(mine: list[int], clause: re.Match[str]) -> bool:
+    """Tell whether no Python of this version is allowed: ``3.12`` stands for all of 3.12."""
+    said = [int(part) for part in clause[2].split(".")]
+    short = min(len(mine), len(said))
+    ours, theirs = mine[:short], said[:short]
+    below, above = ours < theirs, ours > theirs
+    same_or_more = above or (ours == theirs and len(said) <= len(mine) and not clause[3])
+    return {
+        ">=": below,
+        ">": below,
+        "<=": above,
+        "<": same_or_more,
+        "==": below or above,
+        "~=": below or ours[: len(said) - 1] != theirs[: len(said) - 1],
+    }[clause[1]]
 
 
 def digest(folder: Path, python: str | None) -> str:

@@ -34,6 +34,7 @@ from roost.providers.hold import hold
 from roost.providers.local import processes, tls
 from roost.providers.local.condition import condition
 from roost.providers.local.ranges import Ranges
+from roost.providers.local.renewal import Renewal, point
 from roost.providers.local.run import node_environment, run_in
 from roost.providers.provider import Capabilities, Summary
 from roost.recipes.step import Boot
@@ -61,7 +62,10 @@ class LocalCloud:
     @property
     def can(self) -> Capabilities:
         """The capabilities that cost nothing and need no connection."""
-        return Capabilities(preflight=self, shell=self, leftovers=self, following=Ranges(self.at))
+        at = self.at
+        return Capabilities(
+            preflight=self, shell=self, leftovers=self, following=Ranges(at), renewal=Renewal(at)
+        )
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -224,6 +228,7 @@ class LocalCloud:
         record = _read(place.spec)
         if record is None:
             raise CloudError(f"{place.name} has lost its record: {place.spec}")
+        point(place, record, self.at)
         boot = self.boot(record, instance, place)
         write_private(into / "boot.json", json.dumps(boot.to_json()))
 
@@ -257,11 +262,7 @@ def _unreadable(path: Path) -> Instance:
 
 def _machines(place: Folder) -> list[Path]:
     """Return the machines' folders; those half made or half deleted have a dot in front."""
-    if not place.machines.is_dir():
-        return []
-    return sorted(
-        (p for p in place.machines.iterdir() if not p.name.startswith(".")), key=_by_number
-    )
+    return sorted(place.machines.glob("[!.]*"), key=_by_number)
 
 
 def _by_number(path: Path) -> tuple[str, int]:

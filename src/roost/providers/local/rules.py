@@ -81,6 +81,7 @@ class LocalRules:
         options = {} if spec.dask is None else {"dask": spec.dask.model_dump(mode="json")}
         return {
             **options,
+            "environment": "",  # a link, which leads to another one while all of it runs
             # Not the shape: a worker's share of the memory follows the number of workers.
             "local": spec.local.model_dump(mode="json"),
             "project": str(spec.environment.project or spec.folder),

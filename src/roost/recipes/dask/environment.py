@@ -19,12 +19,12 @@ DONE = ".roost-ready"
 
 def environment_path(environment: Environment, at: Path) -> Path:
     """Return the environment's folder below roost's home: another lock is another folder."""
-    return at / "environments" / environment.digest[:16]
+    return path_of(environment.digest, at)
 
 
-def environment_python(environment: Environment, at: Path) -> Path:
-    """Return the environment's Python."""
-    return environment_path(environment, at) / "bin" / "python"
+def path_of(digest: str, at: Path) -> Path:
+    """Return the folder of the environment whose lock has this digest."""
+    return at / "environments" / digest[:16]
 
 
 def environment_step(environment: Environment, at: Path) -> Step:
