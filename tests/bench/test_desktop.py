@@ -45,6 +45,12 @@ disk = "10GB"
 name = "data"
 size = "1GB"
 
+[schedule]
+after = "8h"
+
+[budget]
+usd = 5
+
 [access]
 ssh = ["{caller}"]
 """
@@ -54,6 +60,7 @@ COLOUR, PANEL = (51, 84, 105), (30, 30, 30)
 """What the desktop's background has (``xfce4-desktop.xml``), and at most its panel."""
 NOT_OUTSIDE = ("127.", "169.254.")
 """Addresses of the machine itself, and of the bench's metadata service in it."""
+METER = "/usr/lib/roost/desktop/meter"
 PIXEL = """([x, y]) => {
     const canvas = document.querySelector('#screen canvas');
     return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3);
@@ -140,6 +147,9 @@ def test_a_desktop_lives_from_up_to_down(
     password = roost("open", "stars", "--json").ok().json["password"]
     with opened(roost, browser) as page:
         assert size(machine) == "1280 x 800"
+        assert re.search(
+            r"<txt>7 h \d\d min left · \$[45]\.\d\d left</txt>", on_screen(machine, METER)
+        )
         type_in_a_terminal(page, "echo by hand > /data/by-hand; ls -l /data")
         wait_for(lambda: machine.run("test", "-s", "/data/by-hand").code == 0, 30, "it is written")
         page.wait_for_timeout(1000)  # for the picture
