@@ -31,6 +31,7 @@ def arguments(
         *("--preload", "roost.notebook.dask.activity"),
         *("--preload", "roost.notebook.dask.follow"),
         *("--preload", "roost.notebook.dask.idle"),
+        *("--preload", "roost.notebook.dask.bytecode"),
     ]
 
 

@@ -61,7 +61,9 @@ class Renewal:
         """Delete an environment that no name uses any more."""
         used = {folder(name, self.at).environment.resolve() for name in names(self.at)}
         if old not in used and old.parent == (self.at / "environments").resolve():
-            shutil.rmtree(old, ignore_errors=True)
+            gone = old.with_name(f".gone-{old.name}-{os.getpid()}")
+            old.rename(gone)  # what is still being compiled there finds nothing any more
+            shutil.rmtree(gone, ignore_errors=True)
             Path(f"{old}.lock").unlink(missing_ok=True)
 
 
@@ -111,9 +113,8 @@ def _copy(old: Path, new: Path) -> None:
 def _sync(environment: Environment, at: Path, new: Path) -> None:
     """Bring it to what the lock says. Raises RoostError, with nothing changed for what runs."""
     (command,) = environment_step(environment, at).commands
-    words = [word for word in command.argv if word != "--compile-bytecode"]
     done = subprocess.run(
-        words,
+        command.argv,
         env={**_without_python(), **dict(command.env)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -125,7 +126,7 @@ def _sync(environment: Environment, at: Path, new: Path) -> None:
         said = done.stderr.strip() or "no message"
         raise RoostError(
             f"the new environment cannot be made, and the one from before stays: {said[-2000:]}",
-            next=f"{command_line(*words)}   (says more)",
+            next=f"{command_line(*command.argv)}   (says more)",
         )
     (new / DONE).touch()
 

@@ -31,7 +31,7 @@ def environment_step(environment: Environment, at: Path) -> Step:
     """Return a step with ``uv sync --frozen``: exactly what the lock says, or nothing."""
     path = environment_path(environment, at)
     wanted = ("--python", environment.python) if environment.python else ()
-    sync = ("sync", "--frozen", "--no-dev", "--compile-bytecode")
+    sync = ("sync", "--frozen", "--no-dev")  # compiled beside the work: notebook/dask/bytecode.py
     return Step(
         name="environment",
         title="installing the Python environment",
