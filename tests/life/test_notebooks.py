@@ -71,7 +71,9 @@ def test_the_same_cells_fail_as_alone(lab: Lab) -> None:
     for name, cells in NOTEBOOKS.items():
         (lab.folder / name).write_text(notebook(*cells))
     lab.roost("up")
-    said = lab.roost("run", "life", "--", "python", str(SCRIPT), ".").stdout
+    running = lab.begin("run", "life", "--", "python", str(SCRIPT), ".")
+    said, errors = running.communicate(timeout=550)
+    assert running.returncode == 0, said + errors
     assert said.splitlines() == [
         "same  01-array.ipynb",
         "    fails on roost: cell 4: ZeroDivisionError: division by zero; "
