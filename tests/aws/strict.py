@@ -469,6 +469,11 @@ class StrictEc2(StrictDisks):
                 state = self._as_it_is(instance)["State"]["Name"]
                 if asked["GroupId"] in groups and state != "terminated":
                     raise _error("DeleteSecurityGroup", "DependencyViolation", "in use")
+        for group in through("DescribeSecurityGroups", {})["SecurityGroups"]:
+            pairs = [p for one in group["IpPermissions"] for p in one["UserIdGroupPairs"]]
+            others = {pair["GroupId"] for pair in pairs if group["GroupId"] != asked["GroupId"]}
+            if asked["GroupId"] in others:  # VPC user guide: not while a rule references it
+                raise _error("DeleteSecurityGroup", "DependencyViolation", "referenced by a rule")
 
     def _check_ReleaseAddress(self, through: Any, asked: Any) -> None:  # noqa: N802
         found = through("DescribeAddresses", {"AllocationIds": [asked["AllocationId"]]})

@@ -208,7 +208,11 @@ class BenchEc2(BenchLife):
         return answer
 
     def delete_security_group(self, name: Any = None, group_id: Any = None) -> Any:
-        """Not while anybody is in it."""
+        """Not while anybody is in it, nor while a rule of another group references it."""
+        for other in self.describe_security_groups():
+            pairs = [pair for rule in other.ingress_rules for pair in rule.source_groups]
+            if other.id != group_id and group_id in {pair.get("GroupId") for pair in pairs}:
+                raise refused("DependencyViolation", f"{group_id} has a dependent object")
         for one in self.all_instances():
             groups = {group.id for nic in one.nics.values() for group in nic.group_set}
             if group_id in groups and one.state != "terminated":

@@ -82,6 +82,12 @@ def test_a_spare_is_behind_the_same_address_with_the_same_password(
     assert is_open(shown["gateway"]["address"], 443)
     assert not any(is_open(shown[f"seat-{n}"]["address"], 443) for n in (1, 2, 3))
 
+    other = bench.machine("room", "seat-2").private
+    for port in (22, 443):
+        probe = f"timeout 5 bash -c '</dev/tcp/{other}/{port}'"
+        assert bench.machine("room", "seat-1").shell(probe).code != 0
+    assert bench.machine("room", "gateway").shell(f"timeout 5 bash -c '</dev/tcp/{other}/22'").ok()
+
     cards = tmp_path / "cards.html"
     roost("handout", "room", "-o", cards).ok()
     page = browser.new_page(viewport={"width": 1280, "height": 800})

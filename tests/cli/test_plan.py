@@ -187,6 +187,9 @@ def test_your_own_machine_costs_nothing(roost: Roost) -> None:
     assert cost == {"known": True, "usd": 0}
 
 
+IDLE = '\n[schedule]\nidle = "1h"\n'
+
+
 class TestTheTrainingManual:
     """2022: 20 machines, 16 h within 48 h, 1.09 an hour, 30 GB at 0.133 by months of 720 h."""
 
@@ -202,6 +205,18 @@ class TestTheTrainingManual:
         told = roost("plan", "examples/prices/course-2022.toml", *self.quoted)
         assert "2 days of use, 16 h running, 32 h stopped: $354.12\n" in told.out
         assert "prices: training manual (2022-06-01)" in told.out
+        assert "a seat: $17.71; if nobody comes it is the same: no [schedule] idle" in told.out
+
+    def test_a_seat_bears_its_share_and_nobody_comes_for_less(
+        self, roost: Roost, write: Callable[..., Path]
+    ) -> None:
+        """One hour of each day's eight, and a spare: 21 x (2 x 1.09 + 0.266)."""
+        course = Path("examples/prices/course-2022.toml").read_text()
+        file = write(course.replace("seats = 20", "seats = 20\nspares = 1") + IDLE)
+        told = roost("plan", file, *self.quoted)
+        seat, nobody = 21 * self.machine / 20, 21 * (2 * D("1.09") + D("0.266"))
+        said = f"a seat: ${float(seat):.2f}, with its share of spares; if nobody comes, all of it: "
+        assert f"{said}${float(nobody):.2f}" in " ".join(told.out.split())
 
     def test_an_elastic_ip_is_paid_for_while_it_is_idle(
         self, roost: Roost, write: Callable[..., Path]

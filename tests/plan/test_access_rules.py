@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.model.owner import fingerprint
-from roost.model.resources import Rule, RuleOf, SecurityGroup, State, Wanted
+from roost.model.resources import EVERY, Rule, RuleOf, SecurityGroup, State, Wanted
 from roost.model.steps import CloseRules, OpenRules, explain
 from roost.plan.up import plan_up
 from roost.providers import callers
 from roost.providers.aws import access
 from roost.providers.callers import Caller
+from roost.providers.openstack import firewall
 
 HERE, BEFORE, OTHER = "203.0.113.7/32", "203.0.113.9/32", "198.51.100.1/32"
 NET = "192.0.2.0/24"
@@ -164,3 +166,84 @@ def test_a_fingerprint_is_as_ssh_keygen_prints_it() -> None:
     assert len(fingerprint(key)) == 50
     for wrong in (b"", b"ssh-ed25519", b"ssh-ed25519 ???"):
         assert fingerprint(wrong) == ""
+
+
+INSIDE, OUTSIDE = "sg-in", "sg-out"
+APART = Wanted(
+    name="lab",
+    record="{}",
+    groups=(),
+    security_groups=(
+        SecurityGroup(name="lab.gateway"),
+        SecurityGroup(name="lab", rules=(Rule(port=EVERY, source="lab.gateway"),), alone=True),
+    ),
+)
+IDS = {"lab": INSIDE, "lab.gateway": OUTSIDE}
+
+
+class Ec2:
+    """The seats' firewall as EC2 describes it, and roost's changes of it."""
+
+    def __init__(self) -> None:
+        self.group: dict[str, Any] = {"IpPermissions": access.missing(INSIDE, (), CALLER, {})}
+
+    def rules(self) -> tuple[Rule, ...]:
+        return access.rules(self.group, CALLER, {own: name for name, own in IDS.items()})
+
+    def open(self, step: OpenRules) -> None:
+        self.group["IpPermissions"] += access.missing(
+            INSIDE, step.rules, CALLER, self.group, IDS.__getitem__, alone=step.alone
+        )
+
+    def close(self, step: CloseRules) -> None:
+        for rule in step.rules:
+            self.group["IpPermissions"].remove(access.revoked(rule, IDS.__getitem__))
+
+
+class Neutron:
+    """The same on a site."""
+
+    def __init__(self) -> None:
+        self.group: dict[str, Any] = {"id": INSIDE, "security_group_rules": []}
+        self._add(firewall.missing(self.group, (), CALLER))
+
+    def _add(self, rules: list[dict[str, Any]]) -> None:
+        there = self.group["security_group_rules"]
+        there += [{**rule, "id": f"{len(there)}-{n}"} for n, rule in enumerate(rules)]
+
+    def rules(self) -> tuple[Rule, ...]:
+        return firewall.rules(self.group, CALLER, {own: name for name, own in IDS.items()})
+
+    def open(self, step: OpenRules) -> None:
+        ids = IDS.__getitem__
+        self._add(firewall.missing(self.group, step.rules, CALLER, ids, alone=step.alone))
+
+    def close(self, step: CloseRules) -> None:
+        gone = firewall.going(self.group, step.rules, IDS.__getitem__)
+        there = self.group["security_group_rules"]
+        self.group["security_group_rules"] = [one for one in there if one["id"] not in gone]
+
+
+def test_the_seats_of_a_class_of_before_are_closed_to_each_other() -> None:
+    for seats in (Ec2(), Neutron()):
+        told = []
+        for _ in range(2):
+            groups = (
+                SecurityGroup(name="lab.gateway"),
+                SecurityGroup(name="lab", rules=seats.rules()),
+            )
+            there = State(name="lab", record="{}", security_groups=groups)
+            for step in plan_up(APART, there).steps:
+                told.append(explain(step))
+                if isinstance(step, OpenRules):
+                    seats.open(step)
+                elif isinstance(step, CloseRules):
+                    seats.close(step)
+        assert told == [
+            "open all ports from the gateway: in the file, and not open yet",
+            "close all ports from each other: no seat may reach another one",
+        ]
+        assert [rule.source for rule in seats.rules()] == ["lab.gateway"]
+        free = replace(APART, security_groups=(SecurityGroup(name="lab"),))
+        there = replace(there, security_groups=(SecurityGroup(name="lab", rules=Ec2().rules()),))
+        assert plan_up(free, there).steps == ()  # a cluster's nodes reach each other

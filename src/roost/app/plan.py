@@ -12,6 +12,7 @@ from roost.app import resolve
 from roost.errors import UsageError, command_line
 
 if TYPE_CHECKING:
+    from roost.cost.bill import Bill
     from roost.cost.book import PriceBook
     from roost.cost.estimate import Estimate
     from roost.model.resources import State, Wanted
@@ -152,8 +153,33 @@ def _estimate(spec: Spec, wanted: Wanted, usage: Usage) -> Estimate | None:
     if usage.out_gib and region is not None:
         bill += Bill((Egress(usage.out_gib, region),))
     found = estimate(bill, use, book)
-    notes = (*found.notes, *_sending(spec, usage, region, book))
+    notes = (*found.notes, *_a_seat(spec, bill, found, book), *_sending(spec, usage, region, book))
     return replace(found, notes=notes)
+
+
+def _a_seat(spec: Spec, bill: Bill, course: Estimate, book: PriceBook) -> tuple[str, ...]:
+    """Return what a seat of a class costs over the whole use, and what all do if nobody comes."""
+    if spec.kind != "classroom":
+        return ()
+    from roost.cost.bill import Use
+    from roost.cost.estimate import estimate
+    from roost.cost.spent import scaled
+
+    shared = " and ".join(
+        text
+        for text, is_there in (("the gateway", spec.access.makes_gateway), ("spares", spec.spares))
+        if is_there
+    )
+    seat = scaled(course.use.amount, 1 / Decimal(spec.seats))
+    price = f"a seat: {seat}{f', with its share of {shared}' if shared else ''}"
+    idle = spec.schedule.idle
+    if idle is None:
+        return (f"{price}; if nobody comes it is the same: no [schedule] idle stops the seats",)
+    days = Decimal(course.hours.hours_existing) / 24
+    quiet = Decimal(str(idle.total_seconds())) / 3600 * days
+    running = min(quiet, Decimal(course.hours.hours_running))
+    nobody = estimate(bill, Use(running, course.hours.hours_existing), book).use.amount
+    return (f"{price}; if nobody comes, all of it: {nobody} (idle ends each day's start)",)
 
 
 def _sending(spec: Spec, usage: Usage, region: str | None, book: PriceBook) -> tuple[str, ...]:

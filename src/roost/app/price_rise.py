@@ -87,7 +87,7 @@ def _opens(step: Step) -> bool:
     rules: list[Rule] = list(step.rules) if isinstance(step, OpenRules) else []
     if isinstance(step, Create):
         rules = [r for one in step.resources if isinstance(one, SecurityGroup) for r in one.rules]
-    return any(rule.source != "caller" for rule in rules)
+    return any(rule.source != "caller" and not rule.firewall for rule in rules)
 
 
 def costs_more(session: Session, cloud: Cloud, before: Wanted, after: Wanted) -> bool:

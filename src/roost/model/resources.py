@@ -51,7 +51,6 @@ Tier = Literal["standard", "archiving", "archived", "restoring"]
 CREATE_ORDER: tuple[Kind, ...] = ("key-pair", "security-group", "address", "instance", "volume")
 """The order of creation: what costs least and may be refused comes before machines, and a volume
 after them, in the zone where its machine found room."""
-
 SURPLUS = "+"
 """The end of the name of a resource made twice; it goes first, unless it holds data."""
 
@@ -87,9 +86,7 @@ class Shape:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Shape:
         """Parse a shape from JSON, where ``machine_role`` may be "profile". Raises TypeError."""
-        kept = dict(raw)
-        if "profile" in kept:
-            kept["machine_role"] = kept.pop("profile")
+        kept = {"machine_role" if key == "profile" else key: raw[key] for key in raw}
         if isinstance(kept.get("others"), list):
             kept["others"] = tuple(kept["others"])
         return cls(**kept)
@@ -97,9 +94,9 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A number of instances of one role. ``fingerprint`` changes with what they are set up as.
+    """A number of instances of one role; ``fingerprint`` changes with what they are set up as.
 
-    ``least`` of them are enough to go on where the cloud has no room for more; all, if None.
+    ``least`` of them are enough where the cloud has no room for more; all, if None.
     """
 
     role: Role
@@ -109,6 +106,7 @@ class Group:
     least: int | None = None
 
 
+EVERY = 0  # the port of a rule for all ports
 RuleOf = Literal["file", "me", "colleague", "somebody", "hand"]
 """Whom a rule lets in: a network of the file; by their own address whoever runs roost, somebody
 else, or one of the two (an older roost did not say); or it was made by hand."""
@@ -118,7 +116,8 @@ else, or one of the two (an older roost did not say); or it was made by hand."""
 class Rule:
     """The right to reach a port: ``source`` is a CIDR, or ``"caller"`` for whoever runs roost.
 
-    ``cidr`` is what is open in the cloud, "" for a rule that is only wanted.
+    ``cidr`` is what is open in the cloud, "" for a rule that is only wanted. A rule for ``EVERY``
+    port can have a firewall's name as its source: the machines behind it.
     """
 
     port: int
@@ -129,9 +128,17 @@ class Rule:
     @property
     def text(self) -> str:
         """Return the rule for people: ``"port 443 from anywhere"``."""
+        if self.firewall:  # a gateway's is the only one with a dot in its name
+            return f"all ports from {'the gateway' if '.' in self.firewall else 'each other'}"
         network = self.cidr or self.source
         named = {"0.0.0.0/0": "anywhere", "::/0": "anywhere by IPv6", "caller": "your address"}
         return f"port {self.port} from {named.get(network, network)}"
+
+    @property
+    def firewall(self) -> str:
+        """Return the firewall whose machines it lets in; "" where it lets in a network."""
+        is_network = self.port != EVERY or self.source == "caller" or "/" in self.source
+        return "" if is_network else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +151,11 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityGroup:
-    """The firewall around all of a name, which reach each other freely; or a gateway's own."""
+    """The firewall around all of a name, or a gateway's; ``alone``: its machines stay apart."""
 
     name: str
     rules: tuple[Rule, ...] = ()
+    alone: bool = field(default=False, compare=False)
     id: str = field(default="", compare=False)
     kind: Kind = "security-group"
 
@@ -227,9 +235,8 @@ class Snapshot:
     """A copy of a data volume. Its ``name`` is the cloud's id: a volume can have several.
 
     ``volume`` is the volume's name, ``source`` its id, ``used_gib`` how much was written to it.
-    ``sealed``: it was taken while nothing could write to the volume, and nobody has been let near
-    it since. ``taken`` is when it was begun, in seconds since 1970. ``note`` is the cloud's own
-    word where the state is unusable or unknown.
+    ``sealed``: nothing could write to the volume, and nobody has been let near it since. ``taken``:
+    begun then, in seconds since 1970. ``note``: the cloud's word for an unusable or unknown state.
     """
 
     name: str
@@ -252,12 +259,10 @@ class S3Copy:
     ``name`` is the volume's name, ``source`` the id of the volume that it was made of, or that was
     filled from it. Its files are below ``place``; ``tree`` is the key of the object there, with
     the checksum ``sha256``, that lists all of them with their owners, modes and times.
-    ``region`` and ``endpoint`` say which S3 it is in (``""``: Amazon's).
-
-    ``sealed``: it holds all that is on the volume, and nobody has been let near it since.
-    ``since`` is when the machine was last started, or the volume attached, before the copy was
-    proven; ``taken`` orders it among the snapshots. Both are the cloud's own times: a computer
-    whose clock is wrong proves nothing.
+    ``region`` and ``endpoint`` say which S3 it is in (``""``: Amazon's). ``sealed``: it holds all
+    that is on the volume, and nobody has been let near it since. ``since`` is when the machine was
+    last started, or the volume attached, before the copy was proven; ``taken`` orders it among the
+    snapshots. Both are the cloud's own times: a computer whose clock is wrong proves nothing.
     """
 
     name: str
@@ -283,9 +288,8 @@ class S3Copy:
 class Image:
     """A copy of the disk that an instance boots from. Its ``name`` is the cloud's id.
 
-    ``instance`` is the instance's name, ``source`` its id, ``type`` the type that it was;
-    ``taken`` in seconds since 1970. ``note`` is the cloud's own word where the state is unusable
-    or unknown.
+    ``instance`` is the instance's name, ``source`` its id, ``type`` the type that it was; ``taken``
+    in seconds since 1970. ``note``: the cloud's word for an unusable or unknown state.
     """
 
     name: str
@@ -303,9 +307,8 @@ class Backup:
     """A copy that a parked name comes back from, as the record of the name keeps it.
 
     ``name`` is the volume's, or that of the instance whose disk it is; ``id`` the cloud's id of the
-    snapshot or image; ``taken`` when it was begun, in seconds since 1970. ``size_gib`` and
-    ``used_gib`` are 0 where they are not known. ``trouble`` is not recorded: it says what the last
-    look found in place of the copy; empty where the copy is there and can be used.
+    copy; ``taken`` when it was begun, in seconds since 1970. Sizes are 0 where they are not known.
+    ``trouble`` is not recorded: what the last look found in place of a copy that cannot be used.
     """
 
     kind: Literal["snapshot", "image"]
@@ -334,9 +337,8 @@ Resource = KeyPair | SecurityGroup | Volume | Instance | Address | Snapshot | Im
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """All that one spec wants from one cloud.
+    """All that one spec wants; ``record`` is it as JSON, kept in the cloud for any computer.
 
-    ``record`` is the spec itself as JSON, kept with the cloud so that any computer can go on.
     ``public``: machines have a public address while they run.
     """
 
@@ -357,9 +359,9 @@ class State:
     ``backups`` are the copies that the record names, also those that are not there any more;
     ``backups_unread``: the record names some that cannot be read. ``foreign`` carries the name's
     tag all the same, and is never changed. ``owner`` is None where nobody is noted, or the cloud
-    has no owners; ``unowned``: the record has room for one. ``launched`` are the ids of
-    the machines that this very process has made. ``whole_copies``: every copy of a volume holds
-    all of it again, and is made once no machine holds the volume.
+    has no owners; ``unowned``: the record has room for one. ``launched`` are the ids of what this
+    process launched. ``whole_copies``: a copy of a volume holds all of it, and is made once no
+    machine holds the volume.
     """
 
     name: str
@@ -394,5 +396,5 @@ class State:
 
     @property
     def empty(self) -> bool:
-        """Return whether nothing of that name exists."""
+        """Tell whether nothing of that name exists."""
         return self.record is None and not self.resources

@@ -88,7 +88,9 @@ class _Rules(Reasoned):
 
 @dataclass(frozen=True, slots=True)
 class OpenRules(_Rules):
-    """Let in whom the file names by now."""
+    """Let in whom the file names by now; ``alone``: and not its own machines."""
+
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NOT_OPEN = "in the file, and not open yet"
 MOVED = "your address before; you have another one now"
+APART = "no seat may reach another one"
 NOBODY = 'the file lets nobody in as "me" any more'
 
 
@@ -25,9 +26,14 @@ def open_rules(wanted: Wanted, have: State) -> list[OpenRules]:
     for asked in wanted.security_groups:
         if asked.name not in there:
             continue  # it is created with all of its rules
-        closed = tuple(rule for rule in asked.rules if rule not in there[asked.name].rules)
+        open_now = there[asked.name].rules
+        closed = tuple(
+            rule
+            for rule in asked.rules
+            if rule not in open_now and (not rule.firewall or rule.firewall in there)
+        )
         if closed:
-            steps.append(OpenRules(asked.name, closed, reason=NOT_OPEN))
+            steps.append(OpenRules(asked.name, closed, asked.alone, reason=NOT_OPEN))
     return steps
 
 
@@ -49,6 +55,8 @@ def _why_close(rule: Rule, asked: SecurityGroup, group: SecurityGroup) -> str:
     """Return why a rule goes; "" if it stays."""
     people = {r.port for r in asked.rules if r.source == "caller"}
     networks = {(r.port, r.source) for r in asked.rules}
+    if rule.firewall == group.name:
+        return APART if asked.alone else ""
     if rule.of == "hand" or (rule.port, rule.cidr or rule.source) in networks:
         return ""
     if _is_callers(rule, group) and rule.port in people:

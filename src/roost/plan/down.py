@@ -63,7 +63,9 @@ def _rest(have: State, discard: frozenset[str], everything: bool) -> Iterator[St
     if stored:
         yield ForgetCopy(stored, reason=named)
     if have.security_groups:
-        groups = tuple(g.name for g in have.security_groups)
+        # A firewall that a rule of another names goes after that one.
+        last = {rule.firewall for group in have.security_groups for rule in group.rules}
+        groups = tuple(sorted((g.name for g in have.security_groups), key=lambda g: g in last))
         yield Delete("security-group", groups, reason="no machine is left behind it")
     if have.key_pairs:
         keys = tuple(k.name for k in have.key_pairs)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from roost.model import nodes
 from roost.model.resources import (
+    EVERY,
     GATEWAY,
     STATELESS,
     Address,
@@ -134,11 +135,18 @@ def _gateway(spec: Spec, shape: Shaper) -> Group:
 
 
 def _firewalls(spec: Spec) -> tuple[SecurityGroup, ...]:
-    """Return the firewall around all machines; where a gateway is the way in, nobody enters it."""
+    """Return the firewall around all machines; where a gateway is the way in, nobody enters it.
+
+    No seat reaches another one: who has a seat may be root there. The gateway reaches all of them.
+    """
+    alone = spec.kind == "classroom"
     if not spec.access.makes_gateway:
-        return (SecurityGroup(name=spec.name, rules=_rules(spec)),)
+        return (SecurityGroup(name=spec.name, rules=_rules(spec), alone=alone),)
     outer = SecurityGroup(name=nodes.gateway_firewall(spec.name), rules=_rules(spec))
-    return (SecurityGroup(name=spec.name), outer)
+    if not alone:
+        return (SecurityGroup(name=spec.name), outer)
+    by_gateway = Rule(port=EVERY, source=outer.name)
+    return outer, SecurityGroup(name=spec.name, rules=(by_gateway,), alone=True)
 
 
 def _names(group: Group) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from roost.errors import CloudError, NotYetError, UsageError, command_line
@@ -99,7 +100,7 @@ class Maker:
         where = {"group-name": asked["GroupName"], "vpc-id": vpc}
         described = made or self._described("security-group", where)
         group_id = described["GroupId"]
-        self._let_in(group.rules, described)
+        self._let_in(group.rules, described, alone=group.alone)
         self.memory.described.pop("security-group", None)
         self.made(group, group_id)
 
@@ -107,14 +108,15 @@ class Maker:
         """Let more people in to a security group that is there."""
         group_id = self.memory.id(self.name, "security-group", step.group)
         described = self._described("security-group", {"group-id": group_id})
-        self._let_in(step.rules, described)
+        self._let_in(step.rules, described, alone=step.alone)
         self.memory.forget("security-group")
 
-    def _let_in(self, rules: tuple[Rule, ...], described: dict[str, Any]) -> None:
+    def _let_in(self, rules: tuple[Rule, ...], described: dict[str, Any], *, alone: bool) -> None:
         people = any(rule.source == "caller" for rule in rules)
         caller = self.caller() if people else Caller()
         group_id = described["GroupId"]
-        lacking = access.missing(group_id, rules, caller, described)
+        ids = partial(self.memory.id, self.name, "security-group")
+        lacking = access.missing(group_id, rules, caller, described, ids, alone=alone)
         call = self.calls.ec2.authorize_security_group_ingress
         if not lacking:
             return

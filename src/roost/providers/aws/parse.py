@@ -293,11 +293,14 @@ def _free(name: str, found: Mapping[str, object]) -> str:
 
 def security_groups(described: Iterable[Described], caller: Caller) -> tuple[SecurityGroup, ...]:
     """Return security groups with their rules; ``caller`` is who looks."""
-    found: dict[str, SecurityGroup] = {}
+    named: dict[str, Described] = {}
     for one in described:
-        name = _free(tags.read(one.get("Tags"))[tags.NODE], found)
-        found[name] = SecurityGroup(name=name, rules=rules(one, caller), id=one["GroupId"])
-    return tuple(found.values())
+        named[_free(tags.read(one.get("Tags"))[tags.NODE], named)] = one
+    names = {str(one["GroupId"]): name for name, one in named.items()}
+    return tuple(
+        SecurityGroup(name=name, rules=rules(one, caller, names), id=one["GroupId"])
+        for name, one in named.items()
+    )
 
 
 def key_pairs(described: Iterable[Described]) -> tuple[KeyPair, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from roost.errors import CloudError
 from roost.model.resources import Address, Kind, Rule, State
@@ -172,7 +173,8 @@ class Changes:
     def _close(self, group: str, rules: tuple[Rule, ...]) -> None:
         """Take rules back, one network once; EC2 refuses all where one is gone already."""
         group_id = self.memory.id(self.name, "security-group", group)
-        going = {(rule.port, rule.cidr): access.revoked(rule) for rule in rules}
+        ids = partial(self.memory.id, self.name, "security-group")
+        going = {(rule.port, rule.cidr or rule.source): access.revoked(rule, ids) for rule in rules}
         call = self.calls.ec2.revoke_security_group_ingress
         asked = list(going.values())
         if self.calls.unless_gone(call, GroupId=group_id, IpPermissions=asked) is None:

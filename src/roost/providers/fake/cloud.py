@@ -55,7 +55,7 @@ from roost.model.steps import (
     describe,
 )
 from roost.providers.fake.disks import Disks
-from roost.providers.fake.firewall import closed, opened
+from roost.providers.fake.firewall import closed, is_referenced, opened
 from roost.providers.fake.things import Thing, Things
 from roost.providers.fake.weather import Killed, Weather
 from roost.providers.provider import Capabilities, Summary
@@ -365,7 +365,8 @@ class FakeCloud:
             self._delete_volume(thing.resource)
         within = {one for kind_, one in self.things.of(name) if kind_ == "instance"}
         within &= {GATEWAY} if gone == gateway_firewall(name) else within
-        if kind == "security-group" and within:
+        there = (one.resource for one in self.things.of(name).values())
+        if kind == "security-group" and (within or is_referenced(gone, there)):
             raise CloudError("DependencyViolation: the security group is in use")
         if isinstance(thing.resource, Instance):
             self._release(name, gone)

@@ -23,9 +23,21 @@ def closed(group: Resource, rules: Iterable[Rule]) -> SecurityGroup:
     """Return a group without what these rules had opened. Raises CloudError for no group."""
     if not isinstance(group, SecurityGroup):
         raise CloudError(f"InvalidGroup.NotFound: {group.name}")
-    going = {(rule.port, rule.cidr) for rule in rules}
-    return replace(group, rules=tuple(r for r in group.rules if (r.port, r.cidr) not in going))
+    going = {_whom(rule) for rule in rules}
+    return replace(group, rules=tuple(r for r in group.rules if _whom(r) not in going))
+
+
+def is_referenced(group: str, there: Iterable[Resource]) -> bool:
+    """Tell whether a rule of another group names this one."""
+    groups = [one for one in there if isinstance(one, SecurityGroup) and one.name != group]
+    return any(rule.firewall == group for one in groups for rule in one.rules)
+
+
+def _whom(rule: Rule) -> tuple[int, str]:
+    return rule.port, rule.firewall or rule.cidr
 
 
 def _cidr(rule: Rule) -> str:
+    if rule.firewall:
+        return ""
     return CALLER if rule.source == "caller" else rule.source

@@ -314,6 +314,7 @@ class OpenStackCloud:
             users=read_record(memory.kept.record).tags,
             zones=table.zones if table else (),
             user_data=partial(self._user_data, memory.kept.record),
+            alone=read_record(memory.kept.record).kind == "classroom",
         )
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from roost.errors import CloudError, NotYetError
@@ -35,7 +36,8 @@ class Maker:
     """Makes the resources of one name.
 
     ``users`` are the user's own tags, ``zones`` those of the file; ``flavor`` and ``image`` are
-    the site's own for a shape and a machine; ``user_data`` is what machines are started with.
+    the site's own for a shape and a machine; ``user_data`` is what machines are started with;
+    ``alone``: they do not reach each other.
     """
 
     site: Site
@@ -49,13 +51,15 @@ class Maker:
     users: Mapping[str, str]
     zones: tuple[str, ...] = ()
     user_data: UserData | None = None
+    alone: bool = False
 
     def make(self, resources: tuple[Resource, ...]) -> None:
         """Make all of them; instances of a batch in one launch, what has no such call at once."""
         instances = tuple(r for r in resources if isinstance(r, Instance))
         if instances:
             for group in [*self.memory.described.get("security-group", [])]:
-                self._let_in((), group)  # of a group whose maker was killed, its own rules
+                # Of a group whose maker was killed, its own rules.
+                self._let_in((), group, alone=self.alone)
             Launch(self, instances).run()
         for resource in resources:
             if isinstance(resource, KeyPair):
@@ -105,19 +109,20 @@ class Maker:
             ]
         self.memory.ids["security-group", group.name] = str(made["id"])
         self.memory.described.pop("security-group", None)
-        self._let_in(group.rules, made)
+        self._let_in(group.rules, made, alone=group.alone)
 
     def open_rules(self, step: OpenRules) -> None:
         """Let more people in to a security group that is there."""
         group_id = self.memory.id(self.name, "security-group", step.group)
         found = self.site.get("network", f"/security-groups/{group_id}")["security_group"]
-        self._let_in(step.rules, found)
+        self._let_in(step.rules, found, alone=step.alone)
 
-    def _let_in(self, rules: tuple[Rule, ...], described: dict[str, Any]) -> None:
+    def _let_in(self, rules: tuple[Rule, ...], described: dict[str, Any], *, alone: bool) -> None:
         """Make all rules that are missing, by one call."""
         people = any(rule.source == "caller" for rule in rules)
         caller = self.caller() if people else Caller()
-        lacking = firewall.missing(described, rules, caller)
+        ids = partial(self.memory.id, self.name, "security-group")
+        lacking = firewall.missing(described, rules, caller, ids, alone=alone)
         if not lacking:
             return
         self.memory.described.pop("security-group", None)

@@ -5,10 +5,11 @@ Whom a rule is for stands in its description (``roost.providers.callers``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from roost.model.resources import Rule, RuleOf
+from roost.model.resources import EVERY, Rule, RuleOf
 from roost.providers.callers import FILE, ME, Caller, description_of, network_of, rule_of, seen
 
 Described = Mapping[str, Any]
@@ -30,9 +31,24 @@ def lets_people_in(groups: Iterable[Described]) -> bool:
     return any(str(rule.get("description") or "").startswith(ME) for rule in every)
 
 
-def rules(group: Described, caller: Caller) -> tuple[Rule, ...]:
-    """Return the rules of a group; what is open to the caller's address also as ``"caller"``."""
-    found: list[Rule] = []
+def _from_groups(group: Described) -> list[Described]:
+    """Return the rules by which all machines of a group enter."""
+    found = group.get("security_group_rules")
+    listed = [rule for rule in found if isinstance(rule, dict)] if isinstance(found, list) else []
+    inward = [r for r in listed if r.get("direction") == "ingress" and r.get("remote_group_id")]
+    return [r for r in inward if r.get("protocol") is None]
+
+
+def rules(
+    group: Described, caller: Caller, names: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Rule, ...]:
+    """Return the rules of a group; what is open to the caller's address also as ``"caller"``.
+
+    ``names`` are the name's firewalls by their ids; a rule for a group of somebody's is not told.
+    Where one family of addresses is open, and not the other, it is told all the same.
+    """
+    remote = dict.fromkeys(str(rule["remote_group_id"]) for rule in _from_groups(group))
+    found = [Rule(port=EVERY, source=names[one], of="file") for one in remote if one in names]
     for rule in entering(group):
         cidr = _cidr(rule)
         tcp = rule.get("protocol") in ("tcp", "6", 6)
@@ -49,21 +65,34 @@ def _cidr(rule: Described) -> str:
     return str(rule.get("remote_ip_prefix") or ANYWHERE.get(family, ""))
 
 
-def missing(group: Described, wanted: Iterable[Rule], caller: Caller) -> list[dict[str, Any]]:
-    """Return the requests for what a group lacks: of ``wanted``, and of its own machines."""
+def missing(
+    group: Described,
+    wanted: Iterable[Rule],
+    caller: Caller,
+    ids: Callable[[str], str] = str,
+    *,
+    alone: bool = False,
+) -> list[dict[str, Any]]:
+    """Return the requests for what a group lacks: of ``wanted``, and of its own machines.
+
+    ``ids`` gives the id of a firewall by its name; ``alone``: its own machines stay apart.
+    """
     there = {_key(rule) for rule in group.get("security_group_rules") or ()}
-    own = [
+    networks = [_request(group["id"], rule, caller) for rule in wanted if not rule.firewall]
+    remote = [ids(rule.firewall) for rule in wanted if rule.firewall]
+    machines = [
         {
             "security_group_id": group["id"],
             "direction": "ingress",
             "ethertype": family,
-            "remote_group_id": group["id"],
+            "remote_group_id": one,
             "description": FILE,
         }
+        for one in (*remote, *(() if alone else (group["id"],)))
         for family in ANYWHERE
     ]
     lacking: dict[Key, dict[str, Any]] = {}
-    for asked in [*(_request(group["id"], rule, caller) for rule in wanted), *own]:
+    for asked in [*networks, *machines]:
         if _key(asked) not in there:
             lacking.setdefault(_key(asked), asked)
     return list(lacking.values())
@@ -98,10 +127,14 @@ def _key(rule: Described) -> Key:
     )
 
 
-def going(group: Described, rules: Iterable[Rule]) -> list[str]:
-    """Return the ids of the rules that close these networks on these ports."""
+def going(group: Described, rules: Iterable[Rule], ids: Callable[[str], str] = str) -> list[str]:
+    """Return the ids of the rules that close these networks on these ports, or these firewalls."""
     closed = {(rule.port, rule.cidr) for rule in rules}
-    return [
+    remote = {ids(rule.firewall) for rule in rules if rule.firewall}
+    machines = [
+        str(rule["id"]) for rule in _from_groups(group) if rule["remote_group_id"] in remote
+    ]
+    return machines + [
         str(rule["id"])
         for rule in entering(group)
         if rule.get("protocol") in ("tcp", "6")

@@ -275,12 +275,15 @@ def at_their_floats(
 
 def security_groups(described: Iterable[Described], caller: Caller) -> tuple[SecurityGroup, ...]:
     """Return security groups with their rules; ``caller`` is who looks."""
-    found: dict[str, SecurityGroup] = {}
+    named: dict[str, Described] = {}
     for one in described:
         _, node = marks.read_description(one.get("description"))
-        name = _free(node, found)
-        found[name] = SecurityGroup(name=name, rules=firewall.rules(one, caller), id=str(one["id"]))
-    return tuple(found.values())
+        named[_free(node, named)] = one
+    names = {str(one["id"]): name for name, one in named.items()}
+    return tuple(
+        SecurityGroup(name=name, rules=firewall.rules(one, caller, names), id=str(one["id"]))
+        for name, one in named.items()
+    )
 
 
 # --- what all have -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from roost.errors import CapacityError, CloudError, NotYetError, command_line
@@ -168,7 +169,8 @@ class Changes:
     def _close(self, group: str, rules: tuple[Rule, ...]) -> None:
         group_id = self.memory.id(self.name, "security-group", group)
         found = self.site.get("network", f"/security-groups/{group_id}")["security_group"]
-        for one in firewall.going(found, rules):
+        ids = partial(self.memory.id, self.name, "security-group")
+        for one in firewall.going(found, rules, ids):
             self.site.delete("network", f"/security-group-rules/{one}")
         self.memory.described.pop("security-group", None)
 
