@@ -118,7 +118,8 @@ def refused(roost: Roost, root: Path, words: tuple[str, ...]) -> None:
 
 def test_the_walk_meets_the_commands() -> None:
     assert {line[0] for line in COMMANDS} >= {
-        *("down", "up", "start", "stop", "park", "resume", "restart", "resize", "scale", "extend"),
+        *("down", "up", "start", "stop", "park", "resume", "restart", "resize", "scale", "follow"),
+        "extend",
         *("show", "open", "run", "ssh", "logs", "cost", "ssh-config", "pull", "push", "image"),
         *("plan", "doctor", "iam"),
     }

@@ -16,7 +16,7 @@ from tests.cli.full import Full, done
 from tests.cli.made import THERE
 
 ASKS = {
-    *("up", "scale", "resize", "start", "resume", "park", "down"),
+    *("up", "scale", "follow", "resize", "start", "resume", "park", "down"),
     *(
         "sync",
         "pull",

@@ -23,7 +23,10 @@ def main() -> int:
 
 
 def squeue(found: dict[str, Any], words: list[str]) -> int:
-    """The jobs on these nodes."""
+    """The jobs on these nodes; all of the queue where no nodes are named."""
+    if "--nodelist" not in words:
+        sys.stdout.write("".join(f"{line}\n" for line in found["queue"]))
+        return 0
     nodes = words[words.index("--nodelist") + 1].split(",")
     for job, node in found["jobs"].items():
         if node in nodes:

@@ -16,6 +16,7 @@ from types import ModuleType
 import pytest
 
 from roost.model.resources import Role
+from roost.plan.follow import read_work
 from roost.recipes.base import Context
 from roost.recipes.registry import handover_of, steps_of, uploads_of
 from roost.recipes.step import Step
@@ -276,6 +277,50 @@ def test_a_worker_that_was_to_go_and_stays_works_again(fake: Path) -> None:
     fake.write_text(json.dumps({"nodes": {"a": mine, "b": theirs}, "jobs": {}, "done": []}))
     assert nodes.keep(["a", "b"]) == []
     assert told(fake) == {"a": "IDLE", "b": "IDLE+DRAIN"}
+
+
+def test_what_slurm_has_to_do(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines are those of Slurm 22.05, without a node and with two."""
+    work = program("slurm-work")
+    monkeypatch.setattr(work, "MEMORY", str(tmp_path / "memory" / "free.json"))
+    mine = {"State": "IDLE+DRAIN+DYNAMIC_NORM", "Reason": "roost: it goes [root@2026]"}
+    busy, free = {"State": "MIXED+DYNAMIC_NORM"}, {"State": "IDLE+DYNAMIC_NORM"}
+    queue = [
+        "1|R|1|1|1|0|OK|None",
+        "2|PD|3|3|1|0|OK|PartitionNodeLimit",
+        *(f"3_{n}|PD|1|2|1|3G|OK|PartitionConfig" for n in range(1, 6)),
+        "5|PD|1|1|1|1500M|NO|JobHeldUser",
+        "a line of another Slurm",
+    ]
+    nodes = {"s-worker-1": busy, "s-worker-2": free, "s-worker-3": mine}
+    fake.write_text(
+        json.dumps({"nodes": nodes, "jobs": {"1": "s-worker-1"}, "done": [], "queue": queue})
+    )
+    found = work.look("s")
+    assert told(fake)["s-worker-3"] == "IDLE"  # nobody took it away
+    assert found["known"] == ["worker-1", "worker-2", "worker-3"]
+    assert sorted(found["free"]) == ["worker-2", "worker-3"]
+    read = read_work(json.dumps(found))
+    assert read is not None
+    assert {
+        (j.first, j.count, j.nodes, j.cpus, j.memory_mib, j.alone, j.reason) for j in read.jobs
+    } == {
+        ("1", 1, 1, 1, 0, False, ""),
+        ("2", 1, 3, 3, 0, False, "PartitionNodeLimit"),
+        ("3_1", 5, 1, 2, 3072, False, "PartitionConfig"),
+        ("5", 1, 1, 1, 1500, True, "JobHeldUser"),
+    }
+    since = work.since(["a"], 10.0, tmp_path / "since")
+    assert (since, work.since(["a", "b"], 15.0, tmp_path / "since")) == ({"a": 0}, {"a": 5, "b": 0})
+    assert work.since(["b"], 16.0, tmp_path / "since") == {"b": 1}  # "a" had a job: from then on
+    assert work.since(["a"], 20.0, tmp_path / "since") == {"a": 0}
+
+
+def test_a_worker_without_a_job_is_closed(fake: Path) -> None:
+    work = program("slurm-work")
+    tell(fake, {"s-worker-1": "IDLE", "s-worker-2": "IDLE"}, {"17": "s-worker-2"})
+    assert work.close("s", ["worker-1", "worker-2"]) == ["worker-1"]
+    assert told(fake) == {"s-worker-1": "IDLE+DRAIN", "s-worker-2": "IDLE"}
 
 
 # --- a worker joins ------------------------------------------------------------------------------

@@ -99,19 +99,27 @@ def costs_more(session: Session, cloud: Cloud, before: Wanted, after: Wanted) ->
     return new.usd > old.usd or not (old.known and new.known)
 
 
-def agree_on_workers(session: Session, cloud: Cloud, before: Wanted, after: Wanted) -> None:
-    """Ask before more workers are rented. Raises NeedsConfirmationError."""
+def agree_on_workers(
+    session: Session, cloud: Cloud, before: Wanted, after: Wanted, *, at_most: bool = False
+) -> None:
+    """Ask before more workers are rented (``at_most``: as the work needs them).
+
+    Raises NeedsConfirmationError.
+    """
     from roost.app.lifecycle import hourly
 
     more = _workers(after) - _workers(before)
     if more <= 0 or not cloud.can.rents:
         return
     rates = f"{hourly(cloud, before)} -> {hourly(cloud, after)}"
-    session.say(f"{more} more workers: {rates}")
-    refused = NeedsConfirmationError(
-        f"this rents {more} more workers ({rates}), and needs a yes", next="the same with --yes"
+    these = (
+        f"up to {more} more workers, as the work needs them" if at_most else f"{more} more workers"
     )
-    session.consent.ask(f"Rent {more} more workers?", refused)
+    session.say(f"{these}: {rates}")
+    refused = NeedsConfirmationError(
+        f"this rents {these} ({rates}), and needs a yes", next="the same with --yes"
+    )
+    session.consent.ask(f"Rent {these}?", refused)
 
 
 def _workers(wanted: Wanted) -> int:

@@ -13,6 +13,7 @@ from roost.errors import RoostError
 if TYPE_CHECKING:
     from roost.cost.spent import BudgetUse, Cost
     from roost.model.resources import State
+    from roost.notebook.dask.ranges import Range
     from roost.providers.provider import Cloud
     from roost.session import Session
     from roost.spec import Spec
@@ -24,7 +25,7 @@ class Shown:
 
     ``stops`` are what stops its machines; ``cost`` is None where nothing is rented, or why it is
     not known, and ``budget`` how much of it is used. ``off_because`` is why it would be off,
-    where nothing runs.
+    where nothing runs. ``follows`` is the range in which the number of workers follows the work.
     """
 
     state: State
@@ -36,12 +37,16 @@ class Shown:
     cost: Cost | str | None = None
     budget: BudgetUse | None = None
     off_because: tuple[str, ...] = ()
+    follows: Range | None = None
+    follows_text: tuple[str, ...] = ()
 
 
 def shown(session: Session, name: str) -> Shown:
     """Look at a name, and ask the machines that can be reached how far their set-up is."""
     from roost.app.cost import budget_now
     from roost.app.provisioning import set_ups
+    from roost.app.ranges import range_in
+    from roost.app.ranges import told as told_range
     from roost.parking.restore import unfilled
     from roost.ssh import browser
 
@@ -60,6 +65,8 @@ def shown(session: Session, name: str) -> Shown:
         cost=cost,
         budget=None if cost is None or isinstance(cost, str) else budget_now(spec, stops, cost),
         off_because=_off_because(state, spec, cost) if spec is not None else (),
+        follows=range_in(cloud, state),
+        follows_text=told_range(cloud, state),
     )
 
 

@@ -50,8 +50,8 @@ def up_spec(
     from roost.app.given import give
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_volumes
+    from roost.app.ranges import as_followed, follow_file, told
     from roost.app.resolve import connect, fitted, held, wanted_for
-    from roost.app.scale import as_followed, follow_file, told
     from roost.plan.up import plan_up
     from roost.providers.registry import provider_of
 
@@ -77,7 +77,8 @@ def up_spec(
         renewed = cloud.can.renewal.renew(spec, have) if cloud.can.renewal is not None else ()
         running = bring_up(session, cloud, wanted, verb="up", fresh=empty)
         follow_file(cloud, spec)
-        return replace(running, notes=(*running.notes, *renewed, *told(cloud, spec.name)))
+        notes = (*running.notes, *renewed, *told(cloud, running.state))
+        return replace(running, notes=notes)
 
 
 def agree_on_folder(session: Session, spec: Spec, record: str | None) -> None:

@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ssh-config": "Print the OpenSSH configuration of a name; make `ssh roost-NAME` "
         "and editors know it.",
         "scale": "Change the number of workers.",
+        "follow": "Have as many rented workers as the work needs, for as long as this runs.",
         "resize": "Change its type of machine: it is stopped, changed and started; disks and "
         "volumes stay.",
         "stage": "Change its machine to the one that `roost stages` advises for a stage of work.",

@@ -15,6 +15,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from roost.providers.rules import OWN_MACHINE, clouds_for
 from roost.spec.common import CloudName, Common
@@ -30,6 +31,23 @@ MOST_WORKERS = 10_000
 MOST_PRICE = 1_000
 Market = bool | Literal["first"]
 """Spot machines; on demand; or the first where there is room, and else the second."""
+
+
+class Followed(Table):
+    """The range in which the number of rented workers follows the work, and who set it.
+
+    It is in records only: `roost scale NAME 0..8` and `max` of a file write it.
+    """
+
+    minimum: int = Field(ge=0, le=MOST_WORKERS)
+    maximum: int = Field(ge=0, le=MOST_WORKERS)
+    by: Text = Field(max_length=100)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.minimum > self.maximum:
+            raise wrong("minimum is above maximum", at=("minimum",))
+        return self
 
 
 class Workers(Machine):
@@ -52,9 +70,9 @@ class Workers(Machine):
         None,
         ge=1,
         le=MOST_WORKERS,
-        description="The most workers. With it a Dask cluster on your own machine follows the work "
-        "between `min` (or 0) and this, and begins with `count`; on rented machines it is the "
-        "limit of `roost scale`.",
+        description="The most workers. With it their number follows the work between `min` (or 0) "
+        "and this, and begins with `count`: on your own machine by itself, on rented ones while "
+        "`roost follow` runs.",
     )
     spot: Annotated[Market, WithJsonSchema({"enum": [True, False, "first"]})] = Field(
         False,
@@ -70,6 +88,15 @@ class Workers(Machine):
         "Without it the on-demand price is the most.",
         examples=[0.05],
     )
+    follow: SkipJsonSchema[Followed | None] = Field(None, exclude_if=lambda found: found is None)
+
+    @field_validator("follow")
+    @classmethod
+    def _only_in_records(cls, found: Followed | None, info: ValidationInfo) -> Followed | None:
+        here = around(info)
+        if found is not None and here is not None and not here.recorded:
+            raise wrong("no key of a file", hint="max = 8, or: roost scale NAME 0..8")
+        return found
 
     @field_validator("spot", mode="wrap")
     @classmethod

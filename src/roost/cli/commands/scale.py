@@ -48,9 +48,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Change the number of workers. Those that go hand over their data and tasks first.
 
-    A range lets the number follow the work: the cluster itself adds workers while tasks wait, and
-    lets idle ones go, until a number is given again. On your own machine; rented ones hold no keys
-    to your account.
+    A range lets the number follow the work, until a number is given again: workers are added while
+    tasks wait, and idle ones go. On your own machine the cluster does that itself. Rented machines
+    hold no keys to your account: there `roost follow NAME` does it, for as long as it runs.
 
     More of them cost more where they are rented: that is shown, and asked for.
 

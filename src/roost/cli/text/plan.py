@@ -119,18 +119,14 @@ def _disk(shape: Shape, rules: Rules) -> str:
 
 
 def _workers(spec: Spec, *, rents: bool) -> tuple[str, ...]:
-    """Say what ``max`` does and does not: it reads as if workers came by themselves."""
+    """Say that the number follows the work, and whose doing that is."""
     if spec.kind != "cluster" or spec.workers.max is None:
         return ()
-    most = f"[workers] max = {spec.workers.max} is a limit"
-    if rents or spec.scheduler != "dask":
-        why = "the machines hold no keys to your account" if rents else "Slurm does not ask for it"
-        scale = command_line("roost", "scale", spec.name, "N")
-        return (f"{most} for `{scale}`; the number does not follow the work: {why}",)
     least = spec.workers.min or 0
+    who = f", while `{command_line('roost', 'follow', spec.name)}` runs" if rents else ""
     return (
-        f"the number of workers follows the work, between {least} and {spec.workers.max}; it begins"
-        f" with {spec.workers.count}",
+        f"the number of workers follows the work, between {least} and {spec.workers.max}{who}; it"
+        f" begins with {spec.workers.count}",
     )
 
 

@@ -27,6 +27,7 @@ def resources_text(shown: Shown) -> str:
         _machines(shown.state) if shown.state.instances else "",
         table(DISKS, disks, frozenset({2})) if disks else "",
         f"owner: {shown.state.owner.text}" if shown.state.owner else "",
+        "\n".join(shown.follows_text),
         limits_text(shown.stops),
         _price(shown),
         shown.address or "",
@@ -87,11 +88,20 @@ def as_data(shown: Shown) -> dict[str, object]:
         "address": shown.address,
         "owner": _owner(shown.state),
         "instances": [instance_json(i) for i in shown.state.instances],
+        "follows": _follows(shown),
         "limits": limits_json(shown.stops),
         "per_hour": None if known is None else amount_json(known.per_hour.amount),
         "spent_at_most": None if known is None else amount_json(known.spent.most.amount),
         **_disks_json(shown),
     }
+
+
+def _follows(shown: Shown) -> dict[str, object] | None:
+    """Return the range in which the number of workers follows the work; None where it does not."""
+    wish = shown.follows
+    if wish is None:
+        return None
+    return {"minimum": wish.minimum, "maximum": wish.maximum, "by": wish.by}
 
 
 def _owner(state: State) -> dict[str, str] | None:

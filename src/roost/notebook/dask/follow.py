@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +20,19 @@ from typing import Any
 
 from roost.home import Folder
 from roost.notebook.dask.control import command, own_environment
-from roost.notebook.dask.ranges import THE_WORK, TICK, read_range
+from roost.notebook.dask.ranges import MOST, THE_WORK, TICK, read_range
 
 FOLDER_VARIABLE = "ROOST_FOLDER"
 GREETING = 15.0
 """Seconds for which a new client has a worker at least."""
 PAUSE = 15.0
 """Seconds without another try after roost refused."""
+SLOW_TICK, SLOW_GREETING = 1.0, 120.0
+"""The same where somebody on another computer acts on it, who looks a few times a minute."""
+SLOW_TARGET = 30.0
+"""Seconds in which rented workers should have done the work: a machine needs minutes to come."""
+AWAY = 600.0
+"""Seconds after which a worker that was to go, and did not, gets tasks again."""
 
 logger = logging.getLogger("distributed.scheduler")
 
@@ -35,11 +43,11 @@ def dask_setup(scheduler: Any) -> None:
 
     place = Folder(Path(os.environ[FOLDER_VARIABLE]))
     try:
-        if not command(place):
-            return
+        rents = not command(place)
     except (OSError, ValueError):  # a scheduler of nobody's name
         return
-    looking = PeriodicCallback(Follower(scheduler, place).look, TICK * 1000)
+    follower = Answerer(scheduler, place) if rents else Follower(scheduler, place)
+    looking = PeriodicCallback(follower.look, (SLOW_TICK if rents else TICK) * 1000)
     # Those that it has itself are stopped when it ends.
     scheduler.periodic_callbacks["roost-follow"] = looking
     looking.start()
@@ -48,13 +56,15 @@ def dask_setup(scheduler: Any) -> None:
 class Follower:
     """What the scheduler remembers between two looks."""
 
+    welcome = GREETING
+
     def __init__(self, scheduler: Any, place: Folder) -> None:
         self.scheduler = scheduler
         self.place = place
         self.next_look = 0.0
         self.quiet = 0
         self.known: set[str] = set()
-        self.greeted = -GREETING
+        self.greeted = -self.welcome
 
     async def look(self) -> None:
         """Compare the workers that are there with what the work needs; change one way at most."""
@@ -79,7 +89,7 @@ class Follower:
         if clients - self.known:
             self.greeted = time.monotonic()
         self.known = clients
-        return int(time.monotonic() - self.greeted < GREETING)
+        return int(time.monotonic() - self.greeted < self.welcome)
 
     def there(self) -> set[str]:
         """Return the names of the workers that roost has, joined or not."""
@@ -124,3 +134,76 @@ class Follower:
             self.scheduler.handle_worker_status_change(status, worker, stimulus)
             note = {"op": "worker-status-change", "status": status, "stimulus_id": stimulus}
             self.scheduler.stream_comms[worker.address].send(note)
+
+
+class Answerer(Follower):
+    """The same on rented machines, where a roost on another computer asks and acts (``work``)."""
+
+    welcome = SLOW_GREETING
+
+    def __init__(self, scheduler: Any, place: Folder) -> None:
+        super().__init__(scheduler, place)
+        self.free: dict[str, float] = {}
+        self.closing: list[Any] = []
+        scheduler.handlers |= {"roost_work": self.work, "roost_close": self.close}
+
+    async def look(self) -> None:
+        """Note since when each machine has had no task."""
+        self.greeting()
+        now = time.monotonic()
+        self.free = {node: self.free.get(node, now) for node in self.nodes(free=True)}
+
+    def nodes(self, *, free: bool = False) -> dict[str, list[Any]]:
+        """Return the machines that have joined, with their workers; or those without a task."""
+        found: dict[str, list[Any]] = {}
+        for worker in self.scheduler.workers.values():
+            found.setdefault(node_of(str(worker.name)), []).append(worker)
+        idle = set(self.idle({str(w.name) for w in self.scheduler.workers.values()}, MOST))
+        return {n: w for n, w in found.items() if not free or idle.issuperset(w)}
+
+    async def work(self, cpus: int) -> dict[str, Any]:
+        """Return how many machines the work needs, and which have none; who was to go stays.
+
+        Without any worker Dask counts in threads: then a machine has one for each of its ``cpus``.
+        """
+        self.stay()
+        await self.look()
+        there = self.nodes()
+        workers = len(self.scheduler.workers)
+        each = workers / len(there) if there else max(1, cpus)
+        needed = math.ceil(self.scheduler.adaptive_target(target_duration=SLOW_TARGET) / each)
+        now = time.monotonic()
+        return {
+            "needed": max(needed, self.greeting()),
+            "known": sorted(there),
+            "free": {node: now - since for node, since in self.free.items()},
+        }
+
+    async def close(self, names: list[str]) -> list[str]:
+        """Give no more tasks to those of these machines that have none, and return them.
+
+        One stays while somebody holds results and no other worker could take them.
+        """
+        free = self.nodes(free=True)
+        going = sorted((n for n in names if n in free), key=lambda n: _held(free[n]))
+        left = self.scheduler.running.difference(*(free[n] for n in going))
+        if not left and any(_held(free[n]) for n in going):
+            going.pop()  # that with the most data
+        self.closing = [worker for node in going for worker in free[node]]
+        self.tell(self.closing, "closing_gracefully")
+        self.scheduler.loop.call_later(AWAY, self.stay)
+        return going
+
+    def stay(self) -> None:
+        """Give tasks again to those that were to go and are still there."""
+        self.tell(self.closing, "running")
+        self.closing = []
+
+
+def node_of(name: str) -> str:
+    """Return the machine of a worker: several of one are ``NODE-0`` and so on."""
+    return re.sub(r"^(worker-\d+)-\d+$", r"\1", name)
+
+
+def _held(workers: list[Any]) -> int:
+    return sum(worker.nbytes for worker in workers)

@@ -191,6 +191,7 @@ def _programs(role: Role) -> tuple[File, ...]:
     head = {
         f"{BIN}/release": "dask-release",
         "/etc/roost/busy.d/50-dask": "dask-busy",
+        "/etc/roost/work.d/50-dask": "dask-work",
         "/etc/roost/busy.d/60-notebooks": "notebooks-busy",
     }
     worker = {

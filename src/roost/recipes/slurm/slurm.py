@@ -93,6 +93,7 @@ def _head(spec: Cluster) -> Step:
             File("/etc/slurm/job_submit.lua", _submit(spec)),
             _program("settings"),
             _program("nodes"),
+            File("/etc/roost/work.d/50-slurm", program("slurm-work"), "0755"),
             _unit("roost-slurmctld.service"),
         ),
         commands=(

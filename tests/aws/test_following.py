@@ -1,0 +1,216 @@
+"""Workers of rented machines that follow the work: ranges, and `roost follow`, on EC2 in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roost.app.follow import Follower
+from roost.errors import UnreachableError
+from roost.machine import work
+from roost.machine.common import Failed, Machine
+from tests.aws.conftest import Account
+from tests.aws.test_cli import ok, roost
+from tests.cli.calling import Roost
+from tests.cli.test_json import SCHEMAS
+
+__all__ = ["roost"]
+
+FILE = """
+name = "sums"
+kind = "cluster"
+cloud = "aws"
+[aws]
+region = "eu-central-1"
+[head]
+type = "m5.large"
+[workers]
+count = 1
+type = "m5.large"
+"""
+
+
+class Head:
+    """The head's own programs, on files of a folder; what waits and who is free is the test's."""
+
+    def __init__(self, root: Path) -> None:
+        self.machine = Machine(root)
+        self.now = 0.0
+        self.away = False
+        self.takes = ""
+        self.hook = root / "etc/roost/work.d/50-test"
+        self.hook.parent.mkdir(parents=True)
+        self.says(0, {})
+
+    def says(self, needed: int, free: dict[str, float], **more: Any) -> None:
+        self.known = sorted(free)
+        told = {"needed": needed, "known": self.known, "free": free, **more}
+        self.hook.write_text(
+            '#!/bin/sh\n[ "$1" = look ] || { shift; echo "$@" >"$0.closed"; '
+            'python3 -c "import json,sys; print(json.dumps({\\"closed\\": sys.argv[1:]}))" '
+            f'$(echo "$@" | sed "s/{self.takes or "none"}//"); exit; }}\n'
+            f"cat <<'END'\n{json.dumps(told)}\nEND\n"
+        )
+        self.hook.chmod(0o755)
+
+    def asked(self, way: Any, words: list[str], **_: Any) -> str:
+        assert way.node.name == "head"
+        assert words[:4] == ["sudo", "-n", "/usr/lib/roost/run", "work"]
+        if self.away:
+            raise UnreachableError("head does not answer")
+        try:
+            what, *more = words[4:]
+            if what == "look":
+                return json.dumps(
+                    work.look(self.machine, more[0], float(more[1]), self.now, int(more[2]))
+                )
+            if what == "release":
+                return json.dumps(work.release(self.machine, more[0]))
+            return json.dumps(work.scheduler(self.machine, what, *more))
+        except Failed as why:
+            raise UnreachableError(str(why)) from None
+
+
+@pytest.fixture
+def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Head:
+    made = Head(tmp_path / "head")
+    monkeypatch.setattr("roost.ssh.query.asked", made.asked)
+    return made
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    def put(more: str = "") -> Path:
+        file = tmp_path / "sums.toml"
+        file.write_text(FILE + more)
+        return file
+
+    return put
+
+
+def workers(roost: Roost) -> list[str]:
+    shown = ok(roost("show", "sums", "--json"))
+    return sorted(i["name"] for i in shown["instances"] if i["role"] == "worker")
+
+
+@pytest.mark.slow
+def test_a_range_is_kept_with_the_name(
+    roost: Roost, account: Account, head: Head, write: Callable[[str], Path]
+) -> None:
+    ok(roost("up", write(), "--yes"))
+    told = roost("scale", "sums", "0..3", "--no-input")
+    assert told.code == 4
+    assert "up to 2 more workers, as the work needs them: $0.2478 an hour -> $0.4956" in told.err
+    assert roost("scale", "sums", "0..").code == 2  # what could it cost?
+    told = roost("follow", "sums", "--once")
+    assert (told.code, "does not follow the work" in told.err) == (2, True)
+    told = roost("scale", "sums", "0..3", "--yes")
+    assert "between 0 and 3 (as `roost scale` says), while `roost follow sums` runs" in told.err
+    said = {"minimum": 0, "maximum": 3, "by": "`roost scale`"}
+    assert ok(roost("show", "sums", "--json"))["follows"] == said
+    assert "follows the work, between 0 and 3" in roost("show", "sums").out
+
+    head.says(2, {"worker-1": 0})
+    ok(roost("follow", "sums", "--once"))  # agreed to with the range: nothing is asked
+    assert workers(roost) == ["worker-1", "worker-2"]
+    ok(roost("up", write(), "--no-input"))  # `up` neither adds nor takes away
+    assert workers(roost) == ["worker-1", "worker-2"]
+    assert ok(roost("show", "sums", "--json"))["follows"] == said
+    ok(roost("up", write("max = 2\n"), "--yes"))  # the file says it now
+    assert ok(roost("show", "sums", "--json"))["follows"] == {
+        **said,
+        "maximum": 2,
+        "by": "the file",
+    }
+    assert roost("scale", "sums", "0..3", "--yes").code == 2
+    ok(roost("scale", "sums", "1", "--yes"))
+    assert (workers(roost), ok(roost("show", "sums", "--json"))["follows"]) == (["worker-1"], None)
+    file = write("follow = { minimum = 0, maximum = 9, by = 'x' }\n")
+    assert "no key of a file" in roost("plan", file).err
+
+
+@pytest.mark.slow
+def test_the_number_follows(
+    roost: Roost, account: Account, head: Head, write: Callable[[str], Path]
+) -> None:
+    ok(roost("up", write("min = 0\nmax = 3\n"), "--yes"))
+    once = ("follow", "sums", "--once", "--json")
+    head.says(9, {})
+    grown = ok(roost(*once))
+    assert (grown["before"], grown["workers"], grown["needed"]) == (1, 3, 9)  # never above it
+    assert set(grown) == set(SCHEMAS["follow.schema.json"]["properties"])
+    assert grown["costs"].endswith(" an hour")
+
+    head.says(0, {"worker-1": 5, "worker-2": 400, "worker-3": 400})
+    head.takes = "worker-3"  # a task came to it meanwhile
+    head.says(0, {"worker-1": 5, "worker-2": 400, "worker-3": 400})
+    shrunk = ok(roost(*once))
+    assert (shrunk["workers"], shrunk["went"]) == (2, ["worker-2"])
+    assert (head.hook.parent / "50-test.closed").read_text() == "worker-2 worker-3\n"
+    assert workers(roost) == ["worker-1", "worker-3"]
+    head.takes = ""
+    head.says(0, {"worker-1": 5, "worker-3": 400})
+    assert roost(*once, "--quiet", "1h").out == ""
+    head.says(0, {"worker-1": 400, "worker-3": 400})
+    assert ok(roost(*once))["workers"] == 0
+    head.says(0, {}, jobs=[])
+    ok(roost("stop", "sums"))
+    assert (roost(*once).code, roost(*once).out) == (0, "")  # what is stopped asks for nothing
+
+
+@pytest.mark.slow
+def test_a_second_follower_is_told_who_follows_and_trouble_passes(
+    roost: Roost,
+    account: Account,
+    head: Head,
+    write: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ok(roost("up", write("min = 0\nmax = 2\n"), "--yes"))
+    work.look(head.machine, "ana@desk (7)", 60, head.now)
+    told = roost("follow", "sums", "--once")
+    assert (told.code, "ana@desk (7) follows sums already" in told.err) == (1, True)
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        head.now += seconds
+        head.away = len(naps) in (4, 5)  # the network fails twice
+        head.says(2, {})
+        if len(naps) == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("roost.app.follow.Follower", partial(Follower, sleep=nap))
+    told = roost("follow", "sums")
+    assert told.code == 130
+    assert naps == [20, 20, 20, 20, 20, 40, 20]  # ana's 60 s are over, then two failures
+    assert "1 -> 2 workers (the work needs 2), $0." in told.out
+    assert "head does not answer; another look in 20 s" in told.err
+    assert "left as it is: head running, worker-1 running, worker-2 running; it costs" in told.err
+    assert work.look(head.machine, "ben", 60, head.now)["needed"] == 2  # the name is free again
+
+
+def test_another_computer_asks_before_it_rents(
+    roost: Roost,
+    account: Account,
+    head: Head,
+    write: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    ok(roost("up", write("min = 0\nmax = 4\n"), "--yes"))
+    monkeypatch.setenv("ROOST_HOME", str(tmp_path / "elsewhere"))
+    head.says(2, {})
+    told = roost("follow", "sums", "--once", "--no-input", "--region", "eu-central-1")
+    assert told.code == 4
+    assert "up to 3 more workers, as the work needs them" in told.err
+    ok(roost("follow", "sums", "--once", "--yes", "--region", "eu-central-1"))
+    head.says(4, {"worker-1": 0, "worker-2": 0})
+    ok(roost("follow", "sums", "--once", "--no-input", "--region", "eu-central-1"))
+    shown = ok(roost("show", "sums", "--json", "--region", "eu-central-1"))
+    assert sum(one["role"] == "worker" for one in shown["instances"]) == 4
