@@ -52,7 +52,10 @@ def test_a_full_disk_is_named_with_what_can_go(
     ("head", "said"),
     [
         ('cloud = "local"\n', "follows the work, between 0 and 4; it begins with"),
-        ('cloud = "aws"\n[aws]\nregion = "eu-central-1"\n[head]\ncpus = 2\n', "not follow"),
+        (
+            'cloud = "aws"\n[aws]\nregion = "eu-central-1"\n[head]\ncpus = 2\n',
+            "follows the work, between 0 and 4, while `roost follow a` runs",
+        ),
     ],
 )
 def test_what_max_does_and_does_not(roost: Roost, tmp_path: Path, head: str, said: str) -> None:

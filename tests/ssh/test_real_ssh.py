@@ -294,9 +294,9 @@ def test_a_tunnel_to_a_machine_that_was_replaced_is_not_used_again(
 @pytest.mark.usefixtures("ended")
 def test_a_tunnel_that_nobody_uses_ends_by_itself(way: Connection, page: int) -> None:
     """Or a machine with one would never be idle; a browser that is connected keeps it."""
-    port = tunnel.opened(way, page, persist="1s")
+    port = tunnel.opened(way, page, persist="3s")
     with socket.create_connection(("127.0.0.1", port)) as browser:
-        time.sleep(1.5)
+        time.sleep(3.5)
         assert tunnel.alive("ndvi") is not None
         browser.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert browser.makefile("rb").read().endswith(b"the page")

@@ -34,10 +34,13 @@ GATEWAY_IDLE = timedelta(minutes=15)
 """A gateway stops so long after the last of the machines behind it."""
 UNITS = "/etc/systemd/system"
 COMMON = (
-    *("common", "platform", "platforms/__init__", "identity", "devices", "volumes", "setup"),
-    *("idle_policy", "memory", "activity", "guard"),
+    *("platforms/__init__", "idle_policy", "common", "memory", "platform", "guard", "volumes"),
+    *("devices", "prewarm", "setup", "beacon", "activity", "identity", "spot"),
 )
-"""The programs of a machine before its hand-over, which brings all of them (``extend`` too)."""
+"""The programs of a machine before its hand-over, which brings all of them (``extend`` too).
+
+What is alike is side by side: packed, that saves a hundredth.
+"""
 WATCH = (
     *("pixinsight*", "relion*", "scipion*", "xmipp*", "ctffind*", "motioncor*", "gctf*"),
     *("roost.notebook.dask.worker", "dask*", "slurmstepd*"),
@@ -174,8 +177,8 @@ def machine_json(facts: MachineFacts) -> dict[str, Any]:
 
 def machine_files(facts: MachineFacts) -> tuple[File, ...]:
     """Return the facts, the programs, and the units that this machine needs."""
-    units = ["setup.service", "guard.service", "guard.timer", "volumes.service", "volumes.timer"]
-    units += ["last-resort.service", "last-resort.timer"]
+    units = ["volumes.service", "last-resort.service", "guard.service", "guard.timer"]
+    units += ["volumes.timer", "last-resort.timer", "setup.service"]
     units += ["warm.service"] if any(v.warm for v in facts.volumes) else []
     units += ["beacon.service"] if facts.role == "head" else []
     units += ["spot.service"] if facts.spot else []
@@ -183,14 +186,14 @@ def machine_files(facts: MachineFacts) -> tuple[File, ...]:
         File("/etc/roost/machine.json", json.dumps(machine_json(facts), indent=1) + "\n"),
         File("/etc/roost/limits", _limits(facts)),
         *_programs(facts),
-        File(f"{AT}/run", strip_shell(system("run.sh")), "0755"),
-        File(f"{AT}/last-resort", strip_shell(system("last-resort.sh")), "0755"),
-        File(f"{AT}/begin", strip_shell(system("begin.sh")), "0755"),
-        *(File(f"{UNITS}/roost-{unit}", system(f"roost-{unit}")) for unit in units),
         File("/etc/udev/rules.d/90-roost.rules", system("90-roost.rules")),
-        File("/etc/ssh/sshd_config.d/60-roost.conf", system("sshd.conf")),
-        File("/etc/apt/apt.conf.d/90roost", system("apt.conf")),
+        File(f"{AT}/run", strip_shell(system("run.sh")), "0755"),
         File("/etc/update-motd.d/99-roost", strip_shell(system("motd.sh")), "0755"),
+        File("/etc/ssh/sshd_config.d/60-roost.conf", system("sshd.conf")),
+        File(f"{AT}/last-resort", strip_shell(system("last-resort.sh")), "0755"),
+        File("/etc/apt/apt.conf.d/90roost", system("apt.conf")),
+        *(File(f"{UNITS}/roost-{unit}", system(f"roost-{unit}")) for unit in units),
+        File(f"{AT}/begin", strip_shell(system("begin.sh")), "0755"),
     )
 
 
@@ -209,13 +212,15 @@ def _limits(facts: MachineFacts) -> str:
 
 def _programs(facts: MachineFacts) -> tuple[File, ...]:
     """Return the modules under their names here, so that they import each other as in the tests."""
-    needed = ["__init__", *COMMON, f"platforms/{facts.platform}"]
-    needed += ["prewarm"] if any(v.warm for v in facts.volumes) else []
-    needed += ["spot"] if facts.spot else []
-    needed += ["beacon"] if facts.role in ("head", "worker") else []
+    wants = {
+        "prewarm": any(v.warm for v in facts.volumes),
+        "spot": facts.spot,
+        "beacon": facts.role in ("head", "worker"),
+    }
+    needed = [name for name in COMMON if wants.get(name, True)]
     return (
         File(f"{AT}/roost/__init__.py", ""),
-        *(program(name) for name in needed),
+        *(program(name) for name in ("__init__", *needed, f"platforms/{facts.platform}")),
     )
 
 

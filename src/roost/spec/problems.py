@@ -39,7 +39,7 @@ BOUNDS = {
     "too_short": ("empty", "a list with at least {min_length} entry"),
 }
 """Message and what is allowed, for pydantic's errors of size."""
-HIDDEN = frozenset({"folder", "digest", "kinds", "price_list"})
+HIDDEN = frozenset({"folder", "digest", "kinds", "price_list", "follow"})
 """The keys that only a record has."""
 HOLDERS = ("environment", "openstack")
 """The tables that have some of them."""
