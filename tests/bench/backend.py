@@ -210,7 +210,7 @@ class BenchEc2(BenchLife):
     def delete_security_group(self, name: Any = None, group_id: Any = None) -> Any:
         """Not while anybody is in it, nor while a rule of another group references it."""
         for other in self.describe_security_groups():
-            pairs = [pair for rule in other.ingress_rules for pair in rule.source_groups]
+            pairs = [rule.source_group for rule in other.ingress_rules if rule.source_group]
             if other.id != group_id and group_id in {pair.get("GroupId") for pair in pairs}:
                 raise refused("DependencyViolation", f"{group_id} has a dependent object")
         for one in self.all_instances():
