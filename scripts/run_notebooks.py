@@ -49,7 +49,7 @@ def run(path: Path, env: dict[str, str]) -> Failed:
     for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         for output in cell.outputs:
             if output.output_type == "error":
-                found[number] = f"{output.ename}: {output.evalue}"[:200]
+                found[number] = " ".join(f"{output.ename}: {output.evalue}".split())[:200]
     return Failed(found)
 
 
