@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from roost.notebook.dask import bytecode
+from roost.providers.local.renewal import Renewal
 
 
 def test_only_a_linked_environment_is_compiled_and_once(
@@ -33,3 +36,28 @@ def test_only_a_linked_environment_is_compiled_and_once(
     assert len(list((real / "lib" / "__pycache__").iterdir())) == 1
     bytecode.dask_setup(SimpleNamespace(loop=loop))
     assert len(later) == 1
+
+
+def compiles(environment: Path) -> bool:
+    found = False
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = one.cmdline()  # a zombie has none
+            found = found or str(environment / "lib") in words
+    return found
+
+
+@pytest.mark.slow
+def test_an_environment_that_goes_while_it_is_compiled_stays_gone(tmp_path: Path) -> None:
+    old = tmp_path / "environments" / "old"
+    (old / "lib").mkdir(parents=True)
+    for number in range(3):  # each takes a second or two
+        lines = (f"def f{n}(x): return [x + {n}, x * {n}, {{'a': x}}]\n" for n in range(5_000))
+        (old / "lib" / f"large{number}.py").write_text("".join(lines))
+    bytecode.begin(old)
+    time.sleep(0.5)
+    Renewal(tmp_path).prune(old)
+    end = time.monotonic() + 60
+    while compiles(old) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert list((tmp_path / "environments").iterdir()) == []

@@ -37,7 +37,7 @@ resources = { GPU = 1 }
 preload = ["mine.start"]
 nanny = false
 spill = false
-idle_timeout = "20s"
+idle_timeout = "45s"
 """
 ASK = """
 import os, time, dask.config
@@ -53,7 +53,7 @@ def told():
 print(client.submit(told, resources={"GPU": 1}).result())
 print(client.run_on_scheduler(lambda: dask.config.get("distributed.scheduler.work-stealing")))
 print(dask.config.get("distributed.scheduler.work-stealing"))
-time.sleep(21)  # a client that is there keeps the cluster
+time.sleep(46)  # a client that is there keeps the cluster
 print(len(client.nthreads()))
 """
 

@@ -61,10 +61,20 @@ class Renewal:
         """Delete an environment that no name uses any more."""
         used = {folder(name, self.at).environment.resolve() for name in names(self.at)}
         if old not in used and old.parent == (self.at / "environments").resolve():
+            _end_compiling(old)
             gone = old.with_name(f".gone-{old.name}-{os.getpid()}")
-            old.rename(gone)  # what is still being compiled there finds nothing any more
+            old.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
             Path(f"{old}.lock").unlink(missing_ok=True)
+
+
+def _end_compiling(environment: Path) -> None:
+    """End what compiles it (``notebook/dask/bytecode.py``): that would make its folders again."""
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(environment / "lib") in one.cmdline():
+                one.kill()
+                one.wait(0.5)  # its parent may leave it a zombie
 
 
 def point(place: Folder, record: str, at: Path) -> None:
