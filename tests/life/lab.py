@@ -33,7 +33,9 @@ class Lab:
 
     @property
     def env(self) -> dict[str, str]:
-        return {**os.environ, "ROOST_HOME": str(self.home), "NO_COLOR": "1"}
+        # Compiled as it is made: it is shared, and each test's cluster would begin to compile it.
+        more = {"ROOST_HOME": str(self.home), "NO_COLOR": "1", "UV_COMPILE_BYTECODE": "1"}
+        return {**os.environ, **more}
 
     def write(
         self,

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH"),
 ]
-PATIENCE = 60_000
+PATIENCE = 180_000
 """Milliseconds."""
 TASKS = """() => Math.max(0, ...Bokeh.documents.flatMap(d => [...d._all_models.values()])
     .filter(m => m.type === 'ColumnDataSource').map(m => m.get_length() ?? 0))"""
