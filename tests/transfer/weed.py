@@ -75,6 +75,9 @@ def weed(
         finally:
             process.kill()  # its data goes with it
             process.wait()
+            for port in (s3, *others):
+                for left in _sockets(port):
+                    left.unlink(missing_ok=True)
 
 
 def program() -> str:
@@ -84,10 +87,17 @@ def program() -> str:
     return found
 
 
+def _sockets(port: int) -> list[Path]:
+    """What it leaves for a port, wherever its other sockets are told to be."""
+    return list(Path("/tmp").glob(f"seaweedfs-*-{port}.sock"))
+
+
 def _ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Free ports; none of them has another user's socket in the way."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2 * count)]
     try:
-        return [one.getsockname()[1] for one in sockets]
+        ports = [one.getsockname()[1] for one in sockets]
+        return [port for port in ports if not _sockets(port)][:count]
     finally:
         for one in sockets:
             one.close()
