@@ -47,6 +47,20 @@ def compiles(environment: Path) -> bool:
     return found
 
 
+def test_an_environment_that_a_name_of_an_older_roost_uses_stays(tmp_path: Path) -> None:
+    """Its processes run from the environment itself, and there is no link to it."""
+    environments = tmp_path / "environments"
+    used, other, half = (environments / one for one in ("aaaa", "bbbb", ".gone-cccc-1"))
+    for one in (used, other, half):
+        one.mkdir(parents=True)
+    name = tmp_path / "local" / "life"
+    name.mkdir(parents=True)
+    (name / "spec.json").write_text('{"kind": "cluster", "environment": {"digest": "aaaa"}}')
+    for one in (used, other):
+        Renewal(tmp_path).prune(one)
+    assert list(environments.iterdir()) == [used]
+
+
 @pytest.mark.slow
 def test_an_environment_that_goes_while_it_is_compiled_stays_gone(tmp_path: Path) -> None:
     old = tmp_path / "environments" / "old"

@@ -65,6 +65,12 @@ def _take(lock: int) -> bool:
             time.sleep(TICK / 5)
 
 
+def inherited() -> dict[str, str]:
+    """Return the user's environment, less what is roost's own Python's."""
+    mine = ("PYTHON", "VIRTUAL_ENV", "UV_PROJECT", "UV_RUN", "CONDA_", "ROOST_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(mine)}
+
+
 def die_with_parent() -> Callable[[], None]:
     """Return Popen's preexec_fn: on Linux the child is killed when this process dies.
 
@@ -182,9 +188,7 @@ class Machine:
 
     def _environment(self) -> dict[str, str]:
         """Return the user's login environment, less roost's own Python, plus the boot's."""
-        mine = ("PYTHON", "VIRTUAL_ENV", "UV_PROJECT", "UV_RUN", "CONDA_", "ROOST_")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(mine)}
-        env = {**inherited, **self.boot["env"], "ROOST_MACHINE": str(self.folder)}
+        env = {**inherited(), **self.boot["env"], "ROOST_MACHINE": str(self.folder)}
         if self.boot["bin"]:
             env["PATH"] = self.boot["bin"] + os.pathsep + env.get("PATH", os.defpath)
         return env

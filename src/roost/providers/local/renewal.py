@@ -23,6 +23,7 @@ from roost.errors import RoostError, command_line
 from roost.home import Folder, folder, names
 from roost.model.record import read_record
 from roost.providers.local import processes
+from roost.providers.local.machine import inherited
 from roost.recipes.dask.environment import DONE, environment_path, environment_step, path_of
 
 if TYPE_CHECKING:
@@ -58,14 +59,27 @@ class Renewal:
         return tuple(_notes(spec.name))
 
     def prune(self, old: Path) -> None:
-        """Delete an environment that no name uses any more."""
-        used = {folder(name, self.at).environment.resolve() for name in names(self.at)}
-        if old not in used and old.parent == (self.at / "environments").resolve():
-            _end_compiling(old)
-            gone = old.with_name(f".gone-{old.name}-{os.getpid()}")
-            old.rename(gone)
+        """Delete an environment that no name uses any more, and what is left of earlier ones."""
+        place = (self.at / "environments").resolve()
+        if old.parent != place or old in self._used():
+            return
+        _end_compiling(old)
+        old.rename(old.with_name(f".gone-{old.name}-{os.getpid()}"))
+        Path(f"{old}.lock").unlink(missing_ok=True)
+        for gone in place.glob(".gone-*"):
             shutil.rmtree(gone, ignore_errors=True)
-            Path(f"{old}.lock").unlink(missing_ok=True)
+
+    def _used(self) -> set[Path]:
+        """Return the environments that names link to, or, made by an older roost, only record."""
+        found = set()
+        for place in (folder(name, self.at) for name in names(self.at)):
+            if place.environment.is_symlink():
+                found.add(place.environment.resolve())
+                continue
+            with suppress(OSError, UnicodeDecodeError):
+                digest = read_record(place.spec.read_text()).environment
+                found.add(path_of(digest, self.at).resolve())
+        return found
 
 
 def _end_compiling(environment: Path) -> None:
@@ -125,7 +139,7 @@ def _sync(environment: Environment, at: Path, new: Path) -> None:
     (command,) = environment_step(environment, at).commands
     done = subprocess.run(
         command.argv,
-        env={**_without_python(), **dict(command.env)},
+        env={**inherited(), **dict(command.env)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -139,11 +153,6 @@ def _sync(environment: Environment, at: Path, new: Path) -> None:
             next=f"{command_line(*command.argv)}   (says more)",
         )
     (new / DONE).touch()
-
-
-def _without_python() -> dict[str, str]:
-    mine = ("PYTHON", "VIRTUAL_ENV", "UV_PROJECT", "UV_RUN", "CONDA_", "ROOST_")
-    return {k: v for k, v in os.environ.items() if not k.startswith(mine)}
 
 
 def _notes(name: str) -> Iterator[str]:
