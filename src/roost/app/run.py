@@ -112,10 +112,8 @@ def _lines(way: Connection, words: tuple[str, ...]) -> tuple[int, list[str]]:
     """Run a command there that reads nothing; return its exit code and what it printed, bounded."""
     from roost.ssh import command
 
-    line = command.shell(way.config, way.alias, words)
-    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
     process = subprocess.Popen(
-        [line[0], *options, *line[1:]],
+        command.silently(command.shell(way.config, way.alias, words)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

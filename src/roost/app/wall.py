@@ -149,8 +149,7 @@ def watch(session: Session, of: Overview, heard: Callable[[Glance], None]) -> Wa
 
     way = connected(session, of.cloud, of.state, GATEWAY)
     line = command.batch(way.config, way.alias, ["sudo", "-n", GLANCES])
-    own = [word for one in OWN for word in ("-o", one)]
-    return Watch([line[0], *own, *line[1:]], heard)
+    return Watch(command.with_options(line, *OWN), heard)
 
 
 def lower_hand(session: Session, name: str, seat: str) -> None:

@@ -119,7 +119,12 @@ def tunnel(
 
 def silently(line: Sequence[str]) -> list[str]:
     """Return a line of ssh that asks for nothing and gives up soon."""
-    return [line[0], "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", *line[1:]]
+    return with_options(line, "BatchMode=yes", "ConnectTimeout=10")
+
+
+def with_options(line: Sequence[str], *options: str) -> list[str]:
+    """Return a line of ssh with these options; they win over the configuration's."""
+    return [line[0], *(word for one in options for word in ("-o", one)), *line[1:]]
 
 
 def control(socket: Path, what: str) -> list[str]:
