@@ -14,12 +14,16 @@ let there = 1; // who saw the screen at the last two looks, this page among them
 
 class Refused extends Error {}
 
-async function opened(password) {
+function request(path, password, method = "GET") {
   const plain = password.toLowerCase().replace(/[^a-z0-9]/g, "");
-  const answer = await fetch("key", {
-    headers: { Authorization: `Bearer ${plain}` },
-    cache: "no-store",
-  });
+  const headers = { Authorization: `Bearer ${plain}` };
+  return fetch(path, { method, headers, cache: "no-store" });
+}
+
+const kept = () => sessionStorage.getItem(KEPT) ?? "";
+
+async function opened(password) {
+  const answer = await request("key", password);
   if (answer.status === 403) throw new Refused("That is not the password.");
   if (answer.status === 429) throw new Error("Too many tries; wait a minute.");
   if (!answer.ok) throw new Error(`The machine answers with an error (${answer.status}).`);
@@ -95,7 +99,7 @@ at("fit").addEventListener("click", () => {
 async function look() {
   if (!rfb) return;
   try {
-    const found = await opened(sessionStorage.getItem(KEPT) ?? "");
+    const found = await opened(kept());
     const both = Math.min(found.seen, there);
     there = found.seen;
     const others = Math.max(both - 1, 0);
@@ -112,11 +116,9 @@ setInterval(look, LOOK);
 // --- a seat of a class: the time that is left, and a hand for its trainer ---------------------------
 
 async function seat(how = "mine", method = "GET") {
-  const plain = (sessionStorage.getItem(KEPT) ?? "").toLowerCase().replace(/[^a-z0-9]/g, "");
   if (!document.documentElement.dataset.class || !rfb || rfb.viewOnly) return;
   try {
-    const headers = { Authorization: `Bearer ${plain}` };
-    const answer = await fetch(how, { method, headers, cache: "no-store" });
+    const answer = await request(how, kept(), method);
     if (!answer.ok) return;
     const found = await answer.json();
     const minutes = Math.floor((found.left_s ?? 0) / 60);
@@ -147,7 +149,7 @@ function lost() {
 
 async function again() {
   try {
-    await connect(await opened(sessionStorage.getItem(KEPT) ?? ""));
+    await connect(await opened(kept()));
   } catch (error) {
     if (error instanceof Refused) ask(error.message);
     else lost();
