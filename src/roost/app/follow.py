@@ -77,14 +77,15 @@ class Follower:
         Raises BusyError where somebody else follows; RoostError.
         """
         cloud, state, spec, wish = self._observed()
-        if not any(i.role == "head" and i.state == "running" for i in state.instances):
-            return None
-        self._agree(cloud, spec, state, wish)
+        from roost.app.ranges import head_runs, rented_workers
         from roost.plan.follow import decide, needed_for, never
 
+        if not head_runs(state):
+            return None
+        self._agree(cloud, spec, state, wish)
         way, machine = self._way(cloud, state), _machine(cloud, spec, state)
         work = self._work(way, machine.cpus, max(60.0, 3 * self.every))
-        there = frozenset(i.name for i in state.instances if _rented(i.role, i.state))
+        there = rented_workers(state)
         needed = needed_for(work, machine, wish.maximum)
         decision = decide(wish, there, needed, self._idle(work, state))
         change = Change(
@@ -154,7 +155,7 @@ class Follower:
         from roost.app.resolve import fitted
 
         cloud, state, spec, wish = self._observed()
-        most = fitted(cloud, _with_workers(spec, wish.maximum), state)
+        most = fitted(cloud, spec.with_workers(count=wish.maximum), state)
         return f"up to {wish.maximum} workers, {hourly(cloud, most)} then"
 
     def release(self) -> None:
@@ -197,13 +198,13 @@ class Follower:
         """Ask for the most that it can cost, where that was agreed to on another computer."""
         from roost.app.given import agree, agreed
         from roost.app.price_rise import agree_on_workers
+        from roost.app.ranges import rented_workers
         from roost.app.resolve import fitted
 
         if agreed(cloud, state):
             return
-
-        there = sum(_rented(i.role, i.state) for i in state.instances)
-        now, most = (fitted(cloud, _with_workers(spec, n), state) for n in (there, wish.maximum))
+        counts = (len(rented_workers(state)), wish.maximum)
+        now, most = (fitted(cloud, spec.with_workers(count=n), state) for n in counts)
         agree_on_workers(self.session, cloud, now, most, at_most=True)
         assert state.record is not None
         agree(cloud, self.name, state.record)
@@ -244,6 +245,7 @@ class Follower:
     ) -> Change:
         """Do what was decided. Who goes gets no work from now on; who got some meanwhile stays."""
         from roost.app.cost import rate_now
+        from roost.app.ranges import rented_workers
         from roost.app.scale import scale
 
         going = decision.drop
@@ -256,20 +258,9 @@ class Follower:
         running = scale(self.session, self.name, count, going, for_work=True)
         if running.problem is not None:
             self.session.warn(running.problem.what)
-        there = sum(_rented(i.role, i.state) for i in running.state.instances)
+        there = len(rented_workers(running.state))
         costs = rate_now(cloud, running.state)
         return replace(change, workers=there, went=tuple(sorted(going)), costs=costs)
-
-
-def _with_workers(spec: Cluster, count: int) -> Cluster:
-    workers = spec.workers.model_copy(update={"count": count})
-    return spec.model_copy(update={"workers": workers})
-
-
-def _rented(role: str, state: str) -> bool:
-    from roost.app.scale import RENTED
-
-    return role == "worker" and state in RENTED
 
 
 def _machine(cloud: Cloud, spec: Cluster, state: State) -> Machines:

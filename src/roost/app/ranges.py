@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from roost.spec import Spec
     from roost.spec.cluster import Cluster, Workers
 
+RENTED = ("pending", "running", "stopping")
+"""The states of workers that cost what they cost already."""
 THE_FILE = "the file"
 """Who has set a range that `up` found in the file."""
 
@@ -40,8 +42,7 @@ def with_range(spec: Cluster, wish: Range | None) -> Cluster:
     from roost.spec.cluster import Followed
 
     kept = wish and Followed(minimum=wish.minimum, maximum=wish.maximum, by=wish.by[:LONGEST])
-    workers = spec.workers.model_copy(update={"follow": kept})
-    return spec.model_copy(update={"workers": workers})
+    return spec.with_workers(follow=kept)
 
 
 def bounded(cloud: Cloud, spec: Cluster, wish: Range) -> Range:
@@ -80,6 +81,12 @@ def head_runs(have: State) -> bool:
     return any(i.role == "head" and i.state == "running" for i in have.instances)
 
 
+def rented_workers(have: State) -> frozenset[str]:
+    """Return the workers that are paid for."""
+    found = (i for i in have.instances if i.role == "worker" and i.state in RENTED)
+    return frozenset(i.name for i in found)
+
+
 def check_asker(cloud: Cloud, have: State) -> None:
     """Refuse what was asked for the work where the number does not follow it any more."""
     if not head_runs(have) or range_in(cloud, have) is None:
@@ -110,8 +117,7 @@ def as_followed(cloud: Cloud, spec: Spec, have: State) -> Spec:
     if wish is None or now is None or not head_runs(have) or not (said or cloud.can.rents):
         return spec  # off, made before, or scaled by hand: `up` begins as the file says
     there = sum(i.role == "worker" for i in have.instances)
-    workers = spec.workers.model_copy(update={"count": wish.hold(there)})
-    return spec.model_copy(update={"workers": workers})
+    return spec.with_workers(count=wish.hold(there))
 
 
 def follow_file(cloud: Cloud, spec: Spec) -> None:

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from roost.session import Session
 
 
-RENTED = ("pending", "running", "stopping")
-"""The states of workers that cost what they cost already."""
-
-
 def scale(
     session: Session,
     name: str,
@@ -35,7 +31,14 @@ def scale(
     from roost.app.given import agreed
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_record, agree_on_workers
-    from roost.app.ranges import bounded, check_asker, check_limits, told, with_range
+    from roost.app.ranges import (
+        bounded,
+        check_asker,
+        check_limits,
+        rented_workers,
+        told,
+        with_range,
+    )
     from roost.app.resolve import fitted, held, locate, spec_in
     from roost.plan.up import plan_up
 
@@ -44,7 +47,7 @@ def scale(
         spec = spec_in(cloud, have)
         if spec.kind != "cluster":
             raise UsageError(f"{name} is a {spec.kind}; only a cluster has workers")
-        there = sum(i.role == "worker" and i.state in RENTED for i in have.instances)
+        there = len(rented_workers(have))
         if for_work:
             check_asker(cloud, have)
         kept = bounded(cloud, spec, wish) if isinstance(wish, Range) else None
@@ -55,8 +58,7 @@ def scale(
             spec = with_range(spec, kept)
 
         def of(workers: int) -> Wanted:
-            changed = spec.workers.model_copy(update={"count": workers})
-            return fitted(cloud, spec.model_copy(update={"workers": changed}), have)
+            return fitted(cloud, spec.with_workers(count=workers), have)
 
         wanted, before = of(count), of(there)
         if kept is not None:

@@ -73,8 +73,8 @@ def rates_of(spec: Spec, types: Mapping[Role, str]) -> Rates | None:
     if spec.kind == "desktop":
         one = rates(spec)
         return Rates(running=one[0], stopped=one[1]) if one else None
-    alone = rates(_with_workers(spec, 0))
-    more = rates(_with_workers(spec, 1))
+    alone = rates(spec.with_workers(count=0))
+    more = rates(spec.with_workers(count=1))
     if alone is None or more is None:
         return None
     return Rates(running=alone[0], stopped=alone[1], worker=round(more[0] - alone[0], 6))
@@ -86,9 +86,3 @@ def _with_types(wanted: Wanted, types: Mapping[Role, str]) -> Wanted:
         for g in wanted.groups
     )
     return replace(wanted, groups=groups)
-
-
-def _with_workers(spec: Spec, count: int) -> Spec:
-    assert spec.kind == "cluster"
-    workers = spec.workers.model_copy(update={"count": count})
-    return spec.model_copy(update={"workers": workers})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -270,3 +270,7 @@ class Cluster(Common):
                 at=("enabled",),
             )
         return found.model_copy(update={"enabled": False})
+
+    def with_workers(self, **changed: Any) -> Cluster:
+        """Return the same with these keys of ``[workers]`` changed; they are not checked."""
+        return self.model_copy(update={"workers": self.workers.model_copy(update=changed)})
