@@ -12,7 +12,6 @@ import asyncio
 import logging
 import math
 import os
-import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 from roost.home import Folder
 from roost.notebook.dask.control import command, own_environment
+from roost.notebook.dask.membership import node_of
 from roost.notebook.dask.ranges import MOST, THE_WORK, TICK, read_range
 
 FOLDER_VARIABLE = "ROOST_FOLDER"
@@ -198,11 +198,6 @@ class Answerer(Follower):
         """Give tasks again to those that were to go and are still there."""
         self.tell(self.closing, "running")
         self.closing = []
-
-
-def node_of(name: str) -> str:
-    """Return the machine of a worker: several of one are ``NODE-0`` and so on."""
-    return re.sub(r"^(worker-\d+)-\d+$", r"\1", name)
 
 
 def _held(workers: list[Any]) -> int:

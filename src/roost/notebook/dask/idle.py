@@ -17,6 +17,7 @@ from roost.notebook.dask.control import command, own_environment
 from roost.notebook.dask.follow import FOLDER_VARIABLE
 
 IDLE_VARIABLE = "ROOST_IDLE"
+"""Seconds without a client after which the cluster stops."""
 EVERY = 1.0
 """Seconds between two looks."""
 

@@ -30,8 +30,13 @@ def members(place: Folder) -> dict[str, int] | None:
 
 
 def of_nodes(names: Iterable[str], nodes: Collection[str]) -> list[str]:
-    """Return the workers of these nodes: one has its node's name, several ``NODE-0`` and so on."""
-    return sorted(n for n in names if n in nodes or re.sub(r"-\d+$", "", n) in nodes)
+    """Return the workers of these nodes, or those that are named themselves."""
+    return sorted(n for n in names if n in nodes or node_of(n) in nodes)
+
+
+def node_of(name: str) -> str:
+    """Return the node of a worker: one has its node's name, several ``NODE-0`` and so on."""
+    return re.sub(r"^(worker-\d+)-\d+$", r"\1", name)
 
 
 def dask_setup(scheduler: Any) -> None:

@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 PRELOAD_VARIABLE = "ROOST_PRELOAD"
+"""The modules that each worker imports."""
 
 
 async def dask_setup(worker: Any) -> None:

@@ -11,15 +11,14 @@ if TYPE_CHECKING:
 
 CONFIG_VARIABLE = "DASK_INTERNAL_INHERIT_CONFIG"
 """Where Dask itself reads what one of its processes hands to another."""
-PRELOAD_VARIABLE = "ROOST_PRELOAD"
-"""The modules that each worker imports."""
-IDLE_VARIABLE = "ROOST_IDLE"
-"""Seconds without a client after which the cluster stops."""
 NO_SPILL = {"distributed.worker.memory.target": False, "distributed.worker.memory.spill": False}
 
 
 def variables(spec: Cluster) -> dict[str, str]:
     """Return the variables of every process of the cluster."""
+    from roost.notebook.dask.idle import IDLE_VARIABLE
+    from roost.notebook.dask.preload import PRELOAD_VARIABLE
+
     dask = spec.dask
     if dask is None:
         return {}
