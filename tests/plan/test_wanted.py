@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from roost.errors import UsageError
 from roost.model.host import Host
 from roost.model.resources import EVERY, Address, Group, KeyPair, Rule, Volume, Wanted
+from roost.page.drawing import doors
 from roost.plan.wanted import wanted_of
 from roost.providers.local.rules import SHARE
 from roost.spec import from_json
@@ -259,6 +260,8 @@ class TestGateway:
             assert (inside.alone, inside.rules) == closed
             assert (inside.name, outside.name, outside.alone) == ("x", "x.gateway", False)
             assert [rule.source for rule in outside.rules] == ["caller", "192.0.2.0/24"]
+            # On the picture of `roost web` too: what the gateway reaches is open to nobody outside.
+            assert doors(found) == [(22, "192.0.2.0/24, your address")]
 
     def test_a_gateway_that_is_there_makes_none(self, tmp_path):
         access = '[access]\nreach = "jump"\njump = "a@b"\nssh = ["10.0.0.0/16"]\n'

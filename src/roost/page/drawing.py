@@ -44,7 +44,8 @@ def _is_of(holder: str, group: Group) -> bool:
 def doors(wanted: Wanted) -> list[tuple[int, str]]:
     """Return each port that is open to outside, and to whom."""
     open_to: dict[int, list[str]] = {}
-    for rule in sorted({(r.port, r.source) for g in wanted.security_groups for r in g.rules}):
-        port, source = rule
+    rules = (rule for group in wanted.security_groups for rule in group.rules)
+    # A gateway that reaches the machines behind it is not outside.
+    for port, source in sorted({(r.port, r.source) for r in rules if not r.firewall}):
         open_to.setdefault(port, []).append("your address" if source == "caller" else source)
     return [(port, ", ".join(sources)) for port, sources in open_to.items()]
