@@ -334,20 +334,25 @@ class Hostile(ThreadingHTTPServer):
         return xml("ListPartsResult", "<IsTruncated>false</IsTruncated>" + "".join(lines))
 
     def _complete_multipart_upload(self, request: Request) -> Answer:
-        begun = self.uploads.get(request.query["uploadId"])
-        if begun is None:
+        if request.query["uploadId"] not in self.uploads:
             return error(404, "NoSuchUpload")
         refused = self._refused(request)
         if refused is not None:
             return refused
-        del self.uploads[request.query["uploadId"]]
-        bodies = [body for _, body in sorted(begun.parts.items())]
-        whole = md5(b"".join(md5(body).digest() for body in bodies)).hexdigest()
-        one = Stored(b"".join(bodies), begun.meta, f"{whole}-{len(bodies)}")
-        self.objects[request.key] = one
+        one = self.complete(request.query["uploadId"])
         inside = f"<ETag>&quot;{one.tag}&quot;</ETag>"
         inside += f"<ChecksumCRC64NVME>{crc64(one.body)}</ChecksumCRC64NVME>"
         return xml("CompleteMultipartUploadResult", inside)
+
+    def complete(self, upload: str) -> Stored:
+        """Make an object of an upload."""
+        begun = self.uploads.pop(upload)
+        bodies = [body for _, body in sorted(begun.parts.items())]
+        whole = md5(b"".join(md5(body).digest() for body in bodies)).hexdigest()
+        one = self.objects[begun.key] = Stored(
+            b"".join(bodies), begun.meta, f"{whole}-{len(bodies)}"
+        )
+        return one
 
     def _abort_multipart_upload(self, request: Request) -> Answer:
         gone = self.uploads.pop(request.query["uploadId"], None)

@@ -161,6 +161,53 @@ def test_an_upload_whose_answer_was_lost_is_ended(
     assert list(s3.uploads) == ["of another computer"]
 
 
+def test_an_upload_whose_answer_was_lost_is_looked_for_until_all_of_them_were_seen(
+    tmp_path: Path, s3: Hostile, roost: Roost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = grow(tmp_path / "here", {"big": BIG})
+    denied = error(403, "AccessDenied")
+    s3.before = bent("ListMultipartUploads", denied)
+    s3.after = lambda request, answer: denied if request.name == "CreateMultipartUpload" else answer
+    assert roost("sync", here, PLACE).code != 0
+    s3.calm()
+    (late,) = s3.uploads.items()
+    s3.uploads.clear()  # the service is slow: it begins that upload after the next sync
+    assert roost("sync", here, PLACE).code == 0
+    s3.uploads.update([late])
+    s3.before = bent("ListParts", denied)
+    with monkeypatch.context() as later:
+        later.setattr("roost.transfer.own_uploads.LOST", 0.0)  # as if enough time had passed
+        assert roost("sync", here, PLACE).code == 0
+    assert dict([late]) == s3.uploads
+    s3.calm()
+    assert roost("sync", here, PLACE).code == 0
+    assert s3.uploads == {}
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_an_upload_that_an_earlier_one_has_overtaken_is_aborted(
+    tmp_path: Path, s3: Hostile, roost: Roost, answered: bool
+) -> None:
+    here = grow(tmp_path / "here", {"big": BIG})
+    s3.before = bent("CompleteMultipartUpload", error(403, "AccessDenied"))
+    assert roost("sync", here, PLACE).code != 0
+    (earlier,) = s3.uploads  # it was killed then: the service makes an object of it in its own time
+
+    def overtaken(request: Request) -> Answer | None:
+        if request.name == "ListParts":
+            return error(404, "NoSuchUpload")
+        if request.name == "CompleteMultipartUpload" and earlier in s3.uploads:
+            s3.complete(earlier)
+            return None if answered else Answer(200, LOGIN)
+        return None
+
+    s3.before = overtaken
+    told = roost("sync", here, PLACE)
+    assert told.code == 0, told.err
+    assert s3.bodies("p/") == {"big": BIG}
+    assert s3.uploads == {}
+
+
 @pytest.mark.parametrize("name", ["ListMultipartUploads", "ListParts"])
 @pytest.mark.parametrize("answer", [error(501, "NotImplemented"), Answer(200, LOGIN)])
 def test_a_service_that_lists_no_uploads_only_does_not_continue_them(

@@ -180,9 +180,9 @@ class Cache:
         """Return the keys of uploads that were asked for without an answer, and when."""
         return list(self._db.execute("SELECT key, at FROM begins"))
 
-    def forget_lost(self) -> None:
-        """Forget the uploads without an answer: they have ended."""
-        self._db.execute("DELETE FROM begins")
+    def forget_lost(self, before: float) -> None:
+        """Forget the uploads without an answer that were asked for before then: they have ended."""
+        self._db.execute("DELETE FROM begins WHERE at < ?", (before,))
 
     def ended(self, upload: str) -> None:
         """Forget an upload that has ended."""

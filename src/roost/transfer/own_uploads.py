@@ -37,7 +37,7 @@ def abort_stale(bucket: Bucket, prefix: str, cache: Cache, keys: Collection[str]
     They are stale by age, or have no part and are the one that this computer had asked for when
     it was killed. A service that does not list uploads has none to abort.
     """
-    lost = cache.lost()
+    lost, looked, all_told = cache.lost(), time.time(), True
     if not keys and not lost:
         return
     own = {upload for _, upload, *_ in cache.unended()}
@@ -46,10 +46,13 @@ def abort_stale(bucket: Bucket, prefix: str, cache: Cache, keys: Collection[str]
             asked = [at for key, at in lost if key == upload.key]
             if upload.id in own or (upload.key not in keys and not asked):
                 continue
-            with suppress(StoreError):
+            try:
                 if _stale(upload, [part.age for part in bucket.parts(upload)], asked):
                     bucket.abort(upload)
-        cache.forget_lost()
+            except StoreError:
+                all_told = False
+        if all_told:  # a request without an answer may still be on its way to the service
+            cache.forget_lost(looked - LOST)
 
 
 def _stale(upload: Upload, parts: list[float | None], asked: list[float]) -> bool:

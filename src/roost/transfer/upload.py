@@ -253,7 +253,7 @@ class _Parts:
             bucket.abort(upload)
             seen.ended(upload.id)
             raise
-        answered = self._answer(upload)
+        answered, ended = self._answer(upload)
         try:
             head = bucket.head(self.key)
         except StoreError as error:
@@ -266,11 +266,15 @@ class _Parts:
         self._check(head.tag, head.crc64 or "", answered)
         if head.size != self.before.st_size or not self._is_ours(head):
             raise DamagedError(MISSING)
-        seen.ended(upload.id)
+        if ended:  # else the object may be of an earlier upload: this one is aborted at the end
+            seen.ended(upload.id)
         return head.tag
 
-    def _answer(self, upload: Upload) -> str:
-        """Make the object; return its ETag, "" where the answer was lost or is not from S3."""
+    def _answer(self, upload: Upload) -> tuple[str, bool]:
+        """Make the object; return its ETag, and whether S3 said that this upload became it.
+
+        The ETag is "" where the answer was lost or is not from S3.
+        """
         bucket = self.run.bucket
 
         def complete(condition: Mapping[str, str]) -> Mapping[str, str]:
@@ -284,11 +288,11 @@ class _Parts:
         except StoreError as error:
             if not (error.gone or error.code == FOREIGN):
                 raise
-            return ""
+            return "", False
         if isinstance(made, Head):
-            return made.tag
+            return made.tag, False
         self._check(made["etag"], made[CRC64], made["etag"])
-        return made["etag"]
+        return made["etag"], True
 
     def _check(self, tag: str, crc: str, answered: str) -> None:
         """Raise DamagedError where S3 reports another object, which goes if it was just made."""
