@@ -20,6 +20,7 @@ from hypothesis import settings  # noqa: E402
 from tests.sampling import Sweep, the_sample  # noqa: E402
 
 SWEPT = "swept"
+LEFT_OUT = pytest.StashKey[list[str]]()
 
 # How long an example takes depends on what else the computer does; what matters is measured in
 # benchmarks/.
@@ -40,6 +41,22 @@ def pytest_xdist_auto_num_workers(config: Any) -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+@pytest.hookimpl(trylast=True)  # of what the marks have left
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out half of the files that go by turns, unless one is named."""
+    files = [item.nodeid.partition("::")[0] for item in items]
+    turns = {
+        file for file, item in zip(files, items, strict=True) if item.get_closest_marker("by_turns")
+    }
+    named = any(".py" in argument for argument in config.args)
+    left_out = set() if named else turns - set(the_sample().of(sorted(turns), "by turns", share=2))
+    config.stash[LEFT_OUT] = sorted(left_out)
+    if left_out:
+        pairs = list(zip(files, items, strict=True))
+        config.hook.pytest_deselected(items=[item for file, item in pairs if file in left_out])
+        items[:] = [item for file, item in pairs if file not in left_out]
+
+
 @pytest.fixture(autouse=True)
 def no_thread_without_its_server() -> Iterator[None]:
     """Fail where a thread serves a socket that is closed: it takes a core's time until the end."""
@@ -58,8 +75,16 @@ def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
     request.node.user_properties += [(SWEPT, list(count)) for count in sweep.counts.items()]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The numbers of the sweeps, of each and in all."""
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """What is left for another commit; the numbers of the sweeps, of each and in all."""
+    left_out = config.stash.get(LEFT_OUT, [])
+    if left_out:
+        seed = the_sample().seed
+        terminalreporter.write_line(f"by turns (ROOST_SEED={seed}), left for another commit:")
+    for path in left_out:
+        terminalreporter.write_line(f"  {path}")
     points: dict[str, int] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:

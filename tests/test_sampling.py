@@ -6,6 +6,7 @@ import pytest
 
 from tests.sampling import SHARE, Sample, Sweep, sample_of
 
+pytest_plugins = ["pytester"]
 POINTS = [(number, when) for number in range(50) for when in ("kill_before", "kill_after")]
 
 
@@ -33,6 +34,22 @@ def test_it_is_chosen_by_commit_or_seed_and_by_test() -> None:
 def test_in_many_commits_every_point_has_its_turn() -> None:
     turns = {p for n in range(100) for p in sample(ROOST_SEED=str(n)).of(POINTS, "test")}
     assert turns == set(POINTS)
+
+
+def test_files_by_turns_are_named_where_they_are_left(pytester: pytest.Pytester) -> None:
+    """The suite's own hooks, in a run of its own."""
+    pytester.makeini("[pytest]\nmarkers = by_turns")
+    pytester.makeconftest("from tests.conftest import *")
+    body = "import pytest\n@pytest.mark.by_turns\ndef test_it(): pass\n"
+    pytester.makepyfile(**{f"test_{name}": body for name in "abcd"}, test_e="def test_it(): pass")
+    quiet = ("-p", "no:randomly", "-p", "no:cacheprovider", "-rp")
+    ran = pytester.runpytest_inprocess(*quiet)
+    ran.assert_outcomes(passed=3, deselected=2)
+    assert "left for another commit" in ran.stdout.str()
+    for name in "abcd":  # each is either run or named
+        passed, left = f"PASSED test_{name}.py", f"  test_{name}.py"
+        assert (passed in ran.stdout.str()) != (left in ran.outlines)
+    pytester.runpytest_inprocess("test_a.py", "test_b.py", *quiet).assert_outcomes(passed=2)
 
 
 def test_in_full_it_is_all() -> None:

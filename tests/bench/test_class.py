@@ -19,6 +19,7 @@ from playwright.sync_api import Browser
 __all__ = ["browser"]
 pytestmark = [
     pytest.mark.bench,
+    pytest.mark.by_turns,
     pytest.mark.browser,
     pytest.mark.timeout(2400),
     pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on the PATH"),

@@ -25,7 +25,7 @@ from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for
 from tests.interrupts import heeds_interrupts
 from tests.transfer.weed import Weed, weed
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.bench, pytest.mark.by_turns, pytest.mark.timeout(1800)]
 KEY, SECRET = "testing", "aSecretOfTheUsersOwn7f3"
 STARS = """\
 name = "stars"

@@ -12,7 +12,7 @@ import pytest
 from tests.bench.bench import Bench, Machine, Roost, wait_for
 from tests.bench.seats import CLASSROOM, spec
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.bench, pytest.mark.by_turns, pytest.mark.timeout(1200)]
 
 SCHEDULE = """
 [schedule]

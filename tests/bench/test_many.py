@@ -9,7 +9,7 @@ import pytest
 from tests.bench.bench import Bench, Roost
 from tests.bench.seats import CLASSROOM, spec
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.bench, pytest.mark.by_turns, pytest.mark.timeout(1200)]
 
 BROKEN = "#!/bin/sh\necho the mirror has no such package\nexit 7\n"
 HOOK = "/etc/roost/setup.d/50-lab"

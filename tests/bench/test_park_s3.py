@@ -21,7 +21,7 @@ from roost.transfer.s3.config import Keys, Where
 from tests.bench.bench import Bench, Machine, Ran, Roost
 from tests.transfer.weed import Weed, weed
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.bench, pytest.mark.by_turns, pytest.mark.timeout(2400)]
 STARS = """\
 name = "stars"
 kind = "desktop"

@@ -15,7 +15,7 @@ from roost.spec import load
 from tests.bench.bench import Bench, Machine, Ran, Roost, wait_for
 from tests.recipes.pixinsight_stand_in import NEEDS, build
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.bench, pytest.mark.by_turns, pytest.mark.timeout(1500)]
 
 LICENSE = "4d81-a-licence-of-nobody-c07e"
 CONTENT = LICENSE.encode() + b"\r\n\xff\xfe\x80"

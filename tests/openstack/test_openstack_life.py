@@ -17,6 +17,7 @@ from tests.openstack.site import CLOUD, Site, wait_for
 
 pytestmark = [
     pytest.mark.bench,
+    pytest.mark.by_turns,
     pytest.mark.timeout(1800),
     pytest.mark.filterwarnings("ignore::openstack.warnings.OpenStackDeprecationWarning"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),

@@ -16,6 +16,7 @@ from tests.openstack.site import Project, Site, becomes, wait_for
 
 pytestmark = [
     pytest.mark.bench,
+    pytest.mark.by_turns,
     pytest.mark.timeout(900),
     pytest.mark.filterwarnings("ignore::openstack.warnings.OpenStackDeprecationWarning"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
