@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,20 +59,26 @@ class Head:
         )
         self.hook.chmod(0o755)
 
+    def stops_at(self, seconds: float, budget: float | None = None, spent: float = 0.0) -> None:
+        """Let the head's guard have an end in so many seconds, and a budget of which so much is
+        spent."""
+        end = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        facts = {"role": "head", "end": end, "budget": budget and {"usd": budget}}
+        for path, content in (
+            ("etc/roost/machine.json", facts),
+            ("var/lib/roost/guard.json", {"spent": spent}),
+        ):
+            place = self.machine.at(f"/{path}")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(json.dumps(content))
+
     def asked(self, way: Any, words: list[str], **_: Any) -> str:
         assert way.node.name == "head"
         assert words[:4] == ["sudo", "-n", "/usr/lib/roost/run", "work"]
         if self.away:
             raise UnreachableError("head does not answer")
         try:
-            what, *more = words[4:]
-            if what == "look":
-                return json.dumps(
-                    work.look(self.machine, more[0], float(more[1]), self.now, int(more[2]))
-                )
-            if what == "release":
-                return json.dumps(work.release(self.machine, more[0]))
-            return json.dumps(work.scheduler(self.machine, what, *more))
+            return json.dumps(work.answer(self.machine, words[4:], self.now))
         except Failed as why:
             raise UnreachableError(str(why)) from None
 
@@ -172,7 +179,7 @@ def test_a_second_follower_is_told_who_follows_and_trouble_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ok(roost("up", write("min = 0\nmax = 2\n"), "--yes"))
-    work.look(head.machine, "ana@desk (7)", 60, head.now)
+    work.answer(head.machine, ["look", "ana@desk (7)", "60", "2"], head.now)
     told = roost("follow", "sums", "--once")
     assert (told.code, "ana@desk (7) follows sums already" in told.err) == (1, True)
     naps: list[float] = []
@@ -192,7 +199,36 @@ def test_a_second_follower_is_told_who_follows_and_trouble_passes(
     assert "1 -> 2 workers (the work needs 2), $0." in told.out
     assert "head does not answer; another look in 20 s" in told.err
     assert "left as it is: head running, worker-1 running, worker-2 running; it costs" in told.err
-    assert work.look(head.machine, "ben", 60, head.now)["needed"] == 2  # the name is free again
+    told = work.answer(head.machine, ["look", "ben", "60", "2"], head.now)
+    assert told["needed"] == 2  # the name is free again
+
+
+@pytest.mark.slow
+def test_what_would_be_stopped_at_once_is_not_rented(
+    roost: Roost, account: Account, head: Head, write: Callable[[str], Path]
+) -> None:
+    """The head's own limits count: it was extended, or has spent more than anybody here knows."""
+    soon = (datetime.now(UTC) + timedelta(minutes=14)).isoformat(timespec="seconds")
+    limits = f'[schedule]\nend = "{soon}"\n[budget]\nusd = 5\n'
+    file = write(f"min = 0\nmax = 4\n{limits}")
+    ok(roost("up", file, "--yes"))
+    head.stops_at(600)
+    head.says(4, {"worker-1": 0})
+    once = ("follow", "sums", "--once", "--json")
+    told = roost(*once)
+    assert (told.code, told.out) == (0, "")
+    assert "sums: no more workers are rented: its end time is 20" in told.err
+    assert "; for more: roost extend sums 2h" in told.err
+    assert workers(roost) == ["worker-1"]
+    head.says(0, {"worker-1": 400})
+    assert ok(roost(*once))["workers"] == 0  # it shrinks as ever
+    head.stops_at(7200, budget=5.0, spent=4.9)  # extended: that pays for two, for 15 minutes
+    head.says(4, {})
+    told = roost(*once)
+    assert (ok(told)["workers"], ok(told)["held"][:24]) == (2, "$0.10 of its budget is l")
+    assert "$0.10 of its budget is left; for more: roost extend sums --budget AMOUNT" in told.err
+    head.machine.at("/etc/roost/machine.json").unlink()  # it holds to nothing
+    assert ok(roost(*once))["workers"] == 4
 
 
 def test_another_computer_asks_before_it_rents(

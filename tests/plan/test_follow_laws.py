@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roost.notebook.dask.ranges import Range
-from roost.plan.follow import Jobs, Machines, Work, decide, needed_for, never, read_work
+from roost.model.limits import Limits
+from roost.notebook.dask.ranges import MOST, Range
+from roost.plan.follow import (
+    LEAST_USE,
+    Jobs,
+    Machines,
+    Room,
+    Work,
+    decide,
+    needed_for,
+    never,
+    read_work,
+    room,
+)
 
 NAMES = [f"worker-{n}" for n in range(1, 9)]
 RANGES = st.tuples(st.integers(0, 8), st.integers(0, 8)).map(
@@ -25,6 +39,7 @@ JOBS = st.builds(
     reason=st.sampled_from(("", "Resources", "PartitionConfig", "Dependency", "BadConstraints")),
 )
 SMALL = Machines(4, 4)
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 @given(
@@ -49,6 +64,53 @@ def test_a_decision(
         left = {name: since for name, since in idle.items() if name in after}
         assert decide(wish, after, needed, left).count == made.count
         assert all(idle[a] >= idle[b] for a in made.drop for b in left)
+
+
+@given(
+    RANGES,
+    st.frozensets(st.sampled_from(NAMES)),
+    st.integers(0, 20),
+    st.dictionaries(st.sampled_from(NAMES), st.floats(0, 1e6)),
+    st.none() | st.timedeltas(-timedelta(days=400), timedelta(days=400)),
+    st.none() | st.floats(-10, 100),
+    st.floats(0, 10),
+    st.floats(0, 10),
+)
+def test_nobody_is_rented_who_would_be_stopped_at_once(
+    wish: Range,
+    there: frozenset[str],
+    needed: int,
+    idle: dict[str, float],
+    to_end: timedelta | None,
+    left: float | None,
+    running: float,
+    worker: float,
+) -> None:
+    end = None if to_end is None else NOW + to_end
+    limits = Limits(end=end, budget_usd=None if left is None else 50.0, budget_left_usd=left)
+    free = decide(wish, there, needed, idle)
+    made = decide(wish, there, needed, idle, room(limits, NOW, running, worker))
+    assert made.drop == free.drop  # whatever stops it, workers go as ever
+    assert min(free.count, len(there)) <= made.count <= free.count
+    assert made.held == (made.count < free.count)
+    hours = LEAST_USE / timedelta(hours=1)
+    if made.count > len(there):
+        assert end is None or end - NOW >= LEAST_USE
+        if left is not None and worker > 0:
+            assert (running + made.count * worker) * hours <= left * 1.000001
+    if made.held and end is None and left is not None:  # one more could not be paid for
+        assert (running + (made.count + 1) * worker) * hours > left * 0.999999
+
+
+def test_what_holds_workers_back() -> None:
+    soon = Limits(end=NOW + timedelta(minutes=14), budget_usd=9.0, budget_left_usd=5.0)
+    assert room(soon, NOW, 0.1, 0.1) == Room(0, "its end time is 2026-07-01 12:14 UTC", ("2h",))
+    later = replace(soon, end=NOW + timedelta(minutes=15), budget_left_usd=0.1)
+    why = "$0.10 of its budget is left"
+    assert room(later, NOW, 0.1, 0.1) == Room(3, why, ("--budget", "AMOUNT"))
+    for left, most in ((-3.0, 0), (-1e308, 0), (1e308, MOST)):
+        assert room(replace(later, budget_left_usd=left), NOW, 0.1, 0.1).most == most
+    assert room(later, NOW, 0.0, 0.0) == room(Limits(), NOW, 0.1, 0.1) == Room()
 
 
 @settings(max_examples=50)
@@ -95,7 +157,20 @@ def test_what_is_no_answer() -> None:
     assert read_work(json.dumps(good)) == Work(
         needed=2, known=frozenset(["worker-1"]), free={"worker-1": 3.5}
     )
-    for key, wrong in (("needed", -1), ("needed", True), ("free", []), ("known", None)):
+    stops = {"end": "2026-07-01T12:00:00+00:00", "budget_left_usd": 3.5}
+    found = read_work(json.dumps({**good, "limits": stops, "wall": NOW.timestamp()}))
+    assert found is not None
+    assert found.limits is not None
+    assert (found.limits.end, found.limits.budget_left_usd, found.now) == (NOW, 3.5, NOW)
+    for key, wrong in (
+        ("needed", -1),
+        ("needed", True),
+        ("free", []),
+        ("known", None),
+        ("limits", 7),
+        ("limits", {"end": "2026-07-01"}),
+        ("wall", 1e300),
+    ):
         assert read_work(json.dumps({**good, key: wrong})) is None
     assert read_work(json.dumps({"follower": "a\x1b[2Jb", "seconds": 1e99})) == Work(
         follower="a[2Jb", lease=86_400.0

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from roost.errors import (
@@ -26,7 +27,7 @@ from roost.errors import (
 if TYPE_CHECKING:
     from roost.model.resources import State
     from roost.notebook.dask.ranges import Range
-    from roost.plan.follow import Decision, Machines, Work
+    from roost.plan.follow import Decision, Machines, Room, Work
     from roost.providers.provider import Cloud
     from roost.session import Session
     from roost.spec.cluster import Cluster
@@ -46,7 +47,10 @@ AT_END = (UsageError, NeedsConfirmationError, AccessError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The number of workers as it was and is, what the work needs, and what all of it costs now."""
+    """The number of workers as it was and is, what the work needs, and what all of it costs now.
+
+    ``held`` is why there are not as many as the work needs: what would stop them at once.
+    """
 
     name: str
     before: int
@@ -55,6 +59,7 @@ class Change:
     wish: Range
     went: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
+    held: str = ""
     costs: str = ""
 
 
@@ -87,7 +92,9 @@ class Follower:
         work = self._work(way, machine.cpus, max(60.0, 3 * self.every))
         there = rented_workers(state)
         needed = needed_for(work, machine, wish.maximum)
-        decision = decide(wish, there, needed, self._idle(work, state))
+        space = self._room(work, spec, state)
+        decision = decide(wish, there, needed, self._idle(work, state), space)
+        extend = command_line("roost", "extend", self.name, *space.mend)
         change = Change(
             name=self.name,
             before=len(there),
@@ -95,6 +102,7 @@ class Follower:
             needed=needed,
             wish=wish,
             never=tuple(never(work, machine, wish.maximum)),
+            held=f"{space.why}; for more: {extend}" if decision.held else "",
         )
         if decision.count == len(there):
             return change
@@ -228,6 +236,18 @@ class Follower:
                 f" in {work.lease:.0f} s"
             )
         return work
+
+    def _room(self, work: Work, spec: Cluster, state: State) -> Room:
+        """Return the room for workers by the limits that the head holds to, or else the file's."""
+        from roost.model.limits import Limits
+        from roost.plan.follow import room
+        from roost.recipes.rented import rates_of
+
+        limits = work.limits or Limits(end=spec.schedule.end)
+        rates = rates_of(spec, {i.role: i.shape.type for i in state.instances})
+        now = work.now or datetime.fromtimestamp(self.wall(), UTC)
+        running, worker = (rates.running, rates.worker) if rates else (0.0, 0.0)
+        return room(limits, now, running, worker)
 
     def _idle(self, work: Work, state: State) -> dict[str, float]:
         """Return who may go: without work for long, or never seen by the head."""

@@ -28,6 +28,7 @@ def scale(
     Raises UsageError where it is no cluster, or where its file does not allow so many.
     """
     from roost.app.comeback import check_copies
+    from roost.app.ends import warn_of_past_end
     from roost.app.given import agreed
     from roost.app.lifecycle import bring_up
     from roost.app.price_rise import agree_on_record, agree_on_workers
@@ -60,6 +61,8 @@ def scale(
         def of(workers: int) -> Wanted:
             return fitted(cloud, spec.with_workers(count=workers), have)
 
+        if count > there and not for_work:
+            warn_of_past_end(session, spec)
         wanted, before = of(count), of(there)
         if kept is not None:
             agree_on_workers(session, cloud, before, of(kept.maximum), at_most=True)

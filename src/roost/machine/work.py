@@ -1,9 +1,9 @@
 """``run work look WHO SECONDS CPUS``: tell a follower what the head's scheduler has to do.
 
 One follower at a time: who looks holds the name for so many seconds, and another one is told who
-that is; a worker has so many CPUs. The clock is this machine's alone. ``close WORKER...`` keeps new
-work from workers that are about to go, and prints those that had none; ``release WHO`` lets others
-follow at once.
+that is; a worker has so many CPUs. The clock is this machine's alone. Told is also what stops this
+head, and with it all of the cluster. ``close WORKER...`` keeps new work from workers that are about
+to go, and prints those that had none; ``release WHO`` lets others follow at once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from roost.machine import limits
 from roost.machine.common import Failed, Machine, read, write
 
 HOOKS = "/etc/roost/work.d"
@@ -25,8 +26,8 @@ LONGEST = 3600.0
 PATIENCE = 60.0
 
 
-def look(machine: Machine, who: str, seconds: float, now: float, cpus: int = 1) -> dict[str, Any]:
-    """Return the work, or who follows it already."""
+def look(machine: Machine, who: str, seconds: float, now: float, cpus: int) -> dict[str, Any]:
+    """Return the work and the limits of this head, or who follows it already."""
     with machine.alone("work"):
         held = read(machine.at(LEASE))
         left = min(float(held.get("until", 0)) - now, LONGEST)
@@ -34,7 +35,12 @@ def look(machine: Machine, who: str, seconds: float, now: float, cpus: int = 1) 
             return {"follower": str(held.get("who")), "seconds": round(left, 1)}
         until = now + min(max(seconds, 0.0), LONGEST)
         write(machine.at(LEASE), {"who": who[:200], "until": until}, 0o600)
-    return scheduler(machine, "look", str(cpus))
+    wall = time.time()
+    return {
+        **scheduler(machine, "look", str(cpus)),
+        "limits": limits.held(machine, wall),
+        "wall": wall,
+    }
 
 
 def release(machine: Machine, who: str) -> dict[str, Any]:
@@ -73,19 +79,22 @@ def _answer(program: Path, *words: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def answer(machine: Machine, words: list[str], now: float) -> dict[str, Any]:
+    """Do what is asked at ``now``, in seconds since the boot. Raises Failed, ValueError."""
+    match words:
+        case ["look", who, seconds, cpus]:
+            return look(machine, who, float(seconds), now, int(cpus))
+        case ["release", who]:
+            return release(machine, who)
+        case ["close", *workers]:
+            return scheduler(machine, "close", *workers)
+    raise ValueError("look WHO SECONDS CPUS, close WORKER..., or release WHO")
+
+
 def main() -> None:
     """Print the answer as JSON."""
-    what, *words = sys.argv[1:]
-    machine = Machine()
     try:
-        if what == "look":
-            found = look(
-                machine, words[0], float(words[1]), time.clock_gettime(time.CLOCK_BOOTTIME)
-            )
-        elif what == "release":
-            found = release(machine, words[0])
-        else:
-            found = scheduler(machine, "close", *words)
+        found = answer(Machine(), sys.argv[1:], time.clock_gettime(time.CLOCK_BOOTTIME))
     except (Failed, ValueError) as why:
         sys.exit(str(why))
     print(json.dumps(found))  # noqa: T201

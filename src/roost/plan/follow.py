@@ -7,18 +7,27 @@ without work for a while: who goes is named, so nobody else does.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roost.model import nodes
+from roost.model.limits import Limits
 from roost.notebook.dask.ranges import MOST, Range
 
+UNREADABLE = (
+    *(ValueError, TypeError, LookupError, AttributeError, RecursionError),
+    *(ArithmeticError, OSError),  # a clock beyond all years
+)
 LONGEST = 4_000_000
 """Characters of an answer; ten thousand workers have some 300,000."""
 MOST_JOBS = 2_000
 ELSEWHERE = ("JobHeld", "Dependency", "BeginTime", "JobArrayTaskLimit", "Licenses", "Reservation")
 """The beginnings of Slurm's reasons for which a job waits, and no machine would help."""
+LEAST_USE = timedelta(minutes=15)
+"""For so long a new worker must be able to run: it is set up for minutes, and warned for ten."""
 NEVER = "BadConstraints"
 """Slurm's reason where it has given a job up."""
 
@@ -47,13 +56,16 @@ class Work:
     """What the head has to do, as it says: ``needed`` workers (Dask), or ``jobs`` (Slurm).
 
     ``known`` are the workers that have joined, ``free`` those without work and for how many
-    seconds. ``follower``: somebody else follows, and is asked for nothing for ``lease`` seconds.
+    seconds. ``limits`` are what stops the head, and ``now`` is what its clock says; None: it does
+    not say. ``follower``: somebody else follows, and is asked for nothing for ``lease`` seconds.
     """
 
     needed: int | None = None
     jobs: tuple[Jobs, ...] = ()
     known: frozenset[str] = frozenset()
     free: Mapping[str, float] = field(default_factory=dict)
+    limits: Limits | None = None
+    now: datetime | None = None
     follower: str = ""
     lease: float = 0.0
 
@@ -67,21 +79,59 @@ class Machines:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How many workers the end time and the budget leave room for, and why not for more.
+
+    ``mend`` are words for `roost extend` that make more room.
+    """
+
+    most: int = MOST
+    why: str = ""
+    mend: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """The number of workers to have, and those that go for it."""
+    """The number of workers to have, and those that go for it.
+
+    ``held``: the work wants more, and there is no room for them.
+    """
 
     count: int
     drop: frozenset[str] = frozenset()
+    held: bool = False
 
 
-def decide(wish: Range, there: frozenset[str], needed: int, idle: Mapping[str, float]) -> Decision:
+def room(limits: Limits, now: datetime, running: float, worker: float) -> Room:
+    """Return the room for workers that cost ``worker`` an hour each, beside ``running`` for all
+    else; 0.0: it is not known, and the head cannot count by it either.
+    """
+    if limits.end is not None and limits.end - now < LEAST_USE:
+        return Room(0, f"its end time is {limits.end:%Y-%m-%d %H:%M %Z}", ("2h",))
+    left = limits.budget_left_usd
+    if left is None or worker <= 0:
+        return Room()
+    paid = (left * (timedelta(hours=1) / LEAST_USE) - running) / worker
+    why = f"{limits.money(max(0.0, left))} of its budget is left"
+    return Room(math.floor(min(max(0.0, paid), MOST)), why, ("--budget", "AMOUNT"))
+
+
+def decide(
+    wish: Range,
+    there: frozenset[str],
+    needed: int,
+    idle: Mapping[str, float],
+    space: Room = Room(),
+) -> Decision:
     """Return how many workers there should be. ``idle`` are those that may go, and since when.
 
-    More are wanted at once; fewer only by those that may go, the longest idle first.
+    More are wanted at once, if there is room; fewer only by those that may go, the longest idle
+    first.
     """
     target = wish.hold(needed)
     if target >= len(there):
-        return Decision(target)
+        count = min(target, max(len(there), space.most))
+        return Decision(count, held=count < target)
     may_go = sorted((n for n in idle if n in there), key=lambda n: (-idle[n], nodes.number_of(n)))
     going = frozenset(may_go[: len(there) - target])
     return Decision(len(there) - len(going), going)
@@ -160,7 +210,7 @@ def read_work(text: str) -> Work | None:
     try:
         raw = json.loads(text)
         return _work(raw)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -169,13 +219,15 @@ def _work(raw: Any) -> Work:
     if follower:
         lease = min(max(float(raw["seconds"]), 0.0), 86_400.0)
         return Work(follower=_plain(follower), lease=lease)
-    needed = raw.get("needed")
+    needed, told, wall = raw.get("needed"), raw.get("limits"), raw.get("wall")
     free = {str(k): float(v) for k, v in raw["free"].items() if nodes.number_of(str(k))}
     return Work(
         needed=None if needed is None else min(_number(needed), MOST),
         jobs=tuple(_jobs(row) for row in raw.get("jobs", ())[:MOST_JOBS]),
         known=frozenset(str(one) for one in raw["known"]),
         free={k: v for k, v in free.items() if 0 <= v < float("inf")},
+        limits=None if told is None else Limits.of(told),
+        now=None if wall is None else datetime.fromtimestamp(float(wall), UTC),
     )
 
 

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class Lines:
-    """Writes what changed, and once what can never run; ``as_json``: an object a line."""
+    """Writes what changed, and once what can never run and why there are no more workers.
+
+    ``as_json``: an object a line.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.told: frozenset[str] = frozenset()
+        self.held = False
 
     def show(self, change: Change) -> None:
         """Write a change; a look that changed nothing says nothing."""
@@ -27,6 +31,9 @@ class Lines:
         self.told = frozenset(change.never)
         for line in new:
             say(f"{change.name}: {line}")
+        if change.held and not self.held:
+            say(f"{change.name}: no more workers are rented: {change.held}")
+        self.held = bool(change.held)
         if change.workers == change.before:
             return
         if self.as_json:
@@ -51,5 +58,6 @@ def as_data(change: Change) -> dict[str, object]:
         "by": change.wish.by,
         "went": list(change.went),
         "never": list(change.never),
+        "held": change.held,
         "costs": change.costs,
     }
