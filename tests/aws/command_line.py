@@ -57,13 +57,15 @@ class Double:
 
     ``meanwhile`` is called once, when so many calls have been counted, with the process that makes
     the next; ``sleeping`` with each process that is about to sleep. Others may call meanwhile.
-    ``gate`` judges the calls of EC2 by the policy that the user has.
+    ``gate`` judges the calls of EC2 by the policy that the user has. ``head`` answers what is asked
+    of a machine by ssh; without it ssh itself is asked, which reaches none.
     """
 
     account: Account
     gate: Gate | None = None
     meanwhile: dict[int, Callable[[int], object]] = field(default_factory=dict)
     sleeping: Callable[[int], object] = lambda _: None
+    head: Callable[[list[str]], str] | None = None
     alone: threading.Lock = field(default_factory=threading.Lock)
     clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -142,6 +144,9 @@ class Double:
     def _change(self, event: str, path: str) -> None:
         without_process = re.sub(r"\.\d+$", "", path)
         self.account.ec2.act(f"{CHANGE}{event} {without_process}", lambda: None)
+
+    def _head(self, words: list[str]) -> str | None:
+        return self.head(words) if self.head is not None else None
 
     def _agent(self, method: str, *words: Any) -> Any:
         return getattr(DiskVolumeAgent(self.account.ec2), method)(*words)

@@ -191,7 +191,15 @@ def _put_in_place() -> None:
     import roost.parking.ssh_volume_agent as volume_agent
     import roost.provision.deliver
     import roost.provision.retire
+    import roost.ssh.query
 
+    by_ssh = roost.ssh.query.asked
+
+    def asked(way: Any, words: Any, **more: Any) -> str:
+        told = DOUBLE.ask("head", list(words))
+        return by_ssh(way, words, **more) if told is None else str(told)
+
+    roost.ssh.query.asked = asked
     BaseClient._make_api_call = _call
     roost.provision.deliver.hand_over = _ready
     roost.app.passwords.keep_passwords = lambda *_: None  # type: ignore[assignment]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,10 +13,15 @@ from typing import Any
 import pytest
 
 from roost.app.follow import Follower
+from roost.app.lifecycle import Running
+from roost.app.scale import scale
 from roost.errors import UnreachableError
 from roost.machine import work
 from roost.machine.common import Failed, Machine
+from tests.aws.command_line import KILLED
+from tests.aws.command_scenes import UP_CLUSTER, Play, R, Scene, Stage, calm
 from tests.aws.conftest import Account
+from tests.aws.strict import Weather
 from tests.aws.test_cli import ok, roost
 from tests.cli.calling import Roost
 from tests.cli.test_json import SCHEMAS
@@ -44,6 +50,7 @@ class Head:
         self.now = 0.0
         self.away = False
         self.takes = ""
+        self.held = 0
         self.hook = root / "etc/roost/work.d/50-test"
         self.hook.parent.mkdir(parents=True)
         self.says(0, {})
@@ -74,10 +81,14 @@ class Head:
 
     def asked(self, way: Any, words: list[str], **_: Any) -> str:
         assert way.node.name == "head"
+        return self.answers(words)
+
+    def answers(self, words: list[str]) -> str:
         assert words[:4] == ["sudo", "-n", "/usr/lib/roost/run", "work"]
         if self.away:
             raise UnreachableError("head does not answer")
         try:
+            self.held += words[4] == "hold"
             return json.dumps(work.answer(self.machine, words[4:], self.now))
         except Failed as why:
             raise UnreachableError(str(why)) from None
@@ -98,6 +109,13 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
         return file
 
     return put
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def workers(roost: Roost) -> list[str]:
@@ -201,6 +219,74 @@ def test_a_second_follower_is_told_who_follows_and_trouble_passes(
     assert "left as it is: head running, worker-1 running, worker-2 running; it costs" in told.err
     told = work.answer(head.machine, ["look", "ben", "60", "2"], head.now)
     assert told["needed"] == 2  # the name is free again
+
+
+@pytest.mark.slow
+def test_others_wait_while_it_is_at_work_and_soon_go_on_after_a_kill(
+    stage: Callable[[Scene], Stage], tmp_path: Path
+) -> None:
+    """Killed before and after each call by which workers are made: a minute later the next one
+    comes to the same end."""
+    scene = Scene("follow ndvi --once --yes", (UP_CLUSTER, "scale ndvi 0..4 --yes"))
+    there, head = stage(scene), Head(tmp_path / "head")
+    head.says(4, {"worker-1": 0, "worker-2": 0})
+
+    def play(scenario: Callable[[Play], R]) -> R:
+        def with_head(play: Play) -> R:
+            def answers(words: list[str]) -> str:
+                head.now = play.account.now
+                return head.answers(words)
+
+            play.double.head = answers
+            return scenario(play)
+
+        head.machine.at(work.LEASE).unlink(missing_ok=True)
+        return there.visit(with_head)
+
+    def killed(play: Play, weather: Weather) -> int:
+        assert play.once(weather).code == KILLED
+        again = "follow ndvi --once --yes --region eu-central-1"
+        told = play.call(again, computer="other")
+        assert (told.code, "follows ndvi already" in told.err) == (1, True), told.err
+        play.account.settle()  # 100 s
+        assert play.call(again, computer="other").code == 0
+        state = play.account.roost().observe("ndvi")
+        return sum(i.role == "worker" and i.state == "running" for i in state.instances)
+
+    moments, _ = play(calm)
+    points = [n for n, m in enumerate(moments) if m.name in ("RunInstances", "CreateTags")]
+    assert points
+    for n in points:
+        assert play(lambda each: killed(each, Weather(kill_before=n))) == 4  # noqa: B023
+        assert play(lambda each: killed(each, Weather(kill_after=n))) == 4  # noqa: B023
+
+
+@pytest.mark.slow
+def test_while_it_is_at_work_it_says_so(
+    roost: Roost,
+    account: Account,
+    head: Head,
+    write: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten minutes of a change, of which nobody else may begin to follow in any."""
+    ok(roost("up", write("min = 0\nmax = 2\n"), "--yes"))
+    head.says(2, {"worker-1": 0})
+    told: list[str] = []
+
+    def slowly(*words: Any, **more: Any) -> Running:
+        for _ in range(12):
+            head.now += 50
+            held = head.held
+            wait_until(lambda: head.held > held + 1)  # noqa: B023 - at once
+            told.append(work.answer(head.machine, ["look", "ben", "60", "2"], head.now)["follower"])
+        return scale(*words, **more)
+
+    monkeypatch.setattr("roost.app.follow.Follower", partial(Follower, renew=0.001))
+    monkeypatch.setattr("roost.app.scale.scale", slowly)
+    assert ok(roost("follow", "sums", "--once", "--json"))["workers"] == 2
+    assert len(told) == 12
+    assert work.answer(head.machine, ["look", "ben", "60", "2"], head.now)["needed"] == 2
 
 
 @pytest.mark.slow

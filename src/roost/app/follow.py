@@ -9,8 +9,10 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -37,8 +39,9 @@ RUN = "/usr/lib/roost/run"
 EVERY, QUIET = 20.0, 300.0
 """Seconds between two looks, and without work before a worker goes."""
 LONGEST_PAUSE = 300.0
-LONGEST_CHANGE = 900.0
-"""Seconds for which others wait for a follower that was killed while it changed the number."""
+LEASE, RENEW = 60.0, 15.0
+"""Seconds for which others wait for a follower that was killed, beside the time between two looks;
+and after which one that changes the number says that it is still there."""
 NEVER_JOINED = 1800.0
 """Seconds after which a worker that the head does not know counts as one without work."""
 AT_END = (UsageError, NeedsConfirmationError, AccessError)
@@ -74,6 +77,7 @@ class Follower:
     who: str = field(default_factory=lambda: f"{_user()}@{socket.gethostname()} ({os.getpid()})")
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    renew: float = RENEW
     _looked: bool = False
 
     def once(self) -> Change | None:
@@ -89,7 +93,7 @@ class Follower:
             return None
         self._agree(cloud, spec, state, wish)
         way, machine = self._way(cloud, state), _machine(cloud, spec, state)
-        work = self._work(way, machine.cpus, max(60.0, 3 * self.every))
+        work = self._work(way, machine.cpus)
         there = rented_workers(state)
         needed = needed_for(work, machine, wish.maximum)
         space = self._room(work, spec, state)
@@ -106,9 +110,8 @@ class Follower:
         )
         if decision.count == len(there):
             return change
-        # Nobody else may begin to follow while machines are made and set up.
-        self._work(way, machine.cpus, LONGEST_CHANGE)
-        return self._change(cloud, way, decision, change, work)
+        with self._holding(way):
+            return self._change(cloud, way, decision, change, work)
 
     def forever(self) -> Iterator[Change]:
         """Yield each look's change, until the head does not run; go on after what may pass.
@@ -222,12 +225,13 @@ class Follower:
 
         return connected(self.session, cloud, state, "head")
 
-    def _work(self, way: Connection, cpus: int, lease: float) -> Work:
+    def _work(self, way: Connection, cpus: int) -> Work:
         """Return what the head says. Raises BusyError where another one follows, RoostError."""
         from roost.plan.follow import read_work
 
         self._looked = True
-        work = read_work(_ask(way, "look", self.who, f"{lease:.0f}", str(max(1, cpus))))
+        lease = f"{self.every + LEASE:.0f}"
+        work = read_work(_ask(way, "look", self.who, lease, str(max(1, cpus))))
         if work is None:
             raise RoostError("head gave an answer that roost does not understand")
         if work.follower:
@@ -236,6 +240,29 @@ class Follower:
                 f" in {work.lease:.0f} s"
             )
         return work
+
+    @contextmanager
+    def _holding(self, way: Connection) -> Iterator[None]:
+        """Let nobody else begin to follow while machines are made and set up, which takes minutes.
+
+        It is said again and again, so that others can go on soon after this process was killed.
+        """
+        over = threading.Event()
+
+        def hold() -> None:
+            while True:
+                with suppress(RoostError):  # the head may be away for a moment
+                    _ask(way, "hold", self.who, f"{LEASE:.0f}", seconds=RENEW)
+                if over.wait(self.renew):
+                    return
+
+        renewing = threading.Thread(target=hold, daemon=True)
+        renewing.start()
+        try:
+            yield
+        finally:
+            over.set()
+            renewing.join()  # what it says last comes before the name is released
 
     def _room(self, work: Work, spec: Cluster, state: State) -> Room:
         """Return the room for workers by the limits that the head holds to, or else the file's."""
@@ -294,10 +321,10 @@ def _machine(cloud: Cloud, spec: Cluster, state: State) -> Machines:
     return Machines(shapes[0].cpus, shapes[0].memory_gib)
 
 
-def _ask(way: Connection, *words: str) -> str:
+def _ask(way: Connection, *words: str, seconds: float = 90) -> str:
     from roost.ssh.query import asked
 
-    return asked(way, ["sudo", "-n", RUN, "work", *words], seconds=90)
+    return asked(way, ["sudo", "-n", RUN, "work", *words], seconds=seconds)
 
 
 def _closed(text: str) -> frozenset[str]:

@@ -2,8 +2,9 @@
 
 One follower at a time: who looks holds the name for so many seconds, and another one is told who
 that is; a worker has so many CPUs. The clock is this machine's alone. Told is also what stops this
-head, and with it all of the cluster. ``close WORKER...`` keeps new work from workers that are about
-to go, and prints those that had none; ``release WHO`` lets others follow at once.
+head, and with it all of the cluster. ``hold WHO SECONDS`` is for a follower that is at work on the
+number of workers. ``close WORKER...`` keeps new work from workers that are about to go, and prints
+those that had none; ``release WHO`` lets others follow at once.
 """
 
 from __future__ import annotations
@@ -28,19 +29,27 @@ PATIENCE = 60.0
 
 def look(machine: Machine, who: str, seconds: float, now: float, cpus: int) -> dict[str, Any]:
     """Return the work and the limits of this head, or who follows it already."""
-    with machine.alone("work"):
-        held = read(machine.at(LEASE))
-        left = min(float(held.get("until", 0)) - now, LONGEST)
-        if left > 0 and held.get("who") != who:
-            return {"follower": str(held.get("who")), "seconds": round(left, 1)}
-        until = now + min(max(seconds, 0.0), LONGEST)
-        write(machine.at(LEASE), {"who": who[:200], "until": until}, 0o600)
+    if another := hold(machine, who, seconds, now):
+        return another
     wall = time.time()
     return {
         **scheduler(machine, "look", str(cpus)),
         "limits": limits.held(machine, wall),
         "wall": wall,
     }
+
+
+def hold(machine: Machine, who: str, seconds: float, now: float) -> dict[str, Any]:
+    """Let nobody else follow for so many seconds from now; return who does so already, if any."""
+    who = who[:200]
+    with machine.alone("work"):
+        held = read(machine.at(LEASE))
+        left = min(float(held.get("until", 0)) - now, LONGEST)
+        if left > 0 and held.get("who") != who:
+            return {"follower": str(held.get("who")), "seconds": round(left, 1)}
+        until = now + min(max(seconds, 0.0), LONGEST)
+        write(machine.at(LEASE), {"who": who, "until": until}, 0o600)
+    return {}
 
 
 def release(machine: Machine, who: str) -> dict[str, Any]:
@@ -84,11 +93,13 @@ def answer(machine: Machine, words: list[str], now: float) -> dict[str, Any]:
     match words:
         case ["look", who, seconds, cpus]:
             return look(machine, who, float(seconds), now, int(cpus))
+        case ["hold", who, seconds]:
+            return hold(machine, who, float(seconds), now)
         case ["release", who]:
             return release(machine, who)
         case ["close", *workers]:
             return scheduler(machine, "close", *workers)
-    raise ValueError("look WHO SECONDS CPUS, close WORKER..., or release WHO")
+    raise ValueError("look WHO SECONDS CPUS, hold WHO SECONDS, close WORKER..., or release WHO")
 
 
 def main() -> None:
