@@ -43,6 +43,7 @@ ALL = ("--yes", "--delete-data", "stars")
 LINES = (
     *("ls", "show stars", "show stars --json", "cost stars", "logs stars", "audit"),
     *("plan stars", "plan FILE --diff", "doctor FILE", "iam FILE", "up FILE --yes"),
+    "rehearse FILE --yes",
     *("up stars --yes", "open stars --no-browser", "run stars -- true", "ssh stars -- true"),
     *("cp FILE stars:/data", "sync stars:/data s3://bucket/x --yes", "pull stars --yes"),
     *(

@@ -28,6 +28,7 @@ ASKS = {
         "reset",
         "swap",
         "stage",
+        "rehearse",
     ),
 }
 

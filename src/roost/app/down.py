@@ -57,16 +57,25 @@ def down(
     """Delete a name; of its data only what ``typed`` names (the name itself: all of it), and what
     the user's own file discards.
     """
-    from roost.app.cost import so_far
-    from roost.app.lifecycle import drive, forget_ways, summary
-    from roost.app.resolve import held, locate, missing
-    from roost.plan.down import plan_down
+    from roost.app.resolve import locate
 
     try:
         cloud = locate(session, name)
     except NotFoundError:
         remove_half_made(session, name)
         raise
+    return down_in(session, cloud, name, typed, keep_data=keep_data)
+
+
+def down_in(
+    session: Session, cloud: Cloud, name: str, typed: tuple[str, ...], *, keep_data: bool = False
+) -> Down:
+    """Delete a name that is in a cloud, which may know what was made there a moment ago."""
+    from roost.app.cost import so_far
+    from roost.app.lifecycle import drive, forget_ways, summary
+    from roost.app.resolve import held, missing
+    from roost.plan.down import plan_down
+
     with held(session, cloud, name) as before:
         if before.empty:
             forget_deleted(session, name)

@@ -21,7 +21,7 @@ ENDING = ("stop", "down")
 ASKING = frozenset(
     (
         *("up", "start", "resume", "scale", "resize", "park", "reset", "swap", "stage", "image"),
-        *("sync", "pull", "push", "ssh-config", "follow"),
+        *("sync", "pull", "push", "ssh-config", "follow", "rehearse"),
     )
 )
 """Commands that ask, and take --yes; the others refuse, and name one of these."""

@@ -38,12 +38,19 @@ def up(session: Session, target: str | None, fresh: Iterable[str] = ()) -> Runni
 
 
 def up_spec(
-    session: Session, spec: Spec, file: str, fresh: Iterable[str] = (), *, own: bool = True
+    session: Session,
+    spec: Spec,
+    file: str,
+    fresh: Iterable[str] = (),
+    *,
+    own: bool = True,
+    cloud: Cloud | None = None,
 ) -> Running:
     """Bring up what a spec says; ``file`` is what hints call it.
 
     Everything that can fail or needs a yes comes before the first change. ``own``: it is the words
-    of this computer's user, whose paths may be read.
+    of this computer's user, whose paths may be read. ``cloud``: the one that it will be ended with,
+    which knows what was made a moment ago.
     """
     from roost.app.comeback import check_copies
     from roost.app.ends import refuse_past_end
@@ -56,7 +63,7 @@ def up_spec(
     from roost.providers.registry import provider_of
 
     refuse_past_end(spec)
-    cloud = connect(session, spec)
+    cloud = cloud or connect(session, spec)
     provider_of(spec.cloud).remember(cloud, session.place, spec)
     wanted_for(spec)  # what is wrong with the file is said before the cloud is asked
     if cloud.can.preflight is not None:

@@ -58,6 +58,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "until then.",
     },
     "A class": {
+        "rehearse": "Make one seat of a class, try it as a person would, and delete it: a report.",
         "handout": "Write the cards of a class: one page to print, and a table.",
         "reset": "Make a seat of a class anew: the disk of the class's image, and the same name "
         "and password.",
