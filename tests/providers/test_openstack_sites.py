@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -30,6 +31,7 @@ from roost.providers.openstack import egi, session
 from roost.providers.openstack.at_once import at_once
 from roost.providers.openstack.session import Site, connect, site_of, sites
 from roost.spec.openstack import OpenStack
+from tests.cli.calling import caller
 from tests.serving import serving
 
 Clouds = Callable[..., None]
@@ -43,6 +45,8 @@ class Keystone:
         self.valid: set[str] = set()
         self.access = {"tok-1"}
         self.lives = timedelta(hours=1)
+        self.regions = ["R1"]
+        self.images: list[dict[str, Any]] = []
         self.url = ""
 
     def log_in(self, path: str, headers: Mapping[str, str], body: Any) -> tuple[int, str, Any]:
@@ -57,7 +61,7 @@ class Keystone:
             return _REFUSED
         project = scope.get("project", {})
         known = project.get("id") or project.get("name")
-        if known not in (None, "p1", "lab"):
+        if known not in (None, "p1", "lab", "garden"):
             return _REFUSED
         return 201, self._token(), self._access(known)
 
@@ -70,11 +74,19 @@ class Keystone:
         said: dict[str, Any] = {"expires_at": ends, "issued_at": ends, "methods": ["password"]}
         said["user"] = {"id": "u1", "name": "alice", "domain": {"id": "default", "name": "D"}}
         if project is not None:
-            said["project"] = {"id": "p1", "name": "lab", "domain": said["user"]["domain"]}
-            interface = {"interface": "public", "region_id": "R1", "region": "R1", "id": "e"}
-            endpoint = {**interface, "url": f"{self.url}/nova/v2.1"}
-            said["catalog"] = [{"type": "compute", "name": "nova", "endpoints": [endpoint]}]
+            of = {"garden": ("p2", "garden")}.get(project, ("p1", "lab"))
+            said["project"] = {"id": of[0], "name": of[1], "domain": said["user"]["domain"]}
+            said["catalog"] = [
+                {"type": kind, "name": kind, "endpoints": [*self._endpoints(path)]}
+                for kind, path in (("compute", "/nova/v2.1"), ("image", "/glance/v2"))
+            ]
         return {"token": said}
+
+    def _endpoints(self, path: str) -> Iterator[dict[str, str]]:
+        for region in self.regions:
+            url = self.url + (path if region == "R1" else f"/{region}{path}")
+            named = {"region_id": region, "region": region, "id": f"e-{region}"}
+            yield {"interface": "public", "url": url, **named}
 
     def get(self, path: str, token: str | None) -> tuple[int, Any]:
         """Return what a site has at a path."""
@@ -85,6 +97,10 @@ class Keystone:
             return 200, {"version": {"id": "v3.14", "status": "stable", "links": [link]}}
         if path == "/nova/v2.1/servers/detail":
             return (200, {"servers": []}) if token in self.valid else (401, {})
+        if "/glance/v2/images" in path:
+            owner = parse_qs(urlsplit(path).query)["owner"]
+            there = () if path.startswith("/west") else self.images
+            return 200, {"images": [one for one in there if one["owner"] in owner]}
         if path.startswith("/nova"):
             link = {"rel": "self", "href": f"{self.url}/nova/v2.1"}
             versions = {"version": "2.90", "min_version": "2.1"}
@@ -376,3 +392,35 @@ def test_one_dead_site_costs_its_own_patience_and_is_named() -> None:
     assert (found[Site("a")], found[Site("b")]) == ("a", "b")
     assert isinstance(found[Site("shut")], CredentialsError)
     assert isinstance(found[Site("dead")], UnreachableError)
+
+
+BAKED: dict[str, Any] = {
+    **{"id": "i1", "owner": "p1", "status": "active", "created_at": "2026-01-01T00:00:00Z"},
+    **{"roost": "~images", "roost_node": "stars", "roost_role": "baked", "min_disk": 8},
+    **{"roost_cleaned_by": "s1", "instance_uuid": "s1"},
+}
+
+
+def test_images_of_a_project_are_there_once_however_many_entries_lead_to_it(
+    clouds: Clouds,
+    keystone: Keystone,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keystone.images, keystone.regions = [BAKED], ["R1", "west"]
+    dead = {"auth": {"auth_url": "http://127.0.0.1:1/v3"}}
+    both = {"regions": ["R1", "west"], "region_name": None}
+    clouds(lab={}, also={}, garden={"auth": {"project_name": "garden"}}, both=both)
+    roost = caller(monkeypatch, capsys)
+    listed = roost("image", "ls", "--cloud", "openstack", "--json")
+    assert [(one["name"], one["region"]) for one in listed.json] == [("stars", "also")], listed.err
+    for place in ((), ("--from", "lab"), ("--from", "both/R1")):
+        refused = roost("image", "copy", "stars", "--region", "garden", *place)
+        assert "one site of OpenStack does not take images of another" in refused.err, place
+    refused = roost("image", "copy", "stars", "--region", "both")
+    assert refused.code == 2
+    assert "both is several places: both/R1, both/west" in refused.err
+    clouds(lab={}, also={}, dead=dead)
+    refused = roost("image", "ls", "--cloud", "openstack")
+    assert refused.code == 1
+    assert "dead" in refused.err

@@ -75,7 +75,13 @@ def copy(
             f"image {name} is in {region} already", next="--as ANOTHER-NAME, or another --region"
         )
     there = replace(session, place=replace(session.place, region=region))
-    (target,) = libraries(there, "copy an image")
+    target, *others = libraries(there, "copy an image")
+    if others:
+        places = (one.region for one in (target, *others))
+        raise UsageError(
+            f"{region} is several places: {', '.join(places)}",
+            next=command_line("roost", "image", "copy", name, "--region", target.region),
+        )
     target.check_copy(image, wanted)
     way = f"image {name} from {library.region} to {region}"
     options = ("--region", region, "--as", wanted, *(("--key", key) if key else ()))

@@ -93,12 +93,26 @@ class OpenStackProvider:
         return f"on OpenStack at {', '.join(map(str, self._sites(place))) or 'any site'}"
 
     def everywhere(self, place: Place, tools: Tools) -> tuple[OpenStackCloud, ...]:
-        """Return the named site, or all that this computer is set up for."""
-        return tuple(self._at(site, tools) for site in self._sites(place))
+        """Return the named site, or all that this computer is set up for, each project once.
+
+        Two entries can lead to one project. A site that does not say which it is stays, and says
+        why when it is asked.
+        """
+        from roost.providers.openstack.at_once import at_once
+
+        clouds = {site: self._at(site, tools) for site in self._sites(place)}
+        if len(clouds) < 2:
+            return tuple(clouds.values())
+        first: dict[tuple[str, ...], Site] = {}
+        return tuple(
+            clouds[site]
+            for site, answer in at_once(clouds, lambda site: clouds[site].account).items()
+            if isinstance(answer, RoostError) or first.setdefault(answer, site) == site
+        )
 
     def listers(self, place: Place, tools: Tools) -> tuple[OpenStackCloud, ...]:
-        """Return every site."""
-        return self.everywhere(place, tools)
+        """Return every site; what lists them asks each for its project with its names."""
+        return tuple(self._at(site, tools) for site in self._sites(place))
 
     def _sites(self, place: Place) -> tuple[Site, ...]:
         """Return the sites that the options mean; none where they mean another cloud's."""
