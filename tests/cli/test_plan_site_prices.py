@@ -47,6 +47,32 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_volume_has_a_type_of_its_site_or_none(file: Path, roost: Roost) -> None:
+    prices = file.with_name("our.toml")
+    prices.write_text(PRICES + "[volumes]\nany = 0.1\ncapacity = 0.02\n[images]\nany = 0.05\n")
+    for said, kind, month in (
+        ("", None, 10),
+        ('type = "capacity"', "capacity", 2),
+        ('type = "gp3"\niops = 4000\nthroughput = 200', None, 10),  # written for AWS
+    ):
+        file.write_text(f'{FILE}[[volumes]]\nname = "data"\nsize = "100GB"\n{said}\n')
+        planned = roost("plan", file, "--hours", "0", "--json")
+        assert planned.code == 0, planned.err
+        validate(planned.json, json.loads((OUTPUTS / "plan.schema.json").read_text()))
+        (volume,) = planned.json["volumes"]
+        assert (volume["type"], volume["iops"], volume["throughput"]) == (kind, None, None)
+        keep, copied, *_ = planned.json["cost"]["parked_month"]
+        (line,) = [one for one in keep["storage"]["lines"] if "volumes" in one["item"]]
+        assert (line["item"], line["amount"]) == (f"{kind} volumes" if kind else "volumes", month)
+        assert copied["storage"]["lines"][0]["item"] == "images", "a copy is an image there"
+        assert copied["storage"]["amount"] == 5
+        assert "gp3" not in planned.out
+        text = roost("plan", file, "--details").out
+        assert f"data: 100GB{f' {kind}' if kind else ''} at /data\n" in text
+        assert "gp3" not in text
+        assert "IOPS" not in text
+
+
 def test_a_plan_counts_in_the_unit_of_its_site(file: Path, roost: Roost) -> None:
     ran = roost("plan", file, "--hours", "4", "--days", "30")
     assert ran.code == 0, ran.err

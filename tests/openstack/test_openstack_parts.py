@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from roost.app.host import this_host
 from roost.errors import CapacityError, NotYetError, QuotaError, RoostError, UsageError
 from roost.model.owner import Owner
-from roost.model.resources import Backup, Rule, Shape
+from roost.model.resources import Backup, Rule, Shape, State
+from roost.model.steps import Modify
+from roost.plan.up import plan_up
+from roost.plan.wanted import wanted_of
 from roost.providers.openstack import (
     client,
     failures,
@@ -129,6 +133,25 @@ FLAVORS = (
     Flavor(id="3", name="large", cpus=8, memory_gib=32, disk_gib=100),
     Flavor(id="4", name="gpu", cpus=8, memory_gib=32, disk_gib=100, gpus=1),
 )
+
+
+def test_a_volume_changes_its_type_only_where_a_file_says_one_of_the_sites(
+    tmp_path: Path,
+) -> None:
+    held = {"roost": "stars", "roost_node": "data", "roost_holder": "desktop", "roost_type": "gp3"}
+    sizes = {"size": 1, "status": "available", "attachments": []}
+    there = {"id": "v1", "volume_type": "ceph", "metadata": held, **sizes}
+    have = State(name="stars", volumes=parse.volumes([there], {}))
+    for said, becomes in (("", None), ('type = "gp3"', None), ('type = "fast"', "fast")):
+        file = tmp_path / "stars.toml"
+        file.write_text(
+            'name = "stars"\nkind = "desktop"\ncloud = "openstack"\n'
+            '[machine]\ntype = "m1.small"\n'
+            f'[[volumes]]\nname = "data"\nsize = "1GB"\n{said}\n'
+        )
+        steps = plan_up(wanted_of(load(file), this_host()), have).steps
+        kinds = [v.type for step in steps if isinstance(step, Modify) for v in step.volumes]
+        assert kinds == ([becomes] if becomes else []), said
 
 
 def test_the_smallest_flavor_that_fits_or_the_one_in_use() -> None:

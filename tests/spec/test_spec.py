@@ -111,8 +111,8 @@ mount = "/home/me"
     assert spec.budget is not None
     assert spec.budget.usd == Decimal("0.1")
     assert [(v.place, v.size, v.type, v.park) for v in spec.volumes] == [
-        ("/data", 2048.0, "gp3", "snapshot"),
-        ("/home/me", 1.0, "gp3", "snapshot"),
+        ("/data", 2048.0, "", "snapshot"),
+        ("/home/me", 1.0, "", "snapshot"),
     ]
 
 

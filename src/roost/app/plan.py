@@ -186,6 +186,8 @@ def _sending(spec: Spec, usage: Usage, region: str | None, book: PriceBook) -> t
     """Return what it costs to send data out, where it is not counted."""
     from roost.cost.rates import Amount, Unknown
 
+    if book.site is not None:
+        return () if usage.out_gib else ("not counted: data sent to the internet",)
     if usage.out_gib:
         return ("not counted: requests to S3",)
     tiers = book.transfer_out(region) if region is not None else Unknown("no region")

@@ -84,7 +84,8 @@ def _surcharge(item: Instances, use: Use, book: PriceBook) -> Iterator[Line]:
 def _volumes(item: Volumes, use: Use, book: PriceBook) -> Iterator[Line]:
     kind, region = item.volume_type, item.region
     quantity, basis = _months(item.gb, "GB", use, book, item.count)
-    yield from charge(f"{kind} volumes", basis, quantity, book.volume(region, kind))
+    name = "volumes" if kind == "any" else f"{kind} volumes"
+    yield from charge(name, basis, quantity, book.volume(region, kind))
     if book.site is not None:  # a site has prices of sizes only
         return
     rule = book.catalogue.volume_rule(kind)
@@ -117,10 +118,15 @@ def _iops(extra: int, kind: str, region: str, book: PriceBook) -> Iterator[tuple
             yield part, replace(price, usd=usd)
 
 
+def copies(tier: str) -> str:
+    """Return what copies of a volume are called: a site keeps them as images."""
+    return "images" if tier == "image" else f"{tier} snapshots"
+
+
 def _snapshots(item: Snapshots, use: Use, book: PriceBook) -> Iterator[Line]:
     quantity, basis = _months(item.gb, "GB", use, book, item.count)
     yield from charge(
-        f"{item.tier} snapshots",
+        copies(item.tier),
         basis,
         quantity,
         book.snapshot(item.region, item.tier),

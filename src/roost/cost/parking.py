@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from roost.cost.bill import Addresses, Bill, Number, Use, Volumes
 from roost.cost.book import PriceBook
-from roost.cost.charges import AT_MOST_NOTE, lasting
+from roost.cost.charges import AT_MOST_NOTE, copies, lasting
 from roost.cost.rates import Amount, Line, Price, Section, charge, section
 from roost.parking.modes import ParkMode
 
@@ -40,14 +40,15 @@ def parked(bill: Bill, book: PriceBook) -> tuple[Parked, ...]:
     """Return every way to park the bill's machines, from keeping them to discarding them."""
     nothing = Section((), Amount(Decimal(0), currency=book.currency))
     addresses = tuple(_addresses(bill, book))
-    standard = section((*_copies(bill, book, "standard"), *addresses))
-    archive = section((*_copies(bill, book, "archive"), *addresses))
     if book.site is not None:
+        images = section((*_copies(bill, book, "image"), *addresses))
         return (
             Parked(ParkMode.KEEP, section(_kept(bill, book)), nothing),
-            Parked(ParkMode.SNAPSHOT, standard, nothing),
+            Parked(ParkMode.SNAPSHOT, images, nothing),
             Parked(ParkMode.DISCARD, nothing, nothing),
         )
+    standard = section((*_copies(bill, book, "standard"), *addresses))
+    archive = section((*_copies(bill, book, "archive"), *addresses))
     retrieval = section(_archive_retrieval(bill, book))
     return (
         Parked(ParkMode.KEEP, section(_kept(bill, book)), nothing),
@@ -74,7 +75,7 @@ def _addresses(bill: Bill, book: PriceBook) -> Iterator[Line]:
 
 def _copies(bill: Bill, book: PriceBook, tier: str) -> Iterator[Line]:
     for item in _volumes(bill):
-        yield from _copy(f"{tier} snapshots", item, book.snapshot(item.region, tier))
+        yield from _copy(copies(tier), item, book.snapshot(item.region, tier))
 
 
 def _archive_retrieval(bill: Bill, book: PriceBook) -> Iterator[Line]:

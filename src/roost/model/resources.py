@@ -164,12 +164,12 @@ class SecurityGroup:
 class Volume:
     """A data volume. ``holder`` is the instance it belongs on; ``size_gib`` is GiB.
 
-    ``slot`` is its place among the holder's volumes (from 0); ``snapshot`` the id of what it is
-    made from; ``warm`` the MiB/s at which it is then read in. ``copy_of`` is the id of the volume
-    whose copy in S3 it is made for: it is made empty, and filled later. ``adopted``: it was there
-    before roost, which never deletes it. ``attached_at`` is in seconds since 1970. ``note`` is the
-    cloud's own word where the state is failed or unknown, or where detaching does not end; of a
-    volume that is in order it says why it cannot be changed now.
+    A wish without ``type`` leaves that to the cloud. ``slot`` is its place among the holder's
+    volumes (from 0); ``snapshot`` the id of what it is made from; ``warm`` the MiB/s at which it is
+    then read in. ``copy_of`` is the id of the volume whose copy in S3 it is made for: it is made
+    empty, and filled later. ``adopted``: it was there before roost, which never deletes it.
+    ``attached_at`` is in seconds since 1970. ``note`` is the cloud's own word where the state is
+    failed or unknown, or where detaching does not end; else why it cannot be changed now.
     """
 
     name: str

@@ -32,7 +32,7 @@ def _volumes(wanted: Wanted, group: Group) -> list[str]:
         if _is_of(one.holder, group)
     )
     return [
-        f"{count} x {name}, {format_size(size)} {kind} at {mount}"
+        f"{count} x {name}, {format_size(size)}{f' {kind}' if kind else ''} at {mount}"
         for (name, size, kind, mount), count in alike.items()
     ]
 

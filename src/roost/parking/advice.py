@@ -11,7 +11,7 @@ from roost.cost.parking import Parked, parked
 from roost.cost.rates import Amount
 from roost.model.resources import State
 from roost.parking.modes import ParkMode
-from roost.plan.bill import gb
+from roost.plan.bill import charged, gb
 
 HOURS_A_DAY = 24
 
@@ -62,15 +62,7 @@ def advise_each(have: State, region: str, days: int, book: PriceBook) -> tuple[V
     advices = []
     for volume in have.volumes:
         used_gib = used.get(volume.name)
-        item = Volumes(
-            gb(volume.size_gib),
-            region,
-            volume.type,
-            1,
-            volume.iops,
-            volume.throughput,
-            None if used_gib is None else gb(used_gib),
-        )
+        item = replace(charged(volume, region), used_gb=None if used_gib is None else gb(used_gib))
         advice = advise((item,), days, book)
         advices.append(VolumeAdvice(volume.name, volume.size_gib, used_gib, advice))
     return tuple(advices)

@@ -111,7 +111,7 @@ def bill_of(wanted: Wanted, region: str, root: str) -> Bill:
 def charged(volume: Volume, region: str) -> Volumes:
     """Return what a volume is charged for in a region."""
     size = gb(volume.size_gib)
-    return Volumes(size, region, volume.type, 1, volume.iops, volume.throughput)
+    return Volumes(size, region, volume.type or "any", 1, volume.iops, volume.throughput)
 
 
 def _merged(items: list[Part]) -> list[Part]:

@@ -249,11 +249,12 @@ def _modify(wanted: Wanted, have: State) -> list[Step]:
             continue
         if volume.note:
             continue  # the cloud does not change it now
-        same = want.type == volume.type
+        kind = want.type or volume.type  # "": the cloud's own choice
+        same = kind == volume.type
         new = replace(
             volume,
             size_gib=max(volume.size_gib, want.size_gib),
-            type=want.type,
+            type=kind,
             iops=volume.iops if same and want.iops is None else want.iops,
             throughput=volume.throughput if same and want.throughput is None else want.throughput,
         )

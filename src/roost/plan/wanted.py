@@ -22,7 +22,7 @@ from roost.model.resources import (
     Volume,
     Wanted,
 )
-from roost.providers.rules import arch_of, rules_of
+from roost.providers.rules import arch_of, rules_of, volume_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,16 +163,22 @@ def _rules(spec: Spec) -> tuple[Rule, ...]:
 
 
 def _volumes(spec: Spec, holders: list[str]) -> tuple[Volume, ...]:
-    """Return each volume once, on the head or desktop; those of a classroom on every seat."""
+    """Return each volume once, on the head or desktop; those of a classroom on every seat.
+
+    What a file says of disks for another cloud does not count where those of this one are not known
+    from here: a type of another cloud's is then the default.
+    """
+    known = rules_of(spec.cloud).disks is not None
+    others = () if known else volume_types()
     return tuple(
         Volume(
             name=_volume_name(spec, holder, v.name),
             size_gib=v.size,
-            type=v.type,
+            type="" if v.type in others else v.type,
             holder=holder,
             mount=v.place,
-            iops=v.iops,
-            throughput=v.throughput,
+            iops=v.iops if known else None,
+            throughput=v.throughput if known else None,
             slot=slot,
             id=v.id or "",
             warm=v.warm,

@@ -62,16 +62,17 @@ def wrong(
 
 
 def choices(
-    names: Callable[[], tuple[str, ...]], *, first: bool = False
+    names: Callable[[], tuple[str, ...]], *, only: bool = True
 ) -> Callable[[dict[str, Any]], None]:
     """Return, for ``json_schema_extra``, what may stand there; it is asked for with the schema.
 
-    ``first``: the first of them is the default.
+    ``only``: nothing else may, on any cloud.
     """
 
     def extend(schema: dict[str, Any]) -> None:
-        known = list(names())
-        schema.update(enum=known, **({"default": known[0]} if first else {}))
+        schema.update({"enum" if only else "examples": list(names())})
+        if schema.get("default", "") is UNSAID:
+            del schema["default"]
 
     return extend
 

@@ -29,8 +29,9 @@ class Volume(Table):
     type: str = Field(
         UNSAID,
         validate_default=True,
-        description="EBS volume type: gp3 suits nearly all; st1 is cheap for large files.",
-        json_schema_extra=choices(volume_types, first=True),
+        description="Its type. On AWS gp3, which suits nearly all, is the default, and st1 is cheap"
+        " for large files; on OpenStack it is one of the site's, by default its own choice.",
+        json_schema_extra=choices(volume_types, only=False),
     )
     mount: Mount | None = Field(None, description='Where it is mounted; "/NAME" by default.')
     iops: int | None = Field(
@@ -80,9 +81,12 @@ class Volume(Table):
     @classmethod
     def _known_type(cls, found: object, info: ValidationInfo) -> str:
         here = around(info)
-        disks = here.rules.disks if here is not None and here.rules is not None else None
-        if found is None:
-            return disks.default if disks is not None else volume_types()[0]
+        rules = here.rules if here is not None else None
+        disks = rules.disks if rules is not None else None
+        if not found:  # also in the record of a cloud that has a default of its own
+            return disks.default if disks is not None else ""
+        if isinstance(found, str) and rules is not None and rules.rents and disks is None:
+            return found  # only the site knows
         return one_of(found, disks.types if disks is not None else volume_types())
 
     @model_validator(mode="after")

@@ -70,12 +70,12 @@ def _details(step: Step, rules: Rules) -> list[str]:
     if isinstance(step.resources[0], Instance):
         return [_shape(step.resources[0].shape, rules)]
     volumes = [v for v in step.resources if isinstance(v, Volume)]
-    lines = [_volume(volume, rules) for volume in volumes]
+    lines = [_volume(volume) for volume in volumes]
     return lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], "..."]
 
 
-def _volume(volume: Volume, rules: Rules) -> str:
-    kind = f" {volume.type}" if rules.disks is not None else ""  # else the place has its own
+def _volume(volume: Volume) -> str:
+    kind = f" {volume.type}" if volume.type else ""
     parts = [
         f"{volume.name}: {format_size(volume.size_gib)}{kind} at {volume.mount}",
         f"{volume.iops} IOPS" if volume.iops else "",

@@ -83,7 +83,7 @@ def _volume(volume: Volume) -> Data:
     return {
         "name": volume.name,
         "size_gib": volume.size_gib,
-        "type": volume.type,
+        "type": volume.type or None,
         "instance": volume.holder,
         "mount": volume.mount,
         "iops": volume.iops,

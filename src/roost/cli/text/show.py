@@ -170,7 +170,7 @@ def _disks_json(shown: Shown) -> dict[str, object]:
             {
                 "name": v.name,
                 "size_gib": v.size_gib,
-                "type": v.type,
+                "type": v.type or None,
                 "state": v.state,
                 "holder": v.holder,
                 "id": v.id,

@@ -28,7 +28,6 @@ from roost.providers.openstack.flavors import Flavor
 from roost.providers.openstack.launch import Launch, UserData
 from roost.providers.openstack.memory import Memory
 from roost.providers.openstack.network import Network
-from roost.providers.rules import volume_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ class Maker:
             "size": int(volume.size_gib),
             "metadata": held,
         }
-        if volume.type and volume.type not in volume_types():
+        if volume.type:
             asked["volume_type"] = volume.type
         if volume.snapshot:
             asked["imageRef"] = volume.snapshot
@@ -206,5 +205,4 @@ def volume_marks(name: str, volume: Volume) -> dict[str, str]:
         marks.HOLDER: volume.holder,
         marks.MOUNT: volume.mount,
         marks.SLOT: str(volume.slot),
-        marks.TYPE: volume.type,
     }

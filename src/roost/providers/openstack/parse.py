@@ -212,7 +212,7 @@ def volumes(
         found[name] = Volume(
             name=name,
             size_gib=float(one.get("size", 0)),
-            type=held.get(marks.TYPE) or str(one.get("volume_type") or ""),
+            type=str(one.get("volume_type") or ""),
             holder=on[0] if on and on[0] else held.get(marks.HOLDER, ""),
             mount=held.get(marks.MOUNT, ""),
             slot=int(held.get(marks.SLOT, 0)),

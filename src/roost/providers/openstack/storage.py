@@ -30,7 +30,6 @@ from roost.providers.openstack.failures import CallError
 from roost.providers.openstack.flavors import Flavor
 from roost.providers.openstack.memory import Memory
 from roost.providers.openstack.resize import Resize
-from roost.providers.rules import volume_types
 
 DISK_STEPS = (
     Adopt,
@@ -220,22 +219,16 @@ class Disks:
                 version = EXTENDS_ATTACHED if volume.state == "attached" else ""
                 self.site.post("block-storage", path, larger, version)
             if volume.type != now.type:
-                self._retype(volume, path)
+                # One that moves to another store must be free for that.
+                moves = "on-demand" if volume.state == "available" else "never"
+                asked = {"new_type": volume.type, "migration_policy": moves}
+                self.site.post("block-storage", path, {"os-retype": asked})
         except CallError as error:
             if "greater than current size" in error.said:
                 raise NotYetError(f"volume {volume.name} is larger already") from error
             if error.kind not in ("old site", "access", "other"):
                 raise
             self.memory.unchanged[volume.id] = f"this site does not change it: {error.said[:200]}"
-
-    def _retype(self, volume: Volume, path: str) -> None:
-        """Ask for another type; one that moves to another store must be free for that."""
-        if volume.type not in volume_types():
-            moves = "on-demand" if volume.state == "available" else "never"
-            asked = {"new_type": volume.type, "migration_policy": moves}
-            self.site.post("block-storage", path, {"os-retype": asked})
-        held = {"metadata": {marks.TYPE: volume.type}}
-        self.site.post("block-storage", f"/volumes/{volume.id}/metadata", held)
 
     def adopt(self, volume: Volume) -> None:
         """Adopt a volume that was there before. Raises CloudError where it is another name's."""
