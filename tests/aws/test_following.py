@@ -171,7 +171,11 @@ def test_the_number_follows(
     assert set(grown) == set(SCHEMAS["follow.schema.json"]["properties"])
     assert grown["costs"].endswith(" an hour")
 
-    head.says(0, {"worker-1": 5, "worker-2": 400, "worker-3": 400})
+    head.says(3, {"worker-1": 0, "worker-3": 400}, down=["worker-3"])
+    assert ok(roost(*once))["went"] == ["worker-3"]
+    assert ok(roost(*once))["workers"] == 3
+    assert workers(roost) == ["worker-1", "worker-2", "worker-3"]
+
     head.takes = "worker-3"  # a task came to it meanwhile
     head.says(0, {"worker-1": 5, "worker-2": 400, "worker-3": 400})
     shrunk = ok(roost(*once))

@@ -113,6 +113,29 @@ def test_what_holds_workers_back() -> None:
     assert room(later, NOW, 0.0, 0.0) == room(Limits(), NOW, 0.1, 0.1) == Room()
 
 
+@given(
+    RANGES,
+    st.frozensets(st.sampled_from(NAMES)),
+    st.integers(0, 20),
+    st.dictionaries(st.sampled_from(NAMES), st.floats(0, 1e6)),
+    st.frozensets(st.sampled_from(NAMES)),
+)
+def test_who_is_down_goes_and_another_comes(
+    wish: Range,
+    there: frozenset[str],
+    needed: int,
+    idle: dict[str, float],
+    down: frozenset[str],
+) -> None:
+    """Look by look: those that are down for long go, and only then are others rented for them."""
+    made = decide(wish, there, needed, idle, down=down)
+    dead = down & there & idle.keys()
+    if dead:
+        assert (made.drop, made.count) == (dead, len(there) - len(dead))
+    else:
+        assert made == decide(wish, there, needed, idle)
+
+
 @settings(max_examples=50)
 @given(st.lists(JOBS, max_size=6), st.integers(1, 40))
 def test_what_jobs_need(jobs: list[Jobs], most: int) -> None:

@@ -316,6 +316,34 @@ def test_what_slurm_has_to_do(fake: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert work.since(["a"], 20.0, tmp_path / "since") == {"a": 0}
 
 
+def test_what_is_down_has_no_job_and_is_told(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines that are away, that end a job, restart, or may have a job, and that are drained."""
+    work = program("slurm-work")
+    monkeypatch.setattr(work, "MEMORY", str(tmp_path / "free.json"))
+    states = {
+        "s-worker-1": ("MIXED+DYNAMIC_NORM", "1"),
+        "s-worker-2": ("DOWN*+DYNAMIC_NORM+NOT_RESPONDING", "0"),
+        "s-worker-3": ("DOWN+DYNAMIC_NORM", "0"),
+        "s-worker-4": ("DOWN*+COMPLETING+DYNAMIC_NORM", "0"),
+        "s-worker-5": ("DOWN+REBOOT_ISSUED+DYNAMIC_NORM", "0"),
+        "s-worker-6": ("DOWN*+DYNAMIC_NORM", "2"),
+        "s-worker-7": ("DOWN*+DRAIN+DYNAMIC_NORM", "0"),
+        "s-worker-8": ("IDLE+DRAIN+DYNAMIC_NORM", "0"),
+        "s-worker-9": ("UNKNOWN*", "0"),
+    }
+    nodes = {name: {"CPUAlloc": cpus, "State": state} for name, (state, cpus) in states.items()}
+    nodes["s-worker-10"] = {"State": "DOWN"}  # nothing is said of jobs
+    fake.write_text(json.dumps({"nodes": nodes, "jobs": {}, "done": [], "queue": []}))
+    read = read_work(json.dumps(work.look("s")))
+    assert read is not None
+    assert sorted(read.down) == ["worker-2", "worker-3", "worker-7"]
+    assert sorted(read.free) == ["worker-2", "worker-3", "worker-7", "worker-8"]
+    assert work.close("s", ["worker-2"]) == ["worker-2"]
+    assert program("slurm-nodes").retire(["s-worker-2"]) == ["s-worker-2"]
+
+
 def test_a_worker_without_a_job_is_closed(fake: Path) -> None:
     work = program("slurm-work")
     tell(fake, {"s-worker-1": "IDLE", "s-worker-2": "IDLE"}, {"17": "s-worker-2"})

@@ -97,7 +97,7 @@ class Follower:
         there = rented_workers(state)
         needed = needed_for(work, machine, wish.maximum)
         space = self._room(work, spec, state)
-        decision = decide(wish, there, needed, self._idle(work, state), space)
+        decision = decide(wish, there, needed, self._idle(work, state), space, work.down)
         extend = command_line("roost", "extend", self.name, *space.mend)
         change = Change(
             name=self.name,

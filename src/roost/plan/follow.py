@@ -56,14 +56,16 @@ class Work:
     """What the head has to do, as it says: ``needed`` workers (Dask), or ``jobs`` (Slurm).
 
     ``known`` are the workers that have joined, ``free`` those without work and for how many
-    seconds. ``limits`` are what stops the head, and ``now`` is what its clock says; None: it does
-    not say. ``follower``: somebody else follows, and is asked for nothing for ``lease`` seconds.
+    seconds, of which those that are ``down`` get none either. ``limits`` are what stops the head,
+    and ``now`` is what its clock says; None: it does not say. ``follower``: somebody else follows,
+    and is asked for nothing for ``lease`` seconds.
     """
 
     needed: int | None = None
     jobs: tuple[Jobs, ...] = ()
     known: frozenset[str] = frozenset()
     free: Mapping[str, float] = field(default_factory=dict)
+    down: frozenset[str] = frozenset()
     limits: Limits | None = None
     now: datetime | None = None
     follower: str = ""
@@ -122,12 +124,16 @@ def decide(
     needed: int,
     idle: Mapping[str, float],
     space: Room = Room(),
+    down: frozenset[str] = frozenset(),
 ) -> Decision:
     """Return how many workers there should be. ``idle`` are those that may go, and since when.
 
     More are wanted at once, if there is room; fewer only by those that may go, the longest idle
-    first.
+    first. What is ``down`` and may go does so first, whatever is needed: the next look sees who
+    takes its place.
     """
+    if dead := down & there & idle.keys():
+        return Decision(len(there - dead), dead)
     target = wish.hold(needed)
     if target >= len(there):
         count = min(target, max(len(there), space.most))
@@ -226,6 +232,7 @@ def _work(raw: Any) -> Work:
         jobs=tuple(_jobs(row) for row in raw.get("jobs", ())[:MOST_JOBS]),
         known=frozenset(str(one) for one in raw["known"]),
         free={k: v for k, v in free.items() if 0 <= v < float("inf")},
+        down=frozenset(str(one) for one in raw.get("down", ())),
         limits=None if told is None else Limits.of(told),
         now=None if wall is None else datetime.fromtimestamp(float(wall), UTC),
     )
