@@ -10,6 +10,7 @@ from botocore.validate import validate_parameters
 
 from roost.model.resources import Address, Group, Shape, State, Wanted
 from roost.providers.aws.quotas import Quota
+from roost.providers.aws.volume_quotas import STORAGE
 from tests.aws.conftest import Account
 
 STANDARD = Quota("L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances")
@@ -38,23 +39,28 @@ def wanted(workers: int, *, spot: bool = False, addresses: int = 0) -> Wanted:
 
 
 class Quotas:
-    """Service Quotas, which moto does not have for EC2: answers of the service's own shape."""
+    """Service Quotas, which moto does not have for EC2: answers of the service's own shape.
+
+    Of each type of volume 50 TiB are allowed, where nothing else is said: EBS's own default."""
 
     def __init__(self, **limits: float | str) -> None:
         self.limits = limits
         self.asked: list[str] = []
 
     def get_service_quota(self, ServiceCode: str, QuotaCode: str) -> dict[str, Any]:  # noqa: N803
-        assert ServiceCode == "ec2"
-        self.asked.append(QuotaCode)
-        limit = self.limits[QuotaCode.replace("-", "_")]
+        storage = QuotaCode in {code for code, _ in STORAGE.values()}
+        assert ServiceCode == ("ebs" if storage else "ec2")
+        if not storage:
+            self.asked.append(QuotaCode)
+        key = QuotaCode.replace("-", "_")
+        limit = self.limits.get(key, 50.0) if storage else self.limits[key]
         if isinstance(limit, str):
             raise ClientError({"Error": {"Code": limit, "Message": "no"}}, "GetServiceQuota")
         answer = {
             "Quota": {
-                "ServiceCode": "ec2",
+                "ServiceCode": ServiceCode,
                 "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
-                "QuotaArn": f"arn:aws:servicequotas:eu-central-1:123456789012:ec2/{QuotaCode}",
+                "QuotaArn": f"arn:aws:servicequotas:eu-central-1:1234:{ServiceCode}/{QuotaCode}",
                 "QuotaCode": QuotaCode,
                 "Value": limit,
                 "Unit": "None",

@@ -260,8 +260,9 @@ def test_a_sound_account_has_no_problems(account: Account) -> None:
         "ec2:RunInstances",
     ]
     # 32 vCPUs, and nothing runs.
-    (quota,) = [f.text for f in found if f.check == "quota"]
-    assert quota.endswith("needs 32 vCPUs, 0 of 64 are in use")
+    machines, volumes = [f.text for f in found if f.check == "quota"]
+    assert machines.endswith("needs 32 vCPUs, 0 of 64 are in use")
+    assert volumes.startswith("Storage for General Purpose SSD (gp3) volumes: needs 0.")
     effects = [
         asked for name, asked in account.ec2.asked if not name.startswith(("Describe", "Get"))
     ]
@@ -328,6 +329,8 @@ def test_the_policy_that_roost_iam_prints_satisfies_the_doctor(account: Account)
     assert [f.text for f in found if f.check == "quota"] == [
         "Running On-Demand G and VT instances: needs 84 vCPUs, 0 of 96 are in use",
         "EC2-VPC Elastic IPs: needs 21 addresses, 0 of 21 are in use",
+        # 21 x 60 GiB
+        "Storage for General Purpose SSD (gp3) volumes: needs 1.23 TiB, 0.00 of 50 are there",
     ]
 
 

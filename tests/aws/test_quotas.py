@@ -17,6 +17,7 @@ from roost.providers.aws.quotas import (
     needed,
     quota_of,
 )
+from roost.providers.aws.volume_quotas import check_volumes, needed_gib
 from tests.aws.conftest import REGION, Account
 from tests.aws.service_quotas import (
     NOTHING,
@@ -222,3 +223,24 @@ def test_workers_that_may_be_others_or_fewer_do_not_stop_up(account: Account) ->
     enough = replace(wanted(0), groups=(head, replace(workers, least=10)))
     with pytest.raises(QuotaError):
         check_before(clients(account, quotas), enough, NOTHING, REGION)
+
+
+def test_volumes_and_the_disks_of_machines_count_in_the_storage_of_their_type(
+    account: Account,
+) -> None:
+    data = Volume(name="data", size_gib=2000, type="st1", holder="head", mount="/data")
+    theirs = replace(data, name="theirs", id="vol-0123456789abcdef0")  # it is there already
+    asked = replace(wanted(99), volumes=(data, theirs))
+    for grown in (1000, 2000, 3000):
+        have = replace(NOTHING, volumes=(replace(data, size_gib=grown),))
+        # A head and 99 workers of 30 GiB each.
+        more = {"st1": 2000 - grown} if grown < 2000 else {}
+        assert needed_gib(asked, have) == {"gp3": 3000, **more}
+    account.client.create_volume(AvailabilityZone=f"{REGION}a", Size=500, VolumeType="st1")
+    limits = Quotas(L_7A658B76=2.0, L_82ACEF56="AccessDenied")
+    disks, slow = check_volumes(clients(account, limits), asked, NOTHING, REGION)
+    assert (disks.verdict, disks.access) == ("problem", True)
+    assert disks.text.endswith("(gp3) volumes: needs 2.93 TiB, 0.00 of 2 are there")
+    assert disks.mend == f"ask for 3 or more: {PAGE.replace('/ec2/', '/ebs/')}L-7A658B76"
+    assert slow.verdict == "unknown"
+    assert "needs 1.95 TiB, 0.49 are there; the limit is unknown" in slow.text

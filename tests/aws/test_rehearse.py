@@ -51,7 +51,7 @@ size = "50GB"
 """
 PEOPLE = "seat,name,email,ssh_key\n7,Ada Lovelace,ada@example.org,\n"
 PASSWORD = "abcd-efgh-jkmn-pqrs"
-LIMITS = {"G and VT": 96.0, "Standard": 8.0, "Elastic": 5.0}
+LIMITS = {"G and VT": 96.0, "Standard": 8.0, "Elastic": 5.0, "Storage": 50.0}
 LINES = ("card", "page", "wrong password", "right password", "screen", "deletion", "audit")
 
 
@@ -130,7 +130,8 @@ def file(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     def limit(_: object, quota: Any) -> float | str:
         return next((n for word, n in LIMITS.items() if word in quota.title), "not told")
 
-    monkeypatch.setattr("roost.providers.aws.quotas.limit_of", limit)
+    for module in ("quotas", "volume_quotas"):
+        monkeypatch.setattr(f"roost.providers.aws.{module}.limit_of", limit)
     monkeypatch.setattr("roost.providers.aws.doctor._images", lambda *_: ())  # moto has none
     path = tmp_path / "course.toml"
     path.write_text(COURSE)
@@ -153,13 +154,14 @@ def test_one_seat_is_tried_and_gone_and_the_sums_are_right(
     assert [one["what"] for one in report["tried"]] == ["machines", "set-up", *LINES]
     assert {one["verdict"] for one in report["tried"]} == {"ok"}
     assert page.heard == ["a" * 16, PASSWORD.replace("-", "")]
-    # 20 seats and a spare of 4 vCPUs, and a gateway of 2; one Elastic IP.
+    # 20 seats and a spare of 4 vCPUs, and a gateway of 2; one Elastic IP; 21 x 110 and 10 GiB.
     quotas = {one["text"]: one["verdict"] for one in report["checks"] if one["check"] == "quota"}
     assert [text for text in quotas if "G and VT" in text] == [
         "Running On-Demand G and VT instances: needs 84 vCPUs, 0 of 96 are in use"
     ]
     assert any("needs 2 vCPUs, 0 of 8" in text for text in quotas)
     assert any("needs 1 addresses, 0 of 5" in text for text in quotas)
+    assert any("(gp3) volumes: needs 2.27 TiB, 0.00 of 50" in text for text in quotas)
     # By hand, from the price list of eu-central-1: a g4dn.xlarge is 0.658 an hour, the gateway's
     # t3a.small 0.0216 and 1.6 vCPUs at 0.05 at full load, gp3 0.0952 a GB and month of 730 hours,
     # and each of 22 addresses 0.005. Disks: 21 x (60 + 50) + 10 GB.

@@ -23,6 +23,7 @@ from roost.providers.aws.images.lookup import describe_own, disk_size, image_sou
 from roost.providers.aws.network import Network, judge_routes, network_of
 from roost.providers.aws.permissions import SPOT_ROLE
 from roost.providers.aws.quotas import Clients, check_addresses, check_machines, needed
+from roost.providers.aws.volume_quotas import check_volumes
 
 if TYPE_CHECKING:
     from roost.spec import Spec
@@ -143,6 +144,7 @@ def judge_image(title: str, there: bool, region: str) -> Finding:
 def _quotas(clients: Clients, case: Case) -> Iterator[Finding]:
     yield from check_machines(clients, needed(case.wanted, case.have), case.region)
     yield from check_addresses(clients, case.wanted, case.have, case.region)
+    yield from check_volumes(clients, case.wanted, case.have, case.region)
 
 
 def _spot(clients: Clients) -> Finding:

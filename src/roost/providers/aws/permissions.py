@@ -26,7 +26,7 @@ SIZE_LIMIT = 6_144
 """Characters of a managed policy; IAM does not count white space."""
 
 PUBLIC_PARAMETERS = "arn:aws:ssm:*::parameter/aws/service/*"
-EC2_QUOTAS = "arn:aws:servicequotas:*:*:ec2/*"
+QUOTAS = ("arn:aws:servicequotas:*:*:ec2/*", "arn:aws:servicequotas:*:*:ebs/*")
 KMS_KEYS = "arn:aws:kms:*:*:key/*"
 KMS_NAMES = (KMS_KEYS, "arn:aws:kms:*:*:alias/*")
 SPOT_ROLE = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
@@ -93,7 +93,7 @@ CALLS: tuple[Call, ...] = (
     Call(action="ec2:GetEbsDefaultKmsKeyId", verbs="doctor"),
     Call(action="kms:DescribeKey", verbs="doctor up", on=KMS_NAMES),
     Call(action="ce:GetCostAndUsage", verbs="cost --billed", need="bill"),
-    Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=(EC2_QUOTAS,)),
+    Call(action="servicequotas:GetServiceQuota", verbs="up doctor", on=QUOTAS),
     # Calls that create. RunInstances also uses a firewall and a key; they were made a moment
     # before, and IAM may not know their tags yet.
     Call(

@@ -1,5 +1,7 @@
 """The account's limits: vCPUs by class of machine, and addresses. Pure but for asking.
 
+Those of volumes are in ``volume_quotas.py``: only `roost doctor` looks at them.
+
 EC2 counts the vCPUs of running machines, on demand and spot apart, in classes by the letters that
 begin a type's name ("On-Demand Instance quotas" and "Spot Instance quotas" in EC2's user guide).
 The codes are Service Quotas' own.
@@ -69,11 +71,12 @@ class Quota:
 
     code: str
     title: str
+    service: str = "ec2"
 
     def page(self, region: str) -> str:
         """Return the address of the page where to ask for more."""
         console = f"https://{region}.console.aws.amazon.com"
-        return f"{console}/servicequotas/home/services/ec2/quotas/{self.code}"
+        return f"{console}/servicequotas/home/services/{self.service}/quotas/{self.code}"
 
 
 ADDRESSES = Quota("L-0263D0A3", "EC2-VPC Elastic IPs")
@@ -204,7 +207,7 @@ def limit_of(clients: Clients, quota: Quota) -> float | str:
 
     quotas = clients("service-quotas")
     try:
-        answer = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=quota.code)
+        answer = quotas.get_service_quota(ServiceCode=quota.service, QuotaCode=quota.code)
     except ClientError as error:
         if kind_of(error) in ("clock", "credentials", "region"):
             with translated("read the quotas"):
