@@ -155,6 +155,7 @@ def test_a_seats_person_sees_the_time_that_is_left_and_asks_for_help() -> None:
 
         page.route("**/mine", seat)
         page.route("**/hand?*", seat)
+        page.route("**/restart", seat)
         page.goto(f"http://127.0.0.1:{web.server_port}/#{PASSWORD}")
         page.wait_for_function("window.screen_of")
         page.evaluate("screen_of.dispatchEvent(new Event('connect'))")
@@ -165,4 +166,14 @@ def test_a_seats_person_sees_the_time_that_is_left_and_asks_for_help() -> None:
         page.keyboard.press("Enter")
         expect(page.locator("#hand")).to_have_text("I need help")
         assert asked == ["GET mine", "POST hand?up", "POST hand?down"]
+        # Its screen is gone: that is when it helps.
+        page.evaluate("screen_of.dispatchEvent(new Event('disconnect'))")
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        page.locator("#restart").evaluate("button => button.click()")
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.locator("#restart").evaluate("button => button.click()")
+        expect(page.locator("#state")).to_have_text(
+            "The machine restarts; the desktop comes back here."
+        )
+        assert asked[3:].count("POST restart") == 1
         browser.close()

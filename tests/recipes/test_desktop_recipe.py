@@ -167,6 +167,7 @@ def test_every_file_is_used() -> None:
     files = {file for file in files if "__pycache__" not in file}
     of_a_class = {"glance.conf", "glance.py"}
     of_a_class |= {f"{novnc.GLANCE}.{kind}" for kind in ("service", "socket")}
+    of_a_class |= {f"{novnc.RESTART}.{kind}" for kind in ("service", "path")}
     assert files == named | rendered | of_a_class
 
 

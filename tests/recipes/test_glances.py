@@ -80,6 +80,7 @@ def test_a_seats_page_asks_for_help_and_how_long_it_lasts(
 ) -> None:
     glance = module("glance.py")
     monkeypatch.setattr(glance, "HAND", tmp_path / "up")
+    monkeypatch.setattr(glance, "RESTART", tmp_path / "restart")
     monkeypatch.setattr(glance, "STATUS", tmp_path / "none")
     limits = tmp_path / "limits"
     monkeypatch.setattr(glance, "LIMITS", ("cat", str(limits)))
@@ -102,7 +103,17 @@ def test_a_seats_page_asks_for_help_and_how_long_it_lasts(
     end = datetime.fromtimestamp(time.time() + 7200, UTC).isoformat()
     limits.write_text(json.dumps({"end": end, "stops_in_s": None}))
     assert 7190 < asked("GET /mine")[1]["left_s"] <= 7200
-    for wrong in ("GET /hand?up", "POST /glance", "GET /", "GET /glance?../x", "POST /hand?a b"):
+    assert not glance.RESTART.exists()
+    assert asked("POST /restart")[0] == "200"
+    assert glance.RESTART.exists()  # the path that systemd watches
+    for wrong in (
+        "GET /hand?up",
+        "GET /restart",
+        "POST /glance",
+        "GET /",
+        "GET /glance?../x",
+        "POST /hand?a b",
+    ):
         assert asked(wrong) == ("400", None), wrong
     assert not (tmp_path / "up").exists()
 

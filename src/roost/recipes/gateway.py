@@ -45,7 +45,7 @@ FROM_A_SEAT = {
 }
 """All seats are one origin to a browser, and who has a seat may be root there. So the pages are the
 gateway's own, and what a seat answers is data to a browser: no page, no script, no cookie."""
-DATA = ("key", "mine", "hand", "screen/*")
+DATA = ("key", "mine", "hand", "restart", "screen/*")
 """The places of a seat that lead to it: what is its own, and no picture of it."""
 NO_COOKIES = ["Set-Cookie", "Clear-Site-Data", "Location", "Refresh", "Link"]
 

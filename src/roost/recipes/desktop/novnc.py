@@ -36,6 +36,7 @@ HANDOUT = "The password is on your handout; your trainer can print it again."
 DESKTOP, SOCKET, PAGE = "roost-desktop", "roost-websockify", "roost-desktop-page"
 PAGES = (f"{SOCKET}.service", f"{PAGE}.service")
 GLANCE = "roost-desktop-glance"
+RESTART = "roost-desktop-restart"
 
 
 def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
@@ -90,16 +91,17 @@ def steps(spec: Desktop | Classroom, node: str = "") -> tuple[Step, ...]:
 
 
 def _glance() -> Step:
-    """Return the step for the program that a trainer's looks wake up."""
+    """Return the step for the program that a trainer's looks wake up, and the seat's own page."""
     units = (f"{GLANCE}.socket", f"{GLANCE}.service")
+    restart = (f"{RESTART}.path", f"{RESTART}.service")
     # A socket is not started again under a program that runs.
     quiet = f"systemctl stop {' '.join(units)} || true"
     return Step(
         name="desktop-glance",
         title="letting the trainer look",
-        files=(program("glance.py"), *map(unit, units)),
+        files=(program("glance.py"), *map(unit, units + restart)),
         commands=(Command(argv=("sh", "-c", quiet)),),
-        services=units[:1],
+        services=(units[0], restart[0]),
     )
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Answer a trainer's looks at this seat: a small picture of its screen, and how it is.
 
-To the seat's own page it says how much time is left, and it keeps that its user needs help. systemd
-starts it at the first request, and it ends once nobody has asked for a while. The libraries are
-those that the desktop itself is drawn with.
+To the seat's own page it says how much time is left, and it keeps that its user needs help, or
+wants the machine to restart. systemd starts it at the first request, and it ends once nobody has
+asked for a while. The libraries are those that the desktop itself is drawn with.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ LARGEST = 60_000
 MOST_ASKED = 4096
 STATUS = Path("/var/lib/roost/status.json")
 HAND = Path("/run/roost-hand/up")
+RESTART = Path("/run/roost-hand/restart")
+"""Where it is, systemd restarts the machine (``roost-desktop-restart.path``)."""
 LIMITS = ("/usr/lib/roost/run", "limits")
-REQUEST = re.compile(rb"(GET /(?:glance|mine)|POST /hand)(?:\?([0-9a-z]{1,16}))? HTTP/")
+REQUEST = re.compile(rb"(GET /(?:glance|mine)|POST /(?:hand|restart))(?:\?([0-9a-z]{1,16}))? HTTP/")
 
 
 class Counter(ctypes.Structure):
@@ -211,6 +213,8 @@ def answer(connection: socket.socket, screen: Callable[[], Screen | None]) -> No
     what, word = wanted[1].decode(), (wanted[2] or b"").decode()
     if what == "POST /hand":
         raise_hand(up=word == "up")
+    elif what == "POST /restart":
+        RESTART.touch()
     found = look(screen(), word) if what == "GET /glance" else mine(time.time())
     body = json.dumps(found).encode()
     head = f"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"

@@ -9,6 +9,7 @@ const at = (id) => document.getElementById(id);
 const library = () => import("./novnc/core/rfb.js");
 library().catch(() => {});
 let rfb = null;
+let looking = false; // the password lets it only look on
 let mine = false; // the desktop has the size of this window
 let there = 1; // who saw the screen at the last two looks, this page among them
 
@@ -64,7 +65,8 @@ async function connect(found) {
   socket.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   socket.search = socket.hash = "";
   at("screen").hidden = at("tools").hidden = false;
-  at("looking").hidden = !found.view;
+  looking = found.view;
+  at("looking").hidden = !looking;
   rfb = new RFB(at("screen"), socket.href, {
     credentials: { password: found.password },
     shared: true,
@@ -113,10 +115,10 @@ async function look() {
 
 setInterval(look, LOOK);
 
-// --- a seat of a class: the time that is left, and a hand for its trainer ---------------------------
+// --- a seat of a class: the time that is left, a hand for its trainer, and a new start ---------------
 
 async function seat(how = "mine", method = "GET") {
-  if (!document.documentElement.dataset.class || !rfb || rfb.viewOnly) return;
+  if (!document.documentElement.dataset.class || looking || !kept()) return;
   try {
     const answer = await request(how, kept(), method);
     if (!answer.ok) return;
@@ -127,7 +129,7 @@ async function seat(how = "mine", method = "GET") {
     at("left").hidden = found.left_s === null || minutes > 48 * 60;
     at("hand").textContent = found.hand ? "Your trainer is told" : "I need help";
     at("hand").setAttribute("aria-pressed", String(found.hand));
-    at("hand").hidden = false;
+    at("hand").hidden = at("restart").hidden = false;
   } catch {
     // An older roost's gateway or seat, or one that is away.
   }
@@ -138,6 +140,14 @@ at("hand").addEventListener("click", () => {
   seat(up ? "hand?up" : "hand?down", "POST");
 });
 setInterval(seat, 60_000);
+
+// Also where the desktop itself is gone or hangs, as long as its machine answers.
+at("restart").addEventListener("click", async () => {
+  if (!confirm("Restart this machine? Its programs end, and what is not saved in them is lost.")) return;
+  const answer = await request("restart", kept(), "POST").catch(() => null);
+  if (answer?.ok) at("state").textContent = "The machine restarts; the desktop comes back here.";
+  else alert("The machine does not answer. Your trainer can restart it.");
+});
 
 // A session that has ended (logging out), a machine that starts again, a network that was away.
 function lost() {
