@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from click.testing import CliRunner
 from roost.app.doctor import examine_here
 from roost.cli.main import cli
 from roost.model.finding import Finding
+from roost.model.host import Host
 from roost.model.resources import State
+from roost.plan.wanted import wanted_of
 from roost.providers.aws import account_checks, doctor
 from roost.providers.aws.account import AwsDoctor
 from roost.providers.aws.account_checks import examine_account
@@ -229,9 +232,6 @@ class Parameters:
 
 
 def case(name: str, **have: Any) -> Case:
-    from roost.model.host import Host
-    from roost.plan.wanted import wanted_of
-
     spec = load(ROOT / "examples" / f"{name}.toml", cloud="aws", region=REGION)
     found = wanted_of(spec, Host(1, 1))
     state = State(name=spec.name, **have)
@@ -318,20 +318,31 @@ def test_a_permission_that_is_missing_is_named_with_the_policy_that_gives_it(
 
 def test_the_policy_that_roost_iam_prints_satisfies_the_doctor(account: Account) -> None:
     sound = clients(
-        account, Quotas(L_DB2E81BA=96.0, L_0263D0A3=21.0), ssm=Parameters(), iam=no_role()
+        account,
+        Quotas(L_DB2E81BA=96.0, L_1216C47A=2.0, L_0263D0A3=21.0),
+        ssm=Parameters(),
+        iam=no_role(),
     )
     training = case("training")
     enough = policy("training", REGION, needs_of(training.spec))
     Gate(enough, boto3.client("ec2", region_name=REGION)).install(account.client)
     found = list(examine_case(sound, training))
     assert {f.verdict for f in found} == {"ok"}
-    # 20 seats of 4 vCPUs with a GPU, and an address each.
+    # 20 seats and a spare of 4 vCPUs with a GPU and 60 GiB; a gateway of 2 with 10 and an address.
     assert [f.text for f in found if f.check == "quota"] == [
+        f"{STANDARD.title}: needs 2 vCPUs, 0 of 2 are in use",
         "Running On-Demand G and VT instances: needs 84 vCPUs, 0 of 96 are in use",
-        "EC2-VPC Elastic IPs: needs 21 addresses, 0 of 21 are in use",
-        # 21 x 60 GiB
-        "Storage for General Purpose SSD (gp3) volumes: needs 1.23 TiB, 0.00 of 50 are there",
+        "EC2-VPC Elastic IPs: needs 1 addresses, 0 of 21 are in use",
+        "Storage for General Purpose SSD (gp3) volumes: needs 1.24 TiB, 0.00 of 50 are there",
     ]
+    # The manual's way: an Elastic IP for each seat.
+    access = training.spec.access.model_copy(update={"reach": "public", "address": "fixed"})
+    spec = training.spec.model_copy(update={"access": access})
+    wanted = wanted_of(spec, Host(1, 1))
+    found = list(examine_case(sound, replace(training, spec=spec, wanted=wanted)))
+    assert {f.verdict for f in found} == {"ok"}
+    addresses = [f.text for f in found if "Elastic" in f.text]
+    assert addresses == ["EC2-VPC Elastic IPs: needs 21 addresses, 0 of 21 are in use"]
 
 
 class Keys:

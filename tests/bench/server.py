@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def _served(site: Site) -> dict[str, Any]:
     address, door = inside.get_host_and_port()
     site.environment["AWS_ENDPOINT_URL"] = f"http://{address}:{door}"
     backend = ec2_backends[ACCOUNT][REGION]
+    publish(backend.parameters)
     control = Control(backend)
     control.start()
     host, port = server.get_host_and_port()
@@ -86,6 +88,26 @@ def _served(site: Site) -> dict[str, Any]:
         "caller": f"{site.network.gateway}/32",
         "image": site.base.image,
     }
+
+
+def publish(parameters: dict[str, str]) -> None:
+    """Let SSM know of the images too: `roost doctor` asks it whether the region has them."""
+    from moto.ssm.models import Parameter, ssm_backends
+
+    for name, image in parameters.items():
+        found = Parameter(
+            account_id=ACCOUNT,
+            name=name,
+            value=image,
+            parameter_type="String",
+            description=None,
+            allowed_pattern=None,
+            keyid=None,
+            last_modified_date=datetime.now(UTC),
+            version=1,
+            data_type="aws:ec2:image",
+        )
+        ssm_backends[ACCOUNT][REGION]._parameters[name] = [found]
 
 
 def folder(path: str) -> Path:

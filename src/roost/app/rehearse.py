@@ -152,7 +152,7 @@ def _make_and_try(
         try:
             up_spec(replace(session, reporter=timed), small, file, cloud=cloud)
         finally:
-            report.timings = tuple(timed.timings)
+            report.timings = tuple(sorted(timed.timings, key=lambda one: one.node))
         report.tried += [
             Tried(what="machines", verdict="ok", seconds=timed.machines_s, text="they run"),
             Tried(what="set-up", verdict="ok", seconds=timed.set_up_s, text="all is installed"),
