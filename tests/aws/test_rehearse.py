@@ -185,6 +185,7 @@ def test_one_seat_is_tried_and_gone_and_the_sums_are_right(
     assert PASSWORD not in text + told.out + told.err
 
 
+@pytest.mark.slow
 def test_it_asks_with_the_price_and_leaves_the_class_alone(
     roost: Roost, account: Account, file: Path, page: type[Seat]
 ) -> None:
@@ -233,7 +234,14 @@ def another_certificate(patch: pytest.MonkeyPatch, page: type[Seat]) -> str:
 
 
 @pytest.mark.parametrize(
-    "wrong", [broken_set_up, any_password, no_password, no_screen, another_certificate]
+    "wrong",
+    [
+        any_password,
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in (broken_set_up, no_password, no_screen, another_certificate)
+        ),
+    ],
 )
 def test_whatever_is_wrong_is_reported_and_nothing_stays(
     wrong: Callable[[pytest.MonkeyPatch, type[Seat]], str],
@@ -254,6 +262,7 @@ def test_whatever_is_wrong_is_reported_and_nothing_stays(
         assert page.heard == []  # nobody's password goes to another machine
 
 
+@pytest.mark.slow
 def test_too_small_a_quota_for_all_seats_ends_with_5(
     roost: Roost, account: Account, file: Path, page: type[Seat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
