@@ -12,17 +12,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from jsonschema import Draft202012Validator
 
 from roost.app import try_page
 from roost.errors import UnreachableError
+from roost.home import is_name
 from roost.model.steps import Create, Step
 from roost.providers.aws.cloud import AwsCloud
+from roost.providers.aws.rights import AwsRights
 from roost.providers.local.tls import create
+from roost.spec import load
 from roost.ssh.connection import Connection
-from tests.aws.conftest import Account
-from tests.aws.strict import Weather
+from tests.aws.conftest import REGION, Account
+from tests.aws.policies.gate import Gate
+from tests.aws.strict import StrictEc2, Weather
 from tests.aws.test_cli import ok
 from tests.aws.test_cli import roost as on_aws
 from tests.aws.test_gateway import machines
@@ -185,6 +190,20 @@ def test_one_seat_is_tried_and_gone_and_the_sums_are_right(
     assert PASSWORD not in text + told.out + told.err
 
 
+def test_the_policy_that_roost_iam_prints_for_the_class_is_enough(
+    roost: Roost, account: Account, file: Path, page: type[Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del page
+    found = AwsRights().of_user(load(file), None).policy
+    gate = Gate(found, boto3.client("ec2", region_name=REGION))
+    install = StrictEc2.install
+    monkeypatch.setattr(StrictEc2, "install", lambda self, one: gate.install(install(self, one)))
+    told = roost("rehearse", file, "--yes")
+    assert told.code == 0, told.err
+    monkeypatch.undo()
+    assert account.left() == {}
+
+
 @pytest.mark.slow
 def test_it_asks_with_the_price_and_leaves_the_class_alone(
     roost: Roost, account: Account, file: Path, page: type[Seat]
@@ -330,5 +349,8 @@ def test_what_cannot_be_deleted_is_said_with_its_price(
 def test_what_is_no_class_is_refused(roost: Roost, file: Path) -> None:
     told = roost("rehearse", "examples/pixinsight.toml")
     assert (told.code, "is no class" in told.err) == (2, True)
+    for name in ("a" * 30, f"{'b' * 19}-{'c' * 10}"):
+        file.write_text(COURSE.replace('"course"', f'"{name}"'))
+        assert is_name(load(file).rehearsal)  # type: ignore[union-attr]
     file.write_text(COURSE.replace("https = [", 'https = ["here", '))
     assert roost("rehearse", file).code == 2

@@ -22,7 +22,6 @@ from roost.errors import (
     UsageError,
     command_line,
 )
-from roost.home import check_name
 
 if TYPE_CHECKING:
     from roost.app.plan import Planned, Usage
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from roost.session import Session
     from roost.spec.classroom import Classroom
 
-SUFFIX = "-rehearsal"
-LONGEST_NAME = 30
 LONGEST = timedelta(hours=6)
 """How long the machines run at most if this computer goes away in between: then they stop."""
 SEAT = "seat-1"
@@ -130,7 +127,7 @@ def one_seat(spec: Classroom) -> Classroom:
         access["https"] = (*spec.access.https, "me")
     after = min(spec.schedule.after or LONGEST, LONGEST)
     changes = {
-        "name": check_name(spec.name[: LONGEST_NAME - len(SUFFIX)].rstrip("-") + SUFFIX),
+        "name": spec.rehearsal,
         "seats": 1,
         "spares": 0,
         "people": None,

@@ -13,12 +13,14 @@ from pydantic import (
     model_serializer,
 )
 
+from roost.home import check_name
 from roost.spec.common import Common
 from roost.spec.desktop import Desk
 from roost.spec.people import COLUMNS, read_people
 from roost.spec.table import around, project_folder, wrong
 
 MOST_SEATS, MOST_SPARES = 10_000, 100
+REHEARSAL, LONGEST_NAME = "-rehearsal", 30
 
 
 class Seats(Common):
@@ -65,6 +67,11 @@ class Classroom(Desk, Seats):
     """As many equal desktops as there are seats; volumes are made once for each."""
 
     kind: Literal["classroom"] = Field(description="What it is.", examples=["classroom"])
+
+    @property
+    def rehearsal(self) -> str:
+        """The name under which it is rehearsed, as long as a name may be."""
+        return check_name(self.name[: LONGEST_NAME - len(REHEARSAL)].rstrip("-") + REHEARSAL)
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

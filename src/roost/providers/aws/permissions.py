@@ -239,8 +239,12 @@ def policy(
     adopted: Iterable[str] = (),
     profile: str | None = None,
     key: str | None = None,
+    *,
+    others: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return the least policy. ``ANY`` name: every name; ``region`` None: every region.
+
+    ``others`` are further names that the same user may make and delete: a class's rehearsal.
 
     ``profile`` is the instance profile whose role alone may be given to machines; ``key`` the key
     of KMS that alone may encrypt disks, else any that EC2 uses.
@@ -261,7 +265,7 @@ def policy(
             "ChangeOnlyWhatCarriesTheTag",
             [c.action for c in calls if c.own and c.action != TAG],
             ["*"],
-            tagged("aws:ResourceTag", name),
+            tagged("aws:ResourceTag", name, *others),
             in_region(region),
         ),
         statement(
@@ -277,15 +281,15 @@ def policy(
             "TagOnlyAsTheSameName",
             [c.action for c in calls if c.own and c.action == TAG],
             ["*"],
-            tagged("aws:ResourceTag", name),
-            tagged("aws:RequestTag", name, if_there=True),
+            tagged("aws:ResourceTag", name, *others),
+            tagged("aws:RequestTag", name, *others, if_there=True),
             in_region(region),
         ),
         statement(
             "MakeOnlyWhatIsTagged",
             [c.action for c in makes],
             arns_of(kind for c in makes for kind in c.makes),
-            tagged("aws:RequestTag", name),
+            tagged("aws:RequestTag", name, *others),
             in_region(region),
         ),
         statement(
@@ -299,7 +303,7 @@ def policy(
             "TagOnlyInMaking",
             ["ec2:CreateTags"],
             ["arn:aws:ec2:*:*:*/*"],
-            tagged("aws:RequestTag", name, tags.IMAGES),
+            tagged("aws:RequestTag", name, tags.IMAGES, *others),
             {"StringEquals": {"ec2:CreateAction": sorted(tagging)}},
             in_region(region),
         ),

@@ -35,7 +35,9 @@ class AwsRights:
         profile = profile_of(spec) if spec else None
         name, title = (spec.name, f"roost-{spec.name}") if spec else (ANY, "roost")
         key = spec.aws.kms_key if spec and spec.aws else None
-        document = policy(name, _region(spec, region), needs, adopted, profile, key)
+        others = (spec.rehearsal,) if spec and spec.kind == "classroom" else ()
+        where = _region(spec, region)
+        document = policy(name, where, needs, adopted, profile, key, others=others)
         if spec is not None:
             document["Statement"] += machine_role.parked_statements(
                 spec, _region(spec, region) or ""
