@@ -164,6 +164,7 @@ SCENES = {
     "cluster up": Scene(UP_CLUSTER),
     "cluster scale up": Scene("scale ndvi 4 --yes", (UP_CLUSTER,)),
     "cluster scale down": Scene("scale ndvi 1 --yes", (UP_CLUSTER,)),
+    "cluster follows the work": Scene("scale ndvi 0..4 --yes", (UP_CLUSTER,)),
     "cluster stop": Scene("stop ndvi", (UP_CLUSTER,)),
     "cluster resize": Scene("resize ndvi head --type m5.2xlarge --yes", (UP_CLUSTER,)),
     "cluster resize workers": Scene("resize ndvi worker --type m5.2xlarge --yes", (UP_CLUSTER,)),

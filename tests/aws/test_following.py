@@ -136,25 +136,37 @@ def test_a_range_is_kept_with_the_name(
     assert (told.code, "does not follow the work" in told.err) == (2, True)
     told = roost("scale", "sums", "0..3", "--yes")
     assert "between 0 and 3 (as `roost scale` says), while `roost follow sums` runs" in told.err
-    said = {"minimum": 0, "maximum": 3, "by": "`roost scale`"}
+    said = {"workers": 1, "minimum": 0, "maximum": 3, "by": "`roost scale`"}
     assert ok(roost("show", "sums", "--json"))["follows"] == said
-    assert "follows the work, between 0 and 3" in roost("show", "sums").out
+    shown = roost("show", "sums").out
+    assert "workers: 1 of 0..3\nthe number of workers follows the work, between 0 and 3" in shown
+    assert "2 running; workers: 1 of 0..3" in roost("ls").out
 
     head.says(2, {"worker-1": 0})
-    ok(roost("follow", "sums", "--once"))  # agreed to with the range: nothing is asked
+    told = roost("follow", "sums", "--once")  # agreed to with the range: nothing is asked
+    assert "1 -> 2 workers" in ok(told)
+    most = "up to $0.4956 an hour with 3 workers, as the work needs them"
+    assert f"following the work of sums: {most}" in told.err
+    (row,) = ok(roost("ls", "--json"))
+    assert row["follows"] == {"workers": 2, "minimum": 0, "maximum": 3}
     assert workers(roost) == ["worker-1", "worker-2"]
     ok(roost("up", write(), "--no-input"))  # `up` neither adds nor takes away
     assert workers(roost) == ["worker-1", "worker-2"]
-    assert ok(roost("show", "sums", "--json"))["follows"] == said
+    assert ok(roost("show", "sums", "--json"))["follows"] == {**said, "workers": 2}
+    told = roost("up", write("max = 5\n"), "--no-input")  # nothing is made, and more may be
+    assert (told.code, "up to 2 more workers, as the work needs them" in told.err) == (4, True)
     ok(roost("up", write("max = 2\n"), "--yes"))  # the file says it now
     assert ok(roost("show", "sums", "--json"))["follows"] == {
         **said,
+        "workers": 2,
         "maximum": 2,
         "by": "the file",
     }
+    assert "workers: 2 of 0..2" in roost("ls").out
     assert roost("scale", "sums", "0..3", "--yes").code == 2
     ok(roost("scale", "sums", "1", "--yes"))
     assert (workers(roost), ok(roost("show", "sums", "--json"))["follows"]) == (["worker-1"], None)
+    assert ok(roost("ls", "--json"))[0]["follows"] is None
     file = write("follow = { minimum = 0, maximum = 9, by = 'x' }\n")
     assert "no key of a file" in roost("plan", file).err
 
@@ -163,7 +175,11 @@ def test_a_range_is_kept_with_the_name(
 def test_the_number_follows(
     roost: Roost, account: Account, head: Head, write: Callable[[str], Path]
 ) -> None:
+    told = roost("up", write("min = 0\nmax = 3\n"), "--no-input")
+    assert told.code == 4
+    assert "rents machines for $0.2478 an hour (up to $0.4956 an hour with 3 workers" in told.err
     ok(roost("up", write("min = 0\nmax = 3\n"), "--yes"))
+    assert "1 of 0..3" in roost("ls").out
     once = ("follow", "sums", "--once", "--json")
     head.says(9, {})
     grown = ok(roost(*once))

@@ -16,8 +16,10 @@ from moto import mock_aws
 
 from roost.app import resolve
 from roost.cli.terminal import session as open_session
+from roost.cli.text.listing import names_text
 from roost.errors import CredentialsError, RoostError
 from roost.model.place import Place
+from roost.model.summary import Followed
 from roost.providers.aws import listing
 from roost.providers.aws.listing import MODEL, listings, summaries, summarized
 from roost.providers.aws.optional import Unknowns
@@ -121,6 +123,8 @@ def test_the_rows() -> None:
         {"CreateTime": made, "Tags": tagged(name="ndvi", kind="cluster")},
         {"CreateTime": made, "Tags": tagged(name="asleep", kind="desktop")},
     ]
+    templates[0]["Tags"] += [{"Key": "roost:follows", "Value": "0..8"}]
+    templates[1]["Tags"] += [{"Key": "roost:follows", "Value": "0..8; rm -rf"}]  # not roost's
     rows = summarized(reservations, templates, "eu-west-1", {})
     assert [(r.name, r.kind, r.states, r.created) for r in rows] == [
         ("asleep", "desktop", {}, made),
@@ -128,6 +132,8 @@ def test_the_rows() -> None:
         ("ndvi", "cluster", {"running": 2, "stopped": 1}, made),
     ]
     assert {(r.cloud, r.region) for r in rows} == {("aws", "eu-west-1")}
+    assert [r.follows for r in rows] == [None, None, Followed(2, 0, 8)]
+    assert "2 running, 1 stopped; workers: 2 of 0..8" in names_text(rows)
 
 
 class Pages:

@@ -8,9 +8,9 @@ import pytest
 
 from roost.errors import AccessError, UsageError
 from roost.model.resources import Instance, State
+from roost.model.summary import Summary
 from roost.providers.fake.cloud import FakeCloud, Weather
 from roost.providers.machine_rights import MachineRight
-from roost.providers.provider import Summary
 from roost.provision.machines import News
 from roost.spec import Spec
 from roost.ssh.browser import hand_over

@@ -210,7 +210,7 @@ def tell(line: str) -> None:
 
 def names(count: int) -> tuple[Any, ...]:
     """The class, and three other names."""
-    from roost.providers.provider import Summary
+    from roost.model.summary import Summary
 
     def row(name: str, kind: str, cloud: str, region: str, **states: int) -> Summary:
         at = datetime(2027, 3, 11, 7, 30 + len(name), tzinfo=UTC)

@@ -16,11 +16,11 @@ from starlette.testclient import TestClient
 from roost.app.listing import Listed
 from roost.errors import NeedsConfirmationError, RoostError
 from roost.model.place import NOWHERE
+from roost.model.summary import Summary
 from roost.page.guard import Guard
 from roost.page.jobs import Job
 from roost.page.look import Looks
 from roost.page.site import Site
-from roost.providers.provider import Summary
 from tests.cli.conftest import alone, cloud, roost, write  # noqa: F401
 from tests.cli.full import done
 from tests.cli.made import THERE

@@ -111,6 +111,16 @@ def test_reading_them_never_raises(text: str) -> None:
     read_backups(text)
 
 
+def test_the_range_of_workers() -> None:
+    def follows(found: object) -> tuple[int, int] | None:
+        return read_record(json.dumps({"workers": {"follow": found}})).follows
+
+    assert follows({"minimum": 0, "maximum": 8, "by": "me"}) == (0, 8)
+    for wrong in (7, [0, 8], {"minimum": 3, "maximum": 2}, {"minimum": 0, "maximum": 10**9}):
+        assert follows(wrong) is None
+    assert follows({"minimum": False, "maximum": 8}) is None
+
+
 def test_the_names_of_volumes_and_machines() -> None:
     room = recorded("training.toml")
     assert room.machines[:2] == ("seat-1", "seat-2")

@@ -162,12 +162,10 @@ class Follower:
 
     def most(self) -> str:
         """Return what all of it costs with the most workers of the range."""
-        from roost.app.lifecycle import hourly
-        from roost.app.resolve import fitted
+        from roost.app.ranges import with_most
 
-        cloud, state, spec, wish = self._observed()
-        most = fitted(cloud, spec.with_workers(count=wish.maximum), state)
-        return f"up to {wish.maximum} workers, {hourly(cloud, most)} then"
+        cloud, state, spec, _ = self._observed()
+        return with_most(cloud, spec, state)
 
     def release(self) -> None:
         """Let others follow at once; where that cannot be said, they wait for a few looks."""

@@ -10,7 +10,8 @@ from roost.app import resolve
 from roost.errors import RoostError
 
 if TYPE_CHECKING:
-    from roost.providers.provider import Lister, Summary
+    from roost.model.summary import Summary
+    from roost.providers.provider import Lister
     from roost.session import Session
 
 

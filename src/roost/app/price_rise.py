@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from roost.plan.up import Plan
     from roost.providers.provider import Cloud
     from roost.session import Session
+    from roost.spec import Spec
 
 MONTH = 730
 """Hours, as price lists count them."""
@@ -120,6 +121,22 @@ def agree_on_workers(
         f"this rents {these} ({rates}), and needs a yes", next="the same with --yes"
     )
     session.consent.ask(f"Rent {these}?", refused)
+
+
+def agree_on_most(session: Session, cloud: Cloud, spec: Spec, have: State) -> None:
+    """Ask before the work may rent more workers than until now. Raises NeedsConfirmationError."""
+    from roost.app.ranges import range_in, rented_workers
+    from roost.app.resolve import fitted
+
+    if spec.kind != "cluster" or spec.workers.follow is None:
+        return
+    before = range_in(cloud, have)
+    counts = (
+        before.maximum if before is not None else len(rented_workers(have)),
+        spec.workers.follow.maximum,
+    )
+    now, most = (fitted(cloud, spec.with_workers(count=n), have) for n in counts)
+    agree_on_workers(session, cloud, now, most, at_most=True)
 
 
 def _workers(wanted: Wanted) -> int:

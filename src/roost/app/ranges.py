@@ -93,6 +93,20 @@ def check_asker(cloud: Cloud, have: State) -> None:
         raise RoostError(f"the number of workers of {have.name} does not follow the work any more")
 
 
+def with_most(cloud: Cloud, spec: Spec, have: State) -> str:
+    """Return what all of it costs with the most workers of its range, or an empty text:
+    ``"up to $0.4956 an hour with 3 workers, as the work needs them"``.
+    """
+    from roost.app.lifecycle import hourly
+    from roost.app.resolve import fitted
+
+    if spec.kind != "cluster" or spec.workers.follow is None:
+        return ""
+    most = spec.workers.follow.maximum
+    cost = hourly(cloud, fitted(cloud, spec.with_workers(count=most), have))
+    return f"up to {cost} with {most} workers, as the work needs them"
+
+
 # --- what the file says --------------------------------------------------------------------------
 
 

@@ -139,19 +139,26 @@ def check_first(
 def agree_on_cost(
     session: Session, cloud: Cloud, spec: Spec, wanted: Wanted, have: State, plan: Plan
 ) -> None:
-    """Say what will be made and what it costs, and ask. What costs nothing is not asked for."""
+    """Say what will be made and what it costs, and ask. What costs nothing is not asked for.
+
+    Where the number of workers follows the work, the most of them is what it can cost.
+    """
     from roost.app.lifecycle import hourly
-    from roost.app.price_rise import rents_more
+    from roost.app.price_rise import agree_on_most, rents_more
     from roost.app.prices import book_for
+    from roost.app.ranges import with_most
     from roost.cost.estimate import burstable_notes
     from roost.recipes.rented import rates_of
 
     creates = [step for step in plan.steps if isinstance(step, Create)]
     if not any(map(rents_more, creates)):
+        agree_on_most(session, cloud, spec, have)
         return
     for step in creates:
         session.say(f"  {explain(step, first=have.empty)}")
     cost = hourly(cloud, wanted)
+    if most := with_most(cloud, spec, have):
+        cost += f" ({most})"
     session.say(f"it costs {cost}; `roost plan` says more")
     book = book_for(cloud, wanted.record)
     types = {group.shape.type for group in wanted.groups} if book.site is None else set()

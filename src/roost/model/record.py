@@ -25,6 +25,7 @@ MOST_SEATS = 10_000
 LONGEST_BACKUPS = 20_000_000
 BACKUP_FIELDS = 6
 """Kind, name, id, time, size, used; a later version may write more after these."""
+MOST_WORKERS = 10_000
 MOST = 2**40
 """No time in seconds and no size in GiB is larger."""
 
@@ -36,7 +37,8 @@ class Recorded:
     ``kind`` is "unknown" where it cannot; ``readable``: the text is a JSON object. ``tags`` are the
     user's own; ``volumes`` and ``machines`` the names that these have in a cloud, without workers;
     ``aws`` and ``openstack`` are the tables of these names, unchecked; ``makes_gateway``: the
-    machines are reached through one more machine, which roost makes.
+    machines are reached through one more machine, which roost makes. ``follows`` are the fewest and
+    the most workers, where their number follows the work.
     """
 
     readable: bool = False
@@ -63,6 +65,7 @@ class Recorded:
     machines: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    follows: tuple[int, int] | None = None
     aws: Mapping[str, Any] | None = None
     openstack: Mapping[str, Any] | None = None
 
@@ -112,9 +115,18 @@ def read_record(text: str | None) -> Recorded:
         images={
             table: _text(_table(raw, table), "image") for table in ("machine", "head", "workers")
         },
+        follows=_follows(_table(_table(raw, "workers"), "follow")),
         aws=_table(raw, "aws") or None,
         openstack=_table(raw, "openstack") or None,
     )
+
+
+def _follows(raw: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the range of workers; None where there is none, or none that can be."""
+    least, most = raw.get("minimum"), raw.get("maximum")
+    if type(least) is not int or type(most) is not int or not 0 <= least <= most <= MOST_WORKERS:
+        return None
+    return least, most
 
 
 def _way_in(access: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from roost.model.place import Place
+    from roost.model.summary import Summary
     from roost.page.walls import Wall
-    from roost.providers.provider import Summary
 
 T = TypeVar("T")
 HERE = Path(__file__).parent

@@ -31,31 +31,12 @@ if TYPE_CHECKING:
     from roost.model.place import Place
     from roost.model.resources import State, Wanted
     from roost.model.steps import Step
+    from roost.model.summary import Summary
     from roost.notebook.dask.ranges import Range
     from roost.providers.account import Auditor, Doctor, Rights
     from roost.spec import Spec
 
 C = TypeVar("C")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """One row of ``roost ls``: a name and how many of its instances are in which state.
-
-    ``unfilled`` are its volumes whose data is not all back from S3, and ``unwell`` its machines
-    with which something is wrong, and what, as far as that can be seen. ``owner`` is whose it is,
-    as the cloud names them.
-    """
-
-    name: str
-    kind: str
-    cloud: str
-    states: dict[str, int]
-    region: str = ""
-    created: datetime | None = None
-    unfilled: tuple[str, ...] = ()
-    owner: str = ""
-    unwell: tuple[str, ...] = ()
 
 
 # --- one place where machines can be -------------------------------------------------------------

@@ -65,6 +65,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     lines = Lines(as_json=as_json)
     seconds = max(1.0, every.total_seconds())
     follower = Follower(session, name, quiet=quiet.total_seconds(), every=seconds)
+    say(f"following the work of {name}: {follower.most()}")
     if once:
         try:
             change = follower.once()
@@ -73,7 +74,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
         finally:
             follower.release()
         return
-    say(f"following the work of {name}: {follower.most()}")
     say("Ctrl-C ends this, and leaves the workers as they are")
     for change in follower.forever():
         lines.show(change)

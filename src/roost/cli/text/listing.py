@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from roost.providers.provider import Summary
+    from roost.model.summary import Summary
 
 
 def names_text(rows: Sequence[Summary]) -> str:
@@ -22,13 +22,20 @@ def names_text(rows: Sequence[Summary]) -> str:
             row.name,
             row.kind,
             f"{row.cloud} {row.region}".rstrip(),
-            ", ".join(f"{count} {state}" for state, count in sorted(row.states.items())) or "none",
+            _instances(row),
             _local(row.created),
             Owner(caller=row.owner).person or "-",
         )
         for row in rows
     ]
     return table(("NAME", "KIND", "CLOUD", "INSTANCES", "SINCE", "OWNER"), cells, frozenset())
+
+
+def _instances(row: Summary) -> str:
+    """Write the instances by state, and the range of workers where their number follows the work:
+    ``"3 running; workers: 2 of 0..8"``."""
+    states = ", ".join(f"{count} {state}" for state, count in sorted(row.states.items()))
+    return (states or "none") + (f"; workers: {row.follows}" if row.follows else "")
 
 
 def restoring_lines(rows: Sequence[Summary]) -> list[str]:

@@ -10,6 +10,7 @@ from roost.cli.text.limits import differences, last_stops, limits_json, limits_t
 from roost.cli.text.money import amount_json
 from roost.cli.text.running import coming_stops
 from roost.errors import command_line
+from roost.model.summary import count_workers
 from roost.plan.recorded import lost_backups
 from roost.units import format_size
 
@@ -27,7 +28,7 @@ def resources_text(shown: Shown) -> str:
         _machines(shown.state) if shown.state.instances else "",
         table(DISKS, disks, frozenset({2})) if disks else "",
         f"owner: {shown.state.owner.text}" if shown.state.owner else "",
-        "\n".join(shown.follows_text),
+        "\n".join((*_workers(shown), *shown.follows_text)),
         limits_text(shown.stops),
         _price(shown),
         shown.address or "",
@@ -101,7 +102,21 @@ def _follows(shown: Shown) -> dict[str, object] | None:
     wish = shown.follows
     if wish is None:
         return None
-    return {"minimum": wish.minimum, "maximum": wish.maximum, "by": wish.by}
+    workers = count_workers(shown.state.instances)
+    return {
+        "workers": workers,
+        "minimum": wish.minimum,
+        "maximum": wish.maximum,
+        "by": wish.by,
+    }
+
+
+def _workers(shown: Shown) -> tuple[str, ...]:
+    """Return how many workers of its range are there: ``"workers: 2 of 0..8"``."""
+    wish = shown.follows
+    if wish is None:
+        return ()
+    return (f"workers: {count_workers(shown.state.instances)} of {wish.minimum}..{wish.maximum}",)
 
 
 def _owner(state: State) -> dict[str, str] | None:

@@ -27,6 +27,7 @@ from roost.model.steps import (
     Step,
     describe,
 )
+from roost.model.summary import Summary
 from roost.providers.aws import ledger, parse, record, requests, s3_copies, tags
 from roost.providers.aws.audit import sweep
 from roost.providers.aws.bills import AwsBills
@@ -48,7 +49,7 @@ from roost.providers.aws.update import Changes, Retirer, no_retiring
 from roost.providers.callers import Caller
 from roost.providers.console import host_keys
 from roost.providers.hold import hold
-from roost.providers.provider import Capabilities, Summary
+from roost.providers.provider import Capabilities
 
 if TYPE_CHECKING:
     from roost.cost.ledger import Ledger
@@ -200,8 +201,7 @@ class AwsCloud:
     def logs(self, name: str, instance: str, lines: int) -> str:
         """Return the end of the console's output, as far as EC2 has it."""
         with translated(f"read the console of {instance}"):
-            text = self._console(name, instance)
-        return "\n".join(text.splitlines()[-lines:])
+            return "\n".join(self._console(name, instance).splitlines()[-lines:])
 
     def wait(self, name: str, since: float) -> None:
         """Wait longer the longer it takes: half as long again each time."""

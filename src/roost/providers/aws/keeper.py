@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roost.errors import CloudError, command_line
@@ -38,6 +39,9 @@ class Keeper:
             writer = str(made["LaunchTemplate"].get("CreatedBy", ""))
             memory.kept = record.Kept(text, version=1, owner=Owner(caller=writer, key=key))
         else:
+            # Before the settings: killed in between, the same command writes both again.
+            if tags.follows(text) != tags.follows(memory.record):
+                self._tag({tags.FOLLOWS: tags.follows(text)})
             self._write(replace(memory.kept, record=text))
         memory.record = text
 
@@ -91,14 +95,14 @@ class Keeper:
                 raise
             self.memory.kept = replace(before, owner=Owner())
             return
-        if before.owner is None:
-            self._tag()
+        owner = self.memory.kept.owner
+        if before.owner is None and owner is not None:
+            self._tag({tags.OWNER: owner.caller, tags.KEY: owner.key})
 
-    def _tag(self) -> None:
-        """Write the owner into the template's tags, where `roost ls` finds it."""
-        template, owner = record.template(self.calls, self.name), self.memory.kept.owner
-        if template is None or owner is None:
+    def _tag(self, held: Mapping[str, str]) -> None:
+        """Write into the template's tags, where `roost ls` finds it."""
+        template = record.template(self.calls, self.name)
+        if template is None:
             return
-        held = {tags.OWNER: owner.caller, tags.KEY: owner.key}
         written = tags.specification("launch-template", held)["Tags"]
         self.calls.ec2.create_tags(Resources=[template["LaunchTemplateId"]], Tags=written)

@@ -19,12 +19,12 @@ from typing import Any
 from roost.errors import CloudError
 from roost.home import is_name
 from roost.model.nodes import launched
+from roost.model.summary import Followed, Summary
 from roost.providers.aws import health, tags
 from roost.providers.aws.failures import translated
 from roost.providers.aws.marks import ROLES
 from roost.providers.aws.optional import Unknowns
 from roost.providers.aws.parse import INSTANCE_STATES, TERMINATED
-from roost.providers.provider import Summary
 
 VERSION = "2016-11-15"
 PAGES = {
@@ -121,6 +121,7 @@ def summarized(
     named = ((tags.read(t.get("Tags")).get(tags.NAME, ""), t) for t in templates)
     records = {name: t for name, t in named if is_name(name)}
     states: dict[str, Counter[str]] = {name: Counter() for name in records}
+    workers: Counter[str] = Counter()
     sizes: dict[str, int] = {}
     troubles: dict[str, list[str]] = {}
     for reservation in reservations:
@@ -134,6 +135,7 @@ def summarized(
             if word != TERMINATED and known:
                 state = INSTANCE_STATES.get(word, "unknown")
                 states.setdefault(held[tags.NAME], Counter())[state] += 1
+                workers[held[tags.NAME]] += held.get(tags.ROLE) == "worker"
                 if text := unwell.get(one.get("InstanceId", "")):
                     node = launched(nodes)[one.get("AmiLaunchIndex", 0)]
                     troubles.setdefault(held[tags.NAME], []).append(f"{node}: {text}")
@@ -148,6 +150,9 @@ def summarized(
             unfilled=_unfilled(records.get(name, {}), count),
             owner=_owner(records.get(name, {})),
             unwell=tuple(sorted(troubles.get(name, ()))),
+            follows=Followed.of(
+                workers[name], tags.range_in(tags.read(records.get(name, {}).get("Tags")))
+            ),
         )
         for name, count in sorted(states.items())
     )

@@ -372,7 +372,8 @@ def create_template(
     No ClientToken: the template's name is unique, and a token would bring back the answer for a
     template that `down` has deleted.
     """
-    mine = {tags.KIND: read_record(record).kind, **({tags.KEY: key} if key else {})}
+    more = {tags.KEY: key, tags.FOLLOWS: tags.follows(record)}
+    mine = {tags.KIND: read_record(record).kind, **{k: v for k, v in more.items() if v}}
     found = tags.tags(name, "record", mine, users)
     return {
         "LaunchTemplateName": template_name(name),

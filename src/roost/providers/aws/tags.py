@@ -7,10 +7,12 @@ launch, and the instance's launch index says which of them it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from roost.model import nodes
+from roost.model.record import read_record
 
 NAME = "roost"
 NODE = "roost:node"
@@ -30,6 +32,8 @@ MADE_FROM = "roost:made-from"
 OF = "roost:of"
 OWNER = "roost:owner"
 KEY = "roost:key"
+FOLLOWS = "roost:follows"
+"""On a record: the fewest and the most workers, ``"0..8"``, where their number follows the work."""
 BAKING = "roost:baking"
 SWAP = "roost:swap"
 """Two machines that have taken each other's place: each is called what the other was. One call
@@ -62,6 +66,18 @@ def read(found: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
     pairs = ((tag.get("Key", ""), tag.get("Value", "")) for tag in found or ())
     held = {k: v for k, v in pairs if len(k) <= LONGEST_KEY and len(v) <= LONGEST}
     return _swapped(held) if held.get(SWAP) else held
+
+
+def follows(record: str | None) -> str:
+    """Return the value of ``FOLLOWS`` for the settings of a record; empty where there is none."""
+    found = read_record(record).follows
+    return f"{found[0]}..{found[1]}" if found else ""
+
+
+def range_in(held: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return the range that ``follows`` wrote; None for none, and for what it did not write."""
+    found = re.fullmatch(r"([0-9]{1,5})\.\.([0-9]{1,5})", held.get(FOLLOWS, ""))
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _swapped(held: dict[str, str]) -> dict[str, str]:

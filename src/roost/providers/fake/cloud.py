@@ -54,11 +54,12 @@ from roost.model.steps import (
     Swap,
     describe,
 )
+from roost.model.summary import Summary
 from roost.providers.fake.disks import Disks
 from roost.providers.fake.firewall import closed, is_referenced, opened
 from roost.providers.fake.things import Thing, Things
 from roost.providers.fake.weather import Killed, Weather
-from roost.providers.provider import Capabilities, Summary
+from roost.providers.provider import Capabilities
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -27,16 +26,18 @@ from roost.model import nodes
 from roost.model.record import read_record
 from roost.model.resources import Instance, Role, Shape, State
 from roost.model.steps import Create, Delete, Forget, Record, Retire, Start, Step, Stop
+from roost.model.summary import Summary
 from roost.notebook.dask.discovery import dashboard, scheduler
 from roost.notebook.dask.membership import members
 from roost.notebook.lab.address import address
 from roost.providers.hold import hold
 from roost.providers.local import processes, tls
 from roost.providers.local.condition import condition
+from roost.providers.local.listing import summary
 from roost.providers.local.ranges import Ranges
 from roost.providers.local.renewal import Renewal, point
 from roost.providers.local.run import node_environment, run_in
-from roost.providers.provider import Capabilities, Summary
+from roost.providers.provider import Capabilities
 from roost.recipes.step import Boot
 
 HEAD = "head"
@@ -91,19 +92,8 @@ class LocalCloud:
 
     def summaries(self) -> tuple[Summary, ...]:
         """Return a row for every name on this machine."""
-        return tuple(self._summary(name) for name in names(self.at))
-
-    def _summary(self, name: str) -> Summary:
-        place = folder(name, self.at)
-        state = self.observe(name)
-        try:
-            # Written once, when the name is made.
-            created = datetime.fromtimestamp(place.token.stat().st_mtime, UTC)
-        except OSError:
-            created = None
-        states: Counter[str] = Counter(i.state for i in state.instances)
-        kind = read_record(state.record).kind
-        return Summary(name=name, kind=kind, cloud=self.name, states=dict(states), created=created)
+        states = (self.observe(name) for name in names(self.at))
+        return tuple(summary(self.name, self.at, state) for state in states)
 
     def logs(self, name: str, instance: str, lines: int) -> str:
         """Return the last ``lines`` lines of each of the instance's logs."""

@@ -27,6 +27,7 @@ from roost.model.steps import (
     Step,
     describe,
 )
+from roost.model.summary import Summary
 from roost.providers.callers import Caller
 from roost.providers.hold import hold
 from roost.providers.openstack import (
@@ -54,7 +55,7 @@ from roost.providers.openstack.offers import Offers, needs_way_in, read_table
 from roost.providers.openstack.s3_copies import SiteCopies
 from roost.providers.openstack.storage import Disks, is_about_disks
 from roost.providers.openstack.update import Changes, Retirer, no_retiring
-from roost.providers.provider import Capabilities, Summary
+from roost.providers.provider import Capabilities
 
 if TYPE_CHECKING:
     from roost.cost.ledger import Ledger

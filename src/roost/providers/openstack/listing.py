@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from roost.home import is_name
+from roost.model.record import read_record
+from roost.model.summary import Followed, Summary, count_workers
 from roost.providers.openstack import marks, observe, parse, record, record_group
 from roost.providers.openstack.client import Site
-from roost.providers.provider import Summary
 
 
 def summaries(site: Site, place: str) -> tuple[Summary, ...]:
@@ -43,6 +44,7 @@ def summarized(
 ) -> tuple[Summary, ...]:
     """Return the rows, by name, without what is gone or not made by roost. Pure."""
     states: dict[str, Counter[str]] = {name: Counter() for name in kept if is_name(name)}
+    workers: dict[str, int] = {}
     by_name: dict[str, list[dict[str, Any]]] = {}
     for one in servers:
         name = marks.metadata(one).get(marks.NAME, "")
@@ -51,8 +53,10 @@ def summarized(
     for name, those in by_name.items():
         ours, _ = parse.sort_servers(those, name)
         if ours:
-            count = Counter(str(i.state) for i in parse.instances(ours))
+            those_there = parse.instances(ours)
+            count = Counter(str(i.state) for i in those_there)
             states.setdefault(name, Counter()).update(count)
+            workers[name] = count_workers(those_there)
     return tuple(
         Summary(
             name=name,
@@ -62,9 +66,14 @@ def summarized(
             states=dict(count),
             created=kept[name].created if name in kept else None,
             owner=_owner(kept.get(name)),
+            follows=Followed.of(workers.get(name, 0), _follows(kept.get(name))),
         )
         for name, count in sorted(states.items())
     )
+
+
+def _follows(kept: record.Kept | None) -> tuple[int, int] | None:
+    return read_record(kept.record).follows if kept is not None else None
 
 
 def _owner(kept: record.Kept | None) -> str:
