@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from roost.app.client import Reached
+from roost.app.ranges import rented_workers
 from roost.dask import RoostCluster, launch
 from roost.dask.wish import Wish
-from roost.errors import NeedsConfirmationError, RoostError
+from roost.errors import NeedsConfirmationError, UsageError
+from roost.machine import work
+from roost.notebook.dask.ranges import Range
 from tests.aws.conftest import Account
 from tests.aws.test_cli import roost  # noqa: F401 - the fixture
+from tests.aws.test_following import Head, head, wait_until  # noqa: F401 - a fixture
 from tests.cli.calling import Roost
 
 PROJECT = Path(__file__).parents[1] / "life" / "environment"
@@ -92,8 +96,6 @@ def test_who_made_it_ends_it(account: Account) -> None:
         assert cluster.get_client().submit(sum, [1, 2]).result() == 3
         assert cluster.dashboard_link.endswith("?token=x")
         assert "instances" in account.left()
-        with pytest.raises(RoostError, match="number is not changed from here"):
-            cluster.adapt(minimum=0, maximum=2)
         with RoostCluster("sky") as again:  # found in the cloud, by its name
             assert len(again.observed) == 1
         assert "instances" in account.left()
@@ -102,4 +104,37 @@ def test_who_made_it_ends_it(account: Account) -> None:
     kept.close()
     assert "instances" in account.left()
     RoostCluster("sky").close(shutdown=True)
+    assert account.left() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("program", "scheduler")
+def test_workers_follow_the_work_while_the_program_wants_it(
+    account: Account,
+    head: Head,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The range is the one that `roost scale` sets and `roost follow` acts on."""
+    monkeypatch.setattr("roost.dask.following.EVERY", 0.05)
+
+    def rented() -> int:
+        return len(rented_workers(account.roost().observe("sky")))
+
+    words = {"n_workers": 1, "type": "m5.large", "cloud": "aws", "region": "eu-central-1"}
+    head.says(2, {"worker-1": 0})
+    with RoostCluster("sky", **words, confirm=False) as cluster:  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="a range of rented machines needs its end"):
+            cluster.adapt()
+        adaptive = cluster.adapt(minimum=0, maximum=2, interval=0.05)
+        assert adaptive.range == Range(minimum=0, maximum=2, by="cluster.adapt()")
+        wait_until(lambda: rented() == 2)
+        told = work.answer(head.machine, ["look", "ben", "60", "2"], head.now)
+        assert (adaptive.state, "follower" in told) == ("running", True)
+        adaptive.stop()
+        assert (adaptive.state, adaptive.range, rented()) == ("stopped", None, 2)
+        assert "sky: 1 -> 2 workers (the work needs 2)" in capsys.readouterr().err
+        cluster.adapt(minimum=0, maximum=2, interval=0.05)
+        launch.scale(cluster._made, 1, confirm=False)  # as `roost scale sky 1` does elsewhere
+        wait_until(lambda: cluster._following.state == "stopped")
     assert account.left() == {}

@@ -7,19 +7,23 @@ import atexit
 import os
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dask.utils import parse_timedelta
 from distributed.core import Status
 from distributed.security import Security
 
 from roost.dask.wish import Wish
 from roost.errors import NotFoundError, RoostError
 from roost.home import folder
-from roost.notebook.dask.cluster import AttachedCluster
+from roost.notebook.dask.cluster import AttachedCluster, Following
 from roost.notebook.dask.discovery import Attachment, page
+from roost.notebook.dask.ranges import EVERY, MOST, QUIET, TARGET, Range
 
 if TYPE_CHECKING:
+    from roost.dask.following import FarFollowing
     from roost.dask.launch import Made
 
 
@@ -82,6 +86,7 @@ class RoostCluster(AttachedCluster):
         self._shutdown_on_close = shutdown_on_close
         self._asked_for = name
         self._made: Made | None = None
+        self._following: FarFollowing | None = None
         self._later = asynchronous and bool(self._wish.said)
         super().__init__(name, home=home, asynchronous=asynchronous, loop=loop, **kwargs)
 
@@ -155,6 +160,7 @@ class RoostCluster(AttachedCluster):
         """Detach, and delete the machines that this object has made."""
         if self.status == Status.closed:
             return
+        await asyncio.to_thread(self._follow_no_more)
         await super()._close()
         if self.shutdown_on_close:
             launch = _launch()
@@ -190,10 +196,56 @@ class RoostCluster(AttachedCluster):
     async def _scale(self, n: int) -> None:
         if not self._far:
             return await super()._scale(n)
-        confirm = self._confirm
-        await asyncio.to_thread(lambda: _launch().scale(self._made, n, confirm=confirm))
+        await asyncio.to_thread(self._follow_no_more)
+        await asyncio.to_thread(self._keep, n)
         await self._look()
         return None
+
+    def adapt(
+        self,
+        *,
+        minimum: int = 0,
+        maximum: float | None = None,
+        interval: str | float = EVERY,
+        wait_count: int = QUIET,
+        target_duration: str | float = TARGET,
+    ) -> Following:
+        """Follow the work, between ``minimum`` and ``maximum`` workers; as Dask's own.
+
+        On this machine it is the cluster that follows it, also when this object is closed. Rented
+        machines hold no keys: there this program does it, from your computer, until the object is
+        closed. A look takes seconds, so that ``interval`` is 20 s at least, and a worker goes after
+        5 minutes without work at least; what the most of them can cost is asked for.
+        """
+        if not self._far:
+            return super().adapt(
+                minimum=minimum,
+                maximum=maximum,
+                interval=interval,
+                wait_count=wait_count,
+                target_duration=target_duration,
+            )
+        most = MOST if maximum is None or maximum == float("inf") else int(maximum)
+        wish = Range(minimum=int(minimum), maximum=most, by="cluster.adapt()")
+        keep = partial(self._keep, wish)
+        if self._following is not None:
+            self._following.end(patience=0)
+        if not self.asynchronous:  # Dask's own returns at once there
+            keep()
+        every = float(parse_timedelta(interval))
+        self._following = _launch().follow(
+            self, self._made, wish, (every, every * wait_count), keep if self.asynchronous else None
+        )
+        return self._following
+
+    def _keep(self, wish: int | Range) -> None:
+        """Have so many workers, or keep the range in which their number follows the work."""
+        _launch().scale(self._made, wish, confirm=self._confirm)
+
+    def _follow_no_more(self) -> None:
+        if self._following is not None:
+            self._following.end()
+            self._following = None
 
 
 def _here(name: str | None, wish: Wish) -> Wish:

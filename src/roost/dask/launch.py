@@ -28,6 +28,11 @@ from roost.spec.load import from_values
 from roost.spec.values import as_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roost.dask.cluster import RoostCluster
+    from roost.dask.following import FarFollowing
+    from roost.notebook.dask.ranges import Range
     from roost.spec import Spec
 
 CALLED = "RoostCluster(...)"
@@ -108,12 +113,32 @@ def reached(made: Made) -> Reached:
     return reach(session_for(made.place, confirm=True), made.name)
 
 
-def scale(made: Made, count: int, *, confirm: bool) -> None:
-    """Have so many workers; more of them cost more, which is asked for."""
+def scale(made: Made, wish: int | Range, *, confirm: bool) -> None:
+    """Have so many workers, or the range in which their number follows the work.
+
+    More of them cost more, which is asked for.
+    """
     from roost.app.scale import scale as scale_name
 
     session = session_for(made.place, confirm=confirm)
-    scale_name(session, made.name, count, frozenset())
+    scale_name(session, made.name, wish, frozenset())
+
+
+def follow(
+    cluster: RoostCluster,
+    made: Made,
+    wish: Range,
+    pace: tuple[float, float],
+    first: Callable[[], object] | None,
+) -> FarFollowing:
+    """Follow the work in a thread of this program, which asks nobody; ``first`` is called there."""
+    from roost.dask.following import FarFollowing
+
+    program = Program(no_input=True)
+    session = Session(
+        reporter=program, consent=program, place=made.place, command=f"roost follow {made.name}"
+    )
+    return FarFollowing(cluster, session, wish, pace, first)
 
 
 def end(made: Made) -> None:

@@ -11,17 +11,19 @@ import click
 from roost.cli.output import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from roost.app.follow import Change
 
 
 class Lines:
     """Writes what changed, and once what can never run and why there are no more workers.
 
-    ``as_json``: an object a line.
+    ``as_json``: an object a line. ``write`` gets the lines of changes.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
-        self.as_json = as_json
+    def __init__(self, *, as_json: bool, write: Callable[[str], object] = click.echo) -> None:
+        self.as_json, self.write = as_json, write
         self.told: frozenset[str] = frozenset()
         self.held = False
 
@@ -37,9 +39,9 @@ class Lines:
         if change.workers == change.before:
             return
         if self.as_json:
-            click.echo(json.dumps(as_data(change)))
+            self.write(json.dumps(as_data(change)))
             return
-        click.echo(
+        self.write(
             f"{datetime.now().astimezone():%H:%M:%S} {change.name}: {change.before} ->"
             f" {change.workers} workers (the work needs {change.needed}), {change.costs}"
         )

@@ -191,7 +191,7 @@ class AttachedCluster(Cluster):  # type: ignore[misc]
     def scale(self, n: int) -> Any:
         """Have ``n`` workers, whatever the work; this ends ``adapt``. Raises RoostError.
 
-        On rented machines it always does, and says what to type where they were rented.
+        On a rented machine itself it always does, and says what to type where it was rented.
         """
         return self.sync(self._scale, int(n))
 
@@ -208,10 +208,10 @@ class AttachedCluster(Cluster):  # type: ignore[misc]
 
         It is the cluster that follows it: also when this object is closed, until ``scale``,
         ``roost scale`` or another ``adapt`` says otherwise. Without a maximum it is that of the
-        file, or as many as this computer has room for. Raises RoostError on rented machines.
+        file, or as many as this computer has room for. Raises RoostError on a rented machine.
         """
         if not self._local:
-            raise _not_from_here(self._attachment.place, "N")
+            raise _not_from_here(self._attachment.place, f"{int(minimum)}..{maximum or 8:.0f}")
         most = "" if maximum is None or maximum == float("inf") else int(maximum)
         words = (
             f"{int(minimum)}..{most}",
