@@ -60,10 +60,19 @@ def test_volumes_grow_where_they_are_and_machines_change_their_flavor(
 ) -> None:
     asked, site = project.connect(), project.site
     well(roost("up", "stars.toml", "--yes"))
-    Path("stars.toml").write_text(DESKTOP.replace('size = "1GB"', 'size = "2GB"'))
+    (volume,) = asked.block_storage.volumes()
+    usual = volume.volume_type
+    assert roost("show", "stars", "--json").json["volumes"][0]["type"] == usual
+    kinds = site.admin.block_storage
+    if not any(one.name == "fast" for one in kinds.types()):
+        kinds.create_type(name="fast")
+    Path("stars.toml").write_text(DESKTOP.replace('size = "1GB"', 'size = "2GB"\ntype = "fast"'))
     well(roost("up", "stars.toml", "--yes"))
     (volume,) = asked.block_storage.volumes()
     assert (volume.size, volume.status) == (2, "in-use")
+    assert volume.volume_type in (usual, "fast"), (
+        "a type that needs another store stays, and is said"
+    )
     (server,) = asked.compute.servers()
     unknown = roost("resize", "stars", "--type", "m9.none", "--yes")
     assert unknown.code == 2

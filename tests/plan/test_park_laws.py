@@ -278,7 +278,7 @@ def test_volumes_grow_and_do_not_shrink():
     assert {v.name: v.size_gib for v in state.volumes} == {"data": 800, "scratch": 50}
     less = wanted(replace(DATA, size_gib=800), replace(SCRATCH, size_gib=10))
     assert plan_up(less, state).notes == (
-        "volume scratch stays as large as it is: EBS cannot make it smaller",
+        "volume scratch stays as large as it is: none can be made smaller",
     )
 
 

@@ -144,8 +144,8 @@ def place_options(function: F) -> F:
         return function(*args, place=Place(cloud, region, profile), **more)
 
     for option, text in (
-        ("--profile", "The profile of your AWS credentials."),
-        ("--region", "The AWS region that it is in."),
+        ("--profile", "The profile of your AWS credentials, or the entry of clouds.yaml."),
+        ("--region", "The AWS region that it is in, or the site of OpenStack."),
     ):
         with_place = click.option(option, metavar=option[2:].upper(), help=text)(with_place)
     return click.option(  # type: ignore[return-value]

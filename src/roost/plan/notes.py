@@ -29,7 +29,7 @@ def notes(wanted: Wanted, have: State, keep: list[Instance]) -> Iterator[str]:
                 f" {volume.type}: {volume.note}"
             )
         elif asked[volume.name].size_gib < volume.size_gib:
-            yield f"volume {volume.name} stays as large as it is: EBS cannot make it smaller"
+            yield f"volume {volume.name} stays as large as it is: none can be made smaller"
         elif asked[volume.name].size_gib > volume.size_gib:
             yield f"volume {volume.name} cannot be made smaller again"
     yield from _kept_copies(have, asked.keys())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from roost.cost.inventory import Audit, Inventory, Row
 
 NOTES = (
-    "USD before tax; a month is 730 hours as it is now; snapshots at most, by what they can hold",
+    "before tax; a month is 730 hours as it is now; snapshots at most, by what they can hold",
     "not counted: S3, transfer to the internet",
 )
 

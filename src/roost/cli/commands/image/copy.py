@@ -18,7 +18,11 @@ from roost.model.place import Place
     "--as", "name", type=ImageName(), metavar="IMAGE", help="The copy's name, if another one."
 )
 @click.option("--key", metavar="KEY", help="Encrypted by this KMS key (id, ARN or alias).")
-@click.option("--profile", metavar="PROFILE", help="The profile of your AWS credentials.")
+@click.option(
+    "--profile",
+    metavar="PROFILE",
+    help="The profile of your AWS credentials, or the entry of clouds.yaml.",
+)
 @json_option
 @yes_options
 def command(  # noqa: PLR0913 - one parameter for each option
