@@ -172,6 +172,10 @@ SCENES = {
     "cluster resume": Scene("resume ndvi --yes", (UP_CLUSTER, PARK_CLUSTER)),
     "cluster down": Scene("down ndvi --yes", (UP_CLUSTER,), deletes=True),
     "class up": Scene(UP_CLASS),
+    # No page answers here: it says so, and deletes what it has made.
+    "class rehearse": Scene(
+        "rehearse course.toml --yes", code=1, discarded=frozenset({"seat-1-data"})
+    ),
     "class park": Scene("park course --yes", (UP_CLASS,)),
     "class down": Scene("down course --yes", (UP_CLASS,)),
     "gateway class reset": Scene("reset course/seat-1 --new-password --yes", (UP_CLASS,)),

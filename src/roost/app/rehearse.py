@@ -96,13 +96,7 @@ def rehearse(session: Session, target: str | None, usage: Usage) -> Rehearsal:
         raise UsageError(f"a rehearsal rents machines; {whole.rules.title} has none")
     small = one_seat(whole.spec)
     cloud = connect(session, small)
-    have = cloud.observe(small.name)
-    if not have.empty:
-        raise RoostError(
-            f"{small.name} is there already: a rehearsal that runs, or that was cut off",
-            exists=have.conditions,
-            next=_removal(small.name) + "   (once nobody needs it)",
-        )
+    _clear(session, small, cloud)
     report = Rehearsal(spec=whole.spec, name=small.name, begun=now(), planned=whole)
     session.say(f"what all {whole.spec.machines} seats need:")
     report.checks = tuple(examine(session, target))
@@ -136,6 +130,31 @@ def one_seat(spec: Classroom) -> Classroom:
         "volumes": tuple(volume for volume in spec.volumes if volume.id is None),
     }
     return spec.model_copy(update=changes)
+
+
+def _clear(session: Session, small: Classroom, cloud: Cloud) -> None:
+    """Delete what a rehearsal of this very file has left that was killed. Raises RoostError.
+
+    Its record shows that it is one: whatever else has that name may hold somebody's data.
+    """
+    from roost.app.down import down_in
+    from roost.app.resolve import wanted_for
+
+    have = cloud.observe(small.name)
+    if have.empty:
+        return
+    what = f"{small.name} is there already"
+    again = _removal(small.name) + "   (once nobody needs it)"
+    if have.record != wanted_for(small).record:
+        raise RoostError(f"{what}, and is not of this file", exists=have.conditions, next=again)
+    what = f"{what}: a rehearsal that still runs, or that was cut off"
+    refused = NeedsConfirmationError(what, exists=have.conditions, next="the same with --yes")
+    session.consent.ask(f"{what}. Delete it, and begin anew?", refused)
+    down_in(_agreed(session, small.name), cloud, small.name, (small.name,))
+
+
+def _agreed(session: Session, name: str) -> Session:
+    return replace(session, consent=Agreed(name), command="roost down")
 
 
 def _make_and_try(
@@ -263,7 +282,7 @@ def _end(session: Session, cloud: Cloud, small: Classroom, report: Rehearsal) ->
             report.made = True
             report.spent = so_far(cloud, state)
             report.left = (f"whatever there is of {report.name}",)
-            inner = replace(session, consent=Agreed(report.name), command="roost down")
+            inner = _agreed(session, report.name)
             unexpected = down_in(inner, cloud, report.name, (report.name,)).unexpected
             after = connect(session, small).observe(report.name)
             report.left = (*unexpected, *(() if after.empty else things(after)))
