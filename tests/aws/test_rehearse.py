@@ -144,8 +144,22 @@ def file(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return path
 
 
+@pytest.fixture
+def limited(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user has the policy that `roost iam FILE` prints for the class, and no other right."""
+    found = AwsRights().of_user(load(file), None).policy
+    gate = Gate(found, boto3.client("ec2", region_name=REGION))
+    install = StrictEc2.install
+    monkeypatch.setattr(StrictEc2, "install", lambda self, one: gate.install(install(self, one)))
+
+
+@pytest.mark.usefixtures("limited")
 def test_one_seat_is_tried_and_gone_and_the_sums_are_right(
-    roost: Roost, account: Account, file: Path, page: type[Seat], tmp_path: Path
+    roost: Roost,
+    account: Account,
+    file: Path,
+    page: type[Seat],
+    tmp_path: Path,
 ) -> None:
     kept = tmp_path / "report.txt"
     words = ("rehearse", file, "--hours", "8", "--days", "2", "--report", kept, "--yes")
@@ -188,20 +202,6 @@ def test_one_seat_is_tried_and_gone_and_the_sums_are_right(
     assert "$239.16" in text
     assert "Nothing is left." in text
     assert PASSWORD not in text + told.out + told.err
-
-
-def test_the_policy_that_roost_iam_prints_for_the_class_is_enough(
-    roost: Roost, account: Account, file: Path, page: type[Seat], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del page
-    found = AwsRights().of_user(load(file), None).policy
-    gate = Gate(found, boto3.client("ec2", region_name=REGION))
-    install = StrictEc2.install
-    monkeypatch.setattr(StrictEc2, "install", lambda self, one: gate.install(install(self, one)))
-    told = roost("rehearse", file, "--yes")
-    assert told.code == 0, told.err
-    monkeypatch.undo()
-    assert account.left() == {}
 
 
 @pytest.mark.slow
@@ -252,15 +252,9 @@ def another_certificate(patch: pytest.MonkeyPatch, page: type[Seat]) -> str:
     return "is not the one on its card"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        any_password,
-        *(
-            pytest.param(one, marks=pytest.mark.slow)
-            for one in (broken_set_up, no_password, no_screen, another_certificate)
-        ),
-    ],
+    "wrong", [broken_set_up, any_password, no_password, no_screen, another_certificate]
 )
 def test_whatever_is_wrong_is_reported_and_nothing_stays(
     wrong: Callable[[pytest.MonkeyPatch, type[Seat]], str],
@@ -294,17 +288,25 @@ def test_too_small_a_quota_for_all_seats_ends_with_5(
     assert account.left() == {}
 
 
-def test_ctrl_c_deletes_it_and_a_second_one_says_what_is_left(
+def interrupt(*_: object, **__: object) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_deletes_it(
     roost: Roost, account: Account, file: Path, page: type[Seat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del page
-
-    def interrupt(*_: object, **__: object) -> Any:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr("roost.app.try_page.Door.wait", interrupt)
     told = roost("rehearse", file, "--yes", "--json")
     assert (told.code, told.json["interrupted"], account.left()) == (130, True, {})
+
+
+@pytest.mark.slow
+def test_ctrl_c_right_after_the_launch_and_a_second_one(
+    roost: Roost, account: Account, file: Path, page: type[Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del page
+    monkeypatch.setattr("roost.app.try_page.Door.wait", interrupt)
     # Right after the launch EC2 does not show the machines to a process that did not make them.
     account.ec2.weather = Weather(delay=1, blind=3)
     apply = AwsCloud.apply
@@ -340,6 +342,7 @@ def test_ctrl_c_deletes_it_and_a_second_one_says_what_is_left(
     assert account.left() == {}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_deleted_is_said_with_its_price(
     roost: Roost, account: Account, file: Path, page: type[Seat]
 ) -> None:
