@@ -40,6 +40,7 @@ enabled = false
 [access]
 ssh = ["{caller}"]
 """
+NODES = "scontrol --oneliner show nodes"
 TASKS = """\
 import time
 from dask.distributed import Client
@@ -116,6 +117,16 @@ def test_a_slurm_cluster_follows_its_queue(bench: Bench, roost: Roost) -> None:
     assert head("cat ran-* | wc -l").strip() == "4"  # each once
     assert len(set(head("cat both").split())) == 2
     assert changes(lines)[0] == "0 -> 3"
+    with following(roost) as lines:  # a machine dies at work: another one takes its place
+        head("sbatch -o /dev/null --wrap 'date >> again; sleep 40'")
+        wait_for(lambda: head("squeue --noheader --format=%t").strip() == "R", 600, "a job at work")
+        bench.machine("queue", "worker-1").crash()
+        wait_for(lambda: "State=DOWN" in head(NODES), 400, "a node that is down")
+        print(head(NODES))
+        wait_for(lambda: head("squeue --noheader").strip() == "", 900, "no job")
+        wait_for(lambda: back_to_none(lines), 600, "no worker")
+    assert head("cat again | wc -l").strip() == "2"
+    assert changes(lines) == ["0 -> 1", "1 -> 0", "0 -> 1", "1 -> 0"]
     roost("down", "queue", "--yes").ok()
     assert bench.left() == {}
 
