@@ -82,7 +82,14 @@ def restarted_by_its_person(bench: Bench, desktop: Page) -> None:
     assert "HTTP Error 403" in machine.shell(AS_ONLOOKER).err
     desktop.once("dialog", lambda dialog: dialog.accept())
     desktop.locator("#restart").evaluate("button => button.click()")
-    wait_for(lambda: machine.shell(BOOT).out not in ("", boot), 120, "it starts again")
+
+    def started_again() -> bool:
+        try:
+            return machine.shell(BOOT).out not in ("", boot)
+        except RuntimeError:
+            return False  # it is off for a moment
+
+    wait_for(started_again, 120, "it starts again")
     desktop.locator("#state:empty").wait_for(state="attached", timeout=PATIENCE)
     seen(desktop)
 
