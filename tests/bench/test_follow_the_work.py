@@ -117,12 +117,25 @@ def test_a_slurm_cluster_follows_its_queue(bench: Bench, roost: Roost) -> None:
     assert head("cat ran-* | wc -l").strip() == "4"  # each once
     assert len(set(head("cat both").split())) == 2
     assert changes(lines)[0] == "0 -> 3"
-    with following(roost) as lines:  # a machine dies at work: another one takes its place
+    roost("down", "queue", "--yes").ok()
+    assert bench.left() == {}
+
+
+def test_a_worker_that_slurm_gives_up_is_replaced(bench: Bench, roost: Roost) -> None:
+    """Its machine runs and answers, and takes no job any more: the one that it had begins again."""
+    up(bench, roost, "slurm", 'shared = "/shared"')
+
+    def head(line: str) -> str:
+        words = ("bash", "-lc", f"cd /shared && {line}")
+        return roost("ssh", "queue", "--", *words, seconds=180).ok().out
+
+    with following(roost) as lines:
         head("sbatch -o /dev/null --wrap 'date >> again; sleep 40'")
-        wait_for(lambda: head("squeue --noheader --format=%t").strip() == "R", 600, "a job at work")
-        bench.machine("queue", "worker-1").crash()
+        wait_for(lambda: head("cat again 2>&1 | grep -c 20 || true").strip() == "1", 600, "a job")
+        hung = bench.machine("queue", "worker-1")
+        assert hung.run("systemctl", "kill", "--signal=STOP", "roost-slurmd").code == 0
         wait_for(lambda: "State=DOWN" in head(NODES), 400, "a node that is down")
-        print(head(NODES))
+        (roost.home / "nodes").write_text(head(NODES))
         wait_for(lambda: head("squeue --noheader").strip() == "", 900, "no job")
         wait_for(lambda: back_to_none(lines), 600, "no worker")
     assert head("cat again | wc -l").strip() == "2"
