@@ -56,3 +56,12 @@ def test_one_seat_is_made_tried_and_gone_and_the_sums_are_right(
     assert report["price"]["use"]["usd"] == pytest.approx(use, abs=1e-6)
     assert "Nothing is left." in kept.read_text()
     assert bench.left() == {}
+
+
+def test_where_nobody_may_see_the_page_it_is_tried_by_a_tunnel(bench: Bench, roost: Roost) -> None:
+    lines = course(bench).splitlines()
+    file = roost.file("\n".join(line for line in lines if not line.startswith("https = ")))
+    told = roost("rehearse", file, "--yes", "--json").ok()
+    assert [one["what"] for one in told.json["tried"] if one["verdict"] != "ok"] == []
+    assert "by a tunnel" in told.out
+    assert bench.left() == {}

@@ -187,15 +187,12 @@ def _make_and_try(
 def _try_page(session: Session, cloud: Cloud, small: Classroom, report: Rehearsal) -> None:
     """Go the way of a person with a card, as far as their browser would. Raises RoostError."""
     from roost.app.handout import handout
-    from roost.app.open import open_page
     from roost.app.try_page import Door
 
     with _trying(report, "card") as text:
         (card,) = handout(session, small.name, ["1"], None).cards
         address = card.address
         text.append(address or "none: the file opens the page to nobody; it is tried by a tunnel")
-    if address is None:
-        address = open_page(session, small.name, SEAT, view=False).address
     if small.protocol != "novnc":
         report.tried.append(
             Tried(
@@ -206,8 +203,8 @@ def _try_page(session: Session, cloud: Cloud, small: Classroom, report: Rehearsa
             )
         )
         return
-    door = Door(address, card.fingerprint if card.address else "")
     with _trying(report, "page") as text:
+        door = Door(address or _by_tunnel(session, small.name), card.fingerprint if address else "")
         door.wait()
         text.append("it opens" + (", with the certificate on the card" if door.fingerprint else ""))
     with _trying(report, "wrong password") as text:
@@ -222,6 +219,21 @@ def _try_page(session: Session, cloud: Cloud, small: Classroom, report: Rehearsa
     with _trying(report, "screen") as text:
         door.look(screen)
         text.append("the desktop answers")
+
+
+def _by_tunnel(session: Session, name: str) -> str:
+    """Return the page's address on this computer, once something is at the tunnel's other end."""
+    from roost.app.open import open_page
+    from roost.app.try_page import PATIENCE, PAUSE
+
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return open_page(session, name, SEAT, view=False).address
+        except RoostError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(PAUSE)
 
 
 @contextmanager
