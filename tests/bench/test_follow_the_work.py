@@ -135,7 +135,6 @@ def test_a_worker_that_slurm_gives_up_is_replaced(bench: Bench, roost: Roost) ->
         hung = bench.machine("queue", "worker-1")
         assert hung.run("systemctl", "kill", "--signal=STOP", "roost-slurmd").code == 0
         wait_for(lambda: "State=DOWN" in head(NODES), 400, "a node that is down")
-        (roost.home / "nodes").write_text(head(NODES))
         wait_for(lambda: head("squeue --noheader").strip() == "", 900, "no job")
         wait_for(lambda: back_to_none(lines), 600, "no worker")
     assert head("cat again | wc -l").strip() == "2"

@@ -316,6 +316,18 @@ def test_what_slurm_has_to_do(fake: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert work.since(["a"], 20.0, tmp_path / "since") == {"a": 0}
 
 
+DOWN = (
+    "NodeName=s-worker-1 Arch=x86_64 CoresPerSocket=1  CPUAlloc=0 CPUEfctv=2 CPUTot=2 CPULoad=14.39"
+    " AvailableFeatures=(null) ActiveFeatures=(null) Gres=(null) NodeAddr=10.212.0.4"
+    " NodeHostName=s-worker-1 Version=22.05.8 OS=Linux RealMemory=24105 AllocMem=0 FreeMem=7954"
+    " Sockets=2 Boards=1 State=DOWN+DYNAMIC_NORM+NOT_RESPONDING ThreadsPerCore=1 TmpDisk=0 Weight=1"
+    " Owner=N/A MCS_label=N/A Partitions=main  LastBusyTime=2026-11-27T20:50:44"
+    " CfgTRES=cpu=2,mem=24105M,billing=2 AllocTRES= CapWatts=n/a CurrentWatts=0 AveWatts=0"
+    " Reason=Not responding [slurm@2026-11-27T20:50:44]\n"
+)
+"""What Slurm 22.05 said of a machine that ran and whose slurmd hung, three minutes later."""
+
+
 def test_what_is_down_has_no_job_and_is_told(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +347,9 @@ def test_what_is_down_has_no_job_and_is_told(
     }
     nodes = {name: {"CPUAlloc": cpus, "State": state} for name, (state, cpus) in states.items()}
     nodes["s-worker-10"] = {"State": "DOWN"}  # nothing is said of jobs
+    recorded = work.nodes(DOWN)
+    assert work.is_down(recorded["s-worker-1"])
+    assert not work.is_down(work.nodes(DOWN.replace("CPUAlloc=0", "CPUAlloc=1"))["s-worker-1"])
     fake.write_text(json.dumps({"nodes": nodes, "jobs": {}, "done": [], "queue": []}))
     read = read_work(json.dumps(work.look("s")))
     assert read is not None
