@@ -75,6 +75,15 @@ def test_a_step_puts_files_runs_commands_and_starts_services(
     ]
 
 
+def test_a_service_that_does_not_start_says_why(
+    machine: Machine, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"restart": (1, "Job for roost-desk.service failed.\n"), "--no-pager": (0, "no wood\n")}
+    monkeypatch.setattr(steps, "run", lambda argv, **_: said.get(argv[1], (0, "")))
+    with pytest.raises(Failed, match=r"ended with 1: Job for roost-desk.service failed.\nno wood"):
+        do(machine, DESK)
+
+
 def test_a_step_that_is_done_only_sees_that_its_services_run(
     machine: Machine, ran: list[list[str]]
 ) -> None:

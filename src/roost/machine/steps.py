@@ -178,7 +178,12 @@ def _services(units: list[str], *, again: bool) -> None:
     if not units:
         return
     _system(["systemctl", "enable", "--quiet", *units])
-    _system(["systemctl", "restart" if again else "start", *units])
+    try:
+        _system(["systemctl", "restart" if again else "start", *units])
+    except Failed as error:  # it says to look at the journal
+        of = [word for unit in units for word in ("-u", unit)]
+        last = run(["journalctl", "--no-pager", "-q", "-o", "cat", "-n", "8", *of])[1]
+        raise Failed(f"{error}\n{last.strip()[-800:]}") from None
 
 
 def _system(argv: list[str], seconds: float = 300) -> None:
