@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -31,6 +31,7 @@ from roost.providers.openstack import (
 from roost.providers.openstack.failures import CallError, known
 from roost.providers.openstack.firewall import Caller
 from roost.providers.openstack.flavors import Flavor
+from roost.providers.openstack.offers import Offers
 from roost.providers.openstack.rules import ANY_FLAVOR
 from roost.recipes.user_data import cloud_config, facts_of
 from roost.spec import load
@@ -152,6 +153,30 @@ def test_a_volume_changes_its_type_only_where_a_file_says_one_of_the_sites(
         steps = plan_up(wanted_of(load(file), this_host()), have).steps
         kinds = [v.type for step in steps if isinstance(step, Modify) for v in step.volumes]
         assert kinds == ([becomes] if becomes else []), said
+
+
+def test_a_type_of_volume_that_a_site_has_not_is_said_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "stars.toml"
+    file.write_text(
+        'name = "stars"\nkind = "desktop"\ncloud = "openstack"\n[machine]\ntype = "m1.small"\n'
+        '[[volumes]]\nname = "data"\nsize = "1GB"\ntype = "fast"\n'
+    )
+    spec = load(file)
+    wanted = wanted_of(spec, this_host())
+    listed = [{"name": "ceph"}]
+    site = SimpleNamespace(every=lambda *_: listed)
+    monkeypatch.setattr(Offers, "network_of", lambda *_: SimpleNamespace(direct=False))
+
+    def checked() -> None:
+        offers = Offers(cast("client.Site", site))
+        list(offers.check(spec, wanted, State(name="stars"), "", launches=False))
+
+    with pytest.raises(UsageError, match="no type of volume fast; it has ceph"):
+        checked()
+    listed.append({"name": "fast"})
+    checked()
 
 
 def test_the_smallest_flavor_that_fits_or_the_one_in_use() -> None:

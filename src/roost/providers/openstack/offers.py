@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from roost.errors import UsageError
 from roost.model import nodes
 from roost.model.finding import Finding
 from roost.model.record import read_record
@@ -36,10 +37,14 @@ class Offers:
     def check(
         self, spec: Spec, wanted: Wanted, have: State, file: str, *, launches: bool
     ) -> Iterator[Finding]:
-        """Check network, flavors, images and quotas. Raises RoostError for what must not begin."""
+        """Check network, types of volumes, flavors, images and quotas.
+
+        Raises RoostError for what must not begin.
+        """
         del file
         with translated("look at the site"):
             network = self.network_of(spec)
+            self._check_types(wanted, have)
             fitted = {g.role: self.flavor(g.shape) for g in wanted.groups} if launches else {}
             for group in wanted.groups if launches else ():
                 image = images_lookup.choose(
@@ -62,12 +67,25 @@ class Offers:
         with translated("look at the site"):
             network = self.network_of(spec)
             groups = tuple(self._fitted(group, have) for group in wanted.groups)
-        volumes = tuple(replace(v, iops=None, throughput=None) for v in wanted.volumes)
-        return with_addresses(spec, replace(wanted, groups=groups, volumes=volumes), network)
+        return with_addresses(spec, replace(wanted, groups=groups), network)
 
     def _fitted(self, group: Group, have: State) -> Group:
         now = {i.shape.type for i in have.instances if i.role == group.role}
         return replace(group, shape=flavors.resolved(self.every_flavor(), group.shape, now))
+
+    def _check_types(self, wanted: Wanted, have: State) -> None:
+        """Refuse a type of volume that the project has not. Raises UsageError."""
+        asked = {v.type for v in wanted.volumes if v.type} - {v.type for v in have.volumes}
+        if not asked:
+            return
+        listed = self.site.every("block-storage", "/types", "volume_types")
+        known = {str(one.get("name")) for one in listed}
+        if missing := sorted(asked - known):
+            raise UsageError(
+                f"the project has no type of volume {', '.join(missing)};"
+                f" it has {', '.join(sorted(known)) or 'none'}",
+                next="openstack volume type list",
+            )
 
     def every_flavor(self) -> tuple[flavors.Flavor, ...]:
         """Return the flavors that the project may use, the smallest first."""
