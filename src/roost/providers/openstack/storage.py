@@ -226,9 +226,17 @@ class Disks:
         except CallError as error:
             if "greater than current size" in error.said:
                 raise NotYetError(f"volume {volume.name} is larger already") from error
+            if error.status == 400 and volume.type != now.type and self._is_changing(volume):
+                raise NotYetError(f"volume {volume.name} is being changed already") from error
             if error.kind not in ("old site", "access", "other"):
                 raise
             self.memory.unchanged[volume.id] = f"this site does not change it: {error.said[:200]}"
+
+    def _is_changing(self, volume: Volume) -> bool:
+        """Tell whether what was asked is under way, or the type is there since the last look."""
+        now = self.site.get("block-storage", f"/volumes/{volume.id}")["volume"]
+        free = now.get("status") in ("available", "in-use")
+        return not free or now.get("volume_type") == volume.type
 
     def adopt(self, volume: Volume) -> None:
         """Adopt a volume that was there before. Raises CloudError where it is another name's."""
