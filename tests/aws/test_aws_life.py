@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from roost.plan.up import plan_up
 from roost.reconcile.loop import reconcile
 from tests.aws.conftest import Account
 from tests.aws.scenes import DESKTOP, RULES, cluster, names
-from tests.aws.strict import Weather
+from tests.aws.strict import Killed, Weather
 
 
 def test_a_desktop_from_up_to_down(account: Account) -> None:
@@ -112,6 +113,23 @@ def test_a_launch_that_cannot_be_seen_yet_is_not_made_twice(account: Account) ->
         account.down("ndvi")
         account.settle()
         assert account.left() == {}
+
+
+def test_an_address_that_a_killed_process_had_got_is_given_back(account: Account) -> None:
+    """EC2 knows no second wish for the same address, and shows a new one late."""
+    account.up(DESKTOP)
+    calls = account.ec2.calls
+    last = calls.index("AssociateAddress")
+    for at in range(last - 4, last):
+        account.down("stars", discard=frozenset({"data"}))
+        account.settle()
+        account.ec2.weather = Weather(blind=3, kill_after=len(calls) + at)
+        with suppress(Killed):
+            account.up(DESKTOP)
+        account.ec2.weather = Weather(blind=3)
+        account.up(DESKTOP)
+        account.settle()
+        assert len(account.left()["addresses"]) == 1, calls[at]
 
 
 def test_another_address_of_the_user_is_let_in(account: Account) -> None:

@@ -34,7 +34,8 @@ STEADY: frozenset[Kind] = frozenset(("key-pair", "security-group"))
 
 @dataclass(slots=True)
 class Memory:
-    """``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
+    """``begun_before``: another process has begun this name, and what it made may not be described
+    yet. ``kinds`` are those that can exist; ``ids`` are EC2's, by which steps name things.
 
     ``described`` is EC2's last description of each kind, ``foreign`` what has the name's tag and
     is not in it, ``spot`` the names of spot instances,
@@ -57,6 +58,7 @@ class Memory:
     """
 
     looked: bool = False
+    begun_before: bool = False
     kinds: set[str] = field(default_factory=set)
     record: str | None = None
     s3_copies: tuple[S3Copy, ...] = ()
@@ -108,7 +110,8 @@ class Memory:
 
     def associated(self, address: Address, instance: str, association: str) -> None:
         """Take over that an address is an instance's now. Where all instances run, nobody has to
-        look again for that.
+        look again for that, but for an address that a process before this one had got: EC2 knows
+        no second wish for the same.
         """
         for one in self.described.get("address", ()):
             if one["AllocationId"] == address.id:
@@ -121,7 +124,9 @@ class Memory:
             self.made[key] = (replace(address, attached=True), self.made[key][1])
         unseen = any(kind == "instance" for kind, _ in self.made)
         if not unseen and all(i.state == "running" for i in self.there):
-            self.fresh |= {"instance", "address"}
+            self.fresh.add("instance")
+            if not self.begun_before:
+                self.fresh.add("address")
 
     @property
     def head(self) -> str | None:

@@ -69,6 +69,7 @@ class Keeper:
         """
         if not record.is_ours(self.calls, self.name):
             raise taken("launch-template", requests.template_name(self.name), self.name)
+        self.memory.begun_before = True
         self.memory.kept = record.read(self.calls, self.name)
         owner = self.memory.kept.owner
         if owner is not None and not self.callers.mine(owner, self.memory.kept.record):

@@ -128,7 +128,7 @@ class Look:
         if any(t["Value"] == tags.IMAGES and t["ResourceType"] == "image" for t in carrying):
             self.memory.baked = None
         self.memory.kinds |= {KINDS[kind] for kind in found & KINDS.keys()}
-        recorded = "launch-template" in found
+        recorded = self.memory.begun_before = "launch-template" in found
         self.memory.kept = record.read(self.calls, self.name) if recorded else record.Kept()
         self.memory.record = self.memory.kept.record
         self.memory.s3_copies = s3_copies.read(self.calls, self.name) if recorded else ()
