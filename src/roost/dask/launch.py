@@ -19,7 +19,7 @@ from roost.app.up import up_spec
 from roost.cli.terminal import Terminal
 from roost.dask.environment import environment_of
 from roost.dask.wish import OWN_MACHINE, Wish, values_of
-from roost.errors import NeedsConfirmationError, NotFoundError
+from roost.errors import NeedsConfirmationError, NotFoundError, command_line
 from roost.home import names
 from roost.model.place import Place
 from roost.providers.rules import rules_of
@@ -135,9 +135,8 @@ def follow(
     from roost.dask.following import FarFollowing
 
     program = Program(no_input=True)
-    session = Session(
-        reporter=program, consent=program, place=made.place, command=f"roost follow {made.name}"
-    )
+    command = command_line("roost", "follow", made.name)
+    session = Session(reporter=program, consent=program, place=made.place, command=command)
     return FarFollowing(cluster, session, wish, pace, first)
 
 
