@@ -110,6 +110,7 @@ def test_nothing_is_lost(credentials: None, acts: list[tuple[str, str, int]]) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # all of its points, on a busy computer
 def test_a_park_broken_off_and_a_start_by_hand(account: Account, sweep: Sweep) -> None:
     """At each call: the machine that a broken park left stopped is started in the console."""
     account.up(DESKTOP)
