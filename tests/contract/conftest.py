@@ -101,7 +101,7 @@ def aws(request: pytest.FixtureRequest) -> Rig:
 def openstack(request: pytest.FixtureRequest) -> Rig:
     """A project at a site whose services are real, and whose machines are only said to be there."""
     groups = tuple(replace(group, shape=TINY) for group in DESKTOP.groups)
-    volumes = (replace(DESKTOP.volumes[0], size_gib=1),)
+    volumes = (replace(DESKTOP.volumes[0], size_gib=1, type=""),)
     wanted = replace(DESKTOP, groups=groups, volumes=volumes)
     made: Project = request.getfixturevalue("project")
     folder: Path = request.getfixturevalue("tmp_path")
