@@ -82,12 +82,14 @@ class Timed:
 
     def _turn(self, node: str, text: str) -> None:
         """End the part that a machine was at, and begin the next one."""
+        text, now = text[:MOST_WORDS], time.monotonic()
         with self._lock:
-            before, now = self._now.get(node), time.monotonic()
-            if before is not None and before[0] != text and before[0]:
-                self.timings.append(Timing(node, before[0], now - before[1]))
-            if before is None or before[0] != text:
-                self._now[node] = (text[:MOST_WORDS], now)
+            before, since = self._now.get(node, ("", now))
+            if text == before:
+                return
+            if before:
+                self.timings.append(Timing(node, before, now - since))
+            self._now[node] = (text, now)
 
     def transfers(self) -> AbstractContextManager[Callable[[str, str, Transferred], None]]:
         """Show copies of data."""
