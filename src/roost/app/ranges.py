@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roost.errors import RoostError, UsageError, command_line
+from roost.model.summary import count_workers
 from roost.notebook.dask.ranges import LONGEST, MOST, Range
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def as_followed(cloud: Cloud, spec: Spec, have: State) -> Spec:
         spec = with_range(spec, wish)
     if wish is None or now is None or not head_runs(have) or not (said or cloud.can.rents):
         return spec  # off, made before, or scaled by hand: `up` begins as the file says
-    there = sum(i.role == "worker" for i in have.instances)
-    return spec.with_workers(count=wish.hold(there))
+    return spec.with_workers(count=wish.hold(count_workers(have.instances)))
 
 
 def follow_file(cloud: Cloud, spec: Spec) -> None:
